@@ -1,0 +1,37 @@
+"""Every error a user can meet.
+
+CodewmError
+├── RepositoryError          a folder that cannot be used as a Git repository
+├── BundleError              a model bundle that is missing, foreign, truncated or of another version
+├── IndexStoreError            an index file that is locked, corrupt or cannot be written
+├── OptionError              a setting or an argument that makes no sense
+└── TrainingError            a corpus, configuration or checkpoint that cannot be trained from
+
+Each message says what happened, to which file or setting, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class CodewmError(Exception):
+    """Base of every expected failure; its text is fit to be shown to a user as it is."""
+
+
+class RepositoryError(CodewmError):
+    """The folder is no usable Git repository (not one at all, no commits, damaged)."""
+
+
+class BundleError(CodewmError):
+    """The model bundle cannot be used."""
+
+
+class IndexStoreError(CodewmError):
+    """The index on disk cannot be used."""
+
+
+class OptionError(CodewmError):
+    """A setting or an argument is wrong."""
+
+
+class TrainingError(CodewmError):
+    """Training cannot start or go on."""

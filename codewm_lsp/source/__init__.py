@@ -1,0 +1,25 @@
+"""Python text → definitions → tokens. Pure functions; tree-sitter underneath; survives syntax errors."""
+
+from codewm_lsp.source.decoding import decode
+from codewm_lsp.source.definitions import MODULE_NAME, Definition, DefinitionKind, parse_definitions
+from codewm_lsp.source.tokens import Leaf, Role, Tokens, fingerprint, tokenize
+from codewm_lsp.source.vocabulary import TOKENISER_VERSION, VOCABULARY, VOCABULARY_HASH
+from codewm_lsp.source.words import split_identifier, word_counts
+
+__all__ = [
+    "MODULE_NAME",
+    "TOKENISER_VERSION",
+    "VOCABULARY",
+    "VOCABULARY_HASH",
+    "Definition",
+    "DefinitionKind",
+    "Leaf",
+    "Role",
+    "Tokens",
+    "decode",
+    "fingerprint",
+    "parse_definitions",
+    "split_identifier",
+    "tokenize",
+    "word_counts",
+]

@@ -1,0 +1,43 @@
+"""Leaves → words: identifiers split at snake and camel, strings and comments taken apart, everything lower case."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+
+from codewm_lsp.source.tokens import Leaf, Role
+
+MAX_WORD: Final = 64
+_PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_TEXT: Final = re.compile(r"[^\W_][\w]*|\d+(?:\.\d+)?")
+
+
+@lru_cache(maxsize=65_536)
+def split_identifier(identifier: str) -> tuple[str, ...]:
+    """``getHTTPResponse_2`` → ``("get", "http", "response", "2")``."""
+    return tuple(part.lower()[:MAX_WORD] for part in _PARTS.findall(identifier))
+
+
+@lru_cache(maxsize=65_536)
+def _words_of_text(text: str) -> tuple[str, ...]:
+    return tuple(word for piece in _TEXT.findall(text) for word in split_identifier(piece))
+
+
+def words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
+    """The words of one leaf: several for a compound name or a sentence, one for a number, a keyword, an operator."""
+    if leaf.role in (Role.STRING, Role.DOCSTRING, Role.COMMENT):
+        return _words_of_text(leaf.text)
+    if leaf.role in (Role.NUMBER, Role.SYNTAX):
+        return (leaf.text.lower()[:MAX_WORD],)
+    return split_identifier(leaf.text)
+
+
+def word_counts(leaves: Iterable[Leaf]) -> Counter[str]:
+    """How often each word stands in the leaves."""
+    counts: Counter[str] = Counter()
+    for leaf in leaves:
+        counts.update(words_of_leaf(leaf))
+    return counts
