@@ -1,0 +1,68 @@
+# make hints              what the history of a repository says about the changes at hand (REPO=/path, DIFF=1)
+# make test               set up, lint, check types, run every test
+# make help               the rest
+#
+# Everything lives in .venv; nothing outside this folder is touched, but for Debian packages when root runs `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+REPO ?= .
+ARGS ?=
+BIN := $(VENV)/bin
+TYPES := build/types
+export PYTHON VENV
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help hints test check lint format types pytest train wheel benchmarks clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+hints: $(VENV)/.runtime ## Similar past edits and what is likely to come next (REPO=/path, DIFF=1, ARGS="-k 20")
+	@$(BIN)/codewm hints -C "$(REPO)" $(if $(DIFF),--diff) $(ARGS)
+
+test: check pytest ## Lint, types and all tests; sets up what they need
+
+check: lint types ## Lint and types
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.tests ## Lay out the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# `model` and `export` are installed under other names: give the type checker the installed ones.
+types: $(VENV)/.tests
+	@rm -rf $(TYPES) && mkdir -p $(TYPES)
+	@ln -s ../../codewm_lsp $(TYPES)/codewm_lsp && ln -s ../../model $(TYPES)/codewm_model && ln -s ../../export $(TYPES)/codewm_export
+	cd $(TYPES) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache \
+		-p codewm_lsp -p codewm_model -p codewm_export
+
+pytest: $(VENV)/.tests
+	$(BIN)/python -m pytest $(ARGS)
+
+train: $(VENV)/.tests ## Train on a repository (REPO=/path OUTPUT=folder ARGS="--preset local")
+	$(BIN)/codewm-train "$(REPO)" --output "$(or $(OUTPUT),runs/local)" $(ARGS)
+
+benchmarks: $(VENV)/.tests ## Measure against the budgets (REPO=/path)
+	$(BIN)/python -m benchmarks "$(REPO)" $(ARGS)
+
+wheel: $(VENV)/.runtime ## Build dist/*.whl
+	@rm -rf build/lib build/bdist.* dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@ls -l dist
+
+clean: ## Remove everything that was built or set up
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.runtime: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh runtime
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh tests
+	@touch $@ $(VENV)/.runtime
