@@ -1,0 +1,124 @@
+"""Two versions of a file → the edits between them, one a definition. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+
+from codewm_lsp.source import Definition, DefinitionKind, fingerprint, parse_definitions, tokenize
+
+
+class EditKind(str, Enum):
+    """What happened to the definition."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit, without its files. ``date`` is the committer's, in seconds since 1970 (UTC); ``parent`` the first."""
+
+    sha: str
+    author: str
+    date: int
+    subject: str
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One changed definition.
+
+    ``before`` and ``after`` are its own texts, nested definitions cut out; empty when it was added or removed.
+    ``line`` is the 0-based line of the definition after the edit (before it, when removed). ``commit`` is None for the
+    working tree's edits.
+    """
+
+    path: str
+    definition: str
+    definition_kind: DefinitionKind
+    kind: EditKind
+    before: str
+    after: str
+    line: int
+    previous_path: str | None
+    commit: Commit | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitEdits:
+    """What a commit changed, or why it was not looked into.
+
+    ``skipped`` is None, ``"merge"``, ``"bulk"`` (more Python files than wanted), ``"shallow"`` (the history is cut off
+    here, so there is nothing to compare with) or ``"missing"`` (its objects are not on this machine). ``renames`` are
+    pairs of paths, old and new, also where nothing but the path changed.
+    """
+
+    commit: Commit
+    edits: tuple[Edit, ...]
+    skipped: str | None
+    renames: tuple[tuple[str, str], ...] = ()
+
+
+def file_edits(
+    path: str,
+    before: str | None,
+    after: str | None,
+    *,
+    previous_path: str | None = None,
+    commit: Commit | None = None,
+) -> tuple[Edit, ...]:
+    """The edits between two texts of a file (None: there is no such file), in the order of the lines.
+
+    Definitions are paired by qualified name. One that differs in comments and white space alone is no edit.
+    """
+    if before == after:
+        return ()
+    return definition_edits(
+        path,
+        parse_definitions(before) if before else (),
+        parse_definitions(after) if after else (),
+        previous_path=previous_path,
+        commit=commit,
+    )
+
+
+def definition_edits(
+    path: str,
+    before: Sequence[Definition],
+    after: Sequence[Definition],
+    *,
+    previous_path: str | None = None,
+    commit: Commit | None = None,
+) -> tuple[Edit, ...]:
+    """``file_edits`` of definitions already parsed."""
+    old = {definition.name: definition for definition in before}
+    edits: list[Edit] = []
+    for new in after:
+        was = old.pop(new.name, None)
+        if was is None:
+            edits.append(
+                Edit(path, new.name, new.kind, EditKind.ADDED, "", new.source, new.line, previous_path, commit)
+            )
+        elif was.source != new.source and source_fingerprint(was.source) != source_fingerprint(new.source):
+            edits.append(
+                Edit(
+                    path, new.name, new.kind, EditKind.MODIFIED, was.source, new.source, new.line, previous_path, commit
+                )
+            )
+    edits.extend(
+        Edit(path, gone.name, gone.kind, EditKind.REMOVED, gone.source, "", gone.line, previous_path, commit)
+        for gone in old.values()
+    )
+    edits.sort(key=lambda edit: edit.line)
+    return tuple(edits)
+
+
+@lru_cache(maxsize=4096)
+def source_fingerprint(source: str) -> bytes:
+    """The fingerprint of a definition's text; the newest few thousand are remembered."""
+    return fingerprint(tokenize(source))

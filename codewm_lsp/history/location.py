@@ -1,0 +1,81 @@
+"""A path → the Git repository it is in, found without running anything."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from codewm_lsp.errors import RepositoryError
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a repository lies: its work tree (None: bare), its own Git folder, and the one its worktrees share."""
+
+    root: Path | None
+    git_dir: Path
+    common_dir: Path
+
+
+def locate(path: Path) -> Location:
+    """The repository that ``path`` (a file or folder, existing or about to) is in.
+
+    Raises ``RepositoryError`` where there is none.
+    """
+    given = Path(os.path.abspath(path))
+    found = _upwards(given)
+    if found is None:
+        real = Path(os.path.realpath(given))
+        found = _upwards(real) if real != given else None
+    if found is None:
+        raise RepositoryError(
+            f"{path} is not inside a Git repository. Name a folder that is, or run `git init` and commit there first."
+        )
+    return found
+
+
+def _upwards(start: Path) -> Location | None:
+    for folder in (start, *start.parents):
+        inner = folder / ".git"
+        if inner.is_dir() and _is_git_dir(inner):
+            return _location(folder, inner)
+        if inner.is_file():
+            return _location(folder, _linked(inner))
+        if _is_git_dir(folder):
+            return _location(folder.parent if folder.name == ".git" else None, folder)
+    return None
+
+
+def _location(root: Path | None, git_dir: Path) -> Location:
+    common = git_dir
+    pointer = git_dir / "commondir"
+    if pointer.is_file():
+        common = git_dir / _first_line(pointer)
+    return Location(root, git_dir, Path(os.path.realpath(common)))
+
+
+def _linked(file: Path) -> Path:
+    """The folder that a ``.git`` file (of a worktree or a submodule) points at."""
+    line = _first_line(file)
+    target = file.parent / line[len("gitdir:") :].strip()
+    if not line.startswith("gitdir:") or not _is_git_dir(target):
+        raise RepositoryError(
+            f"{file} points at no Git folder ({line[:200]!r}). If the repository was moved, run `git worktree repair` "
+            "or `git submodule update --init` in it."
+        )
+    return Path(os.path.normpath(target))
+
+
+def _is_git_dir(folder: Path) -> bool:
+    if not (folder / "HEAD").is_file():
+        return False
+    return (folder / "commondir").is_file() or ((folder / "objects").is_dir() and (folder / "refs").is_dir())
+
+
+def _first_line(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return os.fsdecode(stream.readline(8192)).rstrip("\r\n")
+    except OSError as error:
+        raise RepositoryError(f"{file} cannot be read: {error.strerror}. Check its permissions.") from error

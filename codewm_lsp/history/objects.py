@@ -1,0 +1,180 @@
+"""Objects of a repository, by one long-lived ``git cat-file``: commits, and blobs parsed into definitions."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from codewm_lsp.history.edits import Commit
+from codewm_lsp.history.git_process import GitProcess, HardenedGit
+from codewm_lsp.source import Definition, decode, parse_definitions
+
+MAX_BLOB: Final = 1 << 20
+"""Bytes of the largest file that is read."""
+
+_IN_FLIGHT: Final = 48  # requests ahead of their answers: fewer bytes than any system's pipe holds (4 KiB)
+_PARSED_CHARACTERS: Final = 32 << 20  # remembered while walking a history: about one version of every file
+_KEPT_CHARACTERS: Final = 4 << 20  # remembered afterwards
+
+MISSING: Final = "missing"
+"""In place of an object that is not on this machine (a partial clone, a damaged repository)."""
+
+
+class Objects:
+    """Reads objects; safe to be used from several threads."""
+
+    def __init__(self, git: HardenedGit) -> None:
+        self._git = git
+        self._process: GitProcess | None = None
+        self._lock = threading.RLock()
+        self._parsed: OrderedDict[str, tuple[Definition, ...]] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+        self._characters = 0
+
+    def close(self) -> None:
+        """End the process and forget everything; the next call starts anew."""
+        with self._lock:
+            self._stop()
+            self._parsed.clear()
+            self._sizes.clear()
+            self._characters = 0
+
+    def commits(self, shas: Iterable[str]) -> Iterator[tuple[Commit, tuple[str, ...]] | None]:
+        """Each commit with all its parents, in order; None for one that is missing."""
+        wanted = list(shas)
+        with self._lock:
+            answers = self._fetch(wanted, "commit")
+        for sha, data in zip(wanted, answers, strict=True):
+            yield _parse_commit(sha, data) if isinstance(data, bytes) else None
+
+    def text(self, blob: str) -> str | None:
+        """The blob's text; None when it is missing, larger than ``MAX_BLOB`` or not text."""
+        with self._lock:
+            (data,) = self._fetch([blob], "blob")
+        return decode(data) if isinstance(data, bytes) and is_text(data) else None
+
+    def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...] | str | None]:
+        """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text."""
+        found: dict[str, tuple[Definition, ...] | str | None] = {}
+        with self._lock:
+            wanted: list[str] = []
+            for blob in dict.fromkeys(blobs):
+                known = self._parsed.get(blob)
+                if known is None:
+                    wanted.append(blob)
+                else:
+                    self._parsed.move_to_end(blob)
+                    found[blob] = known
+            for start in range(0, len(wanted), _IN_FLIGHT):
+                part = wanted[start : start + _IN_FLIGHT]
+                for blob, data in zip(part, self._fetch(part, "blob"), strict=True):
+                    if isinstance(data, bytes) and is_text(data):
+                        text = decode(data)
+                        found[blob] = self._remember(blob, parse_definitions(text), len(text))
+                    else:
+                        found[blob] = MISSING if data == MISSING else None
+        return found
+
+    def trim(self) -> None:
+        """Give back most of the memory that a walk filled."""
+        with self._lock:
+            self._shrink(_KEPT_CHARACTERS)
+
+    def _remember(self, blob: str, definitions: tuple[Definition, ...], size: int) -> tuple[Definition, ...]:
+        self._parsed[blob] = definitions
+        self._sizes[blob] = size + 256 * len(definitions)
+        self._characters += self._sizes[blob]
+        self._shrink(_PARSED_CHARACTERS)
+        return definitions
+
+    def _shrink(self, limit: int) -> None:
+        while self._characters > limit:
+            oldest, _ = self._parsed.popitem(last=False)
+            self._characters -= self._sizes.pop(oldest)
+
+    def _fetch(self, shas: Sequence[str], kind: str) -> list[bytes | str | None]:
+        """The bytes of each object; ``MISSING``, or None where it is too large or of another kind. Lock held."""
+        answers: list[bytes | str | None] = []
+        while len(answers) < len(shas):
+            asked = shas[len(answers) : len(answers) + _IN_FLIGHT]
+            process = self._process or self._start()
+            try:
+                process.stdin.write("".join(f"{sha}\n" for sha in asked).encode("ascii"))
+                process.stdin.flush()
+                for _ in asked:
+                    answers.append(_answer(process, kind))
+            except OSError:
+                # Git died of the object it came to: a partial clone that may not fetch, a damaged pack.
+                self._stop()
+                answers.append(MISSING)
+            except BaseException:
+                self._stop()  # answers are left unread
+                raise
+        return answers
+
+    def _start(self) -> GitProcess:
+        self._process = self._git.start("cat-file", "--batch")
+        return self._process
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+
+def _answer(process: GitProcess, kind: str) -> bytes | str | None:
+    header = process.stdout.readline()
+    if not header.endswith(b"\n"):
+        raise OSError("git cat-file ended")
+    fields = header.split()
+    if len(fields) != 3 or not fields[2].isdigit():
+        return MISSING
+    size = int(fields[2])
+    if size > MAX_BLOB or fields[1] != kind.encode("ascii"):
+        left = size + 1
+        while left:
+            chunk = process.stdout.read(min(left, MAX_BLOB))
+            if not chunk:
+                raise OSError("git cat-file ended")
+            left -= len(chunk)
+        return None
+    data = process.stdout.read(size + 1)
+    if len(data) != size + 1:
+        raise OSError("git cat-file ended")
+    return data[:-1]
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes are text at all (in an encoding that has no NUL), and no more than is read."""
+    return len(data) <= MAX_BLOB and b"\0" not in data
+
+
+def _parse_commit(sha: str, data: bytes) -> tuple[Commit, tuple[str, ...]]:
+    header, _, message = data.partition(b"\n\n")
+    parents: list[str] = []
+    author = b""
+    date = 0
+    encoding = "utf-8"
+    for line in header.split(b"\n"):
+        name, _, value = line.partition(b" ")
+        if name == b"parent":
+            parents.append(value.decode("ascii", "replace"))
+        elif name == b"author" and not author:
+            author = value.partition(b" <")[0]
+        elif name == b"committer":
+            stamp = value.rpartition(b"> ")[2].split(b" ")[0]
+            date = int(stamp) if stamp.isdigit() and len(stamp) < 19 else 0
+        elif name == b"encoding":
+            encoding = value.decode("ascii", "replace")
+    paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
+    subject = " ".join(_text(paragraph, encoding).split())
+    return Commit(sha, _text(author, encoding).strip(), date, subject, parents[0] if parents else None), tuple(parents)
+
+
+def _text(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding)
+    except (LookupError, ValueError):
+        return data.decode("utf-8", "replace")

@@ -1,0 +1,275 @@
+"""A Git repository as a source of edits: its past, commit by commit, and its working tree."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Container, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
+from codewm_lsp.history.git_process import HardenedGit
+from codewm_lsp.history.location import Location, locate
+from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
+from codewm_lsp.history.objects import MISSING, Objects
+from codewm_lsp.history.working_tree import WorkingTree
+from codewm_lsp.source import Definition
+
+MAX_FILES: Final = 30
+"""Python files of the largest commit that is looked into by default; larger ones are formatting, moves, vendoring."""
+
+_GIVE_UP_AFTER: Final = 40  # commits in a row whose trees are missing
+_SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+class Repository:
+    """A repository on disk. A context manager; safe to be used from several threads.
+
+    Nothing in it is run, written or fetched: see ``git_process``.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._git = HardenedGit(location)
+        self._objects = Objects(self._git)
+        self._diff_lock = threading.Lock()
+        self._diff: DiffTree | None = None
+        self._working = WorkingTree(self._git, self._objects, location.root) if location.root is not None else None
+
+    @classmethod
+    def open(cls, path: Path) -> Repository:
+        """The repository that ``path`` is in: a work tree, a worktree, a submodule, a bare repository.
+
+        Raises ``RepositoryError`` when there is none, when it is damaged, or when Git is not installed.
+        """
+        repository = cls(locate(Path(path)))
+        repository._git.output("rev-parse", "--git-dir")
+        return repository
+
+    @property
+    def root(self) -> Path | None:
+        """The work tree; None when the repository is bare."""
+        return self._location.root
+
+    @property
+    def git_dir(self) -> Path:
+        """The Git folder, a worktree's own where it is one."""
+        return self._location.git_dir
+
+    @property
+    def key(self) -> str:
+        """A name for the repository that all its worktrees share, fit for a file name."""
+        name = os.path.normcase(str(self._location.common_dir))
+        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history was cut off when it was cloned."""
+        return bool(self._shallow())
+
+    def relative(self, path: Path) -> str | None:
+        """``path`` as the repository names it (below the root, with ``/``); None when it is outside."""
+        if self.root is None:
+            return None
+        for root, full in (
+            (os.path.abspath(self.root), os.path.abspath(path)),
+            (os.path.realpath(self.root), os.path.realpath(path)),
+        ):
+            try:
+                relative = os.path.relpath(full, root)
+            except ValueError:
+                continue  # another drive
+            if relative != os.curdir and relative.split(os.sep)[0] != os.pardir:
+                return relative.replace(os.sep, "/")
+        return None
+
+    def head(self, rev: str = "HEAD") -> str:
+        """The full id of the commit that ``rev`` names.
+
+        Raises ``RepositoryError`` when there is no such commit.
+        """
+        found = self._resolve(rev)
+        if found is not None:
+            return found
+        where = self.root or self.git_dir
+        if rev == "HEAD":
+            raise RepositoryError(
+                f"{where} has no commits yet. Commit something, and there is a history to learn from."
+            )
+        raise RepositoryError(f"{rev!r} names no commit of {where}. `git log --all` lists what there is.")
+
+    def ancestors(self, rev: str = "HEAD", limit: int | None = None) -> list[str]:
+        """Ids of the commits that ``rev`` reaches, itself included, newest first, merges too."""
+        return list(revisions(self._git, self.head(rev), limit))
+
+    def commits(
+        self,
+        rev: str = "HEAD",
+        *,
+        limit: int | None = None,
+        skip: Container[str] = (),
+        max_files: int = MAX_FILES,
+    ) -> Iterator[CommitEdits]:
+        """The edits of each commit that ``rev`` reaches, newest first, as a stream.
+
+        ``limit`` counts every commit walked over, those in ``skip`` (which are neither read nor yielded) too.
+        Merges, commits of more than ``max_files`` Python files and the like are yielded as skipped.
+        """
+        return self._edits(revisions(self._git, self.head(rev), limit), skip, max_files)
+
+    def edits_of(self, sha: str, *, max_files: int = MAX_FILES) -> CommitEdits:
+        """The edits of one commit."""
+        full = sha if _SHA.fullmatch(sha) else self.head(sha)
+        (commit,) = self._objects.commits([full])
+        if commit is None:
+            raise RepositoryError(f"Commit {sha[:12]} is not in {self.root or self.git_dir}. Rebuild the index.")
+        with self._diff_lock:
+            if self._diff is None:
+                self._diff = self._new_diff(max_files)
+            changes = self._changes([full], self._diff)
+        return self._commit_edits(commit[0], commit[1], changes[full], max_files, self._shallow())
+
+    def files(self, rev: str = "HEAD") -> dict[str, str]:
+        """Python files of a revision: path → blob. Symbolic links, submodules and places for secrets are left out."""
+        return {path: blob for path, (_, blob) in list_tree(self._git, self.head(rev)).items()}
+
+    def read(self, blob: str) -> str | None:
+        """A blob's text; None when it is missing (partial clone), larger than 1 MiB, or not text."""
+        return self._objects.text(blob)
+
+    def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...]]:
+        """The definitions of many blobs, parsed once and remembered; without the blobs that ``read`` cannot give."""
+        found = self._objects.definitions(blobs)
+        return {blob: some for blob, some in found.items() if some is not None and not isinstance(some, str)}
+
+    def working_edits(self, unsaved: Mapping[str, str] | None = None) -> tuple[Edit, ...]:
+        """The edits of the working tree against HEAD: unsaved text (path → text), unstaged, staged, untracked.
+
+        Of what stands below the root; empty for a bare repository. Before the first commit everything is added.
+        """
+        if self._working is None:
+            return ()
+        return self._working.edits(self._resolve("HEAD"), unsaved or {})
+
+    def close(self) -> None:
+        """End the Git processes. The repository can be used again: it starts new ones."""
+        self._objects.close()
+        with self._diff_lock:
+            if self._diff is not None:
+                self._diff.close()
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _resolve(self, rev: str) -> str | None:
+        if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
+            return None
+        status, out, _ = self._git.run("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
+        return out.decode("ascii").strip() if status == 0 else None
+
+    def _shallow(self) -> frozenset[str]:
+        try:
+            return frozenset((self._location.common_dir / "shallow").read_text("ascii").split())
+        except (OSError, ValueError):
+            return frozenset()
+
+    def _new_diff(self, max_files: int, *, exact_renames: bool | None = None) -> DiffTree:
+        if exact_renames is None:  # a partial clone lacks the blobs that likeness would be judged by
+            exact_renames = any((self._location.common_dir / "objects" / "pack").glob("*.promisor"))
+        return DiffTree(self._git, exact_renames=exact_renames, rename_limit=max(60, min(2 * max_files, 1000)))
+
+    def _edits(self, shas: Iterator[str], skip: Container[str], max_files: int) -> Iterator[CommitEdits]:
+        shallow = self._shallow()
+        diff = self._new_diff(max_files)
+        missing = 0
+        try:
+            batch: list[str] = []
+            size = 8  # the first answers soon, the others in bulk
+            while True:
+                batch.clear()
+                for sha in shas:
+                    if sha not in skip:
+                        batch.append(sha)
+                        if len(batch) == size:
+                            break
+                if not batch:
+                    return
+                size = BATCH
+                found = [commit for commit in self._objects.commits(batch) if commit is not None]
+                single = [commit.sha for commit, parents in found if len(parents) < 2 and commit.sha not in shallow]
+                if missing < _GIVE_UP_AFTER:
+                    changes = self._changes(single, diff) if single else {}
+                else:
+                    changes = dict.fromkeys(single)
+                for commit, parents in found:
+                    edits = self._commit_edits(commit, parents, changes.get(commit.sha), max_files, shallow)
+                    missing = missing + 1 if edits.skipped == "missing" else 0
+                    yield edits
+        finally:
+            diff.close()
+            self._objects.trim()
+
+    def _changes(self, shas: list[str], diff: DiffTree) -> dict[str, list[FileChange] | None]:
+        """The changed files of each commit; None where objects are missing to tell."""
+        together = diff.changes(shas)
+        if together is not None:
+            return dict(together)
+        found: dict[str, list[FileChange] | None] = {}
+        alone = self._new_diff(MAX_FILES, exact_renames=True)
+        try:
+            for sha in shas:
+                changes = alone.changes([sha])
+                found[sha] = changes[sha] if changes is not None else None
+        finally:
+            alone.close()
+        return found
+
+    def _commit_edits(
+        self,
+        commit: Commit,
+        parents: tuple[str, ...],
+        changes: list[FileChange] | None,
+        max_files: int,
+        shallow: Container[str],
+    ) -> CommitEdits:
+        if len(parents) > 1:
+            return CommitEdits(commit, (), "merge")
+        if commit.sha in shallow:
+            return CommitEdits(commit, (), "shallow")
+        if changes is None:
+            return CommitEdits(commit, (), "missing")
+        renames = tuple((change.previous_path, change.path) for change in changes if change.previous_path is not None)
+        if len(changes) > max_files:
+            return CommitEdits(commit, (), "bulk", renames)
+        blobs = [
+            blob
+            for change in changes
+            if change.before != change.after
+            for blob in (change.before, change.after)
+            if blob is not None
+        ]
+        definitions = self._objects.definitions(blobs) if blobs else {}
+        if any(found == MISSING for found in definitions.values()):
+            return CommitEdits(commit, (), "missing", renames)
+        edits: list[Edit] = []
+        for change in changes:
+            if change.before == change.after:
+                continue
+            before = definitions[change.before] if change.before is not None else ()
+            after = definitions[change.after] if change.after is not None else ()
+            if before is None or after is None or isinstance(before, str) or isinstance(after, str):
+                continue  # too large, or not text
+            edits.extend(
+                definition_edits(change.path, before, after, previous_path=change.previous_path, commit=commit)
+            )
+        return CommitEdits(commit, tuple(edits), None, renames)
