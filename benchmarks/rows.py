@@ -1,0 +1,50 @@
+"""A row of the table: what was measured, on how much, against which budget."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``measured`` in ``unit``; ``budget`` None where there is none; ``most``: the budget is the most allowed."""
+
+    what: str
+    measured: float
+    unit: str
+    budget: float | None = None
+    most: bool = True
+    note: str = ""
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the budget was kept; None where there is none."""
+        if self.budget is None:
+            return None
+        return self.measured <= self.budget if self.most else self.measured >= self.budget
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+    lines = ["| what | measured | budget | | on |", "| --- | ---: | ---: | --- | --- |"]
+    for row in rows:
+        budget = "" if row.budget is None else f"{'≤' if row.most else '≥'} {number(row.budget)} {row.unit}"
+        verdict = {True: "kept", False: "**missed**", None: ""}[row.kept]
+        lines.append(f"| {row.what} | {number(row.measured)} {row.unit} | {budget} | {verdict} | {row.note} |")
+    return "\n".join(lines)
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands separated."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

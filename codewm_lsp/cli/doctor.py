@@ -1,0 +1,162 @@
+"""``codewm doctor``: what CodeWM needs, how it stands, and what to do about what is wrong."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import codewm_lsp
+from codewm_lsp.errors import BundleError, CodewmError
+
+if TYPE_CHECKING:
+    from codewm_lsp.history import Repository
+    from codewm_lsp.world_model import WorldModel
+
+_LIBRARIES = ("onnxruntime", "tree-sitter", "tree-sitter-python", "GitPython", "pygls", "numpy")
+_BEFORE = "def get(url):\n    return send(url)\n"
+_AFTER = "def get(url, timeout=30):\n    return send(url, timeout=timeout)\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``note``: worth knowing; ``problem``: something will not work."""
+
+    name: str
+    state: Literal["ok", "note", "problem"]
+    detail: str
+    remedy: str = ""
+
+
+def examine(path: Path, model_folder: Path | None, cache: Path | None) -> list[Finding]:
+    """Look at everything; never raises for what it finds."""
+    findings = [
+        Finding("codewm", "ok", f"{codewm_lsp.__version__} in {Path(codewm_lsp.__file__).parent}"),
+        Finding("python", "ok", f"{platform.python_version()} on {platform.platform()} ({sys.executable})"),
+        *_libraries(),
+        _server(),
+    ]
+    git = _git()
+    findings.append(git)
+    model: WorldModel | None = None
+    try:
+        model, finding = _model(model_folder)
+        findings.append(finding)
+    except ImportError as error:
+        findings.append(
+            Finding("model", "problem", f"cannot be run: {error}", "install codewm again: pip install --upgrade codewm")
+        )
+    except BundleError as error:
+        findings.append(
+            Finding("model", "problem", str(error), "name another folder with --model, or install codewm again")
+        )
+    if git.state == "ok":
+        findings.extend(_repository(path, model, cache))
+    return findings
+
+
+def _libraries() -> Iterator[Finding]:
+    versions = []
+    for name in _LIBRARIES:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            yield Finding(name, "problem", "is not installed", "install codewm again: pip install --upgrade codewm")
+    yield Finding("libraries", "ok", ", ".join(versions))
+
+
+def _server() -> Finding:
+    found = shutil.which("codewm-lsp")
+    if found:
+        return Finding("server", "ok", found)
+    beside = shutil.which("codewm-lsp", path=str(Path(sys.executable).parent))
+    if beside:
+        return Finding("server", "note", f"{beside}, which is not on PATH", "give your editor that full path")
+    return Finding("server", "problem", "there is no codewm-lsp", "install codewm again: pip install --upgrade codewm")
+
+
+def _git() -> Finding:
+    remedy = "install Git 2.30 or newer and put it on PATH"
+    git = shutil.which("git")
+    if git is None:
+        return Finding("git", "problem", "there is no git on PATH", remedy)
+    try:
+        said = subprocess.run([git, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("git", "problem", f"{git} does not run: {error}", remedy)
+    return Finding("git", "ok", f"{said.stdout.strip()} ({git})")
+
+
+def _model(folder: Path | None) -> tuple[WorldModel, Finding]:
+    from codewm_lsp.world_model import WorldModel
+
+    started = time.perf_counter()
+    model = WorldModel.load(folder)
+    loaded = time.perf_counter()
+    vectors = model.embed_edits([(_BEFORE, _AFTER), (_AFTER, _AFTER)])
+    embedded = time.perf_counter()
+    size = sum(file.stat().st_size for file in model.folder.rglob("*") if file.is_file())
+    detail = (
+        f"{model.name} ({model.hash[:12]}, {size:,} bytes in {model.folder}): verified and loaded in "
+        f"{loaded - started:.2f} s, an edit embedded in {(embedded - loaded) * 1000:.0f} ms"
+    )
+    length, unchanged = ((row @ row) ** 0.5 for row in vectors)
+    if not (0.99 < length < 1.01 and unchanged == 0):
+        return model, Finding(
+            "model", "problem", f"{detail}, to a vector of length {length:.3f} (1 is right)", "export the model again"
+        )
+    return model, Finding("model", "ok", detail)
+
+
+def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Iterator[Finding]:
+    from codewm_lsp.history import Repository
+
+    try:
+        repository = Repository.open(path)
+    except CodewmError as error:
+        here = path == Path(".")
+        yield Finding("repository", "note" if here else "problem", str(error), "name one with -C PATH")
+        return
+    with repository:
+        where = str(repository.root or f"{repository.git_dir} (bare)")
+        try:
+            head = repository.head()
+            commits = repository.ancestors(head)
+        except CodewmError as error:
+            yield Finding("repository", "problem", f"{where}: {error}", "commit something first")
+            return
+        files = len(repository.files(head))
+        detail = f"{where}: {len(commits):,} commits, {files:,} Python files at {head[:10]}"
+        if not files:
+            yield Finding("repository", "problem", detail, "CodeWM reads Python only: choose another repository")
+        elif repository.is_shallow:
+            yield Finding("repository", "note", f"{detail}; a shallow clone", "get the rest: git fetch --unshallow")
+        else:
+            yield Finding("repository", "ok", detail)
+        if model is not None:
+            yield _index(repository, commits, model, cache)
+
+
+def _index(repository: Repository, commits: list[str], model: WorldModel, cache: Path | None) -> Finding:
+    from codewm_lsp.index import Index
+
+    try:
+        with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
+            known = index.known()
+            done = sum(1 for commit in commits if commit in known)
+            detail = f"{index.size():,} edits, {done:,} of {len(commits):,} commits"
+            if index.path is None or index.notices:
+                return Finding("index", "problem", " ".join(index.notices), "or name another folder with --cache")
+            detail += f", {index.path.stat().st_size / 1e6:,.1f} MB in {index.path}"
+    except CodewmError as error:
+        return Finding("index", "problem", str(error), "or name another folder with --cache")
+    if done < len(commits):
+        return Finding("index", "note", detail, "it is completed as you work; or now: codewm index")
+    return Finding("index", "ok", detail)

@@ -1,0 +1,155 @@
+"""Answers for people: readable on a terminal, plain in a pipe, and safe to print whatever a repository says."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from codewm_lsp.cli.asking import Question
+    from codewm_lsp.cli.doctor import Finding
+    from codewm_lsp.hints import Prediction, SimilarEdit
+    from codewm_lsp.history import Commit, Edit
+
+SHOWN_EDITS = 8  # edits in progress named above an answer
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, whose reader has enough: Rich would end the program with an error."""
+        raise  # called while the error is being handled
+
+
+def consoles() -> tuple[Console, Console]:
+    """For answers and for everything else. Colours only where a terminal is on the other end."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a code page without "·" must not stop an answer
+    out, err = (
+        _Console(file=stream, highlight=False, soft_wrap=True, color_system="auto" if stream.isatty() else None)
+        for stream in (sys.stdout, sys.stderr)
+    )
+    return out, err
+
+
+def plain(text: str) -> str:
+    """Without control and direction characters: a commit's subject must not drive the terminal."""
+    return "".join(
+        character if character.isprintable() or unicodedata.category(character) == "Zs" else f"\\x{ord(character):02x}"
+        for character in text
+    )
+
+
+def diff_of(edit: Edit) -> str:
+    """The edit of one definition as a unified diff, without a newline at its end."""
+    return "\n".join(
+        difflib.unified_diff(
+            edit.before.rstrip("\n").split("\n") if edit.before else [],
+            edit.after.rstrip("\n").split("\n") if edit.after else [],
+            f"{edit.previous_path or edit.path}::{edit.definition}",
+            f"{edit.path}::{edit.definition}",
+            lineterm="",
+        )
+    )
+
+
+class Reporter:
+    """Writes answers to one console."""
+
+    def __init__(self, console: Console, now: datetime | None = None) -> None:
+        self.console = console
+        self.now = (now or datetime.now(timezone.utc)).timestamp()
+
+    def line(self, *parts: str | tuple[str, str]) -> None:
+        """One line of plain or styled parts."""
+        self.console.print(Text.assemble(*((plain(p) if isinstance(p, str) else (plain(p[0]), p[1])) for p in parts)))
+
+    def question(self, title: str, question: Question) -> None:
+        """What the answer is about."""
+        self.line((title, "bold"), f" {question.words}")
+        for edit in question.edits[:SHOWN_EDITS]:
+            self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
+        if len(question.edits) > SHOWN_EDITS:
+            self.line((f"  … and {len(question.edits) - SHOWN_EDITS} more definitions", "dim"))
+        self.line()
+
+    def similar(self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], *, several: bool) -> None:
+        """Past edits, best first, each beside the edit in progress that it resembles."""
+        for number, ((item, query), diff) in enumerate(zip(found, diffs, strict=True), 1):
+            edit = item.edit
+            self.line(
+                (f"{number:3d}  ", "dim"),
+                (f"{item.score:.2f}  ", "bold green"),
+                (f"{edit.path}  ", ""),
+                (edit.definition, "cyan"),
+                (f"  {edit.kind.value}", "dim"),
+            )
+            self._commit(edit.commit)
+            reasons = "; ".join(reason.words for reason in item.reasons)
+            if several:
+                reasons = f"like your change to {query.definition}" + (f": {reasons}" if reasons else "")
+            if reasons:
+                self.line("           ", (reasons, "dim"))
+            self.diff(diff)
+
+    def predictions(self, found: Sequence[Prediction], diffs: Sequence[Sequence[str | None]]) -> None:
+        """Definitions likely to be edited next, best first, each with its evidence."""
+        for number, (prediction, evidence_diffs) in enumerate(zip(found, diffs, strict=True), 1):
+            self.line(
+                (f"{number:3d}  ", "dim"),
+                (f"{prediction.score:.2f}  ", "bold green"),
+                f"{prediction.path}:{prediction.line + 1}  ",
+                (prediction.definition, "cyan"),
+            )
+            if prediction.likely:
+                self.line("           likely: ", ", ".join(prediction.likely))
+            reasons = "; ".join(reason.words for reason in prediction.reasons)
+            if reasons:
+                self.line("           ", (reasons, "dim"))
+            for item, diff in zip(prediction.evidence, evidence_diffs, strict=True):
+                commit = item.edit.commit
+                self.line(
+                    "           like ",
+                    (commit.sha[:8], "yellow"),
+                    f" {commit.subject}",
+                    (f"  {commit.author} · {self._age(commit)} · ", "dim"),
+                    (f"{item.edit.path}  {item.edit.definition}", "dim"),
+                )
+                self.diff(diff)
+
+    def diff(self, diff: str | None) -> None:
+        """A past diff, coloured line by line."""
+        if diff is None:
+            return
+        for row in diff.split("\n"):
+            style = {"+": "green", "-": "red", "@": "magenta"}.get(row[:1], "")
+            self.line("           ", (row.expandtabs(4), style))
+        self.line()
+
+    def _commit(self, commit: Commit) -> None:
+        self.line(
+            "           ",
+            (commit.sha[:8], "yellow"),
+            f"  {commit.subject}",
+            (f"  {commit.author} · {self._age(commit)}", "dim"),
+        )
+
+    def _age(self, commit: Commit) -> str:
+        from codewm_lsp.hints.wording import age
+
+        return age(self.now - commit.date)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """What ``codewm doctor`` saw."""
+        style = {"ok": "green", "note": "yellow", "problem": "bold red"}
+        for one in findings:
+            self.line((f"{one.state:8}", style[one.state]), (f"{one.name:11}", "bold"), one.detail)
+            if one.remedy:
+                self.line(" " * 19, (f"→ {one.remedy}", style[one.state]))

@@ -1,0 +1,113 @@
+"""One run's repository, model and index, and the indexing done before an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codewm_lsp.cli.asking import NothingToAnswerError, Question
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from codewm_lsp.hints import Engine, Prediction, SimilarEdit
+    from codewm_lsp.history import Edit, Repository
+    from codewm_lsp.index import Index
+    from codewm_lsp.index import Progress as IndexProgress
+    from codewm_lsp.world_model import WorldModel
+
+WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
+QUERIES = 40  # edits in progress looked up, of a change of very many definitions
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command answers from."""
+
+    repository: Repository
+    model: WorldModel
+    index: Index
+    engine: Engine
+
+
+@contextmanager
+def open_session(path: Path, model_folder: Path | None, cache: Path | None) -> Iterator[Session]:
+    """Open everything, and close it again.
+
+    Raises RepositoryError, BundleError or IndexStoreError.
+    """
+    from codewm_lsp.hints import Engine
+    from codewm_lsp.history import Repository
+    from codewm_lsp.index import Index
+    from codewm_lsp.world_model import WorldModel
+
+    with Repository.open(path) as repository:
+        model = WorldModel.load(model_folder)
+        with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
+            yield Session(repository, model, index, Engine(repository, model, index))
+
+
+def bring_up_to_date(
+    session: Session, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
+) -> IndexProgress:
+    """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from codewm_lsp.index import update
+
+    with Progress(
+        TextColumn("indexing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("commits"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        return update(
+            session.repository,
+            session.model,
+            session.index,
+            rev=revision,
+            limit=limit,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            deadline=None if seconds is None else time.monotonic() + seconds,
+            wait=WAIT if seconds is None else seconds,
+        )
+
+
+def similar(session: Session, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
+    """Past edits, best first, each with the edit in progress that it resembles most; ``k`` 0: all."""
+    best: dict[int, tuple[SimilarEdit, Edit]] = {}
+    for edit in question.edits[:QUERIES]:
+        for item in session.engine.similar(edit, k=k, at=question.history):
+            known = best.get(item.edit.id)
+            if known is None or item.score > known[0].score:
+                best[item.edit.id] = (item, edit)
+    found = sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
+    return found[:k] if k else found
+
+
+def predictions(session: Session, question: Question, k: int) -> list[Prediction]:
+    """Definitions likely to be edited next, best first; ``k`` 0: all."""
+    return session.engine.next(question.edits, k=k, at=question.files)
+
+
+def require(found: Sequence[object], session: Session, question: Question) -> None:
+    """Raises NothingToAnswerError when there is nothing in ``found``, with the reason."""
+    if found:
+        return
+    if not session.index.size():
+        raise NothingToAnswerError(
+            f"nothing has been indexed of what came before {question.history[:10]}: run codewm index, "
+            "and check with codewm doctor that this history changes Python files"
+        )
+    raise NothingToAnswerError(
+        f"the history before {question.history[:10]} holds nothing to compare with {question.words}"
+    )

@@ -1,0 +1,65 @@
+"""The JSON that other programs rely on. Its shapes are fixed: a key may be added behind an option, none may change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codewm_lsp.cli.asking import Question
+    from codewm_lsp.hints import Prediction, SimilarEdit
+
+Json = Mapping[str, object]
+
+
+def dump(record: Json) -> str:
+    """One line, ASCII only: it survives any terminal, pipe and code page."""
+    return json.dumps(record, ensure_ascii=True, allow_nan=False)
+
+
+def iso_date(seconds: int) -> str:
+    """Unix seconds → ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat()
+
+
+def edit_record(similar: SimilarEdit, diff: str | None = None) -> dict[str, object]:
+    """A past edit: commit, author, date, subject, path, definition, kind, score (and diff, where it was asked for)."""
+    edit = similar.edit
+    record: dict[str, object] = {
+        "commit": edit.commit.sha,
+        "author": edit.commit.author,
+        "date": iso_date(edit.commit.date),
+        "subject": edit.commit.subject,
+        "path": edit.path,
+        "definition": edit.definition,
+        "kind": edit.kind.value,
+        "score": round(float(similar.score), 6),
+    }
+    if diff is not None:
+        record["diff"] = diff
+    return record
+
+
+def prediction_record(prediction: Prediction, diffs: Sequence[str | None] = ()) -> dict[str, object]:
+    """A definition likely to be edited next; ``line`` counts from 1."""
+    padded = [*diffs, *([None] * (len(prediction.evidence) - len(diffs)))]
+    return {
+        "path": prediction.path,
+        "definition": prediction.definition,
+        "line": prediction.line + 1,
+        "score": round(float(prediction.score), 6),
+        "likely": list(prediction.likely),
+        "evidence": [edit_record(item, diff) for item, diff in zip(prediction.evidence, padded, strict=True)],
+    }
+
+
+def query_record(question: Question) -> dict[str, object]:
+    """What was asked: the revision asked about and the edits in progress on it."""
+    return {
+        "at": question.at,
+        "editing": [
+            {"path": edit.path, "definition": edit.definition, "kind": edit.kind.value} for edit in question.edits
+        ],
+    }
