@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -104,7 +105,7 @@ def definition_edits(
             edits.append(
                 Edit(path, new.name, new.kind, EditKind.ADDED, "", new.source, new.line, previous_path, commit)
             )
-        elif was.source != new.source and source_fingerprint(was.source) != source_fingerprint(new.source):
+        elif _differ(was.source, new.source):
             edits.append(
                 Edit(
                     path, new.name, new.kind, EditKind.MODIFIED, was.source, new.source, new.line, previous_path, commit
@@ -116,6 +117,41 @@ def definition_edits(
     )
     edits.sort(key=lambda edit: edit.line)
     return tuple(edits)
+
+
+def _differ(before: str, after: str) -> bool:
+    """Whether the fingerprints differ; without taking them, where the lines that changed leave no doubt."""
+    if before == after:
+        return False
+    old, new = before.split("\n"), after.split("\n")
+    shorter = min(len(old), len(new))
+    head = 0
+    while head < shorter and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    was, now = "\n".join(old[head : len(old) - tail]), "\n".join(new[head : len(new) - tail])
+    if "#" in was or "#" in now:
+        was, now = _COMMENT.sub(r"\1", was), _COMMENT.sub(r"\1", now)
+    certain = "#" not in was and "#" not in now
+    if certain and (_FORMAT.search(was) or _FORMAT.search(now)):
+        certain = not (_F_STRING.search(before) or _F_STRING.search(after))
+    if certain and _seen(was) != _seen(now):
+        return True
+    return source_fingerprint(before) != source_fingerprint(after)
+
+
+def _seen(lines: str) -> bytes:
+    """No more than what tokens show: without white space, punctuation, quotes and what is no Python."""
+    return _PREFIX.sub("", lines).encode("ascii", "ignore").translate(None, _UNSEEN)
+
+
+_UNSEEN = bytes(range(33)) + b"()[]{},.:;_\"'\\!?$`\x7f"
+_PREFIX = re.compile(r"\b[bBfFrRuU]{1,2}(?=[\"'])")
+_COMMENT = re.compile(r"^([^\"'#\n]*)#(?!.*(?:\"\"\"|'''))[^\n]*", re.MULTILINE)  # surely one: no string around it
+_FORMAT = re.compile(r"[{}!]")
+_F_STRING = re.compile(r"[fF][rR]?[\"']|[rR][fF][\"']")
 
 
 @lru_cache(maxsize=4096)

@@ -156,6 +156,12 @@ class Repository:
             return ()
         return self._working.edits(self._resolve("HEAD"), unsaved or {})
 
+    def changed_texts(self, unsaved: Mapping[str, str] | None = None) -> dict[str, str | None]:
+        """The Python files of the working tree that differ from HEAD: path → text, None where the file is gone."""
+        if self._working is None:
+            return {}
+        return self._working.texts(self._resolve("HEAD"), unsaved or {})
+
     def close(self) -> None:
         """End the Git processes. The repository can be used again: it starts new ones."""
         self._objects.close()

@@ -76,6 +76,11 @@ class WorkingTree:
             )
         return tuple(edits)
 
+    def texts(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, str | None]:
+        """The text of each file that differs from ``head``; None where it is gone."""
+        with self._lock:
+            return self._changed(self._files(head), unsaved)[1]
+
     def _files(self, head: str | None) -> dict[str, tuple[bytes, str]]:
         if head is None:
             return {}

@@ -10,9 +10,13 @@ broken in one of them cannot change the tokens of another.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
+from hashlib import blake2b
+from threading import Lock
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
@@ -23,8 +27,8 @@ PYTHON = Language(tree_sitter_python.language())
 _DEFINITIONS = Query(PYTHON, "[(function_definition) (class_definition)] @definition")
 _HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
 _STARTS_DEFINITION = re.compile(rb"(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)")
-_CONTINUES = re.compile(rb"[ \t\r\n#)\]}]|$")
 _MAX_EXTENSIONS = 8  # how many following statements an unfinished one may swallow to become whole (a long string)
+_MEMORY = 16 << 20  # bytes of statements remembered, about
 
 
 class DefinitionKind(str, Enum):
@@ -61,21 +65,120 @@ class _Span:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some statements of a file: its definitions (names without numbers, lines from the piece's own start), and what
+    is outside of them. ``broken``: it does not parse by itself."""
+
+    definitions: tuple[Definition, ...]
+    remainder: str
+    lines: int
+    broken: bool
+
+
 def parse_definitions(text: str) -> tuple[Definition, ...]:
     """Cut ``text`` into its definitions, in the order in which they stand; the module's remainder comes first.
 
-    Total: any text gives an answer. An empty module remainder is left out.
+    Total: any text gives an answer. An empty module remainder is left out. Statements seen before (in another version
+    of the file, most of the time) are not parsed again.
     """
     data = text.encode("utf-8", "replace")
-    spans = _spans(data)
-    spans.sort(key=lambda span: (span.start, -span.end))
-    line_starts = _line_starts(data)
-    names: dict[str, int] = {}
+    remainder: list[str] = []
     definitions: list[Definition] = []
-    own: list[list[bytes]] = [[]]  # own[0]: the module; own[i + 1]: spans[i]
+    names: dict[str, int] = {}
+    base = 0
+    for piece in _pieces(data):
+        for definition in piece.definitions:
+            name = definition.name
+            count = names[name] = names.get(name, 0) + 1
+            if base or count > 1:
+                definition = Definition(
+                    name if count == 1 else f"{name}#{count}",
+                    definition.kind,
+                    definition.line + base,
+                    definition.start + base,
+                    definition.end + base,
+                    definition.source,
+                )
+            definitions.append(definition)
+        remainder.append(piece.remainder)
+        base += piece.lines
+    rest = "".join(remainder)
+    if rest.strip():
+        lines = max(1, base + (not data.endswith(b"\n")))
+        definitions.insert(0, Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest))
+    return tuple(definitions)
+
+
+def _pieces(data: bytes) -> list[_Piece]:
+    """The file, whole or in pieces that parse each by itself, which comes to the same."""
+    statements = [data[start:end] for start, end in _statements(data, 0, len(data), 0)]
+    pieces = [_piece(statement) for statement in statements]
+    if not any(piece.broken for piece in pieces):
+        return pieces
+    root = Parser(PYTHON).parse(data).root_node
+    if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
+        return [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
+    return [_broken_piece(statements[index]) if piece.broken else piece for index, piece in enumerate(pieces)]
+
+
+class _Memory:
+    """The pieces parsed last, by their text; least recently used ones go first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._lock = Lock()
+        self._pieces: OrderedDict[bytes, tuple[_Piece, int]] = OrderedDict()
+
+    def get(self, key: bytes) -> _Piece | None:
+        with self._lock:
+            known = self._pieces.get(key)
+            if known is None:
+                return None
+            self._pieces.move_to_end(key)
+            return known[0]
+
+    def put(self, key: bytes, piece: _Piece, size: int) -> None:
+        with self._lock:
+            if key not in self._pieces:
+                self._pieces[key] = (piece, size)
+                self._size += size
+            while self._size > self._limit:
+                self._size -= self._pieces.popitem(last=False)[1][1]
+
+
+_REMEMBERED = _Memory(_MEMORY)
+
+
+def _piece(data: bytes) -> _Piece:
+    """Parse some statements; the second time the answer is remembered."""
+    key = blake2b(data, digest_size=16).digest()
+    known = _REMEMBERED.get(key)
+    if known is None:
+        root = Parser(PYTHON).parse(data).root_node
+        known = _cut(data, list(_spans_of_tree(root, 0)), broken=root.has_error)
+        _REMEMBERED.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+    return known
+
+
+def _broken_piece(data: bytes) -> _Piece:
+    """A statement that does not parse, cut by its headers and indentation; remembered too."""
+    key = b"broken" + blake2b(data, digest_size=16).digest()
+    known = _REMEMBERED.get(key)
+    if known is None:
+        known = _cut(data, _spans_of_statement(data, 0, len(data)), broken=True)
+        _REMEMBERED.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+    return known
+
+
+def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
+    """Give each span its own text: what is not in a span nested in it."""
+    spans.sort(key=lambda span: (span.start, -span.end))
+    own: list[list[bytes]] = [[]]  # own[0]: outside of all; own[i + 1]: spans[i]
     cursor = [0]
     stack: list[int] = []  # indexes into spans
-    qualified: list[str] = []
+    parents: list[int] = []  # index + 1, 0 for none
 
     def close(until: int) -> None:
         while stack and spans[stack[-1]].end <= until:
@@ -88,63 +191,44 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
         close(span.start)
         parent = stack[-1] + 1 if stack else 0
         own[parent].append(data[cursor[parent] : span.start])
+        parents.append(parent)
         stack.append(index)
         own.append([])
         cursor.append(span.start)
-        qualified.append(f"{qualified[parent - 1]}.{span.name}" if parent else span.name)
     close(len(data) + 1)
     own[0].append(data[cursor[0] :])
 
-    remainder = b"".join(own[0])
-    if remainder.strip():
-        definitions.append(
-            Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, len(line_starts), remainder.decode("utf-8", "replace"))
-        )
-    parents = _parents(spans)
+    definitions: list[Definition] = []
+    line, offset = 0, 0
     for index, span in enumerate(spans):
-        name = qualified[index]
-        names[name] = names.get(name, 0) + 1
-        if names[name] > 1:
-            name = f"{name}#{names[name]}"
-        owner = parents[index]
+        parent = parents[index]
         if span.is_class:
             kind = DefinitionKind.CLASS
-        elif owner is not None and spans[owner].is_class:
+        elif parent and spans[parent - 1].is_class:
             kind = DefinitionKind.METHOD
         else:
             kind = DefinitionKind.FUNCTION
+        line += data.count(b"\n", offset, span.start)
+        offset = span.start
         definitions.append(
             Definition(
-                name=name,
+                name=f"{definitions[parent - 1].name}.{span.name}" if parent else span.name,
                 kind=kind,
-                line=_line_of(line_starts, span.header),
-                start=_line_of(line_starts, span.start),
-                end=_line_of(line_starts, max(span.start, span.end - 1)) + 1,
+                line=line + data.count(b"\n", span.start, span.header),
+                start=line,
+                end=line + data.count(b"\n", span.start, max(span.start, span.end - 1)) + 1,
                 source=b"".join(own[index + 1]).decode("utf-8", "replace"),
             )
         )
-    return tuple(definitions)
+    return _Piece(tuple(definitions), b"".join(own[0]).decode("utf-8", "replace"), data.count(b"\n"), broken)
 
 
-def _parents(spans: list[_Span]) -> list[int | None]:
-    parents: list[int | None] = []
-    stack: list[int] = []
-    for index, span in enumerate(spans):
-        while stack and spans[stack[-1]].end <= span.start:
-            stack.pop()
-        parents.append(stack[-1] if stack else None)
-        stack.append(index)
-    return parents
-
-
-def _spans(data: bytes) -> list[_Span]:
-    tree = Parser(PYTHON).parse(data)
-    if not tree.root_node.has_error:
-        return list(_spans_of_tree(tree.root_node, 0))
-    spans: list[_Span] = []
-    for start, end in _statements(data, 0, len(data), 0):
-        spans.extend(_spans_of_statement(data, start, end))
-    return spans
+@lru_cache(maxsize=64)
+def _margin(indent: int) -> re.Pattern[bytes]:
+    """Lines that start a statement at this indentation or a smaller one; group 2 where it may be a definition."""
+    return re.compile(
+        rb"^([ \t]{0,%d})(?:(@|(?:async[ \t]+def|def|class)[ \t]+\w)|[^ \t\r\n\f\\#)\]}])" % indent, re.MULTILINE
+    )
 
 
 def _spans_of_tree(root: Node, offset: int) -> Iterator[_Span]:
@@ -215,21 +299,15 @@ def _statements(data: bytes, begin: int, end: int, indent: int) -> Iterator[tupl
     """
     bounds: list[tuple[int, bool]] = []  # (offset, starts a definition)
     after_decorator = False
-    for line in _line_starts(data[begin:end]):
-        offset = begin + line
-        if indent and line == 0:
-            continue  # the rest of the header's line
-        text = data[offset : min(offset + indent + 80, end)]
-        width = len(text) - len(text.lstrip(b" \t"))
-        if width > indent or _CONTINUES.match(text, width):
-            continue
-        starts = bool(_STARTS_DEFINITION.match(text, width)) and width == indent
+    for match in _margin(indent).finditer(data, begin, end):
+        decorator = match.group(2) == b"@" and len(match.group(1)) == indent
         if after_decorator:
-            after_decorator = text[width : width + 1] == b"@"
+            after_decorator = decorator
             continue
+        starts = match.group(2) is not None and len(match.group(1)) == indent
         if starts or not bounds or bounds[-1][1]:
-            bounds.append((offset, starts))
-        after_decorator = starts and text[width : width + 1] == b"@"
+            bounds.append((match.start(), starts))
+        after_decorator = decorator
     if not bounds:
         if not indent:
             yield begin, end
@@ -240,17 +318,13 @@ def _statements(data: bytes, begin: int, end: int, indent: int) -> Iterator[tupl
     index = 0
     while index < len(bounds):
         stop = index + 1
-        if _unfinished(data[edges[index] : edges[stop]]):
+        if _piece(data[edges[index] : edges[stop]]).broken:
             for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, len(edges))):
-                if not _unfinished(data[edges[index] : edges[further]]):
+                if not _piece(data[edges[index] : edges[further]]).broken:
                     stop = further
                     break
         yield edges[index], edges[stop]
         index = stop
-
-
-def _unfinished(piece: bytes) -> bool:
-    return Parser(PYTHON).parse(piece).root_node.has_error
 
 
 def _line_starts(data: bytes) -> list[int]:
@@ -262,9 +336,3 @@ def _line_starts(data: bytes) -> list[int]:
     if len(starts) > 1 and starts[-1] == len(data):
         starts.pop()
     return starts
-
-
-def _line_of(line_starts: list[int], offset: int) -> int:
-    from bisect import bisect_right
-
-    return bisect_right(line_starts, offset) - 1
