@@ -1,0 +1,28 @@
+"""Edits and their vectors on disk (SQLite), and exact search over them: by meaning, by words, by place."""
+
+from codewm_lsp.index.blend import LEXICAL, Blend, Scores
+from codewm_lsp.index.dismissals import Dismissal, Scope
+from codewm_lsp.index.index import Hit, Index, PastEdit
+from codewm_lsp.index.statistics import Changes, Coupling, History
+from codewm_lsp.index.update import EditEncoder, Outcome, Progress, update
+from codewm_lsp.index.words import changed_words, place_words
+
+__all__ = [
+    "LEXICAL",
+    "Blend",
+    "Changes",
+    "Coupling",
+    "Dismissal",
+    "EditEncoder",
+    "History",
+    "Hit",
+    "Index",
+    "Outcome",
+    "PastEdit",
+    "Progress",
+    "Scope",
+    "Scores",
+    "changed_words",
+    "place_words",
+    "update",
+]

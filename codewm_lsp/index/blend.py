@@ -1,0 +1,56 @@
+"""How the parts of a score are put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Weights of the parts of a score; each part is a cosine, so with weights that sum to 1 a score is at most 1.
+
+    ``meaning``: the model's edit vectors. ``signed``: changed words, added and removed ones opposed. ``unsigned``: the
+    same words whatever the direction of the change. ``place``: the words of the path and the qualified name. Words
+    weigh sign × log(1 + net count) × idf, the idf being that of the repository's own edits. Commit, author and time
+    have no part in a score: they would find the other edits of a commit without looking at them.
+    """
+
+    meaning: float = 0.5
+    signed: float = 0.2
+    unsigned: float = 0.2
+    place: float = 0.1
+
+
+LEXICAL = Blend(meaning=0.0, signed=0.4, unsigned=0.4, place=0.2)
+"""The same without a model: the bar a model has to clear (EVALUATION: sibling retrieval)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The parts of the score of every edit of the index against one query, (N,) each; row i is the edit of id i + 1."""
+
+    meaning: NDArray[np.float32]
+    signed: NDArray[np.float32]
+    unsigned: NDArray[np.float32]
+    place: NDArray[np.float32]
+
+    def blended(self, blend: Blend) -> NDArray[np.float32]:
+        """The score of every edit, (N,)."""
+        weights = np.array([blend.meaning, blend.signed, blend.unsigned, blend.place], dtype=np.float32)
+        return _sum((self.meaning, self.signed, self.unsigned, self.place), weights)
+
+    def words(self, blend: Blend) -> NDArray[np.float32]:
+        """The two word parts as one, in the proportion of the blend, (N,)."""
+        weights = np.array([blend.signed, blend.unsigned], dtype=np.float32)
+        total = weights.sum()
+        return _sum((self.signed, self.unsigned), weights / total if total else np.full(2, 0.5, dtype=np.float32))
+
+
+def _sum(parts: tuple[NDArray[np.float32], ...], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    total = np.zeros_like(parts[0])
+    for part, weight in zip(parts, weights, strict=True):
+        total += part * weight
+    return total

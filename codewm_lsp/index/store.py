@@ -1,0 +1,309 @@
+"""The SQLite file of an index: opening, checking, setting aside what is broken, and transactions.
+
+One file a repository, model, tokeniser and layout of the tables, so that a new model never meets old vectors. WAL mode:
+readers never wait for the writer. Everything a commit brings is written in one transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from codewm_lsp.errors import IndexStoreError
+
+LOG: Final = logging.getLogger("codewm.index")
+
+LAYOUT: Final = 1
+APPLICATION_ID: Final = 0x436F6457  # "CodW", in the header of the file: another program's database is told apart
+BUSY_SECONDS: Final = 5.0
+_TABLES: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (
+    id INTEGER PRIMARY KEY, sha TEXT NOT NULL UNIQUE, parent TEXT, author TEXT NOT NULL, date INTEGER NOT NULL,
+    subject TEXT NOT NULL, skipped TEXT, edits INTEGER NOT NULL
+);
+CREATE TABLE places (id INTEGER PRIMARY KEY, path TEXT NOT NULL, definition TEXT NOT NULL, UNIQUE (path, definition));
+CREATE TABLE edits (
+    id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL, place INTEGER NOT NULL, definition_kind TEXT NOT NULL,
+    kind TEXT NOT NULL, line INTEGER NOT NULL
+);
+CREATE TABLE renames (commit_id INTEGER NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL);
+CREATE TABLE payloads (
+    commit_id INTEGER PRIMARY KEY, places BLOB NOT NULL, vectors BLOB NOT NULL, scales BLOB NOT NULL,
+    lengths BLOB NOT NULL, terms BLOB NOT NULL, counts BLOB NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an index file belongs to; written into it, and compared when it is opened."""
+
+    repository: str
+    model: str
+    tokeniser: str
+    edit_size: int
+
+    def file_name(self) -> Path:
+        """Path below the cache folder."""
+        name = f"{_safe(self.model)[:16]}-{_safe(self.tokeniser)[:8]}-{self.edit_size}-v{LAYOUT}.sqlite3"
+        return Path(_safe(self.repository)[:32]) / name
+
+
+SqlText = str | bytes
+
+
+def to_sql(text: str) -> SqlText:
+    """Text as SQLite takes it: bytes where it holds what UTF-8 cannot (a path of another encoding)."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def from_sql(value: SqlText) -> str:
+    """The text that ``to_sql`` took."""
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def _safe(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", text) or "_"
+
+
+class Damaged(Exception):
+    """The file is no index of ours, or no whole one. Never leaves the room: the file is set aside and made anew."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite found the file itself to be broken, rather than busy, full or forbidden."""
+    text = str(error)
+    return any(
+        sign in text
+        for sign in (
+            "malformed",
+            "not a database",
+            "no such table",
+            "no such column",
+            "file is encrypted",
+            "unsupported file",
+        )
+    )
+
+
+def explained(error: sqlite3.Error, path: Path | None) -> IndexStoreError:
+    """The error of SQLite as one that a user can act on."""
+    text = str(error)
+    where = f"The index {path}" if path else "The index in memory"
+    if "full" in text or (isinstance(error, sqlite3.OperationalError) and "disk I/O" in text):
+        return IndexStoreError(
+            f"{where} cannot grow: {text}. Nothing indexed so far is lost. "
+            "Free some space there, then index again: it goes on where it stopped."
+        )
+    if "locked" in text or "busy" in text:
+        return IndexStoreError(
+            f"{where} is locked by another process. Close the program that holds it (another editor, a database "
+            "browser, a backup) and try again."
+        )
+    if "readonly" in text or "unable to open" in text:
+        return IndexStoreError(f"{where} cannot be written: {text}. Make the folder writable for you.")
+    return IndexStoreError(f"{where} cannot be used: {text}. Delete the file: it is made again from the history.")
+
+
+class Database:
+    """Connections to one index file, or to a database in memory where ``path`` is None.
+
+    ``reading`` and ``writing`` give the connection to one thread at a time; on disk they are two connections, so that
+    a search does not wait for a batch to be written.
+    """
+
+    def __init__(self, path: Path | None, identity: Identity) -> None:
+        self.path = path
+        self._identity = identity
+        self._read_lock = threading.RLock()
+        self._file: tuple[int, int] | None = None
+        if path is None:
+            self._reader = self._connect()
+            self._writer, self._write_lock = self._reader, self._read_lock
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._write_lock = threading.RLock()
+            self._writer = self._connect()
+        try:
+            self._prepare()
+            if path is not None:
+                self._reader = self._connect()
+                self._reader.execute("PRAGMA query_only = 1")
+                self._file = _file_of(path)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            ":memory:" if self.path is None else self.path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if self.path is not None:
+            connection.execute("PRAGMA cache_size = -1024")  # our own arrays are the cache
+        return connection
+
+    def _prepare(self) -> None:
+        connection = self._writer
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and tables:
+            raise Damaged("it is not an index of CodeWM")
+        if self.path is not None:
+            self._write_ahead()
+            connection.execute("PRAGMA synchronous = NORMAL")
+        with self.writing():
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            expected = {
+                "repository": self._identity.repository,
+                "model": self._identity.model,
+                "tokeniser": self._identity.tokeniser,
+                "edit_size": str(self._identity.edit_size),
+                "layout": str(LAYOUT),
+            }
+            if not tables:
+                for statement in _TABLES.split(";"):
+                    connection.execute(statement)
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", expected.items())
+                connection.execute("INSERT INTO meta VALUES ('generation', hex(randomblob(8)))")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                return
+            found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+            if any(found.get(key) != value for key, value in expected.items()) or "generation" not in found:
+                raise Damaged("it belongs to another repository or model")
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL; SQLite does not wait by itself when another process is just doing the same."""
+        patience = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._writer.execute("PRAGMA journal_mode = WAL").fetchone()
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > patience:
+                    raise
+                time.sleep(0.02)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A read transaction: everything in it is seen as of one moment."""
+        with self._read_lock:
+            yield from _transaction(self._reader, "BEGIN")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all of it or nothing."""
+        with self._write_lock:
+            yield from _transaction(self._writer, "BEGIN IMMEDIATE")
+
+    def version(self) -> object:
+        """Changes whenever another connection has written. Costs microseconds."""
+        with self._read_lock:
+            if self.path is None:
+                return self._reader.total_changes
+            return self._reader.execute("PRAGMA data_version").fetchone()[0]
+
+    def replaced(self) -> bool:
+        """Whether the file at our path is no longer the one we have open: deleted, or set aside by another process."""
+        return self.path is not None and _file_of(self.path) != self._file
+
+    def close(self) -> None:
+        """Close the connections. The last one of all processes folds the write-ahead log into the file."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
+    if connection.in_transaction:  # nested by the same thread, which holds the lock
+        yield connection
+        return
+    connection.execute(begin)
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a broken index and its companions out of the way; returns the new name of the file."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + suffix)
+        try:
+            source.rename(aside.with_name(aside.name + suffix))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise IndexStoreError(
+                f"The index {path} is broken and cannot be renamed ({error.strerror}). Close the programs that use it, "
+                "then delete it: it is made again from the history."
+            ) from error
+    return aside
+
+
+class WriterLock:
+    """The right to index, held by one process (and thread) at a time; the system frees it when its holder dies.
+
+    It is SQLite's own exclusive lock on an empty file beside the index, hence portable.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = None if path is None else path.with_name(path.name + ".writer")
+        self._thread = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def acquire(self) -> bool:
+        """Try once; True when this caller may write until ``release``."""
+        if not self._thread.acquire(blocking=False):
+            return False
+        if self._path is None:
+            return True
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            self._thread.release()
+            if "locked" in str(error):
+                return False
+            raise explained(error, self._path) from error
+        self._connection = connection
+        return True
+
+    def release(self) -> None:
+        """Give the right back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._thread.release()

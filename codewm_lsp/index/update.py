@@ -1,0 +1,155 @@
+"""Bringing an index up to a revision: newest commits first, in batches, resumable at any point."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.history import CommitEdits, Repository
+from codewm_lsp.index.index import Index
+
+BATCH_EDITS: Final = 128  # what a kill loses at most, and what is embedded at a time
+BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, so that searching finds it
+ONE_BY_ONE: Final = 16  # up to this many new commits are read singly, without walking the log
+_POLL: Final = 0.1
+
+
+class EditEncoder(Protocol):
+    """What indexing needs of the world model."""
+
+    def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        """(before, after) texts → unit rows (len(pairs), edit_size)."""
+        ...
+
+
+class Outcome(str, Enum):
+    """How an update ended."""
+
+    COMPLETE = "complete"  # every commit of the revision is in the index
+    STOPPED = "stopped"  # told to
+    DEADLINE = "deadline"  # out of time
+    BUSY = "busy"  # another process is indexing this repository
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``done`` of ``total`` commits of the revision are in the index; ``added`` edits came with this update."""
+
+    outcome: Outcome
+    done: int
+    total: int
+    added: int
+
+
+def update(
+    repository: Repository,
+    model: EditEncoder,
+    index: Index,
+    *,
+    rev: str = "HEAD",
+    limit: int | None = None,
+    max_files: int = 30,
+    progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    deadline: float | None = None,
+    wait: float = 0.0,
+) -> Progress:
+    """Index what is not in the index yet of the newest ``limit`` commits (None: all) that ``rev`` reaches.
+
+    ``progress(done, total)`` is called after each batch; ``stop()`` is asked before each commit; ``deadline`` is a
+    moment of ``time.monotonic``. When another process is at it, up to ``wait`` seconds are spent waiting for it.
+    Whatever ends it, kill -9 included, all batches written so far stay, and the next update goes on from there.
+    Raises ``RepositoryError`` and ``IndexStoreError``.
+    """
+    wanted = repository.ancestors(rev, limit)
+    patience = time.monotonic() + wait
+
+    def ended() -> Outcome | None:
+        if stop is not None and stop():
+            return Outcome.STOPPED
+        if deadline is not None and time.monotonic() >= deadline:
+            return Outcome.DEADLINE
+        return None
+
+    def result(outcome: Outcome, added: int) -> Progress:
+        known = index.known()
+        return Progress(outcome, sum(sha in known for sha in wanted), len(wanted), added)
+
+    known = index.known()
+    if all(sha in known for sha in wanted):
+        return Progress(Outcome.COMPLETE, len(wanted), len(wanted), 0)
+    while not index.acquire_writer():
+        outcome = ended()
+        if outcome is None and time.monotonic() >= patience:
+            outcome = Outcome.BUSY
+        if outcome is not None:
+            return result(outcome, 0)
+        time.sleep(_POLL)
+    added = 0
+    try:
+        while missing := _missing(index, wanted):
+            done = len(wanted) - len(missing)
+            if progress is not None:
+                progress(done, len(wanted))
+            skip = set(wanted).difference(missing)
+            for batch in _batches(_commits(repository, rev, limit, missing, skip, max_files), ended):
+                pairs = [(edit.before, edit.after) for item in batch for edit in item.edits]
+                vectors = model.embed_edits(pairs)
+                ends = np.cumsum([len(item.edits) for item in batch])[:-1]
+                index.add(list(zip(batch, np.split(vectors, ends), strict=True)))
+                added += len(pairs)
+                done += len(batch)
+                if progress is not None:
+                    progress(done, len(wanted))
+            left = len(_missing(index, wanted))
+            outcome = ended()
+            if left and outcome is not None:
+                return result(outcome, added)
+            if left == len(missing):
+                break  # the history does not give them: asking again would not end
+        return result(Outcome.COMPLETE, added)
+    finally:
+        index.release_writer()
+
+
+def _missing(index: Index, wanted: Sequence[str]) -> list[str]:
+    known = index.known()
+    return [sha for sha in wanted if sha not in known]
+
+
+def _commits(
+    repository: Repository,
+    rev: str,
+    limit: int | None,
+    missing: Sequence[str],
+    skip: Container[str],
+    max_files: int,
+) -> Iterator[CommitEdits]:
+    if len(missing) <= ONE_BY_ONE:
+        for sha in missing:
+            yield repository.edits_of(sha, max_files=max_files)
+    else:
+        yield from repository.commits(rev, limit=limit, skip=skip, max_files=max_files)
+
+
+def _batches(commits: Iterator[CommitEdits], ended: Callable[[], object]) -> Iterator[list[CommitEdits]]:
+    """Group commits by edits and time; what is under way when the end comes is still a batch."""
+    batch: list[CommitEdits] = []
+    edits, begun = 0, time.monotonic()
+    for item in commits:
+        batch.append(item)
+        edits += len(item.edits)
+        if ended():
+            break
+        if edits >= BATCH_EDITS or time.monotonic() - begun >= BATCH_SECONDS:
+            yield batch
+            batch = []
+            edits, begun = 0, time.monotonic()
+    if batch:
+        yield batch

@@ -1,0 +1,54 @@
+"""The words of an edit: those it added and removed, and those of the place where it was made, as 64-bit terms."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.history import Edit
+from codewm_lsp.source import split_identifier, tokenize, word_counts
+
+MAX_COUNT: Final = 127  # a net count is kept in one signed byte; its logarithm is what weighs
+
+
+def changed_words(before: str, after: str) -> dict[str, int]:
+    """Net count of every word between two texts: above 0 where it was added, below 0 where it was removed."""
+    counts = word_counts(tokenize(after).leaves) if after else {}
+    if before:
+        counts = dict(counts)
+        for word, count in word_counts(tokenize(before).leaves).items():
+            counts[word] = counts.get(word, 0) - count
+    return {word: max(-MAX_COUNT, min(MAX_COUNT, count)) for word, count in counts.items() if count}
+
+
+def words_of_edit(edit: Edit) -> dict[str, int]:
+    """``changed_words`` of an edit."""
+    return changed_words(edit.before, edit.after)
+
+
+def place_words(path: str, definition: str) -> dict[str, int]:
+    """The words of a path (without its suffix) and of a qualified name, each counted once."""
+    stem = path[:-3] if path.endswith(".py") else path
+    words = [*split_identifier(stem), *split_identifier(definition.partition("#")[0])]
+    return dict.fromkeys(words, 1)
+
+
+@lru_cache(maxsize=65_536)
+def term(word: str) -> int:
+    """A word as a 64-bit number, the same everywhere: an index needs no table of words."""
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def terms(words: Iterable[str]) -> NDArray[np.uint64]:
+    """``term`` of each word."""
+    return np.fromiter((term(word) for word in words), dtype=np.uint64)
+
+
+def counts(words: Mapping[str, int]) -> NDArray[np.int8]:
+    """The counts of ``words`` in their order."""
+    return np.fromiter(words.values(), dtype=np.int8, count=len(words))
