@@ -1,0 +1,138 @@
+"""What changed when, and with what: the repository's past as arrays.
+
+Counting is done in commits, not in days: a repository that slept for a year has forgotten nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.corpus import simple_name
+
+Numbers = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+NEVER: Final = 1e6  # commits ago, of what has not changed in the known past
+HALF_LIFE: Final = 300.0  # in commits
+NEAR: Final = 2  # commits before and after
+
+
+class Changes:
+    """The commits of the past, newest first, and what changed in them: definitions, files, and names anywhere.
+
+    Only what is asked about is counted, so that asking again with the newest commits left out (``after``: those up to
+    and including that position) costs little.
+    """
+
+    def __init__(self, names: Sequence[tuple[str, str]], ages: Numbers, definitions: Numbers) -> None:
+        """``names``: (path, definition) of everything that ever changed. ``ages`` and ``definitions``: one pair for
+        each change, the position of its commit (0: the newest with a change in it) and which of ``names`` it is."""
+        self._definitions = {name: number for number, name in enumerate(names)}
+        self._files: dict[str, int] = {}
+        self._simple: dict[str, int] = {}
+        file_of = [self._files.setdefault(path, len(self._files)) for path, _ in names]
+        simple_of = [self._simple.setdefault(simple_name(name), len(self._simple)) for _, name in names]
+        self.count = int(ages.max()) + 1 if len(ages) else 0
+        self._sizes = np.bincount(ages, minlength=self.count)
+        self._tables = {
+            "definition": _Table(ages, definitions, len(names)),
+            "file": _Table(ages, np.array(file_of, dtype=np.int64)[definitions], len(self._files)),
+            "name": _Table(ages, np.array(simple_of, dtype=np.int64)[definitions], len(self._simple)),
+        }
+
+    def definition(self, path: str, name: str) -> int:
+        """Number of a definition, -1 when it never changed."""
+        return self._definitions.get((path, name), -1)
+
+    def file(self, path: str) -> int:
+        """Number of a file, -1 when it never changed."""
+        return self._files.get(path, -1)
+
+    def name(self, name: str) -> int:
+        """Number of a simple name, -1 when nothing of that name ever changed."""
+        return self._simple.get(name, -1)
+
+    def recency(self, table: str, after: int = -1) -> Floats:
+        """Commits since each was last changed (0: by the newest), ``NEVER`` where it was not. Past of ``after``."""
+        return self._tables[table].recency(after)
+
+    def frequency(self, table: str, after: int = -1, half_life: float = 0.0) -> Floats:
+        """How many commits changed each, those of long ago counting less when ``half_life`` (in commits) is given."""
+        return self._tables[table].frequency(after, half_life)
+
+    def together(self, table: str, asked_in: str, asked: int, after: int = -1) -> Together:
+        """How often each of ``table`` changed together with one of ``asked_in`` (a definition, a file or a name)."""
+        wanted = self._tables[table]
+        commits = self._tables[asked_in].commits_of(asked, after)
+        count = np.zeros(wanted.width, dtype=np.float32)
+        recent = np.zeros(wanted.width, dtype=np.float32)
+        small = np.zeros(wanted.width, dtype=np.float32)
+        near = np.zeros(wanted.width, dtype=np.float32)
+        for age in commits.tolist():
+            members = wanted.members(age)
+            count[members] += 1
+            recent[members] += 0.5 ** ((age - after - 1) / HALF_LIFE)
+            small[members] += 2 / (1 + self._sizes[age])
+        around = np.unique(commits[:, None] + np.arange(-NEAR, NEAR + 1)) if len(commits) else commits
+        for age in np.setdiff1d(around[(around > after) & (around < self.count)], commits).tolist():
+            near[wanted.members(age)] += 1 / (1 + self._sizes[age])
+        return Together(len(commits), count, recent, small, near)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Joint changes with the one asked about, which changed in ``asked`` commits: counted plainly, halved every
+    ``HALF_LIFE`` commits, and by the smallness of the commit (2 / (1 + definitions in it))."""
+
+    asked: int
+    count: Floats
+    recent: Floats
+    small: Floats
+    near: Floats
+
+
+class _Table:
+    """Pairs (commit, member), by commit and by member."""
+
+    def __init__(self, ages: Numbers, members: Numbers, width: int) -> None:
+        self.width = width
+        order = np.argsort(ages, kind="stable")
+        self.ages, self._members = ages[order], members[order]
+        by_member = np.lexsort((self.ages, self._members))
+        self._sorted_ages = self.ages[by_member]
+        self._bounds = np.searchsorted(self._members[by_member], np.arange(width + 1))
+        last = int(self.ages[-1]) + 1 if len(ages) else 0
+        self._starts = np.searchsorted(self.ages, np.arange(last + 1)).tolist()
+        self._distinct: dict[int, Numbers] = {}
+
+    def members(self, age: int) -> Numbers:
+        found = self._distinct.get(age)
+        if found is None:
+            if age + 1 >= len(self._starts):
+                return self._members[:0]
+            found = self._distinct[age] = np.unique(self._members[self._starts[age] : self._starts[age + 1]])
+        return found
+
+    def commits_of(self, member: int, after: int) -> Numbers:
+        if member < 0:
+            return np.zeros(0, dtype=np.int64)
+        ages = self._sorted_ages[self._bounds[member] : self._bounds[member + 1]]
+        return np.unique(ages[ages > after])
+
+    def recency(self, after: int) -> Floats:
+        recency = np.full(self.width, NEVER, dtype=np.float32)
+        low = int(np.searchsorted(self.ages, after, side="right"))
+        members, first = np.unique(self._members[low:], return_index=True)
+        recency[members] = self.ages[low:][first] - after - 1
+        return recency
+
+    def frequency(self, after: int, half_life: float) -> Floats:
+        low = int(np.searchsorted(self.ages, after, side="right"))
+        ages, members = self.ages[low:], self._members[low:]
+        weights = 0.5 ** ((ages - after - 1) / half_life) if half_life else np.ones(len(ages))
+        return np.bincount(members, weights=weights, minlength=self.width).astype(np.float32)

@@ -1,0 +1,273 @@
+"""Repository, model and index → answers: similar past edits, what is edited next, and the hints of a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
+from codewm_lsp.hints.changes import Changes
+from codewm_lsp.hints.reasons import reasons_next, reasons_similar
+from codewm_lsp.hints.signals import State
+from codewm_lsp.hints.snapshot import Snapshots
+from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, rank, shipped_weights
+from codewm_lsp.hints.wording import likely, next_title, similar_title
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import History, Index
+from codewm_lsp.source import Definition
+
+EVIDENCE: Final = 3  # past edits shown behind a prediction
+BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
+WORDED: Final = 100  # predictions of one answer that are given wording and evidence
+CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
+
+
+class Predicted(Protocol):
+    """The predictor's answer: for N definitions, their next edits, and logits and actions of these."""
+
+    @property
+    def edits(self) -> NDArray[np.float32]: ...
+    @property
+    def logits(self) -> NDArray[np.float32]: ...
+    @property
+    def actions(self) -> NDArray[np.float32]: ...
+
+
+class Model(Protocol):
+    """What the engine needs of a world model."""
+
+    def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]: ...
+    def predict_next(self, sources: Sequence[str], recent: NDArray[np.float32]) -> Predicted: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HintOptions:
+    """Which hints of a file are shown.
+
+    ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
+    least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
+    behind a lens on a changed definition. ``limit``: lenses a file.
+    """
+
+    threshold: float = shipped_weights().threshold
+    limit: int = 8
+    kinds: frozenset[HintKind] = frozenset(HintKind)
+    similar_threshold: float = 0.25
+
+
+class Engine:
+    """Answers questions about one repository. Not to be used from two threads at once."""
+
+    def __init__(self, repository: Repository, model: Model, index: Index, *, weights: Weights | None = None) -> None:
+        self._repository = repository
+        self._model = model
+        self._index = index
+        self._weights = weights or shipped_weights()
+        self._snapshots = Snapshots(repository)
+        self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
+        self._changes: tuple[History, Changes] | None = None
+        self._state: State | None = None
+        self._ranked: tuple[State, tuple[Edit, ...], Ranking] | None = None
+
+    def similar(self, edit: Edit, *, k: int = 10, at: str | None = None) -> list[SimilarEdit]:
+        """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that ``at`` (HEAD) reaches.
+
+        Edits of the very same definition are left out.
+        """
+        vector = self._model.embed_edits([(edit.before, edit.after)])[0]
+        hits = self._index.search(
+            edit, vector, k=k, within=self._reached(at), exclude_definition=(edit.path, edit.definition)
+        )
+        return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
+
+    def next(
+        self,
+        editing: Sequence[Edit],
+        *,
+        k: int = 10,
+        at: str | None = None,
+        unsaved: Mapping[str, str] | None = None,
+        paths: Sequence[str] | None = None,
+    ) -> list[Prediction]:
+        """The ``k`` definitions most likely to be edited next, best first (0: all), given the edits in progress.
+
+        ``editing``: newest first. Candidates are all definitions of the Python files at the commit ``at``, or of the
+        working tree with ``unsaved`` text, those being edited left out; ``paths`` keeps those of these files alone.
+        Evidence and wording of a very long answer are worked out for its first hundred only.
+        """
+        if not editing:
+            return []
+        state = self._state_of(at, unsaved or {})
+        ranking = self._rank(state, editing)
+        rows = self._candidates(state, editing, paths)
+        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")]
+        if k:
+            rows = rows[:k]
+        return self._predictions(state, ranking, rows, at, unsaved or {})
+
+    def hints(
+        self,
+        path: str,
+        text: str,
+        *,
+        unsaved: Mapping[str, str] | None = None,
+        options: HintOptions | None = None,
+    ) -> list[Hint]:
+        """The hints of one file as it stands in the editor, by line, one at most on a definition.
+
+        On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
+        more than ``options.limit``, the changed definitions come first, then the likeliest.
+        """
+        options = options or HintOptions()
+        texts = {**(unsaved or {}), path: text}
+        editing = self._repository.working_edits(texts)
+        if not editing or options.limit <= 0:
+            return []
+        now = time.time()
+        found: list[Hint] = []
+        own = [edit for edit in editing if edit.path == path and edit.after]
+        if HintKind.SIMILAR in options.kinds:
+            for edit in own[: options.limit]:
+                found.extend(self._similar_hint(edit, options, now))
+        if HintKind.NEXT in options.kinds and len(found) < options.limit:
+            found.extend(self._next_hints(path, editing, texts, options, options.limit - len(found), now))
+        return sorted(found, key=lambda hint: hint.line)
+
+    def _similar_hint(self, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
+        similar = self.similar(edit, k=BEHIND_A_LENS)
+        if not similar or similar[0].score < options.similar_threshold:
+            return []
+        close = [one for one in similar if one.score >= CLOSE * similar[0].score]
+        return [
+            Hint(
+                kind=HintKind.SIMILAR,
+                path=edit.path,
+                definition=edit.definition,
+                line=edit.line,
+                title=similar_title(close, now),
+                score=similar[0].score,
+                edit_ids=tuple(one.edit.id for one in similar),
+            )
+        ]
+
+    def _next_hints(
+        self, path: str, editing: Sequence[Edit], texts: Mapping[str, str], options: HintOptions, limit: int, now: float
+    ) -> list[Hint]:
+        # The file being looked at says most: its edits count as the newest.
+        ordered = sorted(editing, key=lambda edit: edit.path != path)
+        state = self._state_of(None, texts)
+        ranking = self._rank(state, ordered)
+        rows = self._candidates(state, editing, [path])
+        rows = rows[ranking.probabilities[rows] >= options.threshold]
+        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")][:limit]
+        return [
+            Hint(
+                kind=HintKind.NEXT,
+                path=path,
+                definition=prediction.definition,
+                line=prediction.line,
+                title=next_title(
+                    prediction.likely,
+                    prediction.evidence,
+                    prediction.reasons[0].words if prediction.reasons else "",
+                    now,
+                ),
+                score=prediction.score,
+                edit_ids=tuple(one.edit.id for one in prediction.evidence),
+            )
+            for prediction in self._predictions(state, ranking, rows, None, texts)
+        ]
+
+    def _reached(self, at: str | None) -> frozenset[str]:
+        """The commits that count as past."""
+        try:
+            head = at if at is not None else self._repository.head()
+        except RepositoryError:
+            return frozenset()  # before the first commit
+        if self._ancestors[0] != head:
+            self._ancestors = (head, frozenset(self._repository.ancestors(head)))
+        return self._ancestors[1]
+
+    def _state_of(self, at: str | None, unsaved: Mapping[str, str]) -> State:
+        corpus = self._snapshots.corpus(at, unsaved)
+        history = self._index.history(self._reached(at))
+        if self._changes is None or self._changes[0] is not history:
+            self._changes = (history, Changes(history.definitions, *history.events))
+        changes = self._changes[1]
+        if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
+            self._state = State(corpus, changes)
+        return self._state
+
+    def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:
+        asked = tuple(editing[:MOST_EDITS])
+        if self._ranked is None or self._ranked[0] is not state or self._ranked[1] != asked:
+            self._ranked = (state, asked, rank(state, asked, self._weights))
+        return self._ranked[2]
+
+    def _candidates(self, state: State, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:
+        corpus = state.corpus
+        wanted = np.ones(len(corpus), dtype=bool)
+        if paths is not None:
+            wanted[:] = False
+            for path in paths:
+                number = corpus.number.get(path)
+                if number is not None:
+                    wanted[corpus.first[number] : corpus.first[number + 1]] = True
+        edited = {(path, edit.definition) for edit in editing for path in (edit.path, edit.previous_path) if path}
+        for number in {corpus.number[path] for path, _ in edited if path in corpus.number}:
+            for row in range(int(corpus.first[number]), int(corpus.first[number + 1])):
+                if (corpus.paths[number], corpus.names[row]) in edited:
+                    wanted[row] = False
+        return np.flatnonzero(wanted)
+
+    def _predictions(
+        self,
+        state: State,
+        ranking: Ranking,
+        rows: NDArray[np.int64],
+        at: str | None,
+        unsaved: Mapping[str, str],
+    ) -> list[Prediction]:
+        corpus = state.corpus
+        worded = rows[:WORDED].tolist()
+        sources = self._sources(state, worded, at, unsaved)
+        changes: list[tuple[str, ...]] = []
+        evidence: list[tuple[SimilarEdit, ...]] = []
+        if worded and ranking.asked:
+            recent = self._model.embed_edits([(edit.before, edit.after) for edit, _, _ in ranking.asked])
+            predicted = self._model.predict_next([sources[row].source for row in worded], recent)
+            nearest = self._index.nearest(predicted.edits, k=EVIDENCE, within=self._reached(at))
+            for row, action, hits in zip(worded, predicted.actions, nearest, strict=True):
+                changes.append(likely(action, sources[row].kind, sources[row].source))
+                evidence.append(tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits))
+        predictions = []
+        for place, row in enumerate(rows.tolist()):
+            edit, signals, _ = max(ranking.asked, key=lambda one: float(one[2][row]))
+            shown = place < len(worded)
+            predictions.append(
+                Prediction(
+                    path=corpus.paths[corpus.file[row]],
+                    definition=corpus.names[row],
+                    line=int(corpus.line[row]),
+                    score=float(ranking.probabilities[row]),
+                    likely=changes[place] if shown else (),
+                    reasons=reasons_next(state, edit, signals, row, self._weights) if shown else (),
+                    evidence=evidence[place] if shown else (),
+                )
+            )
+        return predictions
+
+    def _sources(
+        self, state: State, rows: Sequence[int], at: str | None, unsaved: Mapping[str, str]
+    ) -> dict[int, Definition]:
+        """The texts of some definitions, their files read once."""
+        corpus = state.corpus
+        files = sorted({int(corpus.file[row]) for row in rows})
+        parsed = {file: self._snapshots.definitions(corpus.paths[file], at, unsaved) for file in files}
+        return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}

@@ -1,0 +1,265 @@
+"""Why an answer was given: the quantities of the blend that spoke most for it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from codewm_lsp.hints.answers import Reason
+from codewm_lsp.hints.corpus import simple_name
+from codewm_lsp.hints.signals import Signals, State
+from codewm_lsp.hints.where_next import Weights
+from codewm_lsp.hints.wording import clean, joined
+from codewm_lsp.history import Edit
+from codewm_lsp.index import Hit
+from codewm_lsp.source import MODULE_NAME
+
+MOST: Final = 3  # reasons given
+_NAMED: Final = 40  # characters of a name in a reason
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    state: State
+    edit: Edit
+    signals: Signals
+    row: int
+    file: int
+
+    def value(self, name: str) -> float:
+        return float(self.signals.definitions[name][self.row])
+
+    def of_file(self, name: str) -> float:
+        return float(self.signals.files[name][self.file])
+
+    @property
+    def name(self) -> str:
+        return _called(self.state.corpus.names[self.row], self.state.corpus.paths[self.file])
+
+    @property
+    def edited(self) -> str:
+        return _called(self.edit.definition, self.edit.path)
+
+
+def _called(definition: str, path: str) -> str:
+    """A definition by its own name, the remainder of a module by that of its file."""
+    name = path.rpartition("/")[2] if definition == MODULE_NAME else simple_name(definition)
+    return clean(name, _NAMED)
+
+
+def _times(count: float) -> str:
+    number = round(count)
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
+def _standing(candidate: _Candidate, wanted: Iterable[str]) -> list[str]:
+    """Those of the words that stand in the candidate, the rarest first, three at most."""
+    corpus = candidate.state.corpus
+    low, high = corpus.word_bounds[candidate.row], corpus.word_bounds[candidate.row + 1]
+    standing = set(corpus.words[low:high].tolist())
+    ids = corpus.vocabulary.ids
+    found = [word for word in wanted if ids.get(word, -1) in standing and len(word) > 1]
+    found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
+    return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]
+
+
+def _together(candidate: _Candidate) -> str:
+    count = float(np.expm1(candidate.value("coupling")))
+    return f"changed together with {candidate.edited} {_times(count)}" if count >= 0.5 else ""
+
+
+def _files_together(candidate: _Candidate) -> str:
+    count = float(np.expm1(candidate.of_file("coupling")))
+    return f"their files changed together {_times(count)}" if count >= 0.5 else ""
+
+
+def _gone(candidate: _Candidate) -> str:
+    words = _standing(candidate, candidate.signals.gone)
+    return f"still mentions {joined(words)}" if words else ""
+
+
+def _fresh(candidate: _Candidate) -> str:
+    words = _standing(candidate, candidate.signals.fresh)
+    return f"mentions {joined(words)} too" if words else ""
+
+
+def _similar(candidate: _Candidate) -> str:
+    value = candidate.value("similarity")
+    return f"its text is {value:.0%} like that of {candidate.edited}" if value >= 0.2 else ""
+
+
+def _mentions(candidate: _Candidate) -> str:
+    return f"uses {candidate.edited}" if candidate.value("mentions_it") > 0 else ""
+
+
+def _named(candidate: _Candidate) -> str:
+    return f"your edit is about {candidate.name}" if candidate.value("named_changed") > 0 else ""
+
+
+def _recent(candidate: _Candidate) -> str:
+    ago = round(float(candidate.state.recency[candidate.row]))
+    if ago > 50:
+        return ""
+    return "changed in the last commit" if ago == 0 else f"changed {ago + 1} commits ago"
+
+
+def _often(candidate: _Candidate) -> str:
+    count = float(candidate.state.frequency[candidate.row])
+    return f"changed {_times(count)} before" if count >= 2 else ""
+
+
+def _near(candidate: _Candidate) -> str:
+    if candidate.value("steps") >= 0.5:
+        return f"stands beside {candidate.edited}"
+    if candidate.value("same_class"):
+        return f"in the class of {candidate.edited}"
+    return f"the class of {candidate.edited}" if candidate.value("its_class") else ""
+
+
+def _same_name(candidate: _Candidate) -> str:
+    return "has the same name" if candidate.value("same_name") else ""
+
+
+def _needs(candidate: _Candidate) -> str:
+    if candidate.value("unresolved_names"):
+        return "your edit uses a name that the file does not have yet"
+    if candidate.value("unused_names"):
+        return "a name is no longer used in the file"
+    return "your edit uses a new attribute" if candidate.value("new_attributes") else ""
+
+
+def _counterpart(candidate: _Candidate) -> str:
+    if not candidate.of_file("counterpart"):
+        return ""
+    return "tests this file" if candidate.of_file("is_test") else "is what this file tests"
+
+
+def _imports(candidate: _Candidate) -> str:
+    if candidate.of_file("imports_it"):
+        return "its file imports this one"
+    return "this file imports it" if candidate.of_file("it_imports") else ""
+
+
+def _lines(candidate: _Candidate) -> str:
+    return "has a line that you changed" if candidate.value("removed_lines") > 0.3 else ""
+
+
+_SAID: Final[Mapping[str, Callable[[_Candidate], str]]] = {
+    "coupling": _together,
+    "file_coupling": _files_together,
+    "gone": _gone,
+    "fresh": _fresh,
+    "similarity": _similar,
+    "mentions": _mentions,
+    "named": _named,
+    "recency": _recent,
+    "frequency": _often,
+    "near": _near,
+    "same_name": _same_name,
+    "needs": _needs,
+    "counterpart": _counterpart,
+    "imports": _imports,
+    "lines": _lines,
+}
+"""Groups of signals → what is said about them; signals of no group (kinds, sizes) say nothing to a person."""
+
+_GROUP_OF: Final[Mapping[str, str]] = {
+    "coupling": "coupling",
+    "coupling_recent": "coupling",
+    "coupling_small": "coupling",
+    "coupling_share": "coupling",
+    "coupling_jaccard": "coupling",
+    "gone": "gone",
+    "gone_amount": "gone",
+    "gone_not_fresh": "gone",
+    "gone_phrases": "gone",
+    "removed": "gone",
+    "removed_amount": "gone",
+    "fresh": "fresh",
+    "fresh_amount": "fresh",
+    "fresh_phrases": "fresh",
+    "added": "fresh",
+    "added_amount": "fresh",
+    "similarity": "similarity",
+    "similarity_after": "similarity",
+    "shared_words": "similarity",
+    "kept_phrases": "similarity",
+    "kept_lines": "similarity",
+    "mentions_it": "mentions",
+    "named_before": "named",
+    "named_fresh": "named",
+    "named_gone": "named",
+    "named_changed": "named",
+    "recency": "recency",
+    "just_changed": "recency",
+    "changed_lately": "recency",
+    "frequency": "frequency",
+    "activity": "frequency",
+    "distance": "near",
+    "steps": "near",
+    "next_below": "near",
+    "next_above": "near",
+    "same_class": "near",
+    "its_class": "near",
+    "same_name": "same_name",
+    "like_name": "same_name",
+    "unresolved_names": "needs",
+    "unused_names": "needs",
+    "new_attributes": "needs",
+    "removed_lines": "lines",
+    "hunk": "lines",
+    "hunk_amount": "lines",
+    "hunk_phrases": "lines",
+}
+_FILE_GROUP_OF: Final[Mapping[str, str]] = {
+    "coupling": "file_coupling",
+    "coupling_recent": "file_coupling",
+    "coupling_small": "file_coupling",
+    "coupling_share": "file_coupling",
+    "coupling_jaccard": "file_coupling",
+    "its_coupling": "file_coupling",
+    "its_coupling_small": "file_coupling",
+    "its_coupling_share": "file_coupling",
+    "counterpart": "counterpart",
+    "same_stem": "counterpart",
+    "imports_it": "imports",
+    "it_imports": "imports",
+}
+
+
+def reasons_next(state: State, edit: Edit, signals: Signals, row: int, weights: Weights) -> tuple[Reason, ...]:
+    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first."""
+    file = int(state.corpus.file[row])
+    candidate = _Candidate(state, edit, signals, row, file)
+    total: dict[str, float] = {}
+    for name, group in _GROUP_OF.items():
+        if name in signals.definitions:
+            weight = weights.definition.get(name, 0.0) * weights.joint.definition
+            total[group] = total.get(group, 0.0) + weight * float(signals.definitions[name][row])
+    if state.corpus.paths[file] not in (edit.path, edit.previous_path):
+        for name, group in _FILE_GROUP_OF.items():
+            if name in signals.files:
+                weight = weights.file.get(name, 0.0) * weights.joint.file
+                total[group] = total.get(group, 0.0) + weight * float(signals.files[name][file])
+    reasons: list[Reason] = []
+    for group, value in sorted(total.items(), key=lambda item: -item[1]):
+        if value <= 0.05 or len(reasons) == MOST:
+            break
+        words = _SAID[group](candidate)
+        if words:
+            reasons.append(Reason(group, round(value, 4), words))
+    return tuple(reasons)
+
+
+def reasons_similar(hit: Hit) -> tuple[Reason, ...]:
+    """The three parts of a similar edit's score."""
+    said = {
+        "meaning": (hit.meaning, "the same kind of change"),
+        "words": (hit.words, "the same words changed"),
+        "path": (hit.path, "in a place of a similar name"),
+    }
+    reasons = [Reason(name, round(value, 4), f"{words} ({value:.2f})") for name, (value, words) in said.items()]
+    return tuple(sorted((reason for reason in reasons if reason.value > 0.2), key=lambda reason: -reason.value))

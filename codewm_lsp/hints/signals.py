@@ -1,0 +1,501 @@
+"""What speaks for a definition, or a file, being changed next: one number each, for all of them at once."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.changes import NEVER, Changes
+from codewm_lsp.hints.corpus import KINDS, Corpus, line_hashes, phrases_of, running_tokens, simple_name, tokens_of
+from codewm_lsp.history import Edit
+from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
+
+Floats = NDArray[np.float32]
+_PLAIN: Final = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"self", "cls", "match", "case", "type"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """``definitions``: a row for each definition of the corpus; ``files``: one for each of its files.
+
+    ``gone`` and ``fresh`` are the words that the edit took out of its definition and brought into it.
+    """
+
+    definitions: Mapping[str, Floats]
+    files: Mapping[str, Floats]
+    gone: tuple[str, ...]
+    fresh: tuple[str, ...]
+
+
+class State:
+    """One state of a repository and its past: what all questions about it share.
+
+    ``after`` leaves the newest commits of ``changes`` out: only those of a greater age count. ``renamed``: what
+    ``changes`` calls a path of the corpus, where that is something else (the corpus being that of an older commit).
+    """
+
+    def __init__(
+        self, corpus: Corpus, changes: Changes, after: int = -1, renamed: Mapping[str, str] | None = None
+    ) -> None:
+        self.corpus = corpus
+        self.changes = changes
+        self.after = after
+        self.renamed = renamed or {}
+        paths = [self.renamed.get(path, path) for path in corpus.paths]
+        files = [changes.file(path) for path in paths]
+        self.file_ids = np.array(files, dtype=np.int64)
+        self.definition_ids = np.array(
+            [
+                changes.definition(paths[file], name) if files[file] >= 0 else -1
+                for file, name in zip(corpus.file.tolist(), corpus.names, strict=True)
+            ],
+            dtype=np.int64,
+        )
+        self.simple = [simple_name(name) for name in corpus.names]
+        self.simple_ids = np.array([changes.name(name) for name in self.simple], dtype=np.int64)
+
+    @cached_property
+    def recency(self) -> Floats:
+        """Commits since each definition changed."""
+        return _pick(self.changes.recency("definition", self.after), self.definition_ids, NEVER)
+
+    @cached_property
+    def frequency(self) -> Floats:
+        """Commits that changed each definition."""
+        return _pick(self.changes.frequency("definition", self.after), self.definition_ids, 0)
+
+    @cached_property
+    def activity(self) -> Floats:
+        """The same, those of long ago counting less."""
+        return _pick(self.changes.frequency("definition", self.after, 100), self.definition_ids, 0)
+
+    @cached_property
+    def file_recency(self) -> Floats:
+        """Commits since each file changed."""
+        return _pick(self.changes.recency("file", self.after), self.file_ids, NEVER)
+
+    @cached_property
+    def file_frequency(self) -> Floats:
+        """Commits that changed each file."""
+        return _pick(self.changes.frequency("file", self.after), self.file_ids, 0)
+
+    @cached_property
+    def file_activity(self) -> Floats:
+        """The same, those of long ago counting less."""
+        return _pick(self.changes.frequency("file", self.after, 100), self.file_ids, 0)
+
+    @cached_property
+    def owners(self) -> list[str]:
+        """For each definition the qualified name it stands in ("" at the margin)."""
+        return [name.rpartition(".")[0] for name in self.corpus.names]
+
+    @cached_property
+    def modules(self) -> dict[str, int]:
+        """Dotted name of a module, and every ending of it → file (the first that has it)."""
+        found: dict[str, int] = {}
+        for file, path in enumerate(self.corpus.paths):
+            parts = module_of(path)
+            for start in range(len(parts)):
+                found.setdefault(".".join(parts[start:]), file)
+        return found
+
+    @cached_property
+    def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs (file, file that it imports)."""
+        sources: list[int] = []
+        targets: list[int] = []
+        for file, path in enumerate(self.corpus.paths):
+            here = path.split("/")
+            for name in self.corpus.imports(file):
+                if name.startswith("."):
+                    dots = len(name) - len(name.lstrip("."))
+                    base = here[: max(0, len(here) - dots)]
+                    parts = [part for part in (*base, *name.lstrip(".").split(".")) if part]
+                else:
+                    parts = name.split(".")
+                target = self._target(parts, absolute=not name.startswith("."))
+                if target is not None and target != file:
+                    sources.append(file)
+                    targets.append(target)
+        return np.array(sources, dtype=np.int64), np.array(targets, dtype=np.int64)
+
+    def _target(self, parts: list[str], absolute: bool) -> int | None:
+        if absolute and len(parts) == 1:
+            return self.modules.get(parts[0]) if parts[0] in self._tops else None
+        return self.modules.get(".".join(parts))
+
+    @cached_property
+    def _tops(self) -> frozenset[str]:
+        return frozenset(part for path in self.corpus.paths for part in module_of(path)[:2])
+
+    def signals(self, edit: Edit) -> Signals:
+        """Everything that the edit in progress says about what comes next."""
+        return _Asking(self, edit).signals()
+
+
+def module_of(path: str) -> list[str]:
+    """``src/a/b/__init__.py`` → ``["a", "b"]``."""
+    parts = path.removesuffix(".py").split("/")
+    if parts[0] in ("src", "lib") and len(parts) > 1:
+        parts = parts[1:]
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def is_test(path: str) -> bool:
+    """Whether the file holds tests, going by its path."""
+    parts = path.lower().split("/")
+    stem = parts[-1].removesuffix(".py")
+    return (
+        stem.startswith("test_")
+        or stem.endswith(("_test", "_tests"))
+        or stem in ("test", "tests", "conftest")
+        or any(part in ("test", "tests", "testing") for part in parts[:-1])
+    )
+
+
+def test_stem(path: str) -> str:
+    """``tests/test_client.py`` and ``client.py`` → ``client``."""
+    stem = path.rpartition("/")[2].removesuffix(".py").lower()
+    if stem == "__init__":
+        stem = path.split("/")[-2].lower() if "/" in path else stem
+    return stem.removeprefix("test_").removesuffix("_test").removesuffix("_tests").strip("_")
+
+
+def _pick(values: Floats, ids: NDArray[np.int64], otherwise: float) -> Floats:
+    if not len(values):
+        return np.full(len(ids), otherwise, dtype=np.float32)
+    return np.where(ids >= 0, values[ids], otherwise).astype(np.float32)
+
+
+class _Asking:
+    """One edit in progress against one state."""
+
+    def __init__(self, state: State, edit: Edit) -> None:
+        self.state = state
+        self.corpus = state.corpus
+        self.edit = edit
+        self.before = tokens_of(edit.before)
+        self.after = tokens_of(edit.after)
+        self.file = self.corpus.number.get(edit.path, self.corpus.number.get(edit.previous_path or "", -1))
+
+    def signals(self) -> Signals:
+        return Signals(
+            definitions={**self.words(), **self.place(), **self.past()},
+            files=self.files(),
+            gone=tuple(self.gone),
+            fresh=tuple(self.fresh),
+        )
+
+    def _weighed(self, tokens: Mapping[str, float], power: float = 1.0) -> dict[str, float]:
+        """Tokens → log(1 + n) · idf ** power; a word that no definition holds weighs as the rarest."""
+        idf, ids = self.corpus.idf, self.corpus.vocabulary.ids
+        weighed = {}
+        for token, count in tokens.items():
+            number = ids.get(token)
+            value = float(idf[number]) if number is not None and number < len(idf) else 1.0
+            weighed[token] = float(np.log1p(count)) * value**power
+        return weighed
+
+    def _share(self, tokens: Mapping[str, float]) -> tuple[Floats, Floats]:
+        """Of these words' weight, the share found in each definition, and the amount found."""
+        weighed = self._weighed(tokens, 2.0)
+        total = sum(weighed.values())
+        found = self.corpus.found(self.corpus.weights(weighed))
+        return found / (total + 1e-6), np.log1p(found)
+
+    @cached_property
+    def gone(self) -> Counter[str]:
+        """Words that no longer stand in the definition."""
+        return Counter({token: n for token, n in self.before.items() if token not in self.after})
+
+    @cached_property
+    def fresh(self) -> Counter[str]:
+        """Words that did not stand in it."""
+        return Counter({token: n for token, n in self.after.items() if token not in self.before})
+
+    def words(self) -> dict[str, Floats]:
+        corpus = self.corpus
+        signals: dict[str, Floats] = {}
+        gone, gone_amount = self._share(self.gone)
+        fresh, fresh_amount = self._share(self.fresh)
+        signals["gone"], signals["gone_amount"] = gone, gone_amount
+        signals["fresh"], signals["fresh_amount"] = fresh, fresh_amount
+        signals["gone_not_fresh"] = gone * (1 - fresh)
+        removed, removed_amount = self._share(self.before - self.after)
+        added, added_amount = self._share(self.after - self.before)
+        signals["removed"], signals["removed_amount"] = removed, removed_amount
+        signals["added"], signals["added_amount"] = added, added_amount
+        changed = (self.before - self.after) + (self.after - self.before)
+        signals["changed_similarity"] = corpus.similarity(corpus.weights(self._weighed(changed)))
+        for name, tokens in (("gone_parts", self.gone), ("fresh_parts", self.fresh)):
+            parts: Counter[str] = Counter()
+            for token in tokens:
+                parts.update(dict.fromkeys(split_identifier(token), 1))
+            weights = corpus.spread(self._weighed(parts, 2.0))
+            signals[name] = np.log1p(corpus.found(weights))
+        own = self.edit.before or self.edit.after
+        reading = tokens_of(own)
+        damped = self._damped(reading)
+        signals["similarity"] = corpus.similarity(corpus.weights(damped))
+        signals["similarity_after"] = corpus.similarity(corpus.weights(self._damped(self.after or self.before)))
+        signals["shared_words"] = np.log1p(corpus.found(corpus.weights(self._weighed(reading, 3.0))))
+        old, new = set(line_hashes(self.edit.before)), set(line_hashes(self.edit.after))
+        for name, lines in (("removed_lines", old - new), ("added_lines", new - old), ("kept_lines", old & new)):
+            hashes = np.array(sorted(lines), dtype=np.uint32)
+            frequency = corpus.line_frequency(hashes)
+            weights = 1 / np.sqrt(1 + np.maximum(frequency - 1, 0))
+            signals[name] = np.log1p(corpus.lines_found(hashes, weights.astype(np.float32)))
+        gone_lines = "\n".join(line for line in self.edit.before.split("\n") if line.strip() not in self._new_lines)
+        new_lines = "\n".join(line for line in self.edit.after.split("\n") if line.strip() not in self._old_lines)
+        self.hunk_before, self.hunk_after = tokens_of(gone_lines), tokens_of(new_lines)
+        signals["hunk"], signals["hunk_amount"] = self._share(self.hunk_before)
+        signals["new_hunk"], signals["new_hunk_amount"] = self._share(self.hunk_after - self.hunk_before)
+        old_phrases, new_phrases = self._phrases(self.edit.before), self._phrases(self.edit.after)
+        for name, phrases in (
+            ("gone_phrases", old_phrases - new_phrases),
+            ("fresh_phrases", new_phrases - old_phrases),
+            ("kept_phrases", old_phrases & new_phrases),
+            ("hunk_phrases", self._phrases(gone_lines)),
+        ):
+            hashes = np.array(sorted(phrases), dtype=np.uint32)
+            frequency = corpus.phrase_frequency(hashes)
+            weights = np.log((len(corpus) + 1) / (frequency + 0.5)) / np.log((len(corpus) + 1) / 0.5)
+            signals[name] = np.log1p(corpus.phrases_found(hashes, (weights**2).astype(np.float32)))
+        signals["size"] = np.log1p(corpus.size.astype(np.float32))
+        signals["size_difference"] = np.abs(signals["size"] - np.float32(np.log1p(reading.total())))
+        # names
+        name = simple_name(self.edit.definition)
+        weight = self._weighed({name: 1}, 1.0)[name] / float(np.log(2))
+        calls = corpus.found(corpus.weights({name: weight}))
+        signals["mentions_it"] = calls if name != MODULE_NAME else np.zeros_like(calls)
+        name_idf = corpus.idf[corpus.name_words]
+        share = 1 / np.sqrt(np.maximum(np.bincount(corpus.name_words, minlength=len(corpus.vocabulary)), 1))
+        rare = name_idf * share[corpus.name_words].astype(np.float32)
+        for label, tokens in (
+            ("named_before", self.before),
+            ("named_fresh", self.fresh),
+            ("named_gone", self.gone),
+            ("named_changed", changed),
+        ):
+            present = corpus.weights(dict.fromkeys(tokens, 1.0))
+            signals[label] = present[corpus.name_words] * rare
+        same = corpus.vocabulary.ids.get(name, -1)
+        signals["same_name"] = (corpus.name_words == same).astype(np.float32)
+        mine = set(split_identifier(name)) - {"test"}
+        parts_of_name = self._weighed(dict.fromkeys(mine, 1), 1.0)
+        total = sum(parts_of_name.values()) + 1e-6
+        signals["like_name"] = corpus.spread(parts_of_name)[corpus.name_words] / np.float32(total)
+        return signals
+
+    @cached_property
+    def _new_lines(self) -> set[str]:
+        return {line.strip() for line in self.edit.after.split("\n")}
+
+    @cached_property
+    def _old_lines(self) -> set[str]:
+        return {line.strip() for line in self.edit.before.split("\n")}
+
+    def _phrases(self, text: str) -> set[int]:
+        ids = self.corpus.vocabulary.ids
+        return set(phrases_of([ids.get(token, 2**31) for token in running_tokens(text)]).tolist())
+
+    def _damped(self, tokens: Mapping[str, int]) -> dict[str, float]:
+        idf, ids = self.corpus.idf, self.corpus.vocabulary.ids
+        return {
+            token: (1 + float(np.log(min(count, 255)))) * float(idf[ids[token]])
+            for token, count in tokens.items()
+            if token in ids and ids[token] < len(idf)
+        }
+
+    def place(self) -> dict[str, Floats]:
+        corpus, state = self.corpus, self.state
+        n = len(corpus)
+        signals: dict[str, Floats] = {}
+        for kind in DefinitionKind:
+            signals[f"is_{kind.value}"] = (corpus.kinds == KINDS.index(kind)).astype(np.float32)
+        signals["same_kind"] = (corpus.kinds == KINDS.index(self.edit.definition_kind)).astype(np.float32)
+        init = corpus.vocabulary.ids.get("__init__", -1)
+        signals["is_init"] = (corpus.name_words == init).astype(np.float32)
+        for label in (
+            "distance",
+            "steps",
+            "next_below",
+            "next_above",
+            "same_class",
+            "its_class",
+            "its_member",
+            "unresolved_names",
+            "unused_names",
+            "new_attributes",
+        ):
+            signals[label] = np.zeros(n, dtype=np.float32)
+        if self.file < 0:
+            return signals
+        low, high = int(corpus.first[self.file]), int(corpus.first[self.file + 1])
+        rows = np.arange(low, high)
+        at = self.edit.line
+        here = [i for i in range(low, high) if corpus.names[i] == self.edit.definition]
+        if here:
+            at = int(corpus.line[here[0]])
+        lines = corpus.line[rows]
+        signals["distance"][rows] = 1 / (1 + np.log1p(np.abs(lines - at).astype(np.float32)))
+        order = np.argsort(np.argsort(lines, kind="stable"), kind="stable")
+        mine = float(order[here[0] - low]) if here else float(np.searchsorted(np.sort(lines), at)) - 0.5
+        steps = order - mine
+        signals["steps"][rows] = 1 / (1 + np.abs(steps))
+        signals["next_below"][rows] = ((steps > 0) & (steps <= 1)).astype(np.float32)
+        signals["next_above"][rows] = ((steps < 0) & (steps >= -1)).astype(np.float32)
+        owner = self.edit.definition.rpartition(".")[0]
+        owners = state.owners[low:high]
+        names = corpus.names[low:high]
+        signals["same_class"][rows] = [float(bool(owner) and other == owner) for other in owners]
+        signals["its_class"][rows] = [float(bool(owner) and other == owner) for other in names]
+        signals["its_member"][rows] = [float(other == self.edit.definition) for other in owners]
+        self._needs(signals, low, high, owner)
+        return signals
+
+    def _needs(self, signals: dict[str, Floats], low: int, high: int, owner: str) -> None:
+        """Names that the edit needs from elsewhere in its file, or that it was the last to use."""
+        corpus = self.corpus
+        words = corpus.words[corpus.word_bounds[low] : corpus.word_bounds[high]]
+        known = corpus.vocabulary.ids
+        standing = set(words.tolist())
+        fresh = [t for t in self.fresh if t not in _PLAIN and t.isidentifier() and len(t) > 1]
+        unknown = [t for t in fresh if known.get(t, -1) not in standing]
+        gone = [t for t in self.gone if t not in _PLAIN and t.isidentifier()]
+        elsewhere: Counter[int] = Counter(words.tolist())
+        unused = [t for t in gone if elsewhere.get(known.get(t, -1), 0) == 2]
+        module = [i for i in range(low, high) if corpus.names[i] == MODULE_NAME]
+        for row in module:
+            own = set(corpus.words[corpus.word_bounds[row] : corpus.word_bounds[row + 1]].tolist())
+            signals["unresolved_names"][row] = np.log1p(len(unknown))
+            signals["unused_names"][row] = np.log1p(sum(known[t] in own for t in unused))
+        if owner:
+            attributes = [t for t in unknown if f"self.{t}" in self.edit.after]
+            for row in range(low, high):
+                if corpus.names[row] == f"{owner}.__init__" or corpus.names[row] == owner:
+                    signals["new_attributes"][row] = np.log1p(len(attributes))
+
+    def past(self) -> dict[str, Floats]:
+        state, changes = self.state, self.state.changes
+        path = state.renamed.get(self.edit.path, self.edit.path)
+        asked = changes.definition(path, self.edit.definition)
+        both = changes.together("definition", "definition", asked, state.after)
+        ids = state.definition_ids
+        signals = {
+            "coupling": np.log1p(_pick(both.count, ids, 0)),
+            "coupling_recent": np.log1p(_pick(both.recent, ids, 0)),
+            "coupling_small": np.log1p(_pick(both.small, ids, 0)),
+            "coupling_share": _pick(both.count, ids, 0) / (both.asked + 2),
+            "coupling_near": np.log1p(_pick(both.near, ids, 0)),
+            "coupling_jaccard": _pick(both.count, ids, 0)
+            / (both.asked + state.frequency - _pick(both.count, ids, 0) + 2),
+        }
+        asked_file = changes.file(path)
+        file_both = changes.together("definition", "file", asked_file, state.after)
+        signals["file_coupling"] = np.log1p(_pick(file_both.small, ids, 0))
+        signals["file_coupling_near"] = np.log1p(_pick(file_both.near, ids, 0))
+        signals["file_coupling_share"] = _pick(file_both.count, ids, 0) / (file_both.asked + 2)
+        named = changes.together("name", "name", changes.name(simple_name(self.edit.definition)), state.after)
+        signals["name_coupling"] = np.log1p(_pick(named.small, state.simple_ids, 0))
+        signals["name_coupling_share"] = _pick(named.count, state.simple_ids, 0) / (named.asked + 2)
+        signals["recency"] = 1 / (1 + np.log1p(state.recency))
+        signals["just_changed"] = (state.recency < 1).astype(np.float32)
+        signals["changed_lately"] = np.exp(-state.recency / 20)
+        signals["frequency"] = np.log1p(state.frequency)
+        signals["activity"] = np.log1p(state.activity)
+        return {name: value.astype(np.float32) for name, value in signals.items()}
+
+    def files(self) -> dict[str, Floats]:
+        corpus, state, changes = self.corpus, self.state, self.state.changes
+        path = state.renamed.get(self.edit.path, self.edit.path)
+        asked_file = changes.file(path)
+        asked = changes.definition(path, self.edit.definition)
+        ids = state.file_ids
+        both = changes.together("file", "file", asked_file, state.after)
+        mine = changes.together("file", "definition", asked, state.after)
+        count = _pick(both.count, ids, 0)
+        signals: dict[str, NDArray[np.floating]] = {
+            "coupling": np.log1p(count),
+            "coupling_recent": np.log1p(_pick(both.recent, ids, 0)),
+            "coupling_small": np.log1p(_pick(both.small, ids, 0)),
+            "coupling_share": count / (both.asked + 2),
+            "coupling_near": np.log1p(_pick(both.near, ids, 0)),
+            "its_coupling_near": np.log1p(_pick(mine.near, ids, 0)),
+            "coupling_jaccard": count / (both.asked + state.file_frequency - count + 2),
+            "its_coupling": np.log1p(_pick(mine.count, ids, 0)),
+            "its_coupling_small": np.log1p(_pick(mine.small, ids, 0)),
+            "its_coupling_share": _pick(mine.count, ids, 0) / (mine.asked + 1),
+            "recency": 1 / (1 + np.log1p(state.file_recency)),
+            "just_changed": (state.file_recency < 1).astype(np.float32),
+            "changed_lately": np.exp(-state.file_recency / 20),
+            "frequency": np.log1p(state.file_frequency),
+            "activity": np.log1p(state.file_activity),
+        }
+        folders: dict[str, list[int]] = {}
+        for file, path in enumerate(corpus.paths):
+            folders.setdefault(path.rpartition("/")[0], []).append(file)
+        spread = _pick(both.small, ids, 0)
+        by_folder = np.zeros(len(ids), dtype=np.float32)
+        for members in folders.values():
+            by_folder[members] = spread[members].mean()
+        signals["folder_coupling"] = np.log1p(by_folder)
+        here = self.edit.path
+        parts = here.split("/")
+        folder = "/".join(parts[:-1])
+        stem, testing = test_stem(here), is_test(here)
+        stem_words = set(split_identifier(stem))
+        rows = []
+        for path in corpus.paths:
+            other = path.split("/")
+            shared = 0
+            for a, b in zip(parts[:-1], other[:-1], strict=False):
+                if a != b:
+                    break
+                shared += 1
+            other_stem, other_testing = test_stem(path), is_test(path)
+            words = set(split_identifier(other_stem))
+            rows.append(
+                (
+                    float("/".join(other[:-1]) == folder),
+                    shared / max(1, max(len(parts), len(other)) - 1),
+                    float(other_stem == stem and other_testing != testing),
+                    float(other_stem == stem),
+                    len(words & stem_words) / max(1, len(words | stem_words)),
+                    float(other_testing),
+                    float(other_testing == testing),
+                    float(other[-1] == "__init__.py"),
+                )
+            )
+        table = np.array(rows, dtype=np.float32).reshape(len(rows), 8)
+        for column, label in enumerate(
+            (
+                "same_folder",
+                "near_folder",
+                "counterpart",
+                "same_stem",
+                "like_stem",
+                "is_test",
+                "both_test",
+                "is_package",
+            )
+        ):
+            signals[label] = table[:, column]
+        sources, targets = state.imports
+        imports_it = np.zeros(len(corpus.paths), dtype=np.float32)
+        imported = np.zeros(len(corpus.paths), dtype=np.float32)
+        if self.file >= 0:
+            imports_it[sources[targets == self.file]] = 1
+            imported[targets[sources == self.file]] = 1
+        signals["imports_it"], signals["it_imports"] = imports_it, imported
+        sizes = np.diff(corpus.first).astype(np.float32)
+        signals["definitions"] = np.log1p(sizes)
+        return {name: value.astype(np.float32) for name, value in signals.items()}

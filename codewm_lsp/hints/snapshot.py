@@ -1,0 +1,85 @@
+"""The files of one state of the repository (a revision, or the working tree with unsaved text) → a corpus.
+
+Every file is parsed once for each content: by blob where it is committed, by text where it is not.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.history import Repository
+from codewm_lsp.source import Definition, parse_definitions
+
+_WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
+
+
+class Snapshots:
+    """Remembers parsed files, and the last corpus."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._vocabulary = Vocabulary()
+        self._parsed: OrderedDict[str, ParsedFile | None] = OrderedDict()  # by blob, or by a hash of the text
+        self._trees: tuple[str, dict[str, str]] = ("", {})
+        self._last: tuple[dict[str, str], Corpus] | None = None
+
+    def corpus(self, at: str | None, unsaved: Mapping[str, str]) -> Corpus:
+        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None."""
+        if len(self._vocabulary) > _WORDS:
+            self._vocabulary = Vocabulary()
+            self._parsed.clear()
+            self._last = None
+        keys, texts = self.contents(at, unsaved)
+        if self._last is not None and self._last[0] == keys:
+            return self._last[1]
+        files: dict[str, ParsedFile] = {}
+        for path, key in keys.items():
+            parsed = self._parse(key, texts.get(path))
+            if parsed is not None:
+                files[path] = parsed
+        while len(self._parsed) > 2 * len(keys) + 1_000:
+            self._parsed.popitem(last=False)
+        corpus = Corpus(files, self._vocabulary)
+        self._last = (keys, corpus)
+        return corpus
+
+    def contents(self, at: str | None, unsaved: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
+        if at is not None:
+            return self._files(at), {}
+        keys = dict(self._files(self._repository.head()))
+        texts: dict[str, str] = {}
+        for path, text in self._repository.changed_texts(unsaved).items():
+            if text is None:
+                keys.pop(path, None)
+            else:
+                digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
+                keys[path], texts[path] = f"text:{digest.hexdigest()}", text
+        return keys, texts
+
+    def definitions(self, path: str, at: str | None, unsaved: Mapping[str, str]) -> tuple[Definition, ...]:
+        """The definitions of one file with their texts; none where there is no such file."""
+        keys, texts = self.contents(at, unsaved)
+        if path in texts:
+            return parse_definitions(texts[path])
+        text = self._repository.read(keys[path]) if path in keys else None
+        return parse_definitions(text) if text is not None else ()
+
+    def _files(self, commit: str) -> dict[str, str]:
+        if self._trees[0] != commit:
+            self._trees = (commit, self._repository.files(commit))
+        return self._trees[1]
+
+    def _parse(self, key: str, text: str | None) -> ParsedFile | None:
+        if key in self._parsed:
+            self._parsed.move_to_end(key)
+            return self._parsed[key]
+        if text is None:
+            text = self._repository.read(key)
+        parsed = None if text is None else parse_file(text, self._vocabulary)
+        self._parsed[key] = parsed
+        return parsed

@@ -1,0 +1,151 @@
+"""Which definition is edited next: one probability for each definition of the repository.
+
+Two small linear models over ``signals``, learnt on the histories of other repositories: one weighs definitions, one
+weighs files. A third joins their answers into one probability for each definition. ``weights.json`` holds all three,
+with what they were learnt on; ``model/where_next.py`` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.signals import Signals, State
+from codewm_lsp.history import Edit
+
+Floats = NDArray[np.float32]
+
+WEIGHTS: Final = "weights.json"
+MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """From the logits of a file and of a definition in it to the log-odds of the definition being next.
+
+    ``own`` stands for the file's logit in the file of the edit in progress itself; ``lead`` weighs how far the
+    definition stays behind the best of its file.
+    """
+
+    bias: float
+    file: float
+    definition: float
+    lead: float
+    own: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The blend. ``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
+
+    ``older`` is what an edit in progress counts for, compared with the one after it. ``threshold``: the probability
+    from which on a prediction is shown by itself.
+    """
+
+    definition: Mapping[str, float]
+    file: Mapping[str, float]
+    joint: Joint
+    older: float
+    threshold: float
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Weights:
+        """From the JSON of ``weights.json``."""
+        return cls(
+            definition=record["definition"],
+            file=record["file"],
+            joint=Joint(**record["joint"]),
+            older=record["older"],
+            threshold=record["threshold"],
+        )
+
+
+@lru_cache(maxsize=1)
+def shipped_weights() -> Weights:
+    """The weights of this release."""
+    text = resources.files("codewm_lsp.hints").joinpath(WEIGHTS).read_text(encoding="utf-8")
+    return Weights.of(json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """``probabilities``: of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first, each
+    with its signals and the log-odds it alone gives, (N,)."""
+
+    probabilities: NDArray[np.float64]
+    asked: tuple[tuple[Edit, Signals, NDArray[np.float64]], ...]
+
+
+def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
+    """Rank all definitions of ``state`` by what the edits in progress (newest first) say together.
+
+    Edits are joined as independent causes would be; an older one counts less.
+    """
+    asked = []
+    unlikely = np.zeros(len(state.corpus), dtype=np.float64)  # log of the probability of no change
+    for age, edit in enumerate(editing[:MOST_EDITS]):
+        signals = state.signals(edit)
+        odds = log_odds(state, edit, signals, weights)
+        asked.append((edit, signals, odds))
+        unlikely -= weights.older**age * np.logaddexp(0, odds)
+    return Ranking(-np.expm1(unlikely), tuple(asked))
+
+
+def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> NDArray[np.float64]:
+    """Log-odds of each definition being next after one edit, (N,)."""
+    corpus, joint = state.corpus, weights.joint
+    definitions = definition_logits(signals, weights)
+    files = file_logits(state, signals, weights)
+    own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
+    if own >= 0:
+        files[own] = joint.own
+    best = best_of_files(state, definitions)
+    sizes = np.log1p(np.diff(corpus.first).astype(np.float64))
+    return (
+        joint.bias
+        + joint.file * files[corpus.file]
+        + joint.definition * definitions
+        + joint.lead * (definitions - best[corpus.file])
+        + joint.size * sizes[corpus.file]
+    )
+
+
+def definition_logits(signals: Signals, weights: Weights) -> NDArray[np.float64]:
+    """The weighed signals of each definition, (N,): of one list, the greatest is the most likely."""
+    return _weighed(signals.definitions, weights.definition)
+
+
+def file_logits(state: State, signals: Signals, weights: Weights) -> NDArray[np.float64]:
+    """The weighed signals of each file, (M,), those of its best definitions among them."""
+    total = _weighed(signals.files, weights.file)
+    for name, weight in weights.file.items():
+        if name.startswith("best:") and name[5:] in signals.definitions:
+            total += weight * best_of_files(state, signals.definitions[name[5:]])
+    return total
+
+
+def best_of_files(state: State, values: NDArray[Any]) -> NDArray[np.float64]:
+    """The greatest value among the definitions of each file, (M,); 0 in a file without any."""
+    corpus = state.corpus
+    best = np.zeros(len(corpus.paths), dtype=np.float64)
+    full = np.diff(corpus.first) > 0
+    if full.any():
+        best[full] = np.maximum.reduceat(values, corpus.first[:-1][full])
+    return best
+
+
+def _weighed(signals: Mapping[str, Floats], weights: Mapping[str, float]) -> NDArray[np.float64]:
+    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float64)
+    for name, values in signals.items():
+        weight = weights.get(name)
+        if weight:
+            total += weight * values
+    return total

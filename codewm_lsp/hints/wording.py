@@ -1,0 +1,126 @@
+"""Words for people: titles of lenses, ages, and what a predicted edit is likely to do."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.answers import SimilarEdit
+from codewm_lsp.source import DefinitionKind
+from codewm_lsp.world_model.actions import RICH_ACTION
+
+SUBJECT: Final = 60  # characters of a commit's subject in a title
+_ESCAPES: Final = re.compile(
+    "\x1b\\][^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"  # operating system commands: titles, links
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, cursor movements
+    "|\x1b[ -/]*[0-~]?"
+)
+_UNITS: Final = (
+    ("year", 365.25 * 86_400),
+    ("month", 30.44 * 86_400),
+    ("week", 7 * 86_400),
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+)
+_INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
+
+
+def clean(text: str, longest: int | None = None) -> str:
+    """Text of a repository (subject, author, path, name) as one harmless line.
+
+    Terminal escapes, control and direction characters go; white space becomes single spaces; a text longer than
+    ``longest`` ends in an ellipsis.
+    """
+    text = _ESCAPES.sub("", text)
+    text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    text = " ".join(text.split())
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1].rstrip() + "…"
+    return text
+
+
+def age(seconds: float) -> str:
+    """How long ago: ``"4 months ago"``, ``"just now"`` below a minute."""
+    for unit, length in _UNITS:
+        count = int(seconds // length)
+        if count >= 1:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def joined(words: Sequence[str]) -> str:
+    """``"a, b and c"``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def likely(action: NDArray[np.float32], kind: DefinitionKind, source: str) -> tuple[str, ...]:
+    """What an edit with this (predicted) rich action changes in a definition, the first thing first.
+
+    One or more of signature, decorators, class header, body, control flow, imports, and module level; or "everything"
+    where the definition is likely to be removed.
+    """
+    value = {name: float(action[position]) for name, position in _INDEX.items()}
+    if value["delete"] > max(value["add"], value["modify"]):
+        return ("everything (removed)",)
+    words: list[str] = []
+    if kind is DefinitionKind.MODULE:
+        if value["added_imports"] > 0.1:
+            words.append("imports")
+        words.append("module level")
+    elif kind is DefinitionKind.CLASS:
+        words.append("class header" if value["decorator_or_class"] > 0.5 else "class body")
+    else:
+        decorators, header = header_shares(source)
+        if value["decorator_or_class"] > 0.5:
+            words.append("decorators")
+        if decorators <= value["location"] < header or (not words and value["location"] < header):
+            words.append("signature")
+        if not words or value["location"] >= header or abs(value["size_ratio"]) > 0.05 or value["control_flow"] > 0.5:
+            words.append("body")
+    if value["control_flow"] > 0.5:
+        words.append("control flow")
+    return tuple(words)
+
+
+def header_shares(source: str) -> tuple[float, float]:
+    """Shares of a definition's lines taken up by its decorators, and by decorators and signature."""
+    lines = source.rstrip().split("\n")
+    first = next((i for i, line in enumerate(lines) if re.match(r"\s*(?:async\s+def|def|class)\b", line)), 0)
+    depth = 0
+    last = first
+    for last in range(first, len(lines)):
+        line = lines[last].partition("#")[0]
+        depth += sum(line.count(c) for c in "([{") - sum(line.count(c) for c in ")]}")
+        if depth <= 0 and ":" in line:
+            break
+    span = max(1, len(lines) - 1)
+    return first / span, max((last + 0.5) / span, 0.02)
+
+
+def evidence(similar: SimilarEdit, now: float) -> str:
+    """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``."""
+    commit = similar.edit.commit
+    return f"like {commit.sha[:7]} '{clean(commit.subject, SUBJECT)}' · {age(now - commit.date)}"
+
+
+def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
+    """The title of a lens on a changed definition: its most similar past edit, and how many more there are."""
+    title = evidence(found[0], now)
+    more = len({similar.edit.commit.sha for similar in found} - {found[0].edit.commit.sha})
+    return f"{title} · and {more} more" if more else title
+
+
+def next_title(changes: Sequence[str], found: Sequence[SimilarEdit], reason: str, now: float) -> str:
+    """The title of a lens on a definition that is likely to be next."""
+    parts = [f"likely: changes {joined(changes)}" if changes else "likely to change next"]
+    if found:
+        parts.append(evidence(found[0], now))
+    elif reason:
+        parts.append(reason)
+    return " · ".join(parts)
