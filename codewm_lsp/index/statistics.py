@@ -97,6 +97,11 @@ class History:
         """(path, definition) of everything that ever changed, the latest change first."""
         return self._names
 
+    @property
+    def events(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One pair for each edit: the rank of its commit (0: the newest with edits), and which of ``definitions``."""
+        return self._commit, self._definition
+
     def edits(self, path: str | None = None, definition: str | None = None) -> list[int]:
         """Ids of the edits of a definition, of all those of a file, or of all there are; newest first."""
         if path is None:
