@@ -208,7 +208,7 @@ class Index:
         self._guarded(write)
 
     def acquire_writer(self) -> bool:
-        """Take the right to index, at once or not at all. ``release_writer`` or the end of the process gives it back."""
+        """Take the right to index, at once or not at all. ``release_writer`` or the process's end gives it back."""
         return self._writer_lock.acquire()
 
     def release_writer(self) -> None:

@@ -1,0 +1,85 @@
+"""What was dismissed does not come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.index import Index, Scope, update
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def asked(make_history: Make, open_repository: Make, open_index: Make, encoder: Any) -> Any:
+    """An index with a question: (index, function that asks it, repository)."""
+    builder = make_history(12)
+    for number in range(3):  # two edits that are alike, in two places, and one that is not
+        builder.commit(
+            f"Retry {number}", {f"retry_{number}.py": "def send(self):\n    return retry(self, attempts=3)\n"}
+        )
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    edit = repository.edits_of(repository.head()).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    return index, lambda which=index: which.search(edit, vector, k=0), repository
+
+
+def test_a_dismissed_edit_is_hidden_until_it_is_restored(asked: Any, open_index: Make) -> None:
+    index, ask, repository = asked
+    before = ask()
+    dismissal = index.dismiss(before[0].edit)
+    assert ask() == before[1:]
+    assert ask(open_index(repository)) == before[1:]  # another editor, or the next start
+    assert before[0].edit.id not in {hit.edit.id for hit in index.nearest(index.vectors([1]), k=0)[0]}
+    assert index.dismissed() == {dismissal}
+    index.restore(dismissal)
+    assert ask() == before
+    assert index.dismissed() == frozenset()
+
+
+def test_dismissing_edits_like_one_hides_all_that_are_like_it(asked: Any) -> None:
+    index, ask, _ = asked
+    before = ask()
+    index.dismiss(before[0].edit, scope=Scope.LIKE)
+    left = {hit.edit.path for hit in ask()}
+    assert left == {f"client_{number}.py" for number in range(4)}
+    index.restore(next(iter(index.dismissed())))
+    assert ask() == before
+
+
+def test_dismissing_a_commit_hides_its_edits(asked: Any) -> None:
+    index, ask, _ = asked
+    before = ask()
+    commit = next(hit.edit.commit for hit in before if hit.edit.path == "client_0.py")
+    index.dismiss(next(hit.edit for hit in before if hit.edit.commit == commit), scope=Scope.COMMIT)
+    assert ask() == [hit for hit in before if hit.edit.commit != commit]
+
+
+def test_a_dismissed_edit_stays_hidden_under_another_model(asked: Any, encoder: Any, tmp_path: Path) -> None:
+    index, ask, repository = asked
+    gone = ask()[0].edit
+    index.dismiss(gone)
+    with Index.open(repository.key, "another-model", folder=tmp_path / "cache", edit_size=64) as other:
+        update(repository, encoder, other)
+        assert (gone.path, gone.commit.sha) not in {(hit.edit.path, hit.edit.commit.sha) for hit in ask(other)}
+
+
+def test_a_dismissal_by_another_process_is_seen_at_once(asked: Any, open_index: Make) -> None:
+    _, ask, repository = asked
+    before = ask()
+    open_index(repository).dismiss(before[0].edit)
+    assert ask() == before[1:]
+
+
+def test_hints_are_dismissed_by_key(asked: Any) -> None:
+    index, ask, _ = asked
+    before = ask()
+    dismissal = index.dismiss_hint("next:a.py::f")
+    assert dismissal in index.dismissed()
+    assert (dismissal.scope, dismissal.sha) == (Scope.HINT, "next:a.py::f")
+    assert ask() == before

@@ -1,0 +1,304 @@
+"""Indexing goes backwards from the newest commit, can stop anywhere, and takes in what is new."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codewm_lsp.index import Index, Outcome, update
+
+Make = Callable[..., Any]
+
+
+def contents(index: Index) -> Counter[tuple[str, str, str]]:
+    """Every edit of an index as (commit, path, definition)."""
+    return Counter((edit.commit.sha, edit.path, edit.definition) for edit in index.past_edits())
+
+
+def truth(repository: Any, rev: str = "HEAD") -> Counter[tuple[str, str, str]]:
+    """Every edit of a history."""
+    return Counter(
+        (item.commit.sha, edit.path, edit.definition) for item in repository.commits(rev) for edit in item.edits
+    )
+
+
+def test_the_whole_history_is_indexed_once(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(40).path)
+    index = open_index(repository)
+    seen: list[tuple[int, int]] = []
+    result = update(repository, encoder, index, progress=lambda done, total: seen.append((done, total)))
+    assert (result.outcome, result.done, result.total, result.added) == (Outcome.COMPLETE, 40, 40, index.size())
+    assert contents(index) == truth(repository)
+    assert seen[0] == (0, 40)
+    assert seen[-1] == (40, 40)
+    assert index.known() == set(repository.ancestors())
+
+    again = update(repository, encoder, index)
+    assert (again.outcome, again.added) == (Outcome.COMPLETE, 0)
+    assert contents(index) == truth(repository)
+
+
+def test_what_is_indexed_is_described_in_full(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(3).path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    item = repository.edits_of(repository.ancestors()[0])
+    past = index.edits_of_commits([item.commit.sha])
+    assert [(p.commit, p.path, p.definition, p.definition_kind, p.kind, p.line) for p in past] == [
+        (item.commit, e.path, e.definition, e.definition_kind, e.kind, e.line) for e in item.edits
+    ]
+
+
+def test_a_stopped_update_has_the_newest_commits_and_goes_on_later(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(40).path)
+    index = open_index(repository)
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked >= 10
+
+    first = update(repository, encoder, index, stop=stop)
+    assert first.outcome is Outcome.STOPPED
+    newest = repository.ancestors()[: first.done]
+    assert 0 < first.done < 40
+    assert index.known() == set(newest)
+    edit = repository.edits_of(newest[0]).edits[0]
+    assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3)
+
+    late = update(repository, encoder, index, deadline=time.monotonic())
+    assert late.outcome is Outcome.DEADLINE
+    assert late.done == first.done + 1
+    assert update(repository, encoder, index, limit=25).outcome is Outcome.COMPLETE
+    assert index.known() == set(repository.ancestors(limit=25))
+    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert contents(index) == truth(repository)
+
+
+def test_other_readers_see_an_index_grow(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_history(20)
+    repository = open_repository(builder.path)
+    writer, reader = open_index(repository), open_index(repository)
+    edit = repository.edits_of(repository.ancestors()[0]).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    assert reader.search(edit, vector, k=5) == []
+    sizes: list[int] = []
+
+    def look(done: int, total: int) -> None:
+        sizes.append(reader.size())
+        assert len(reader.search(edit, vector, k=0)) == sizes[-1]
+
+    update(repository, encoder, writer, progress=look)
+    assert sizes[0] == 0
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == writer.size() > 0
+    assert contents(reader) == contents(writer)
+
+    builder.commit("One more", {"client_0.py": "def one_more():\n    return 1\n"})
+    result = update(repository, encoder, writer)
+    assert (result.done, result.total) == (21, 21)
+    assert reader.past_edits(path="client_0.py", definition="one_more")[0].commit.subject == "One more"
+    assert contents(reader) == truth(repository)
+
+
+def test_one_process_indexes_at_a_time(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any, tmp_path: Path
+) -> None:
+    path = make_history(30).path
+    repository = open_repository(path)
+    index = open_index(repository)
+    script = Path(__file__).with_name("indexing_process.py")
+    assert index.acquire_writer()
+    try:
+        other = open_index(repository)
+        assert not other.acquire_writer()
+        assert update(repository, encoder, other).outcome is Outcome.BUSY
+        assert update(repository, encoder, other, wait=0.3).outcome is Outcome.BUSY
+        assert update(repository, encoder, other, wait=60, stop=lambda: True).outcome is Outcome.STOPPED
+        done = subprocess.run(
+            [sys.executable, script, path, tmp_path / "cache"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.split()[-1] == "busy"
+        assert index.size() == 0
+    finally:
+        index.release_writer()
+    assert update(repository, encoder, other, wait=5).outcome is Outcome.COMPLETE
+    assert contents(other) == truth(repository)
+
+
+def test_several_processes_at_once_store_each_commit_once(
+    make_history: Make, open_repository: Make, open_index: Make, tmp_path: Path
+) -> None:
+    path = make_history(40).path
+    command = [sys.executable, Path(__file__).with_name("indexing_process.py"), path, tmp_path / "cache"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    outcomes = [process.communicate(timeout=120)[0].split()[-1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert "complete" in outcomes
+    assert set(outcomes) <= {"complete", "busy"}
+    repository = open_repository(path)
+    index = open_index(repository)
+    assert index.notices == []
+    assert contents(index) == truth(repository)
+
+
+def test_two_batches_with_the_same_commit_store_it_once(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(3).path)
+    index, other = open_index(repository), open_index(repository)
+    batch = [
+        (item, encoder.embed_edits([(edit.before, edit.after) for edit in item.edits])) for item in repository.commits()
+    ]
+    index.add(batch[:2])
+    other.add(batch)
+    index.add(batch)
+    assert contents(index) == contents(other) == truth(repository)
+
+
+def test_commits_that_a_rewritten_history_left_behind_are_out_of_range(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_history(6)
+    builder.commit("Wrong", {"wrong.py": "def wrong():\n    return 'left behind'\n"})
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    left_behind = builder.head()
+    edit = repository.edits_of(left_behind).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+
+    builder.git("reset", "--quiet", "--hard", "HEAD~1")
+    builder.commit("Right", {"right.py": "def right():\n    return 'kept'\n"})
+    result = update(repository, encoder, index)
+    assert (result.done, result.total) == (7, 7)
+    within = set(repository.ancestors())
+    assert left_behind in index.known()
+    assert left_behind not in within
+    assert left_behind not in {hit.edit.commit.sha for hit in index.search(edit, vector, k=0, within=within)}
+    assert index.past_edits(path="wrong.py", within=within) == []
+    assert [past.definition for past in index.past_edits(path="right.py", within=within)] == ["right"]
+    assert index.history(within).changes("wrong.py") is None
+    assert index.history().changes("wrong.py") is not None
+
+
+def test_merges_and_bulk_commits_are_done_without_edits(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_history(2)
+    builder.branch("side", "HEAD~1")
+    builder.commit("Aside", {"aside.py": "def aside():\n    return 1\n"})
+    builder.checkout("main")
+    builder.merge("side")
+    builder.commit("Everything", {f"many_{number}.py": f"x = {number}\n" for number in range(31)})
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    result = update(repository, encoder, index)
+    assert (result.outcome, result.done) == (Outcome.COMPLETE, 5)
+    assert {edit.commit.subject for edit in index.past_edits()} == {"Add timeout 0", "Add timeout 1", "Aside"}
+
+
+def test_the_end_of_a_shallow_history_is_looked_at_again(
+    make_history: Make, make_repository: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_history(8)
+    clone = make_repository("clone")
+    clone.git("fetch", "--quiet", "--depth=3", builder.path.as_uri(), "main")
+    clone.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    repository = open_repository(clone.path)
+    index = open_index(repository)
+    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert len({edit.commit.sha for edit in index.past_edits()}) == 2
+    clone.git("fetch", "--quiet", "--unshallow", builder.path.as_uri(), "main")
+    repository = open_repository(clone.path)  # as the next start of the program does
+    later = open_index(repository)
+    update(repository, encoder, later)
+    assert contents(later) == truth(repository)
+    assert len({edit.commit.sha for edit in later.past_edits()}) == 8
+
+
+def test_forgetting_everything_reaches_other_readers(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(5).path)
+    index, reader = open_index(repository), open_index(repository)
+    update(repository, encoder, index)
+    assert reader.size() == index.size() > 0
+    index.clear()
+    assert reader.size() == index.size() == 0
+    assert reader.past_edits() == []
+    update(repository, encoder, index)
+    assert contents(reader) == truth(repository)
+
+
+def test_an_index_of_another_model_is_another_file(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any, tmp_path: Path
+) -> None:
+    repository = open_repository(make_history(3).path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    with Index.open(repository.key, "another", folder=tmp_path / "cache", edit_size=32) as other:
+        assert other.path != index.path
+        assert other.size() == 0
+        assert other.notices == []
+    with Index.open("another", "another", folder=tmp_path / "cache", edit_size=32) as other:
+        assert other.size() == 0
+
+
+def test_an_empty_index_answers_with_nothing(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(2).path)
+    index = open_index(repository)
+    edit = repository.edits_of(repository.head()).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    assert index.size() == 0
+    assert index.search(edit, vector, k=5) == []
+    assert index.nearest(vector[None], k=5) == [[]]
+    assert index.past_edits() == []
+    assert index.edits_of_commits([repository.head()]) == []
+    assert index.history().commits == 0
+    assert index.history().together(edit.path, edit.definition) == {}
+
+
+def test_names_and_subjects_of_any_bytes_are_kept(
+    make_repository: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_repository()
+    for path in ("with space.py", "new\nline.py", "quote'\"\\.py", "ünï.py", "名前.py"):
+        builder.write(path, "def naïve_größe():\n    return 'ß'\n")
+    latin = builder.path / "plain.py"
+    latin.write_text("def plain():\n    return 1\n")
+    blob = builder.git("hash-object", "-w", "plain.py")
+    builder.commit("Ünï 'quoted' \"subject\"\x01", author="Zoë O'Hara <zoe@example.org>")
+    entry = f"100644 {blob}\tlatin-".encode() + b"\xe9.py\n"
+    builder.git("update-index", "--add", "--index-info", stdin=entry)
+    tree = builder.git("write-tree")
+    commit = builder.git("commit-tree", tree, "-p", "HEAD", "-m", "latin", **builder._who("A <a@example.org>", None))
+    builder.git("update-ref", "HEAD", commit)
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    assert contents(index) == truth(repository)
+    assert len({edit.path for edit in index.past_edits()}) == 7
+    for item in repository.commits():
+        for edit in item.edits:
+            vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+            (hit,) = index.search(edit, vector, k=1, within={item.commit.sha})
+            assert hit.edit.commit == item.commit
+            assert index.past_edits(path=edit.path, definition=edit.definition)

@@ -1,0 +1,156 @@
+"""The scores are those of a plain computation over all edits, to the precision of one byte a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codewm_lsp.index import Blend, changed_words, place_words, update
+from codewm_lsp.index.postings import Postings
+from codewm_lsp.index.vectors import Vectors, quantise
+from codewm_lsp.index.words import counts, terms
+
+WORDS = st.sampled_from(["get", "put", "timeout", "retry", "self", "return", "none", "session"])
+BAG = st.dictionaries(WORDS, st.integers(-3, 3).filter(bool), max_size=6)
+
+
+def test_products_with_quantised_rows_are_those_of_the_floats() -> None:
+    random = np.random.default_rng(0)
+    floats = random.standard_normal((9_000, 96)).astype(np.float32)
+    floats /= np.linalg.norm(floats, axis=1, keepdims=True)
+    floats[17] = 0  # an edit the model sees nothing in
+    vectors = Vectors(96)
+    for begin in range(0, 9_000, 1_234):
+        vectors.append(*quantise(floats[begin : begin + 1_234]))
+    queries = floats[[3, 5_000, 8_999]]
+    exact = queries @ floats.T
+    assert len(vectors) == 9_000
+    np.testing.assert_allclose(vectors.products(queries), exact, atol=0.005)
+    for found, wanted in zip(vectors.products(queries), exact, strict=True):
+        best = np.argsort(-found)[:10]
+        assert wanted[best].min() >= np.sort(wanted)[-10] - 0.01
+    np.testing.assert_allclose(vectors[np.array([17, 8_999])], floats[[17, 8_999]], atol=0.005)
+    np.testing.assert_allclose(vectors.products(vectors[np.arange(9_000)][:2])[:, :2].diagonal(), 1, atol=0.01)
+
+
+def plain_cosine(query: dict[str, float], other: dict[str, float], idf: dict[str, float]) -> float:
+    def norm(bag: dict[str, float]) -> float:
+        return math.sqrt(sum((weight * idf[word]) ** 2 for word, weight in bag.items()))
+
+    both = sum(query[word] * other[word] * idf[word] ** 2 for word in query.keys() & other.keys())
+    return both / (norm(query) * norm(other)) if query and other else 0.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents=st.lists(st.tuples(BAG, st.booleans()), min_size=1, max_size=30), query=BAG)
+def test_cosines_of_words_are_those_of_a_plain_computation(
+    documents: list[tuple[dict[str, int], bool]], query: dict[str, int]
+) -> None:
+    postings = Postings()
+    for number, (bag, _) in enumerate(documents):
+        postings.append(terms(bag), np.full(len(bag), number, dtype=np.int32), counts(bag))
+    inside = np.array([inside for _, inside in documents])
+    signed, unsigned = postings.weighted(inside.astype(np.float64)).cosines(terms(query), counts(query))
+
+    def weigh(bag: dict[str, int]) -> dict[str, float]:
+        return {word: math.copysign(math.log1p(abs(count)), count) for word, count in bag.items()}
+
+    size = max(1, inside.sum())
+    idf = {}
+    for word in set(query).union(*(bag for bag, _ in documents)):
+        frequency = sum(inside_ and word in bag for bag, inside_ in documents)
+        idf[word] = math.log1p(size / max(1, frequency))
+    for number, (bag, _) in enumerate(documents):
+        absolute = [{word: abs(weight) for word, weight in weigh(some).items()} for some in (query, bag)]
+        assert signed[number] == pytest.approx(plain_cosine(weigh(query), weigh(bag), idf), abs=1e-4)
+        assert unsigned[number] == pytest.approx(plain_cosine(*absolute, idf), abs=1e-4)
+
+
+def test_words_added_and_removed_are_told_apart() -> None:
+    assert changed_words("x = get(url)", "x = get(url, timeout=1)") == {"timeout": 1, "=": 1, "1": 1}
+    assert changed_words("x = get(url, timeout=1)", "x = get(url)") == {"timeout": -1, "=": -1, "1": -1}
+    assert changed_words("def a(): pass", "") == {"def": -1, "a": -1, "pass": -1}
+    assert changed_words("same", "same") == {}
+
+
+def test_a_place_is_its_path_and_qualified_name() -> None:
+    assert set(place_words("src/http_client.py", "HTTPClient.get#2")) == {"src", "http", "client", "get"}
+
+
+def test_every_edit_is_scored_and_the_best_come_first(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Any],
+    open_index: Callable[..., Any],
+    encoder: Any,
+) -> None:
+    repository = open_repository(make_history().path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    edit = repository.edits_of(repository.ancestors()[3]).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+
+    everything = index.search(edit, vector, k=0)
+    assert len(everything) == index.size()
+    assert [hit.score for hit in everything] == sorted((hit.score for hit in everything), reverse=True)
+    assert (everything[0].edit.path, everything[0].edit.definition) == (edit.path, edit.definition)
+    assert everything[0].edit.commit == edit.commit
+    assert everything[0].score == pytest.approx(1.0, abs=0.01)
+    assert index.search(edit, vector, k=4) == everything[:4]
+
+    scores = index.scores(edit, vector)
+    blend = Blend()
+    for hit in everything:
+        row = hit.edit.id - 1
+        assert hit.score == pytest.approx(
+            blend.meaning * scores.meaning[row]
+            + blend.signed * scores.signed[row]
+            + blend.unsigned * scores.unsigned[row]
+            + blend.place * scores.place[row],
+            abs=1e-5,
+        )
+
+    own = (edit.path, edit.definition)
+    others = index.search(edit, vector, k=0, exclude_definition=own)
+    assert [hit.edit for hit in others] == [
+        hit.edit for hit in everything if (hit.edit.path, hit.edit.definition) != own
+    ]
+
+    (near,) = index.nearest(vector[None], k=3)
+    assert [hit.score for hit in near] == sorted((hit.meaning for hit in everything), reverse=True)[:3]
+    stored = index.vectors([hit.edit.id for hit in near])
+    np.testing.assert_allclose(stored @ vector, [hit.score for hit in near], atol=1e-4)
+
+
+def test_what_is_out_of_range_has_no_say_in_the_scores(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Any],
+    open_index: Callable[..., Any],
+    encoder: Any,
+    tmp_path: Path,
+) -> None:
+    """Asked within the ancestors of a revision, an index of the whole history answers like one of that revision."""
+    repository = open_repository(make_history(20).path)
+    whole, half = open_index(repository), open_index(repository, tmp_path / "other")
+    old = repository.ancestors()[8]
+    update(repository, encoder, whole)
+    update(repository, encoder, half, rev=old)
+    assert whole.size() > half.size() > 0
+    edit = repository.edits_of(repository.ancestors()[2]).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+
+    def answer(index: Any, within: set[str] | None) -> list[tuple[object, ...]]:
+        hits = index.search(edit, vector, k=0, within=within, exclude_definition=("client_1.py", "Client.get"))
+        return sorted(
+            (hit.edit.commit.sha, hit.edit.path, hit.edit.definition, round(hit.score, 4), round(hit.words, 4))
+            for hit in hits
+        )
+
+    assert answer(whole, set(repository.ancestors(old))) == answer(half, None)
+    assert answer(whole, set()) == []
