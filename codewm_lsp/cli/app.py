@@ -309,7 +309,10 @@ def _answer(
         if "next" in kinds:
             if "similar" in kinds:
                 reporter.line()
-            reporter.question("Likely to come next after", question)
+                reporter.line(("Likely to come next", "bold"))
+                reporter.line()
+            else:
+                reporter.question("Likely to come next after", question)
             reporter.predictions(predictions, evidence_diffs)
         if not with_diffs and out.is_terminal:
             reporter.line()

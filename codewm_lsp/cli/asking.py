@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 
 LOOK_BACK = 200  # commits searched for the newest one that changes a definition
+_ABSENT = ("shallow", "missing")  # why a commit is skipped whose past is not on this machine
 LISTED = 12  # definitions named in a message
 
 
@@ -109,7 +110,7 @@ def _title(commit: Commit) -> str:
 
 def _parent(changed: CommitEdits) -> str:
     commit = changed.commit
-    if changed.skipped in ("shallow", "missing"):
+    if changed.skipped in _ABSENT:
         raise NothingToAnswerError(
             f"what came before {_title(commit)} is not in this clone. Get it with git fetch --unshallow (a shallow "
             "clone) or git fetch --refetch (a partial one), or ask about a later commit"
@@ -151,13 +152,17 @@ def _edits_of_file(repository: Repository, commit: Commit, parent: str, path: st
 
 def _last_commit(repository: Repository, head: str, at: str | None, wanted: tuple[str, str] | None) -> Question:
     found: CommitEdits | None = None
+    count = 0
     for changed in repository.commits(head, limit=LOOK_BACK):
         if changed.edits:
             found = changed
             break
+        if changed.skipped in _ABSENT:
+            _parent(changed)
+        count += 1
     if found is None:
         raise NothingToAnswerError(
-            f"none of the newest {LOOK_BACK} commits at {head[:10]} changes a Python definition "
+            f"none of the newest {count} commits at {head[:10]} changes a Python definition "
             "(merges and commits of very many files aside): change one, or ask about another revision with --at"
         )
     title = _title(found.commit)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from codewm_lsp.source import MODULE_NAME
+
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.cli.doctor import Finding
@@ -49,15 +51,28 @@ def plain(text: str) -> str:
 
 def diff_of(edit: Edit) -> str:
     """The edit of one definition as a unified diff, without a newline at its end."""
+    before, after = _rows(edit.before), _rows(edit.after)
+    inner = min((_indentation(row) for row in (*before[1:], *after[1:]) if row.strip()), default=0)
+    first = next(iter(after or before), "")
+    # The text begins at its first letter; a decorator stands at the margin of its definition, a header one step before.
+    margin = inner if first.startswith("@") else max(0, inner - 4)
     return "\n".join(
         difflib.unified_diff(
-            edit.before.rstrip("\n").split("\n") if edit.before else [],
-            edit.after.rstrip("\n").split("\n") if edit.after else [],
+            [*before[:1], *(row[margin:] for row in before[1:])],
+            [*after[:1], *(row[margin:] for row in after[1:])],
             f"{edit.previous_path or edit.path}::{edit.definition}",
             f"{edit.path}::{edit.definition}",
             lineterm="",
         )
     )
+
+
+def _rows(text: str) -> list[str]:
+    return text.rstrip("\n").split("\n") if text else []
+
+
+def _indentation(row: str) -> int:
+    return len(row) - len(row.lstrip(" \t"))
 
 
 class Reporter:
@@ -94,7 +109,8 @@ class Reporter:
             self._commit(edit.commit)
             reasons = "; ".join(reason.words for reason in item.reasons)
             if several:
-                reasons = f"like your change to {query.definition}" + (f": {reasons}" if reasons else "")
+                place = query.path if query.definition == MODULE_NAME else query.definition
+                reasons = f"like your change to {place}" + (f": {reasons}" if reasons else "")
             if reasons:
                 self.line("           ", (reasons, "dim"))
             self.diff(diff)
@@ -118,11 +134,12 @@ class Reporter:
                 self.line(
                     "           like ",
                     (commit.sha[:8], "yellow"),
-                    f" {commit.subject}",
-                    (f"  {commit.author} · {self._age(commit)} · ", "dim"),
-                    (f"{item.edit.path}  {item.edit.definition}", "dim"),
+                    f"  {commit.subject}",
+                    (f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {item.edit.definition}", "dim"),
                 )
                 self.diff(diff)
+                if diff is None:
+                    break  # the first says enough
 
     def diff(self, diff: str | None) -> None:
         """A past diff, coloured line by line."""
@@ -142,7 +159,7 @@ class Reporter:
         )
 
     def _age(self, commit: Commit) -> str:
-        from codewm_lsp.hints.wording import age
+        from codewm_lsp.hints import age
 
         return age(self.now - commit.date)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -37,11 +38,26 @@ def server(timeouts: Sequence[str]) -> str:
     return "".join(parts)
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the history is kept once it is written: the tests work on copies."""
+    return tmp_path_factory.mktemp("template") / "history"
+
+
 @pytest.fixture
-def history(make_repository: Any) -> Any:
+def history(make_repository: Any, template: Path) -> Any:
     """Seven commits; the last one gives ``delete`` and ``Handler.on_delete`` the timeout that the others have."""
     repository = make_repository("history")
-    commit = repository.commit
+    if not template.exists():
+        _write_history(repository.commit)
+        shutil.copytree(repository.path, template)
+    else:
+        shutil.copytree(template, repository.path, dirs_exist_ok=True)
+        repository.clock += 7 * 3600
+    return repository
+
+
+def _write_history(commit: Callable[..., str]) -> None:
     commit("Start", {"client.py": client(()), "server.py": server(()), "notes.txt": "notes\n"})
     for number, name in enumerate(FUNCTIONS[:3], 1):
         done = FUNCTIONS[:number]
@@ -49,7 +65,6 @@ def history(make_repository: Any) -> Any:
     commit("Say more", {"notes.txt": "more notes\n"}, author="Grace Hopper <grace@example.org>")
     commit("Raise when the server fails", {"client.py": client(FUNCTIONS[:3], retries=True)})
     commit("Add a timeout to delete()", {"client.py": client(FUNCTIONS, retries=True), "server.py": server(FUNCTIONS)})
-    return repository
 
 
 @pytest.fixture
