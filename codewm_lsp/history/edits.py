@@ -120,7 +120,11 @@ def definition_edits(
 
 
 def _differ(before: str, after: str) -> bool:
-    """Whether the fingerprints differ; without taking them, where the lines that changed leave no doubt."""
+    """Whether the fingerprints differ; without taking them, where the lines that changed leave no doubt.
+
+    Exact for Python that parses. In broken text, of which the grammar may pass over a part, a change of that part may
+    count as a difference.
+    """
     if before == after:
         return False
     old, new = before.split("\n"), after.split("\n")

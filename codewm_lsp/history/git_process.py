@@ -39,6 +39,7 @@ _OVERRULED: Final = (
     "protocol.allow=never",
     "submodule.recurse=false",
 )
+_PARTIAL: Final = ("lazy fetching disabled", "from promisor remote")
 _ENVIRONMENT: Final = {
     "GIT_ALLOW_PROTOCOL": "",
     "GIT_ASKPASS": "",
@@ -144,6 +145,11 @@ class HardenedGit:
     def output(self, *arguments: str) -> bytes:
         """Standard output of a command that ought to succeed; ``RepositoryError`` when it does not."""
         status, out, complaint = self.run(*arguments)
+        if status and any(sign in complaint for sign in _PARTIAL):
+            raise RepositoryError(
+                f"{self._location.root or self._location.git_dir} is a partial clone, and what is needed of it is not "
+                "on this machine. Nothing is fetched for you; run `git fetch --refetch --no-filter` there."
+            )
         if status:
             raise RepositoryError(
                 f"git {arguments[0]} failed in {self._location.root or self._location.git_dir}: "

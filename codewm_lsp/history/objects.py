@@ -15,6 +15,7 @@ MAX_BLOB: Final = 1 << 20
 """Bytes of the largest file that is read."""
 
 _IN_FLIGHT: Final = 48  # requests ahead of their answers: fewer bytes than any system's pipe holds (4 KiB)
+_MAX_RESTARTS: Final = 40  # Git ends at an object it may not fetch; each costs a new process
 _PARSED_CHARACTERS: Final = 32 << 20  # remembered while walking a history: about one version of every file
 _KEPT_CHARACTERS: Final = 4 << 20  # remembered afterwards
 
@@ -55,8 +56,13 @@ class Objects:
             (data,) = self._fetch([blob], "blob")
         return decode(data) if isinstance(data, bytes) and is_text(data) else None
 
-    def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...] | str | None]:
-        """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text."""
+    def definitions(
+        self, blobs: Iterable[str], *, all_or_none: bool = False
+    ) -> dict[str, tuple[Definition, ...] | str | None]:
+        """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text.
+
+        ``all_or_none``: after one that is missing the others are of no use, and may be called missing too.
+        """
         found: dict[str, tuple[Definition, ...] | str | None] = {}
         with self._lock:
             wanted: list[str] = []
@@ -69,7 +75,9 @@ class Objects:
                     found[blob] = known
             for start in range(0, len(wanted), _IN_FLIGHT):
                 part = wanted[start : start + _IN_FLIGHT]
-                for blob, data in zip(part, self._fetch(part, "blob"), strict=True):
+                for blob, data in zip(
+                    part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
+                ):
                     if isinstance(data, bytes) and is_text(data):
                         text = decode(data)
                         found[blob] = self._remember(blob, parse_definitions(text), len(text))
@@ -94,7 +102,7 @@ class Objects:
             oldest, _ = self._parsed.popitem(last=False)
             self._characters -= self._sizes.pop(oldest)
 
-    def _fetch(self, shas: Sequence[str], kind: str) -> list[bytes | str | None]:
+    def _fetch(self, shas: Sequence[str], kind: str, restarts: int = _MAX_RESTARTS) -> list[bytes | str | None]:
         """The bytes of each object; ``MISSING``, or None where it is too large or of another kind. Lock held."""
         answers: list[bytes | str | None] = []
         while len(answers) < len(shas):
@@ -109,6 +117,9 @@ class Objects:
                 # Git died of the object it came to: a partial clone that may not fetch, a damaged pack.
                 self._stop()
                 answers.append(MISSING)
+                restarts -= 1
+                if restarts < 0:
+                    answers.extend([MISSING] * (len(shas) - len(answers)))
             except BaseException:
                 self._stop()  # answers are left unread
                 raise

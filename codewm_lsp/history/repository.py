@@ -23,7 +23,9 @@ from codewm_lsp.source import Definition
 MAX_FILES: Final = 30
 """Python files of the largest commit that is looked into by default; larger ones are formatting, moves, vendoring."""
 
-_GIVE_UP_AFTER: Final = 40  # commits in a row whose trees are missing
+_GIVE_UP_AFTER: Final = (
+    40  # commits of missing objects, none with edits between them, before the rest is taken for such
+)
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -213,13 +215,14 @@ class Repository:
                 size = BATCH
                 found = [commit for commit in self._objects.commits(batch) if commit is not None]
                 single = [commit.sha for commit, parents in found if len(parents) < 2 and commit.sha not in shallow]
-                if missing < _GIVE_UP_AFTER:
-                    changes = self._changes(single, diff) if single else {}
-                else:
-                    changes = dict.fromkeys(single)
+                changes = self._changes(single, diff) if single and missing < _GIVE_UP_AFTER else {}
                 for commit, parents in found:
-                    edits = self._commit_edits(commit, parents, changes.get(commit.sha), max_files, shallow)
-                    missing = missing + 1 if edits.skipped == "missing" else 0
+                    known = changes.get(commit.sha) if missing < _GIVE_UP_AFTER else None
+                    edits = self._commit_edits(commit, parents, known, max_files, shallow)
+                    if edits.skipped == "missing":
+                        missing += 1
+                    elif edits.edits:
+                        missing = 0
                     yield edits
         finally:
             diff.close()
@@ -264,7 +267,7 @@ class Repository:
             for blob in (change.before, change.after)
             if blob is not None
         ]
-        definitions = self._objects.definitions(blobs) if blobs else {}
+        definitions = self._objects.definitions(blobs, all_or_none=True) if blobs else {}
         if any(found == MISSING for found in definitions.values()):
             return CommitEdits(commit, (), "missing", renames)
         edits: list[Edit] = []

@@ -17,6 +17,7 @@ from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
 from threading import Lock
+from typing import Generic, TypeVar
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
@@ -26,9 +27,15 @@ MODULE_NAME = "<module>"
 PYTHON = Language(tree_sitter_python.language())
 _DEFINITIONS = Query(PYTHON, "[(function_definition) (class_definition)] @definition")
 _HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
+_CLASS = re.compile(
+    rb"(?:@[^\n]*\n)*class[ \t]+\w+[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
+)
 _STARTS_DEFINITION = re.compile(rb"(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)")
 _MAX_EXTENSIONS = 8  # how many following statements an unfinished one may swallow to become whole (a long string)
-_MEMORY = 16 << 20  # bytes of statements remembered, about
+_MEMBER = re.compile(rb"^([ \t]+)(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)", re.MULTILINE)
+_PIECE_MEMORY = 16 << 20  # bytes that remembered statements take, about
+_PARSED_MEMORY = 4 << 20
+_LARGE_CLASS = 2048  # bytes from which a class is worth parsing member by member
 
 
 class DefinitionKind(str, Enum):
@@ -56,13 +63,22 @@ class Definition:
     source: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Span:
     start: int
     end: int
     header: int
     is_class: bool
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What a parse of some statements found. ``tail``: end and column of the last statement and the comments after."""
+
+    spans: tuple[_Span, ...]
+    broken: bool
+    tail: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,54 +138,106 @@ def _pieces(data: bytes) -> list[_Piece]:
     return [_broken_piece(statements[index]) if piece.broken else piece for index, piece in enumerate(pieces)]
 
 
-class _Memory:
-    """The pieces parsed last, by their text; least recently used ones go first."""
+_Answer = TypeVar("_Answer")
+
+
+class _Memory(Generic[_Answer]):
+    """Answers given last, by the text they are about; least recently used ones go first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._size = 0
         self._lock = Lock()
-        self._pieces: OrderedDict[bytes, tuple[_Piece, int]] = OrderedDict()
+        self._answers: OrderedDict[bytes, tuple[_Answer, int]] = OrderedDict()
 
-    def get(self, key: bytes) -> _Piece | None:
+    def get(self, key: bytes) -> _Answer | None:
         with self._lock:
-            known = self._pieces.get(key)
+            known = self._answers.get(key)
             if known is None:
                 return None
-            self._pieces.move_to_end(key)
+            self._answers.move_to_end(key)
             return known[0]
 
-    def put(self, key: bytes, piece: _Piece, size: int) -> None:
+    def put(self, key: bytes, answer: _Answer, size: int) -> None:
         with self._lock:
-            if key not in self._pieces:
-                self._pieces[key] = (piece, size)
+            if key not in self._answers:
+                self._answers[key] = (answer, size)
                 self._size += size
             while self._size > self._limit:
-                self._size -= self._pieces.popitem(last=False)[1][1]
+                self._size -= self._answers.popitem(last=False)[1][1]
 
 
-_REMEMBERED = _Memory(_MEMORY)
+_PIECES: _Memory[_Piece] = _Memory(_PIECE_MEMORY)
+_PARSED: _Memory[_Parsed] = _Memory(_PARSED_MEMORY)
 
 
 def _piece(data: bytes) -> _Piece:
     """Parse some statements; the second time the answer is remembered."""
     key = blake2b(data, digest_size=16).digest()
-    known = _REMEMBERED.get(key)
+    known = _PIECES.get(key)
     if known is None:
-        root = Parser(PYTHON).parse(data).root_node
-        known = _cut(data, list(_spans_of_tree(root, 0)), broken=root.has_error)
-        _REMEMBERED.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+        parsed = _parse_members(data) if len(data) > _LARGE_CLASS else None
+        parsed = parsed or _parse(data, key)
+        known = _cut(data, list(parsed.spans), broken=parsed.broken)
+        _PIECES.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
     return known
 
 
 def _broken_piece(data: bytes) -> _Piece:
     """A statement that does not parse, cut by its headers and indentation; remembered too."""
     key = b"broken" + blake2b(data, digest_size=16).digest()
-    known = _REMEMBERED.get(key)
+    known = _PIECES.get(key)
     if known is None:
         known = _cut(data, _spans_of_statement(data, 0, len(data)), broken=True)
-        _REMEMBERED.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+        _PIECES.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
     return known
+
+
+def _parse(data: bytes, key: bytes | None = None) -> _Parsed:
+    """Parse some statements as they are; the second time the answer is remembered."""
+    key = key or blake2b(data, digest_size=16).digest()
+    known = _PARSED.get(key)
+    if known is None:
+        root = Parser(PYTHON).parse(data).root_node
+        tail: list[tuple[int, int]] = []
+        for index in range(root.child_count - 1, -1, -1):
+            child = root.child(index)
+            assert child is not None
+            tail.append((child.end_byte, child.start_point.column))
+            if child.type != "comment":
+                break
+        known = _Parsed(tuple(_spans_of_tree(root, 0)), root.has_error, tuple(reversed(tail)))
+        _PARSED.put(key, known, 200 * (2 + len(known.spans)))
+    return known
+
+
+def _parse_members(data: bytes) -> _Parsed | None:
+    """Parse a class member by member, which comes to the same; None when it is none, or does not fall apart so."""
+    header = _CLASS.match(data)
+    if header is None:
+        return None
+    indent = len(header.group(1))
+    spans: list[_Span] = []
+    end = 0
+    for begin, stop in _statements(data, header.start(1), len(data), indent, first=0):
+        member = _parse(data[begin:stop])
+        if member.broken or not member.tail:
+            return None
+        if begin and member.tail[0][1] < indent:
+            return None  # statements behind the class, in one piece with it for a string with text at the margin
+        if not begin and not (member.spans and member.spans[0].is_class and member.spans[0].end == member.tail[0][0]):
+            return None
+        spans.extend(
+            _Span(span.start + begin, span.end + begin, span.header + begin, span.is_class, span.name)
+            for span in member.spans
+        )
+        end = begin + member.tail[0][0]
+        for comment_end, column in member.tail[1:]:
+            if column < indent:
+                break
+            end = begin + comment_end
+    spans[0] = _Span(spans[0].start, end, spans[0].header, True, spans[0].name)
+    return _Parsed(tuple(spans), False, ())
 
 
 def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
@@ -279,20 +347,18 @@ def _spans_of_statement(data: bytes, start: int, end: int) -> list[_Span]:
 
 
 def _body_indent(piece: bytes, after: int) -> int:
-    """Width of the indentation of the first member of a block, or 0 where there is none."""
+    """Width of the indentation of the members of a block, or 0 where there is none.
+
+    The smallest there is: a docstring's example stands deeper than the members.
+    """
     own = len(piece) - len(piece.lstrip(b" \t"))
-    for line in _line_starts(piece):
-        if line <= after:
-            continue
-        text = piece[line : line + 200]
-        indent = len(text) - len(text.lstrip(b" \t"))
-        if indent > own and _STARTS_DEFINITION.match(text, indent):
-            return indent
-    return 0
+    return min((width for match in _MEMBER.finditer(piece, after) if (width := len(match.group(1))) > own), default=0)
 
 
-def _statements(data: bytes, begin: int, end: int, indent: int) -> Iterator[tuple[int, int]]:
+def _statements(data: bytes, begin: int, end: int, indent: int, first: int | None = None) -> Iterator[tuple[int, int]]:
     """Byte ranges of the statements at indentation ``indent`` between ``begin`` and ``end``.
+
+    ``first``: where the first range starts instead, whatever stands there.
 
     An unfinished statement takes in as many following ones as make it whole (a string over several lines with text
     at the margin), at most ``_MAX_EXTENSIONS``; when none does, it stays alone.
@@ -314,17 +380,28 @@ def _statements(data: bytes, begin: int, end: int, indent: int) -> Iterator[tupl
         return
     if not indent:
         bounds[0] = (begin, bounds[0][1])
+    if first is not None:
+        bounds.insert(0, (first, False))
     edges = [offset for offset, _ in bounds] + [end]
+    unfinished = _unfinished_member if indent else _unfinished
     index = 0
     while index < len(bounds):
         stop = index + 1
-        if _piece(data[edges[index] : edges[stop]]).broken:
+        if unfinished(data[edges[index] : edges[stop]]):
             for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, len(edges))):
-                if not _piece(data[edges[index] : edges[further]]).broken:
+                if not unfinished(data[edges[index] : edges[further]]):
                     stop = further
                     break
         yield edges[index], edges[stop]
         index = stop
+
+
+def _unfinished(data: bytes) -> bool:
+    return _piece(data).broken
+
+
+def _unfinished_member(data: bytes) -> bool:
+    return _parse(data).broken
 
 
 def _line_starts(data: bytes) -> list[int]:
