@@ -97,32 +97,28 @@ class Together:
 
 
 class _Table:
-    """Pairs (commit, member), by commit and by member."""
+    """Distinct pairs (commit, member), by commit and by member."""
 
     def __init__(self, ages: Numbers, members: Numbers, width: int) -> None:
         self.width = width
-        order = np.argsort(ages, kind="stable")
-        self.ages, self._members = ages[order], members[order]
+        pairs = np.unique(ages * max(1, width) + members)
+        self.ages, self._members = pairs // max(1, width), pairs % max(1, width)
         by_member = np.lexsort((self.ages, self._members))
         self._sorted_ages = self.ages[by_member]
         self._bounds = np.searchsorted(self._members[by_member], np.arange(width + 1))
         last = int(self.ages[-1]) + 1 if len(ages) else 0
         self._starts = np.searchsorted(self.ages, np.arange(last + 1)).tolist()
-        self._distinct: dict[int, Numbers] = {}
 
     def members(self, age: int) -> Numbers:
-        found = self._distinct.get(age)
-        if found is None:
-            if age + 1 >= len(self._starts):
-                return self._members[:0]
-            found = self._distinct[age] = np.unique(self._members[self._starts[age] : self._starts[age + 1]])
-        return found
+        if age + 1 >= len(self._starts):
+            return self._members[:0]
+        return self._members[self._starts[age] : self._starts[age + 1]]
 
     def commits_of(self, member: int, after: int) -> Numbers:
         if member < 0:
             return np.zeros(0, dtype=np.int64)
         ages = self._sorted_ages[self._bounds[member] : self._bounds[member + 1]]
-        return np.unique(ages[ages > after])
+        return ages[ages > after]
 
     def recency(self, after: int) -> Floats:
         recency = np.full(self.width, NEVER, dtype=np.float32)

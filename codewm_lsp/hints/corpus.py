@@ -26,7 +26,7 @@ Bounds = NDArray[np.int64]
 KINDS: Final = tuple(DefinitionKind)
 _TOKEN: Final = re.compile(r"\w+")
 _IMPORT: Final = re.compile(
-    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+\(?([^#\n)]*)|import[ \t]+([\w., \t]+))", re.M
+    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^#\n(]*))|import[ \t]+([\w., \t]+))", re.M
 )
 _MAX_TOKEN: Final = 64
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -53,11 +53,16 @@ def line_hashes(text: str) -> list[int]:
     ]
 
 
-def phrases_of(numbers: Sequence[int]) -> NDArray[np.uint32]:
-    """One number for each pair of neighbouring words."""
-    if len(numbers) < 2:
+def code_of(token: str) -> int:
+    """The same number for the same word, whatever else is known."""
+    return zlib.crc32(token.encode("utf-8", "surrogatepass"))
+
+
+def phrases_of(codes: Sequence[int]) -> NDArray[np.uint32]:
+    """One number for each pair of neighbouring words, given by their codes."""
+    if len(codes) < 2:
         return np.zeros(0, dtype=np.uint32)
-    array = np.asarray(numbers, dtype=np.uint64)
+    array = np.asarray(codes, dtype=np.uint64)
     mixed = (array[:-1] * _MIX + array[1:] * _MIX2) >> np.uint64(17)
     return np.asarray(mixed, dtype=np.uint32)
 
@@ -76,6 +81,7 @@ class Vocabulary:
         self._bounds: list[int] = [0]
         self._split_until = 0
         self._tokens: list[str] = []
+        self.codes: list[int] = []
         self._split: tuple[Ints, Bounds] | None = None
 
     def __len__(self) -> int:
@@ -87,6 +93,7 @@ class Vocabulary:
         if number is None:
             number = self.ids[token] = len(self._tokens)
             self._tokens.append(token)
+            self.codes.append(code_of(token))
         return number
 
     def token(self, number: int) -> str:
@@ -143,7 +150,7 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
     line_bounds = [0]
     sizes: list[int] = []
     add = vocabulary.add
-    known = vocabulary.ids
+    known, codes = vocabulary.ids, vocabulary.codes
     phrases: list[NDArray[np.uint32]] = []
     phrase_bounds = [0]
     for definition in definitions:
@@ -152,7 +159,7 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
         found = Counter(numbers)
         words.extend(found)
         counts.extend(found.values())
-        phrases.append(np.unique(phrases_of(numbers)))
+        phrases.append(np.unique(phrases_of([codes[number] for number in numbers])))
         phrase_bounds.append(phrase_bounds[-1] + len(phrases[-1]))
         word_bounds.append(len(words))
         lines.extend(set(line_hashes(definition.source)))
@@ -180,13 +187,13 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
 def _imports(text: str) -> dict[str, None]:
     found: dict[str, None] = {}
     for match in _IMPORT.finditer(text):
-        origin, names, modules = match.groups()
+        origin, listed, names, modules = match.groups()
         if modules is not None:
             for module in modules.split(","):
                 found[module.split(" as ")[0].strip()] = None
         else:
             found[origin] = None
-            for name in names.split(","):
+            for name in (names if listed is None else listed).split(","):
                 word = name.split(" as ")[0].strip()
                 if word.isidentifier():
                     found[f"{origin}{'' if origin.endswith('.') else '.'}{word}"] = None
@@ -263,10 +270,11 @@ class Corpus:
         """
         return self._sums(weights[self.words], self.word_bounds)
 
-    def similarity(self, weights: Floats) -> Floats:
-        """Cosine of each definition's ``damped`` words with ``weights`` (already damped and idf-weighted). (N,)."""
-        dots = self._sums(self.damped * weights[self.words], self.word_bounds)
-        return np.asarray(dots / (self.norm * (float(np.linalg.norm(weights)) + 1e-6)), dtype=np.float32)
+    def similarity(self, tokens: Mapping[str, float]) -> Floats:
+        """Cosine of each definition's ``damped`` words with ``tokens`` (already damped and idf-weighted). (N,)."""
+        length = float(np.linalg.norm(list(tokens.values()))) + 1e-6
+        dots = self._sums(self.damped * self.weights(tokens)[self.words], self.word_bounds)
+        return np.asarray(dots / (self.norm * length), dtype=np.float32)
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """For each definition, the sum of the weights of these (distinct) lines that stand in it. (N,)."""

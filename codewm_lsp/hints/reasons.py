@@ -234,15 +234,16 @@ def reasons_next(state: State, edit: Edit, signals: Signals, row: int, weights: 
     """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first."""
     file = int(state.corpus.file[row])
     candidate = _Candidate(state, edit, signals, row, file)
+    of_definitions, of_files = weights.after(edit)
     total: dict[str, float] = {}
     for name, group in _GROUP_OF.items():
         if name in signals.definitions:
-            weight = weights.definition.get(name, 0.0) * weights.joint.definition
+            weight = of_definitions.get(name, 0.0) * weights.joint.definition
             total[group] = total.get(group, 0.0) + weight * float(signals.definitions[name][row])
     if state.corpus.paths[file] not in (edit.path, edit.previous_path):
         for name, group in _FILE_GROUP_OF.items():
             if name in signals.files:
-                weight = weights.file.get(name, 0.0) * weights.joint.file
+                weight = of_files.get(name, 0.0) * weights.joint.file
                 total[group] = total.get(group, 0.0) + weight * float(signals.files[name][file])
     reasons: list[Reason] = []
     for group, value in sorted(total.items(), key=lambda item: -item[1]):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,11 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.hints.changes import NEVER, Changes
-from codewm_lsp.hints.corpus import KINDS, Corpus, line_hashes, phrases_of, running_tokens, simple_name, tokens_of
+from codewm_lsp.hints.corpus import (
+    KINDS,
+    Corpus,
+    code_of,
+    line_hashes,
+    phrases_of,
+    running_tokens,
+    simple_name,
+    tokens_of,
+)
 from codewm_lsp.history import Edit
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
 Floats = NDArray[np.float32]
+_STARTS: Final = re.compile(r"\s*(?:async\s+def|def|class)\b")
 _PLAIN: Final = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"self", "cls", "match", "case", "type"}
 
 
@@ -141,6 +152,20 @@ class State:
         return _Asking(self, edit).signals()
 
 
+def signature_end(lines: Sequence[str]) -> int:
+    """How many of a definition's lines its decorators and signature take up; 0 where it has none."""
+    first = next((i for i, line in enumerate(lines) if _STARTS.match(line)), None)
+    if first is None:
+        return 0
+    depth = 0
+    for number in range(first, len(lines)):
+        line = lines[number].partition("#")[0]
+        depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
+        if depth <= 0 and ":" in line:
+            return number + 1
+    return len(lines)
+
+
 def module_of(path: str) -> list[str]:
     """``src/a/b/__init__.py`` → ``["a", "b"]``."""
     parts = path.removesuffix(".py").split("/")
@@ -196,13 +221,12 @@ class _Asking:
 
     def _weighed(self, tokens: Mapping[str, float], power: float = 1.0) -> dict[str, float]:
         """Tokens → log(1 + n) · idf ** power; a word that no definition holds weighs as the rarest."""
-        idf, ids = self.corpus.idf, self.corpus.vocabulary.ids
-        weighed = {}
-        for token, count in tokens.items():
-            number = ids.get(token)
-            value = float(idf[number]) if number is not None and number < len(idf) else 1.0
-            weighed[token] = float(np.log1p(count)) * value**power
-        return weighed
+        return {token: float(np.log1p(count)) * self._idf(token) ** power for token, count in tokens.items()}
+
+    def _idf(self, token: str) -> float:
+        number = self.corpus.vocabulary.ids.get(token)
+        idf = self.corpus.idf
+        return float(idf[number]) if number is not None and number < len(idf) else 1.0
 
     def _share(self, tokens: Mapping[str, float]) -> tuple[Floats, Floats]:
         """Of these words' weight, the share found in each definition, and the amount found."""
@@ -234,7 +258,7 @@ class _Asking:
         signals["removed"], signals["removed_amount"] = removed, removed_amount
         signals["added"], signals["added_amount"] = added, added_amount
         changed = (self.before - self.after) + (self.after - self.before)
-        signals["changed_similarity"] = corpus.similarity(corpus.weights(self._weighed(changed)))
+        signals["changed_similarity"] = corpus.similarity(self._weighed(changed))
         for name, tokens in (("gone_parts", self.gone), ("fresh_parts", self.fresh)):
             parts: Counter[str] = Counter()
             for token in tokens:
@@ -244,8 +268,8 @@ class _Asking:
         own = self.edit.before or self.edit.after
         reading = tokens_of(own)
         damped = self._damped(reading)
-        signals["similarity"] = corpus.similarity(corpus.weights(damped))
-        signals["similarity_after"] = corpus.similarity(corpus.weights(self._damped(self.after or self.before)))
+        signals["similarity"] = corpus.similarity(damped)
+        signals["similarity_after"] = corpus.similarity(self._damped(self.after or self.before))
         signals["shared_words"] = np.log1p(corpus.found(corpus.weights(self._weighed(reading, 3.0))))
         old, new = set(line_hashes(self.edit.before)), set(line_hashes(self.edit.after))
         for name, lines in (("removed_lines", old - new), ("added_lines", new - old), ("kept_lines", old & new)):
@@ -258,6 +282,7 @@ class _Asking:
         self.hunk_before, self.hunk_after = tokens_of(gone_lines), tokens_of(new_lines)
         signals["hunk"], signals["hunk_amount"] = self._share(self.hunk_before)
         signals["new_hunk"], signals["new_hunk_amount"] = self._share(self.hunk_after - self.hunk_before)
+        signals["unconverted"] = signals["hunk"] * (1 - fresh)
         old_phrases, new_phrases = self._phrases(self.edit.before), self._phrases(self.edit.after)
         for name, phrases in (
             ("gone_phrases", old_phrases - new_phrases),
@@ -269,6 +294,10 @@ class _Asking:
             frequency = corpus.phrase_frequency(hashes)
             weights = np.log((len(corpus) + 1) / (frequency + 0.5)) / np.log((len(corpus) + 1) / 0.5)
             signals[name] = np.log1p(corpus.phrases_found(hashes, (weights**2).astype(np.float32)))
+        own_phrases = np.array(sorted(old_phrases or new_phrases), dtype=np.uint32)
+        alike = corpus.phrases_found(own_phrases, np.ones(len(own_phrases), dtype=np.float32))
+        held = np.diff(corpus.phrase_bounds).astype(np.float32)
+        signals["phrase_similarity"] = (alike / np.sqrt((len(own_phrases) + 1) * (held + 1))).astype(np.float32)
         signals["size"] = np.log1p(corpus.size.astype(np.float32))
         signals["size_difference"] = np.abs(signals["size"] - np.float32(np.log1p(reading.total())))
         # names
@@ -284,9 +313,18 @@ class _Asking:
             ("named_fresh", self.fresh),
             ("named_gone", self.gone),
             ("named_changed", changed),
+            ("named_hunk", self.hunk_before + self.hunk_after),
         ):
             present = corpus.weights(dict.fromkeys(tokens, 1.0))
             signals[label] = present[corpus.name_words] * rare
+        signature = any(line.strip() not in self._new_lines for line in self._header(self.edit.before)) or any(
+            line.strip() not in self._old_lines for line in self._header(self.edit.after)
+        )
+        signals["calls_changed"] = signals["mentions_it"] * np.float32(signature)
+        for label, tokens in (("name_in_fresh", self.fresh), ("name_in_hunk", self.hunk_before + self.hunk_after)):
+            known = {part for token in tokens for part in split_identifier(token)}
+            parts_found = corpus.spread(self._weighed(dict.fromkeys(known, 1), 1.0))
+            signals[label] = parts_found[corpus.name_words]
         same = corpus.vocabulary.ids.get(name, -1)
         signals["same_name"] = (corpus.name_words == same).astype(np.float32)
         mine = set(split_identifier(name)) - {"test"}
@@ -294,6 +332,12 @@ class _Asking:
         total = sum(parts_of_name.values()) + 1e-6
         signals["like_name"] = corpus.spread(parts_of_name)[corpus.name_words] / np.float32(total)
         return signals
+
+    @staticmethod
+    def _header(text: str) -> list[str]:
+        """The lines of a definition down to the end of its signature."""
+        lines = text.split("\n")
+        return lines[: signature_end(lines)]
 
     @cached_property
     def _new_lines(self) -> set[str]:
@@ -303,17 +347,13 @@ class _Asking:
     def _old_lines(self) -> set[str]:
         return {line.strip() for line in self.edit.before.split("\n")}
 
-    def _phrases(self, text: str) -> set[int]:
-        ids = self.corpus.vocabulary.ids
-        return set(phrases_of([ids.get(token, 2**31) for token in running_tokens(text)]).tolist())
+    @staticmethod
+    def _phrases(text: str) -> set[int]:
+        return set(phrases_of([code_of(token) for token in running_tokens(text)]).tolist())
 
     def _damped(self, tokens: Mapping[str, int]) -> dict[str, float]:
-        idf, ids = self.corpus.idf, self.corpus.vocabulary.ids
-        return {
-            token: (1 + float(np.log(min(count, 255)))) * float(idf[ids[token]])
-            for token, count in tokens.items()
-            if token in ids and ids[token] < len(idf)
-        }
+        """Tokens as ``Corpus.damped`` weighs those of definitions."""
+        return {token: (1 + float(np.log(min(count, 255)))) * self._idf(token) for token, count in tokens.items()}
 
     def place(self) -> dict[str, Floats]:
         corpus, state = self.corpus, self.state
@@ -335,6 +375,14 @@ class _Asking:
             "unresolved_names",
             "unused_names",
             "new_attributes",
+            "gone_here",
+            "fresh_here",
+            "hunk_here",
+            "new_hunk_here",
+            "fresh_parts_here",
+            "similarity_here",
+            "frequency_here",
+            "recency_here",
         ):
             signals[label] = np.zeros(n, dtype=np.float32)
         if self.file < 0:
@@ -360,7 +408,52 @@ class _Asking:
         signals["its_class"][rows] = [float(bool(owner) and other == owner) for other in names]
         signals["its_member"][rows] = [float(other == self.edit.definition) for other in owners]
         self._needs(signals, low, high, owner)
+        self._here(signals, low, high)
         return signals
+
+    def _here(self, signals: dict[str, Floats], low: int, high: int) -> None:
+        """The words of the edit weighed by how rare they are within its file."""
+        corpus = self.corpus
+        begin, end = int(corpus.word_bounds[low]), int(corpus.word_bounds[high])
+        words, place = np.unique(corpus.words[begin:end], return_inverse=True)
+        bounds = corpus.word_bounds[low : high + 1] - begin
+        count = high - low
+        idf = np.log((count + 1) / (np.bincount(place, minlength=len(words)) + 0.5)) / np.log((count + 1) / 0.5)
+        position = {int(word): index for index, word in enumerate(words.tolist())}
+        tokens = [corpus.vocabulary.token(int(word)) for word in words]
+
+        def sums(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+            total = np.concatenate(([0.0], np.cumsum(weights[place])))
+            return np.asarray(total[bounds[1:]] - total[bounds[:-1]])
+
+        def whole(wanted: Mapping[str, int]) -> NDArray[np.float64]:
+            weights = np.zeros(len(words))
+            for token in wanted:
+                index = position.get(corpus.vocabulary.ids.get(token, -1))
+                if index is not None:
+                    weights[index] = idf[index]
+            return weights
+
+        rows = slice(low, high)
+        for label, wanted in (
+            ("gone_here", self.gone),
+            ("fresh_here", self.fresh),
+            ("hunk_here", self.hunk_before),
+            ("new_hunk_here", self.hunk_after),
+        ):
+            weights = whole(wanted)
+            signals[label][rows] = np.log1p(sums(weights**2))
+        parts = {part for token in self.fresh for part in split_identifier(token)}
+        related = np.array([any(part in parts for part in split_identifier(token)) for token in tokens]) * idf**2
+        signals["fresh_parts_here"][rows] = np.log1p(sums(related))
+        own = whole(self.before or self.after)
+        norm = np.sqrt(sums(idf**2)) * (float(np.linalg.norm(own)) + 1e-6) + 1e-6
+        signals["similarity_here"][rows] = sums(own * idf) / norm
+        often = self.state.frequency[rows]
+        signals["frequency_here"][rows] = often / (often.max() + 1)
+        recency = self.state.recency[rows]
+        place_of = np.argsort(np.argsort(recency, kind="stable"), kind="stable")
+        signals["recency_here"][rows] = np.where(recency < NEVER, 1 / (1 + place_of), 0)
 
     def _needs(self, signals: dict[str, Floats], low: int, high: int, owner: str) -> None:
         """Names that the edit needs from elsewhere in its file, or that it was the last to use."""
@@ -410,6 +503,8 @@ class _Asking:
         signals["recency"] = 1 / (1 + np.log1p(state.recency))
         signals["just_changed"] = (state.recency < 1).astype(np.float32)
         signals["changed_lately"] = np.exp(-state.recency / 20)
+        mine = state.changes.recency("definition", state.after)[asked] if asked >= 0 else NEVER
+        signals["last_together"] = ((state.recency == mine) & (state.recency < NEVER)).astype(np.float32)
         signals["frequency"] = np.log1p(state.frequency)
         signals["activity"] = np.log1p(state.activity)
         return {name: value.astype(np.float32) for name, value in signals.items()}
@@ -440,6 +535,10 @@ class _Asking:
             "frequency": np.log1p(state.file_frequency),
             "activity": np.log1p(state.file_activity),
         }
+        own = state.changes.recency("file", state.after)[asked_file] if asked_file >= 0 else NEVER
+        signals["last_together"] = ((state.file_recency == own) & (state.file_recency < NEVER)).astype(np.float32)
+        told = {part for token in (*self.hunk_before, *self.hunk_after) for part in split_identifier(token)}
+        called = set(split_identifier(simple_name(self.edit.definition)))
         folders: dict[str, list[int]] = {}
         for file, path in enumerate(corpus.paths):
             folders.setdefault(path.rpartition("/")[0], []).append(file)
@@ -473,9 +572,11 @@ class _Asking:
                     float(other_testing),
                     float(other_testing == testing),
                     float(other[-1] == "__init__.py"),
+                    len(words & told) / max(1, len(words)),
+                    len(words & called) / max(1, len(words)),
                 )
             )
-        table = np.array(rows, dtype=np.float32).reshape(len(rows), 8)
+        table = np.array(rows, dtype=np.float32).reshape(len(rows), 10)
         for column, label in enumerate(
             (
                 "same_folder",
@@ -486,6 +587,8 @@ class _Asking:
                 "is_test",
                 "both_test",
                 "is_package",
+                "stem_in_edit",
+                "stem_in_name",
             )
         ):
             signals[label] = table[:, column]

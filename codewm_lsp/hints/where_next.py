@@ -8,7 +8,7 @@ with what they were learnt on; ``model/where_next.py`` writes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -17,8 +17,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.signals import Signals, State
-from codewm_lsp.history import Edit
+from codewm_lsp.hints.signals import Signals, State, is_test
+from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
 
@@ -42,16 +43,20 @@ class Joint:
     size: float
 
 
+Case = Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Weights:
     """The blend. ``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
 
+    Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``).
     ``older`` is what an edit in progress counts for, compared with the one after it. ``threshold``: the probability
     from which on a prediction is shown by itself.
     """
 
-    definition: Mapping[str, float]
-    file: Mapping[str, float]
+    definition: Mapping[str, Case]
+    file: Mapping[str, Case]
     joint: Joint
     older: float
     threshold: float
@@ -66,6 +71,33 @@ class Weights:
             older=record["older"],
             threshold=record["threshold"],
         )
+
+    def after(self, edit: Edit) -> tuple[Case, Case]:
+        """The weights of definitions and of files that hold after this edit."""
+        cases = ("always", *cases_of(edit))
+        return _summed(self.definition, cases), _summed(self.file, cases)
+
+
+def cases_of(edit: Edit) -> tuple[str, ...]:
+    """Which of ``CASES`` an edit is."""
+    return tuple(case for case, holds in CASES.items() if holds(edit))
+
+
+CASES: Final[Mapping[str, Callable[[Edit], bool]]] = {
+    "added": lambda edit: edit.kind is EditKind.ADDED,
+    "removed": lambda edit: edit.kind is EditKind.REMOVED,
+    "module": lambda edit: edit.definition_kind is DefinitionKind.MODULE,
+    "class": lambda edit: edit.definition_kind is DefinitionKind.CLASS,
+    "test": lambda edit: is_test(edit.path),
+}
+
+
+def _summed(weights: Mapping[str, Case], cases: Sequence[str]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for case in cases:
+        for name, weight in weights.get(case, {}).items():
+            total[name] = total.get(name, 0.0) + weight
+    return total
 
 
 @lru_cache(maxsize=1)
@@ -101,9 +133,10 @@ def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
 
 def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> NDArray[np.float64]:
     """Log-odds of each definition being next after one edit, (N,)."""
+    of_definitions, of_files = weights.after(edit)
     corpus, joint = state.corpus, weights.joint
-    definitions = definition_logits(signals, weights)
-    files = file_logits(state, signals, weights)
+    definitions = weighed(signals.definitions, of_definitions)
+    files = file_logits(state, signals, of_files)
     own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     if own >= 0:
         files[own] = joint.own
@@ -118,17 +151,22 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
     )
 
 
-def definition_logits(signals: Signals, weights: Weights) -> NDArray[np.float64]:
-    """The weighed signals of each definition, (N,): of one list, the greatest is the most likely."""
-    return _weighed(signals.definitions, weights.definition)
-
-
-def file_logits(state: State, signals: Signals, weights: Weights) -> NDArray[np.float64]:
+def file_logits(state: State, signals: Signals, weights: Case) -> NDArray[np.float64]:
     """The weighed signals of each file, (M,), those of its best definitions among them."""
-    total = _weighed(signals.files, weights.file)
-    for name, weight in weights.file.items():
+    total = weighed(signals.files, weights)
+    for name, weight in weights.items():
         if name.startswith("best:") and name[5:] in signals.definitions:
             total += weight * best_of_files(state, signals.definitions[name[5:]])
+    return total
+
+
+def weighed(signals: Mapping[str, Floats], weights: Case) -> NDArray[np.float64]:
+    """The sum of the signals times their weights, (N,); a signal without a weight counts for nothing."""
+    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float64)
+    for name, values in signals.items():
+        weight = weights.get(name)
+        if weight:
+            total += weight * values
     return total
 
 
@@ -140,12 +178,3 @@ def best_of_files(state: State, values: NDArray[Any]) -> NDArray[np.float64]:
     if full.any():
         best[full] = np.maximum.reduceat(values, corpus.first[:-1][full])
     return best
-
-
-def _weighed(signals: Mapping[str, Floats], weights: Mapping[str, float]) -> NDArray[np.float64]:
-    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float64)
-    for name, values in signals.items():
-        weight = weights.get(name)
-        if weight:
-            total += weight * values
-    return total

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.hints.answers import SimilarEdit
+from codewm_lsp.hints.signals import signature_end
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION
 
@@ -76,31 +77,22 @@ def likely(action: NDArray[np.float32], kind: DefinitionKind, source: str) -> tu
     elif kind is DefinitionKind.CLASS:
         words.append("class header" if value["decorator_or_class"] > 0.5 else "class body")
     else:
-        decorators, header = header_shares(source)
+        header = header_share(source)
         if value["decorator_or_class"] > 0.5:
             words.append("decorators")
-        if decorators <= value["location"] < header or (not words and value["location"] < header):
+        elif value["location"] < header:
             words.append("signature")
-        if not words or value["location"] >= header or abs(value["size_ratio"]) > 0.05 or value["control_flow"] > 0.5:
+        if value["location"] >= header or value["control_flow"] > 0.5 or abs(value["size_ratio"]) > 0.2:
             words.append("body")
     if value["control_flow"] > 0.5:
         words.append("control flow")
     return tuple(words)
 
 
-def header_shares(source: str) -> tuple[float, float]:
-    """Shares of a definition's lines taken up by its decorators, and by decorators and signature."""
+def header_share(source: str) -> float:
+    """Share of a definition's lines taken up by its decorators and signature."""
     lines = source.rstrip().split("\n")
-    first = next((i for i, line in enumerate(lines) if re.match(r"\s*(?:async\s+def|def|class)\b", line)), 0)
-    depth = 0
-    last = first
-    for last in range(first, len(lines)):
-        line = lines[last].partition("#")[0]
-        depth += sum(line.count(c) for c in "([{") - sum(line.count(c) for c in ")]}")
-        if depth <= 0 and ":" in line:
-            break
-    span = max(1, len(lines) - 1)
-    return first / span, max((last + 0.5) / span, 0.02)
+    return max((signature_end(lines) - 0.5) / max(1, len(lines) - 1), 0.02)
 
 
 def evidence(similar: SimilarEdit, now: float) -> str:
