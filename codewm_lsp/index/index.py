@@ -18,7 +18,7 @@ from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
-from codewm_lsp.index.memory import Memory
+from codewm_lsp.index.memory import Memory, Range
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import (
     LOG,
@@ -89,7 +89,7 @@ class Index:
         self._memory = Memory(identity.edit_size)
         self._version: object = None
         self._hidden: tuple[object, NDArray[np.bool_]] | None = None
-        self._history: tuple[object, History] | None = None
+        self._history: tuple[Range, History] | None = None
         self._places: list[tuple[str, str]] = []
 
     @classmethod
@@ -224,11 +224,10 @@ class Index:
         """
         with self._lock:
             self._refresh()
-            return self._scores(edit, vector, within)
+            return self._scores(edit, vector, self._memory.range(within))
 
-    def _scores(self, edit: Edit, vector: NDArray[np.float32], within: Container[str] | None) -> Scores:
+    def _scores(self, edit: Edit, vector: NDArray[np.float32], asked: Range) -> Scores:
         memory = self._memory
-        asked = memory.range(within)
         words = words_of_edit(edit)
         signed, unsigned = asked.words.cosines(terms(words), counts(words))
         place = place_words(edit.path, edit.definition)
@@ -258,10 +257,11 @@ class Index:
             self._refresh()
             if not len(self._memory):
                 return []
-            scores = self._scores(edit, vector, within)
+            asked = self._memory.range(within)
+            scores = self._scores(edit, vector, asked)
             blended = scores.blended(self.blend)
             words = scores.words(self.blend)
-            allowed = self._allowed(within, exclude_definition)
+            allowed = self._allowed(asked, exclude_definition)
             rows = _best(blended, allowed, k)
             edits = self._past_edits([row + 1 for row in rows.tolist()])
             return [
@@ -286,7 +286,7 @@ class Index:
             if not len(self._memory):
                 return [[] for _ in vectors]
             products = self._memory.vectors.products(np.asarray(vectors, dtype=np.float32))
-            allowed = self._allowed(within, exclude_definition)
+            allowed = self._allowed(self._memory.range(within), exclude_definition)
             chosen = [_best(row, allowed, k) for row in products]
             found = {edit.id: edit for edit in self._past_edits(sorted({int(r) + 1 for rows in chosen for r in rows}))}
             return [
@@ -326,12 +326,12 @@ class Index:
         """The counts of the commits in range. The last answer is kept."""
         with self._lock:
             self._refresh()
-            memory = self._memory
-            commits = memory.commits_within(within)
-            key = (commits.tobytes(), self._version)
-            if self._history is None or self._history[0] != key:
-                self._history = (key, self._count(commits))
-            return self._history[1]
+            return self._history_of(self._memory.range(within))
+
+    def _history_of(self, asked: Range) -> History:
+        if self._history is None or self._history[0] is not asked:
+            self._history = (asked, self._count(asked.commits))
+        return self._history[1]
 
     def _count(self, commits: NDArray[np.bool_]) -> History:
         memory = self._memory
@@ -356,10 +356,10 @@ class Index:
             [(int(dates[row]), memory.rows_of(row)) for row in order], self._places, memory.place_of.values, renames
         )
 
-    def _allowed(self, within: Container[str] | None, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_]:
-        allowed = self._memory.range(within).inside & ~self._dismissed_rows()
+    def _allowed(self, asked: Range, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_]:
+        allowed = asked.inside & ~self._dismissed_rows()
         if exclude_definition is not None:
-            own = np.array(self.history(within).edits(*exclude_definition), dtype=np.int64) - 1
+            own = np.array(self._history_of(asked).edits(*exclude_definition), dtype=np.int64) - 1
             allowed[own] = False
         return allowed
 

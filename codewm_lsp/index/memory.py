@@ -52,6 +52,7 @@ class Column(Generic[_Number]):
 class Range:
     """The part of the index that a question is asked of, with the weights of words in it."""
 
+    commits: NDArray[np.bool_]  # (commits,)
     inside: NDArray[np.bool_]  # (edits,)
     words: WeightedPostings  # documents: edits
     places: WeightedPostings  # documents: places
@@ -143,21 +144,19 @@ class Memory:
         end = starts[commit + 1] if commit + 1 < len(starts) else len(self)
         return builtins.range(int(starts[commit]), int(end))
 
-    def commits_within(self, within: Container[str] | None) -> NDArray[np.bool_]:
-        """Which commits are in range, (commits,)."""
-        if within is None:
-            return np.ones(len(self.shas), dtype=np.bool_)
-        return np.fromiter((sha in within for sha in self.shas), dtype=np.bool_, count=len(self.shas))
-
     def range(self, within: Container[str] | None) -> Range:
         """The range of a question; the last one is kept, because the next question is mostly of the same."""
-        commits = self.commits_within(within)
+        if within is None:
+            commits = np.ones(len(self.shas), dtype=np.bool_)
+        else:
+            commits = np.fromiter(map(within.__contains__, self.shas), dtype=np.bool_, count=len(self.shas))
         key = None if commits.all() else commits.tobytes()
         if self._range is not None and self._range[:2] == (key, len(commits)):
             return self._range[2]
         inside = commits[self.commit_of.values] if len(self) else np.zeros(0, dtype=np.bool_)
         counts = np.bincount(self.place_of.values[inside], minlength=self.place_count)
         result = Range(
+            commits=commits,
             inside=inside,
             words=self._words.weighted(inside.astype(np.float64)),
             places=self._places.weighted(counts.astype(np.float64)),

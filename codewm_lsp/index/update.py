@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import CommitEdits, Repository
 from codewm_lsp.index.index import Index
 
-BATCH_EDITS: Final = 128  # what a kill loses at most, and what is embedded at a time
+BATCH_EDITS: Final = 64  # what a kill loses at most; their tokens are still remembered when they are embedded
 BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, so that searching finds it
 ONE_BY_ONE: Final = 16  # up to this many new commits are read singly, without walking the log
 _POLL: Final = 0.1

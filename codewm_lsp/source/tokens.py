@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from tree_sitter import Parser
@@ -14,6 +15,7 @@ from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, i
 
 MAX_LEAVES: Final = 20_000
 MAX_DEPTH: Final = 31
+_MEMORABLE: Final = 8_192  # characters of the longest text remembered: 20 KB of tokens for a typical one
 
 
 class Role(IntEnum):
@@ -74,7 +76,17 @@ def tokenize(text: str) -> Tokens:
     """Tokenise the own text of a definition (or any piece of Python), at most ``MAX_LEAVES`` leaves of it.
 
     Depends on ``text`` alone, and not on its indentation. Total: broken code gives an error token where it is broken.
+    The newest answers are remembered: history, model and index ask for the same texts one after the other.
     """
+    return _remembered(text) if len(text) <= _MEMORABLE else _tokenize(text)
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> Tokens:
+    return _tokenize(text)
+
+
+def _tokenize(text: str) -> Tokens:
     data = text.encode("utf-8", "replace")
     cursor = Parser(PYTHON).parse(data).walk()
     ids: list[int] = []
