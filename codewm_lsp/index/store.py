@@ -103,6 +103,8 @@ def explained(error: sqlite3.Error, path: Path | None) -> IndexStoreError:
     """The error of SQLite as one that a user can act on."""
     text = str(error)
     where = f"The index {path}" if path else "The index in memory"
+    if "closed" in text:
+        return IndexStoreError(f"{where} was closed while it was being used. Ask again.")
     if "full" in text or (isinstance(error, sqlite3.OperationalError) and "disk I/O" in text):
         return IndexStoreError(
             f"{where} cannot grow: {text}. Nothing indexed so far is lost. "
