@@ -35,8 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = options.repository.resolve()
 
     model = WorldModel.load(options.model)
-    size = sum(file.stat().st_size for file in model.folder.rglob("*") if file.is_file())
-    rows = [Row("model bundle", size, "bytes", 600_000, note=f"{model.name}, {model.hash[:12]}")]
+    rows = [Row("model bundle", model.bundle.bytes, "bytes", 600_000, note=f"{model.name}, {model.hash}")]
 
     def measure(name: str, work: Callable[[], list[Row]]) -> None:
         print(f"measuring: {name} …", file=sys.stderr, flush=True)

@@ -102,9 +102,9 @@ def _model(folder: Path | None) -> tuple[WorldModel, Finding]:
     loaded = time.perf_counter()
     vectors = model.embed_edits([(_BEFORE, _AFTER), (_AFTER, _AFTER)])
     embedded = time.perf_counter()
-    size = sum(file.stat().st_size for file in model.folder.rglob("*") if file.is_file())
+    bundle = model.bundle
     detail = (
-        f"{model.name} ({model.hash[:12]}, {size:,} bytes in {model.folder}): verified and loaded in "
+        f"{model.name} ({model.hash}, {bundle.bytes:,} bytes in {bundle.folder}): verified and loaded in "
         f"{loaded - started:.2f} s, an edit embedded in {(embedded - loaded) * 1000:.0f} ms"
     )
     length, unchanged = ((row @ row) ** 0.5 for row in vectors)

@@ -106,7 +106,9 @@ def test_the_wheel_holds_the_packages_the_licence_and_the_model(wheel: Path) -> 
     assert "codewm_lsp/py.typed" in sizes
     assert any(name.endswith("LICENSE") for name in sizes)
     bundle = {
-        name: size for name, size in sizes.items() if name.startswith("codewm_lsp/models/") and not name.endswith(".py")
+        name: size
+        for name, size in sizes.items()
+        if name.startswith("codewm_lsp/models/") and not name.endswith((".py", ".md"))
     }
     assert any(name.endswith(".onnx") for name in bundle)
     assert any(name.endswith("model.json") for name in bundle)
