@@ -1,0 +1,110 @@
+"""The folder a model is shipped in: four ONNX graphs, the common words, and ``model.json`` that vouches for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from codewm_lsp.errors import BundleError
+from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH
+from codewm_lsp.world_model.embedding import EDIT_SIZE, STATE_SIZE
+from codewm_lsp.world_model.features import FEATURES_VERSION, CommonWords
+
+FORMAT: Final = 1
+METADATA: Final = "model.json"
+WORDS: Final = "words.bin"
+GRAPHS: Final = ("state", "edit", "transition", "next")
+MAX_BYTES: Final = 600_000
+SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle: every file is there and is the one that ``model.json`` names.
+
+    ``hash`` names the model: 16 hexadecimal digits over all its files.
+    """
+
+    folder: Path
+    name: str
+    hash: str
+    metadata: dict[str, Any]
+    graphs: dict[str, bytes]
+    common: CommonWords
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files of the bundle."""
+        names = [METADATA, WORDS, *(f"{graph}.onnx" for graph in GRAPHS)]
+        return sum((self.folder / name).stat().st_size for name in names)
+
+
+def shipped() -> Path:
+    """The folder of the newest model in the package. Raises BundleError when there is none."""
+    folders = sorted(path.parent for path in SHIPPED.glob(f"*/{METADATA}"))
+    if not folders:
+        raise BundleError(f"this installation holds no model below {SHIPPED}: install the wheel again, or name a model")
+    return folders[-1]
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and verify a bundle. Raises BundleError with the file and the remedy."""
+    again = "export it again with codewm-export, or leave the model option out to use the shipped one"
+    try:
+        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BundleError(f"{folder} is no model bundle (it has no {METADATA}): {again}") from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder / METADATA} cannot be read ({error}): {again}") from error
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
+        found = metadata.get("format") if isinstance(metadata, dict) else None
+        raise BundleError(f"{folder} has bundle format {found!r}, this version reads {FORMAT}: {again}")
+    for key, expected in expected_versions().items():
+        if metadata.get(key) != expected:
+            raise BundleError(
+                f"{folder} was made for {key} {metadata.get(key)!r}, this version has {expected!r}: "
+                "train or export it again"
+            )
+    files = metadata.get("files")
+    names = [WORDS, *(f"{graph}.onnx" for graph in GRAPHS)]
+    if not isinstance(files, dict) or not all(isinstance(files.get(name), str) for name in names):
+        raise BundleError(f"{folder / METADATA} does not name all files of a bundle: {again}")
+    contents: dict[str, bytes] = {}
+    for name in names:
+        try:
+            data = (folder / name).read_bytes()
+        except OSError as error:
+            raise BundleError(f"{folder / name} cannot be read ({error.strerror}): {again}") from error
+        if hashlib.sha256(data).hexdigest() != files[name]:
+            raise BundleError(f"{folder / name} is truncated or was changed since it was exported: {again}")
+        contents[name] = data
+    return Bundle(
+        folder=folder,
+        name=str(metadata.get("name", folder.name)),
+        hash=bundle_hash(files),
+        metadata=metadata,
+        graphs={graph: contents[f"{graph}.onnx"] for graph in GRAPHS},
+        common=CommonWords(np.frombuffer(contents[WORDS], "<u4").astype(np.uint32)),
+    )
+
+
+def bundle_hash(files: dict[str, str]) -> str:
+    """The name of a model, from the SHA-256 of its files."""
+    joined = "\n".join(f"{name} {files[name]}" for name in sorted(files))
+    return hashlib.sha256(joined.encode("utf-8")).hexdigest()[:16]
+
+
+def expected_versions() -> dict[str, int | str]:
+    """What a bundle must have been made for, by the names that ``model.json`` gives them."""
+    return {
+        "tokeniser_version": TOKENISER_VERSION,
+        "vocabulary_hash": VOCABULARY_HASH,
+        "features_version": FEATURES_VERSION,
+        "edit_size": EDIT_SIZE,
+        "state_size": STATE_SIZE,
+    }

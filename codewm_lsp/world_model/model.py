@@ -1,0 +1,261 @@
+"""The world model as the editor runs it: ONNX Runtime on one thread, texts in, vectors out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import BundleError
+from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
+from codewm_lsp.world_model.bundle import GRAPHS, Bundle, read_bundle, shipped
+from codewm_lsp.world_model.embedding import (
+    EDIT_SIZE,
+    LEARNED,
+    STATE_SIZE,
+    STRUCTURE,
+    Matrix,
+    compose,
+    compose_predicted,
+    lexical_sums,
+    relations,
+    unit,
+)
+from codewm_lsp.world_model.features import NUMBERS, EditFeatures, Words, edit_features, state_words, structure_tokens
+
+RECENT: Final = 6
+_STATE_WORDS: Final = 160
+_TOKENS_AT_ONCE: Final = 256  # larger batches leave the processor's cache and are slower a definition
+_EDITS_AT_ONCE: Final = 32
+_CACHE: Final = 20_000  # states kept, 512 bytes each
+_LEXICAL_SCALE: Final = np.float32(1 / 16)  # a direction has length 16: one word then counts about 1
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What may come next on N definitions.
+
+    ``edits`` (N, EDIT_SIZE) of length 1; ``logits`` (N,), higher where an edit is likelier; ``actions`` (N, 15), the
+    rich action expected.
+    """
+
+    edits: Matrix
+    logits: NDArray[np.float32]
+    actions: Matrix
+
+
+class WorldModel:
+    """Embeds edits and states, predicts next edits and next states. Deterministic; one thread; no network.
+
+    One instance serves one thread at a time.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        self.bundle = bundle
+        self.name = bundle.name
+        self.hash = bundle.hash
+        self.edit_size = EDIT_SIZE
+        self.state_size = STATE_SIZE
+        self._common = bundle.common.ranks()
+        self._sessions = {graph: _session(bundle, graph, threads) for graph in GRAPHS}
+        self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+
+    @classmethod
+    def load(cls, folder: Path | None = None, *, threads: int = 1) -> WorldModel:
+        """Load a bundle, the shipped one when no folder is given. Raises BundleError."""
+        return cls(read_bundle(Path(folder) if folder is not None else shipped()), threads)
+
+    def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> Matrix:
+        """(before, after) texts, each a definition or a file → (N, EDIT_SIZE), rows of length 1.
+
+        A row is zero where the tokeniser sees no difference.
+        """
+        features = [edit_features(before, after, self._common) for before, after in pairs]
+        out = np.zeros((len(pairs), EDIT_SIZE), np.float32)
+        order = sorted(
+            (i for i, f in enumerate(features) if not f.empty), key=lambda i: len(features[i].changed.hashes)
+        )
+        for start in range(0, len(order), _EDITS_AT_ONCE):
+            rows = order[start : start + _EDITS_AT_ONCE]
+            out[rows] = self._embed([features[i] for i in rows])
+        return out
+
+    def embed_states(self, sources: Sequence[str]) -> Matrix:
+        """Texts of definitions or files → (N, STATE_SIZE): summed words, then the state of the structure stream.
+
+        Additive: the difference of two states is an edit.
+        """
+        out = np.zeros((len(sources), STATE_SIZE), np.float32)
+        out[:, : STATE_SIZE - STRUCTURE] = self._own_words(sources) * _LEXICAL_SCALE
+        out[:, STATE_SIZE - STRUCTURE :] = self._encode(sources)
+        return out
+
+    def predict_state(self, sources: Sequence[str], actions: Matrix) -> Matrix:
+        """Structure states after one action each: (N,) texts and (N, 15) rich actions → (N, STRUCTURE)."""
+        state = self._encode(sources)
+        (after,) = self._run("transition", {"state": state, "action": actions.astype(np.float32)})
+        return after
+
+    def predict_next(self, sources: Sequence[str], recent: Matrix) -> Predicted:
+        """What comes next on some definitions, after the ``recent`` edits (R, EDIT_SIZE), newest first, R ≥ 1."""
+        recent = np.asarray(recent, np.float32)[:RECENT]
+        if not len(recent):
+            raise ValueError("predict_next needs at least one recent edit")
+        count = len(sources)
+        if not count:
+            return Predicted(
+                np.zeros((0, EDIT_SIZE), np.float32),
+                np.zeros(0, np.float32),
+                np.zeros((0, RICH_ACTION_SIZE), np.float32),
+            )
+        own = self._own_words(sources)
+        mixture, share, contextual, parts, logits, actions = self._run(
+            "next",
+            {
+                "state": self._encode(sources),
+                "recent": np.broadcast_to(unit(recent[:, LEARNED]), (count, *recent[:, LEARNED].shape)).copy(),
+                "relations": relations(own, recent),
+                "mask": np.ones((count, len(recent)), bool),
+            },
+        )
+        return Predicted(compose_predicted(own, recent, mixture, share, contextual, parts), logits, actions)
+
+    def _embed(self, features: list[EditFeatures]) -> Matrix:
+        changed, context = [f.changed for f in features], [f.context for f in features]
+        before, after = self._encode([f.before for f in features]), self._encode([f.after for f in features])
+        feed = _feed(changed, "changed", mask=True) | _feed(context, "context")
+        feed |= {"before": before, "after": after, "action": np.stack([f.action for f in features])}
+        signed_gate, unsigned_gate, contextual, parts, place_gate, around_gate = self._run("edit", feed)
+        hashes, mask = _hashes(changed)
+        net = _stack([w.net for w in changed], np.float32)
+        there = feed["changed_numbers"][..., :3].max(-1) * mask
+        around_hashes, around_mask = _hashes(context)
+        around_there = feed["context_numbers"][..., :3].max(-1) * around_mask
+        signed, unsigned, place = lexical_sums(hashes, signed_gate * net, unsigned_gate * mask, place_gate * there)
+        (around,) = lexical_sums(around_hashes, around_gate * around_there)
+        return compose(signed, unsigned, place + around, contextual, parts)
+
+    def _own_words(self, sources: Sequence[str]) -> Matrix:
+        """(N, LEXICAL) sums over the words of definitions as they stand."""
+        words = [state_words(source, self._common, most=_STATE_WORDS) for source in sources]
+        out = np.zeros((len(sources), STATE_SIZE - STRUCTURE), np.float32)
+        nothing = [_NO_WORDS]
+        order = sorted(range(len(words)), key=lambda i: len(words[i].hashes))
+        for start in range(0, len(order), _EDITS_AT_ONCE):
+            rows = order[start : start + _EDITS_AT_ONCE]
+            some = [words[i] for i in rows]
+            feed = _feed(nothing * len(rows), "changed", mask=True) | _feed(some, "context")
+            feed |= {
+                "before": np.zeros((len(rows), STRUCTURE), np.float32),
+                "after": np.zeros((len(rows), STRUCTURE), np.float32),
+                "action": np.zeros((len(rows), RICH_ACTION_SIZE), np.float32),
+            }
+            gate = self._run("edit", feed, ["place_context"])[0]
+            hashes, mask = _hashes(some)
+            (out[rows],) = lexical_sums(hashes, gate * feed["context_numbers"][..., 2] * mask)
+        return out
+
+    def _encode(self, sources: Sequence[str]) -> Matrix:
+        """Structure states (N, STRUCTURE), each different text once, from the cache where it is known."""
+        keys = [hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest() for source in sources]
+        known: dict[bytes, NDArray[np.float32]] = {}
+        missing: dict[bytes, str] = {}
+        for key, source in zip(keys, sources, strict=True):
+            cached = self._structures.get(key)
+            if cached is not None:
+                self._structures.move_to_end(key)
+                known[key] = cached
+            elif key not in known:
+                missing[key] = source
+        tokens = {key: structure_tokens(source) for key, source in missing.items()}
+        order = sorted(tokens, key=lambda key: len(tokens[key][0]))
+        start = 0
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and (end + 1 - start) * len(tokens[order[end]][0]) <= _TOKENS_AT_ONCE:
+                end += 1
+            width = len(tokens[order[end - 1]][0])
+            ids = np.zeros((end - start, width), np.int64)
+            depths = np.zeros((end - start, width), np.int64)
+            for row, key in enumerate(order[start:end]):
+                ids[row, : len(tokens[key][0])], depths[row, : len(tokens[key][1])] = tokens[key]
+            (states,) = self._run("state", {"ids": ids, "depths": depths})
+            for key, state in zip(order[start:end], states, strict=True):
+                known[key] = self._structures[key] = state.copy()
+            start = end
+        while len(self._structures) > _CACHE:
+            self._structures.popitem(last=False)
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, STRUCTURE), np.float32)
+
+    def _run(self, graph: str, feed: dict[str, NDArray[Any]], outputs: list[str] | None = None) -> list[Matrix]:
+        result: list[Matrix] = self._sessions[graph].run(outputs, feed)
+        return result
+
+
+_NO_WORDS: Final = Words(
+    keys=(),
+    hashes=np.zeros(0, np.uint64),
+    identity=np.zeros(0, np.int64),
+    level=np.zeros(0, np.int64),
+    role=np.zeros(0, np.int64),
+    numbers=np.zeros((0, NUMBERS), np.float32),
+    net=np.zeros(0, np.float32),
+)
+
+
+def open_session(graph: bytes, threads: int = 1) -> Any:
+    """An ONNX Runtime session whose threads sleep when idle, with the int4 weights expanded once, at load."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _session(bundle: Bundle, graph: str, threads: int) -> Any:
+    try:
+        return open_session(bundle.graphs[graph], threads)
+    except Exception as error:  # onnxruntime has no common error type for what it cannot load
+        raise BundleError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {bundle.folder / (graph + '.onnx')}: {error}; "
+            f"install onnxruntime >= 1.20 or export the model again"
+        ) from error
+
+
+def _stack(rows: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
+    """Rows of different lengths → one padded array, at least one wide."""
+    width = max(1, max((len(row) for row in rows), default=1))
+    first = rows[0]
+    out = np.zeros((len(rows), width, *first.shape[1:]), kind)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out
+
+
+def _feed(words: Sequence[Words], prefix: str, *, mask: bool = False) -> dict[str, NDArray[Any]]:
+    feed: dict[str, NDArray[Any]] = {
+        f"{prefix}_identity": _stack([w.identity for w in words], np.int64),
+        f"{prefix}_level": _stack([w.level for w in words], np.int64),
+        f"{prefix}_role": _stack([w.role for w in words], np.int64),
+        f"{prefix}_numbers": _stack([w.numbers for w in words], np.float32),
+    }
+    if mask:
+        feed[f"{prefix}_mask"] = _hashes(words)[1] > 0
+    return feed
+
+
+def _hashes(words: Sequence[Words]) -> tuple[NDArray[np.uint64], Matrix]:
+    lengths = np.array([len(w.hashes) for w in words])
+    hashes = _stack([w.hashes for w in words], np.uint64)
+    return hashes, (np.arange(hashes.shape[1]) < lengths[:, None]).astype(np.float32)
