@@ -1,0 +1,253 @@
+"""Which folders are repositories, and what is said about those that are not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history import Repository
+from tests.conftest import RepositoryBuilder, isolated_environment
+
+MakeRepository = Callable[..., RepositoryBuilder]
+
+ONE = "def one():\n    return 1\n"
+CHANGED = "def one():\n    return 2\n"
+
+
+def subjects(path: Path) -> list[str]:
+    with Repository.open(path) as repository:
+        return [commit.commit.subject for commit in repository.commits()]
+
+
+def test_any_path_inside_opens_it_even_one_that_is_yet_to_be(make_repository: MakeRepository) -> None:
+    built = make_repository("with space")
+    built.commit("Begin", {"src/deep/a.py": ONE})
+    for path in ("", "src", "src/deep/a.py", "src/new/file.py", ".git", ".git/objects"):
+        with Repository.open(built.path / path) as repository:
+            assert repository.root == built.path
+            assert repository.git_dir == built.path / ".git"
+            assert repository.head() == built.head()
+
+
+def test_a_relative_path_opens_it_wherever_the_process_goes_afterwards(
+    make_repository: MakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    monkeypatch.chdir(built.path)
+    with Repository.open(Path(".")) as repository:
+        monkeypatch.chdir(tmp_path)
+        assert len(list(repository.commits())) == 1
+        assert repository.working_edits() == ()
+
+
+def test_paths_are_named_as_the_repository_names_them(make_repository: MakeRepository, tmp_path: Path) -> None:
+    built = make_repository()
+    built.commit("Begin", {"src/a.py": ONE})
+    link = tmp_path / "link"
+    try:
+        link.symlink_to(built.path, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets nobody make symbolic links")
+    for root in (built.path, link):
+        with Repository.open(root) as repository:
+            assert repository.root == root
+            assert repository.relative(built.path / "src" / "a.py") == "src/a.py"
+            assert repository.relative(link / "src" / "new.py") == "src/new.py"
+            assert repository.relative(built.path) is None
+            assert repository.relative(tmp_path / "a.py") is None
+            assert repository.relative(built.path / "..dots" / "a.py") == "..dots/a.py"
+    with Repository.open(built.path) as one, Repository.open(link) as other:
+        assert one.key == other.key
+
+
+def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"elsewhere is not inside a Git repository.*git init"):
+        Repository.open(tmp_path / "elsewhere")
+
+
+def test_a_git_file_that_points_nowhere(tmp_path: Path) -> None:
+    for content in ("gitdir: ../gone\n", "nonsense", "", "gitdir:"):
+        (tmp_path / ".git").write_text(content)
+        with pytest.raises(RepositoryError, match="points at no Git folder"):
+            Repository.open(tmp_path)
+
+
+def test_no_commits_yet(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.write("a.py", ONE)
+    with Repository.open(built.path) as repository:
+        for ask in (repository.head, repository.ancestors, repository.files, lambda: list(repository.commits())):
+            with pytest.raises(RepositoryError, match="has no commits yet"):
+                ask()
+        assert [(edit.definition, edit.kind.value) for edit in repository.working_edits()] == [("one", "added")]
+
+
+def test_unknown_revisions_are_refused_and_options_are_none(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    with Repository.open(built.path) as repository:
+        for rev in ("nowhere", "--all", "-h", "HEAD~7", "a.py", "HEAD:a.py", "", "HEAD\nHEAD", "\0", "HEAD^{tree}"):
+            with pytest.raises(RepositoryError, match="names no commit"):
+                repository.head(rev)
+        built.git("tag", "-a", "v1", "-m", "One", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@example.org")
+        assert repository.head("v1") == repository.head("main") == repository.head(built.head()[:9]) == built.head()
+
+
+def test_a_detached_head(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    first = built.commit("Begin", {"a.py": ONE})
+    built.commit("More", {"a.py": CHANGED})
+    built.checkout(first)
+    assert subjects(built.path) == ["Begin"]
+
+
+def test_a_bare_repository(make_repository: MakeRepository, tmp_path: Path) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.git("clone", "--quiet", "--bare", str(built.path), str(tmp_path / "bare.git"))
+    for path in ("", "refs", "objects/pack"):
+        with Repository.open(tmp_path / "bare.git" / path) as repository:
+            assert repository.root is None
+            assert repository.git_dir == tmp_path / "bare.git"
+            assert list(repository.files()) == ["a.py"]
+            assert repository.working_edits({"a.py": CHANGED}) == ()
+            assert repository.relative(tmp_path / "bare.git" / "a.py") is None
+    assert subjects(tmp_path / "bare.git") == ["Begin"]
+
+
+def test_a_worktree_shares_the_key_but_not_the_head(make_repository: MakeRepository, tmp_path: Path) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.git("worktree", "add", "--quiet", "-b", "other", str(tmp_path / "tree"))
+    tree = RepositoryBuilder(tmp_path / "tree")
+    tree.commit("In the worktree", {"a.py": CHANGED})
+    tree.write("a.py", ONE)
+    with Repository.open(built.path) as main, Repository.open(tree.path / "a.py") as other:
+        assert main.key == other.key
+        assert other.root == tree.path
+        assert other.git_dir == built.path / ".git" / "worktrees" / "tree"
+        assert other.head() == tree.head() != main.head()
+        assert len(other.working_edits()) == 1
+        assert main.working_edits() == ()
+    with Repository.open(built.path / ".git" / "worktrees" / "tree") as inner:
+        assert inner.head() == tree.head()
+
+
+def test_a_submodule_is_a_repository_of_its_own(make_repository: MakeRepository) -> None:
+    inner = make_repository("inner")
+    inner.commit("Inside", {"a.py": ONE})
+    outer = make_repository("outer")
+    outer.commit("Outside", {"b.py": ONE})
+    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "sub")
+    outer.commit("Add it")
+    outer.write("sub/a.py", CHANGED)
+    with Repository.open(outer.path / "sub" / "a.py") as repository:
+        assert repository.root == outer.path / "sub"
+        assert [commit.commit.subject for commit in repository.commits()] == ["Inside"]
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+    with Repository.open(outer.path) as repository:
+        assert list(repository.files()) == ["b.py"]
+        assert repository.working_edits() == ()
+
+
+def test_a_shallow_clone_says_so_and_its_first_commit_is_no_addition(
+    make_repository: MakeRepository, tmp_path: Path
+) -> None:
+    built = make_repository()
+    for number in range(4):
+        built.commit(f"c{number}", {"a.py": ONE.replace("1", str(number))})
+    built.git("clone", "--quiet", "--depth", "2", built.path.as_uri(), str(tmp_path / "shallow"))
+    with Repository.open(tmp_path / "shallow") as repository, Repository.open(built.path) as whole:
+        assert repository.is_shallow
+        assert not whole.is_shallow
+        assert [commit.skipped for commit in repository.commits()] == [None, "shallow"]
+        assert repository.edits_of("HEAD~").skipped == "shallow"
+
+
+def test_other_object_names(make_repository: MakeRepository) -> None:
+    built = make_repository("sha256", "--object-format=sha256")
+    built.commit("Begin", {"a.py": ONE})
+    sha = built.commit("Change", {"a.py": CHANGED})
+    built.write("a.py", ONE)
+    with Repository.open(built.path) as repository:
+        assert len(sha) == 64
+        assert [len(commit.edits) for commit in repository.commits()] == [1, 1]
+        assert repository.edits_of(sha).commit.subject == "Change"
+        assert len(repository.working_edits()) == 1
+        assert len(repository.working_edits()) == 1
+
+
+def test_a_damaged_configuration_is_said(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    (built.path / ".git" / "config").write_text("[core\n")
+    with pytest.raises(RepositoryError, match="bad config line 1"):
+        Repository.open(built.path)
+
+
+def test_variables_for_another_repository_are_not_heeded(
+    make_repository: MakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, other = make_repository("one"), make_repository("other")
+    built.commit("Begin", {"a.py": ONE})
+    other.commit("Elsewhere", {"b.py": ONE})
+    for name, value in {
+        "GIT_DIR": other.path / ".git",
+        "GIT_WORK_TREE": other.path,
+        "GIT_INDEX_FILE": other.path / ".git" / "index",
+        "GIT_OBJECT_DIRECTORY": other.path / ".git" / "objects",
+        "GIT_COMMON_DIR": other.path / ".git",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NAMESPACE": "x",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    built.write("a.py", CHANGED)
+    assert subjects(built.path) == ["Begin"]
+    with Repository.open(built.path) as repository:
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+
+
+def test_git_that_is_not_installed_is_one_clear_message(make_repository: MakeRepository, tmp_path: Path) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path\n"
+            "from codewm_lsp.errors import RepositoryError; from codewm_lsp.history import Repository\n"
+            "try: Repository.open(Path(sys.argv[1]))\n"
+            "except RepositoryError as error: print(error)",
+            str(built.path),
+        ],
+        env=isolated_environment(PATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert "'git' cannot be run. Install Git" in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_repository_of_another_user_is_read(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    for folder, _, files in os.walk(built.path):
+        for name in ("", *files):
+            os.chown(os.path.join(folder, name), 12345, 12345)
+    refused = subprocess.run(
+        ["git", "log"], cwd=built.path, env=isolated_environment(), capture_output=True, check=False
+    )
+    assert b"dubious ownership" in refused.stderr
+    assert subjects(built.path) == ["Begin"]
+    with Repository.open(built.path) as repository:
+        assert repository.working_edits() == ()
