@@ -8,15 +8,18 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from benchmarks.language_client import LanguageClient
 from benchmarks.rows import Row, percentile
-from codewm_lsp.source import parse_definitions
+from codewm_lsp.source import Definition, parse_definitions
 
 ANSWERS = 200
+CHANGED = 3  # definitions changed before the editor is opened
+TYPED = 8  # and while it is open, one after the other
 IDLE_SECONDS = 10.0
 LINES = range(600, 1_600)  # "a 1,000-line file"
 
@@ -30,7 +33,7 @@ def rows(path: Path, *, index_seconds: float = 300.0) -> list[Row]:
         file = _typical(clone)
         lines = file.read_text(encoding="utf-8").count("\n")
         note = f"{int(commits.stdout):,} commits; {lines:,} lines"
-        body = _change(file)
+        _change(file)
         cache = {name: str(Path(folder) / "cache") for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "CODEWM_CACHE")}
         environment = {**os.environ, **cache, "HOME": folder}
         options = {"threshold": 0.0}
@@ -56,7 +59,7 @@ def rows(path: Path, *, index_seconds: float = 300.0) -> list[Row]:
                 times.append(time.perf_counter() - started)
             note = f"{ANSWERS} answers, median {statistics.median(times) * 1e3:.1f} ms"
             found.append(Row("warm lens answer, 95th percentile", percentile(times, 0.95) * 1e3, "ms", 20, note=note))
-            found.extend(_typing(client, uri, body))
+            found.extend(_typing(client, uri, file))
             process = psutil.Process(client.process.pid)
             _wait_until_idle(client.process.pid, 60)
             size = process.memory_info().rss / 2**20
@@ -77,23 +80,28 @@ def rows(path: Path, *, index_seconds: float = 300.0) -> list[Row]:
     return found
 
 
-def _typing(client: LanguageClient, uri: str, line: int) -> list[Row]:
-    """From the last key stroke to the moment at which the server says that its lenses are other ones."""
+def _typing(client: LanguageClient, uri: str, file: Path) -> list[Row]:
+    """From the last key stroke, in a definition unchanged so far, to the word that there are other lenses now."""
     times = []
-    for version in range(2, 14):
-        while not client.refreshes.empty():
-            client.refreshes.get()
-        started = time.perf_counter()
-        client.change(uri, version, line, "\n")  # every lens below moves
-        try:
-            times.append(client.refreshes.get(timeout=5) - started)
-        except queue.Empty:
-            continue
-        client.lenses(uri)
-        time.sleep(0.3)
+    lines = file.read_text(encoding="utf-8").split("\n")
+    version = 1
+    for one in list(reversed(_bodies("\n".join(lines))))[:TYPED]:
+        added = _statement(lines, one) + "\n"
+        for start, end, text in ((one.end - 1, one.end - 1, added), (one.end - 1, one.end, "")):  # and undone
+            while not client.refreshes.empty():
+                client.refreshes.get()
+            version += 1
+            started = time.perf_counter()
+            client.change(uri, version, start, end, text)
+            try:
+                times.append(client.refreshes.get(timeout=5) - started)
+            except queue.Empty:
+                continue
+            client.lenses(uri)
+            time.sleep(0.3)
     if not times:
         return []
-    note = f"{len(times)} changes, pause of 100 ms included, median"
+    note = f"{len(times)} edits; the pause of 100 ms that it waits for is included; median"
     return [Row("typing paused → refreshed lenses", statistics.median(times) * 1e3, "ms", 150, note=note)]
 
 
@@ -114,20 +122,25 @@ def _typical(clone: Path) -> Path:
     return best[1]
 
 
-def _change(file: Path) -> int:
-    """Change three definitions of the file; the line of the first of them."""
-    text = file.read_text(encoding="utf-8")
-    lines = text.split("\n")
-    bodies = [
+def _bodies(text: str) -> list[Definition]:
+    """Functions and methods of some length."""
+    return [
         one for one in parse_definitions(text) if one.kind.value in ("function", "method") and one.end - one.line > 5
     ]
-    chosen = bodies[len(bodies) // 2 : len(bodies) // 2 + 3]
-    for one in reversed(chosen):
-        last = lines[one.end - 1]
-        indent = last[: len(last) - len(last.lstrip())]
-        lines.insert(one.end - 1, f"{indent}log.debug('timeout %s', timeout)")
+
+
+def _statement(lines: Sequence[str], one: Definition) -> str:
+    """A statement to stand before the last line of a definition."""
+    last = lines[one.end - 1]
+    return f"{last[: len(last) - len(last.lstrip())]}log.debug('timeout %s', timeout)"
+
+
+def _change(file: Path) -> None:
+    """Change the first few definitions of the file."""
+    lines = file.read_text(encoding="utf-8").split("\n")
+    for one in reversed(_bodies("\n".join(lines))[:CHANGED]):
+        lines.insert(one.end - 1, _statement(lines, one))
     file.write_text("\n".join(lines), encoding="utf-8")
-    return chosen[0].line if chosen else 0
 
 
 def _wait_until_idle(pid: int, seconds: float) -> None:

@@ -78,15 +78,12 @@ class LanguageClient:
         self.notify("textDocument/didOpen", {"textDocument": document})
         return uri
 
-    def change(self, uri: str, version: int, line: int, text: str) -> None:
-        """Insert ``text`` at the beginning of a line."""
-        place = {"line": line, "character": 0}
+    def change(self, uri: str, version: int, start: int, end: int, text: str) -> None:
+        """Put ``text`` in the place of the lines from ``start`` up to ``end``."""
+        place = {"start": {"line": start, "character": 0}, "end": {"line": end, "character": 0}}
         self.notify(
             "textDocument/didChange",
-            {
-                "textDocument": {"uri": uri, "version": version},
-                "contentChanges": [{"range": {"start": place, "end": place}, "text": text}],
-            },
+            {"textDocument": {"uri": uri, "version": version}, "contentChanges": [{"range": place, "text": text}]},
         )
 
     def lenses(self, uri: str) -> list[dict[str, Any]]:

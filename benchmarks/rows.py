@@ -38,8 +38,8 @@ def table(rows: Sequence[Row]) -> str:
 
 def number(value: float) -> str:
     """Three significant digits, thousands separated."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
+    if abs(value) < 1e-9 or not math.isfinite(value):
+        return f"{abs(value):.0f}"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f}"
 
