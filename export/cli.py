@@ -35,5 +35,12 @@ def run(
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point; says what to install where the training extra is missing."""
+    try:
+        import onnx  # noqa: F401
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        typer.echo(f"codewm-export: {error.name} is missing: pip install 'codewm[train]'", err=True)
+        raise SystemExit(2) from None
     typer.run(run)
