@@ -109,6 +109,18 @@ class Repository:
         """Ids of the commits that ``rev`` reaches, itself included, newest first, merges too."""
         return list(revisions(self._git, self.head(rev), limit))
 
+    def since(self, old: str, new: str) -> list[str] | None:
+        """Ids of the commits that ``new`` reaches and ``old`` does not, newest first; both are full ids.
+
+        None when ``old`` is not in the history of ``new``: it was rewritten, or ``old`` is gone. Much faster than
+        walking over a long history.
+        """
+        status, out, _ = self._git.run("rev-list", "--left-right", f"{old}...{new}", "--")
+        lines = out.decode("ascii").split()
+        if status or any(line.startswith("<") for line in lines):
+            return None
+        return [line[1:] for line in lines]
+
     def commits(
         self,
         rev: str = "HEAD",

@@ -166,6 +166,37 @@ class Index:
             self._refresh()
             return self._memory.known | self._unavailable
 
+    @property
+    def edit_size(self) -> int:
+        """Numbers in a vector."""
+        return self._identity.edit_size
+
+    def unavailable(self) -> frozenset[str]:
+        """Shas of the commits that could not be looked into; the next process tries them again."""
+        return frozenset(self._unavailable)
+
+    def settled(self) -> tuple[str, int] | None:
+        """The last commit noted by ``settle``, and how many commits it reaches, itself included."""
+
+        def read() -> tuple[str, int] | None:
+            with self._database.reading() as connection:
+                row = connection.execute("SELECT value FROM meta WHERE key = 'settled'").fetchone()
+            sha, _, count = row[0].partition(" ") if row else ("", "", "")
+            return (sha, int(count)) if row else None
+
+        with self._lock:
+            self._refresh()
+            return self._guarded(read)
+
+    def settle(self, sha: str, count: int) -> None:
+        """Note that every commit ``sha`` reaches is done, so that the next update need not walk over them."""
+
+        def write() -> None:
+            with self._database.writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('settled', ?)", (f"{sha} {count}",))
+
+        self._guarded(write)
+
     def size(self) -> int:
         """How many edits there are."""
         with self._lock:
@@ -203,6 +234,7 @@ class Index:
             with self._database.writing() as connection:
                 for table in ("payloads", "renames", "edits", "places", "commits"):
                     connection.execute(f"DELETE FROM {table}")
+                connection.execute("DELETE FROM meta WHERE key = 'settled'")
                 connection.execute("UPDATE meta SET value = hex(randomblob(8)) WHERE key = 'generation'")
 
         self._guarded(write)

@@ -67,8 +67,14 @@ def update(
     Whatever ends it, kill -9 included, all batches written so far stay, and the next update goes on from there.
     Raises ``RepositoryError`` and ``IndexStoreError``.
     """
-    wanted = repository.ancestors(rev, limit)
     patience = time.monotonic() + wait
+    tip = repository.head(rev)
+    wanted, before = _wanted(repository, index, tip, limit)
+    total = before + len(wanted)
+
+    def missing() -> list[str]:
+        known = index.known()
+        return [sha for sha in wanted if sha not in known]
 
     def ended() -> Outcome | None:
         if stop is not None and stop():
@@ -77,55 +83,64 @@ def update(
             return Outcome.DEADLINE
         return None
 
-    def result(outcome: Outcome, added: int) -> Progress:
-        known = index.known()
-        return Progress(outcome, sum(sha in known for sha in wanted), len(wanted), added)
-
-    known = index.known()
-    if all(sha in known for sha in wanted):
-        return Progress(Outcome.COMPLETE, len(wanted), len(wanted), 0)
+    if not missing():
+        if limit is None and (wanted or not before) and not index.unavailable():
+            index.settle(tip, total)
+        return Progress(Outcome.COMPLETE, total, total, 0)
     while not index.acquire_writer():
         outcome = ended()
         if outcome is None and time.monotonic() >= patience:
             outcome = Outcome.BUSY
         if outcome is not None:
-            return result(outcome, 0)
+            return Progress(outcome, total - len(missing()), total, 0)
         time.sleep(_POLL)
     added = 0
     try:
-        while missing := _missing(index, wanted):
-            done = len(wanted) - len(missing)
+        while left := missing():
+            done = total - len(left)
             if progress is not None:
-                progress(done, len(wanted))
-            skip = set(wanted).difference(missing)
-            for batch in _batches(_commits(repository, rev, limit, missing, skip, max_files), ended):
+                progress(done, total)
+            for batch in _batches(_commits(repository, tip, limit, left, index.known(), max_files), ended):
                 pairs = [(edit.before, edit.after) for item in batch for edit in item.edits]
-                vectors = model.embed_edits(pairs)
+                vectors = model.embed_edits(pairs) if pairs else np.zeros((0, index.edit_size), dtype=np.float32)
                 ends = np.cumsum([len(item.edits) for item in batch])[:-1]
                 index.add(list(zip(batch, np.split(vectors, ends), strict=True)))
                 added += len(pairs)
                 done += len(batch)
                 if progress is not None:
-                    progress(done, len(wanted))
-            left = len(_missing(index, wanted))
+                    progress(done, total)
+            still = missing()
             outcome = ended()
-            if left and outcome is not None:
-                return result(outcome, added)
-            if left == len(missing):
+            if still and outcome is not None:
+                return Progress(outcome, total - len(still), total, added)
+            if len(still) == len(left):
                 break  # the history does not give them: asking again would not end
-        return result(Outcome.COMPLETE, added)
+        still = missing()
+        if limit is None and not still and not index.unavailable():
+            index.settle(tip, total)
+        return Progress(Outcome.COMPLETE, total - len(still), total, added)
     finally:
         index.release_writer()
 
 
-def _missing(index: Index, wanted: Sequence[str]) -> list[str]:
-    known = index.known()
-    return [sha for sha in wanted if sha not in known]
+def _wanted(repository: Repository, index: Index, tip: str, limit: int | None) -> tuple[list[str], int]:
+    """The commits to look at, newest first, and how many more are known to be done.
+
+    After a first complete update these are the new ones alone: walking a long history takes longer than indexing a
+    commit. When the history was rewritten since, everything is walked again.
+    """
+    settled = index.settled() if limit is None else None
+    if settled is not None:
+        old, count = settled
+        new = [] if old == tip else repository.since(old, tip)
+        if new is not None:
+            return new, count
+    return repository.ancestors(tip, limit), 0
 
 
 def _commits(
     repository: Repository,
-    rev: str,
+    tip: str,
     limit: int | None,
     missing: Sequence[str],
     skip: Container[str],
@@ -135,7 +150,7 @@ def _commits(
         for sha in missing:
             yield repository.edits_of(sha, max_files=max_files)
     else:
-        yield from repository.commits(rev, limit=limit, skip=skip, max_files=max_files)
+        yield from repository.commits(tip, limit=limit, skip=skip, max_files=max_files)
 
 
 def _batches(commits: Iterator[CommitEdits], ended: Callable[[], object]) -> Iterator[list[CommitEdits]]:

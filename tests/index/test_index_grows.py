@@ -196,6 +196,35 @@ def test_commits_that_a_rewritten_history_left_behind_are_out_of_range(
     assert index.history().changes("wrong.py") is not None
 
 
+def test_after_a_complete_update_only_new_commits_are_walked(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_history(6)
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    update(repository, encoder, index)
+    assert index.settled() == (builder.head(), 6)
+    builder.branch("side", "HEAD~4")  # older than what is done, and not reached by it
+    aside = builder.commit("Aside", {"aside.py": "def aside():\n    return 1\n"}, date=builder.clock - 7200)
+    builder.checkout("main")
+    builder.merge("side")
+    result = update(repository, encoder, index)
+    assert (result.outcome, result.done, result.total, result.added) == (Outcome.COMPLETE, 8, 8, 1)
+    assert aside in index.known()
+    assert index.settled() == (builder.head(), 8)
+    assert update(repository, encoder, index).total == 8
+
+    builder.git("reset", "--quiet", "--hard", "HEAD~3")  # rewritten: what was done is no longer all reached
+    builder.commit("Instead", {"instead.py": "def instead():\n    return 1\n"})
+    result = update(repository, encoder, index)
+    assert (result.done, result.total, result.added) == (5, 5, 1)
+    assert index.settled() == (builder.head(), 5)
+    assert update(repository, encoder, index, limit=2).total == 2
+    index.clear()
+    assert index.settled() is None
+    assert update(repository, encoder, index).added == truth(repository).total()
+
+
 def test_merges_and_bulk_commits_are_done_without_edits(
     make_history: Make, open_repository: Make, open_index: Make, encoder: Any
 ) -> None:
