@@ -16,7 +16,7 @@ from codewm_lsp.hints.changes import Changes
 from codewm_lsp.hints.reasons import reasons_next, reasons_similar
 from codewm_lsp.hints.signals import State
 from codewm_lsp.hints.snapshot import Snapshots
-from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, rank, shipped_weights
+from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, rank, shipped_weights, with_model
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import History, Index
@@ -25,6 +25,7 @@ from codewm_lsp.source import Definition
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
+MODEL_ASKED: Final = 50  # likeliest definitions about which the world model is asked
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -106,10 +107,10 @@ class Engine:
         state = self._state_of(at, unsaved or {})
         ranking = self._rank(state, editing)
         rows = self._candidates(state, editing, paths)
-        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")]
+        rows, probabilities = self._ordered(state, ranking, rows, at, unsaved or {})
         if k:
-            rows = rows[:k]
-        return self._predictions(state, ranking, rows, at, unsaved or {})
+            rows, probabilities = rows[:k], probabilities[:k]
+        return self._predictions(state, ranking, rows, probabilities, at, unsaved or {})
 
     def hints(
         self,
@@ -164,8 +165,9 @@ class Engine:
         state = self._state_of(None, texts)
         ranking = self._rank(state, ordered)
         rows = self._candidates(state, editing, [path])
-        rows = rows[ranking.probabilities[rows] >= options.threshold]
-        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")][:limit]
+        rows, probabilities = self._ordered(state, ranking, rows, None, texts)
+        shown = probabilities >= options.threshold
+        rows, probabilities = rows[shown][:limit], probabilities[shown][:limit]
         return [
             Hint(
                 kind=HintKind.NEXT,
@@ -181,7 +183,7 @@ class Engine:
                 score=prediction.score,
                 edit_ids=tuple(one.edit.id for one in prediction.evidence),
             )
-            for prediction in self._predictions(state, ranking, rows, None, texts)
+            for prediction in self._predictions(state, ranking, rows, probabilities, None, texts)
         ]
 
     def _reached(self, at: str | None) -> frozenset[str]:
@@ -210,6 +212,23 @@ class Engine:
             self._ranked = (state, asked, rank(state, asked, self._weights))
         return self._ranked[2]
 
+    def _ordered(
+        self, state: State, ranking: Ranking, rows: NDArray[np.int64], at: str | None, unsaved: Mapping[str, str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows by falling probability, and these probabilities; the world model is asked about the likeliest."""
+        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")]
+        probabilities = ranking.probabilities[rows]
+        joint = self._weights.joint
+        if joint.model and len(rows):
+            asked = rows[:MODEL_ASKED].tolist()
+            sources = self._sources(state, asked, at, unsaved)
+            recent = self._model.embed_edits([(edit.before, edit.after) for edit, _, _ in ranking.asked])
+            logits = self._model.predict_next([sources[row].source for row in asked], recent).logits
+            probabilities[: len(asked)] = with_model(probabilities[: len(asked)], logits, joint)
+            order = np.argsort(-probabilities, kind="stable")
+            rows, probabilities = rows[order], probabilities[order]
+        return rows, probabilities
+
     def _candidates(self, state: State, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:
         corpus = state.corpus
         wanted = np.ones(len(corpus), dtype=bool)
@@ -231,6 +250,7 @@ class Engine:
         state: State,
         ranking: Ranking,
         rows: NDArray[np.int64],
+        probabilities: NDArray[np.float64],
         at: str | None,
         unsaved: Mapping[str, str],
     ) -> list[Prediction]:
@@ -255,7 +275,7 @@ class Engine:
                     path=corpus.paths[corpus.file[row]],
                     definition=corpus.names[row],
                     line=int(corpus.line[row]),
-                    score=float(ranking.probabilities[row]),
+                    score=float(probabilities[place]),
                     likely=changes[place] if shown else (),
                     reasons=reasons_next(state, edit, signals, row, self._weights) if shown else (),
                     evidence=evidence[place] if shown else (),

@@ -32,7 +32,8 @@ class Joint:
     """From the logits of a file and of a definition in it to the log-odds of the definition being next.
 
     ``own`` stands for the file's logit in the file of the edit in progress itself; ``lead`` weighs how far the
-    definition stays behind the best of its file.
+    definition stays behind the best of its file; ``size`` weighs log(1 + definitions of the file). ``model`` weighs the
+    world model's own logit, less ``model_mean``, where there is one (of the likeliest definitions); 0: it is not asked.
     """
 
     bias: float
@@ -41,6 +42,8 @@ class Joint:
     lead: float
     own: float
     size: float
+    model: float = 0.0
+    model_mean: float = 0.0
 
 
 Case = Mapping[str, float]
@@ -129,6 +132,12 @@ def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
         asked.append((edit, signals, odds))
         unlikely -= weights.older**age * np.logaddexp(0, odds)
     return Ranking(-np.expm1(unlikely), tuple(asked))
+
+
+def with_model(probabilities: NDArray[np.float64], logits: NDArray[np.float32], joint: Joint) -> NDArray[np.float64]:
+    """The probabilities of some definitions once the world model was asked about them as well."""
+    odds = np.log(probabilities + 1e-300) - np.log1p(-np.minimum(probabilities, 1 - 1e-12))
+    return np.asarray(1 / (1 + np.exp(-(odds + joint.model * (logits - joint.model_mean)))))
 
 
 def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> NDArray[np.float64]:
