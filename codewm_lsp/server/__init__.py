@@ -1,0 +1,5 @@
+"""``codewm-lsp``: the language server. Thin handlers over one background thread."""
+
+from codewm_lsp.server.command import main
+
+__all__ = ["main"]

@@ -1,0 +1,7 @@
+"""``python -m codewm_lsp.server``."""
+
+import sys
+
+from codewm_lsp.server.command import main
+
+sys.exit(main())

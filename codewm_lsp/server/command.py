@@ -1,0 +1,66 @@
+"""The ``codewm-lsp`` command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import codewm_lsp
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve one editor over stdin and stdout until it goes; 0 after an orderly shutdown."""
+    parser = argparse.ArgumentParser(
+        prog="codewm-lsp",
+        description="Language server of CodeWM: the past edits of a repository most like the one being made. "
+        "An editor starts it and talks to it over stdin and stdout.",
+    )
+    parser.add_argument("--stdio", action="store_true", help="talk over stdin and stdout (always so)")
+    parser.add_argument("--log-file", type=Path, metavar="FILE", help="write the log there as well as to stderr")
+    parser.add_argument("--clientProcessId", type=int, metavar="PID", help=argparse.SUPPRESS)
+    parser.add_argument("--version", action="version", version=f"codewm-lsp {codewm_lsp.__version__}")
+    options = parser.parse_args(arguments)
+
+    _log_to(options.log_file, parser)
+    if sys.stdin is None or sys.stdout is None:
+        parser.error("stdin and stdout must be open: an editor talks to the server through them")
+    if sys.stdin.isatty():
+        print("codewm-lsp: waiting for an editor on stdin (codewm is the command for people)", file=sys.stderr)
+
+    from codewm_lsp.server.server import make_server  # after the argument check: --help answers at once
+
+    server = make_server()
+    server.start_io(sys.stdin.buffer, _own_stdout())
+    ended = server.conductor is None or server.conductor.close()
+    server.diffs.remove()
+    code = 0 if server.protocol.was_shut_down else 1
+    if not ended:  # a thread inside native code must not hold up, or crash, the end of the process
+        logging.shutdown()
+        os._exit(code)
+    return code
+
+
+def _own_stdout() -> BinaryIO:
+    """The protocol's stream; whatever else prints to stdout, native libraries included, goes to stderr."""
+    stream = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    if sys.stderr is not None:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        sys.stdout = sys.stderr
+    return stream
+
+
+def _log_to(file: Path | None, parser: argparse.ArgumentParser) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if sys.stderr is not None else []
+    if file is not None:
+        try:
+            handlers.append(logging.FileHandler(file, encoding="utf-8"))
+        except OSError as error:
+            parser.error(f"--log-file {file}: {error.strerror}. Name a file in a folder that can be written.")
+    logging.basicConfig(
+        level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )

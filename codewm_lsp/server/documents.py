@@ -1,0 +1,151 @@
+"""The texts that an editor has open, and what its changes do to the lines below them.
+
+Lines end where the protocol says: at ``\\n``, ``\\r\\n`` or ``\\r``, and nowhere else (a form feed is no line end).
+Positions count UTF-16 units, or what the client and the server agreed on.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_KEPT_CHANGES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change: the text from ``start`` to ``end`` (line, column in characters) became ``lines``."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where a lens hangs: a line, the column of its first character, and the line as it was written."""
+
+    line: int
+    column: int
+    text: str
+
+
+def anchor_on(line: int, text: str) -> Anchor:
+    """The anchor of a definition line that reads ``text``."""
+    return Anchor(line, len(text) - len(text.lstrip()), text)
+
+
+def shift(anchor: Anchor, change: Change) -> Anchor | None:
+    """Where an anchor stands after ``change``; None when the change took its line away."""
+    (first, first_column), (last, last_column) = change.start, change.end
+    added = len(change.lines) - 1
+    position = (anchor.line, anchor.column)
+    if position >= (last, last_column):
+        if anchor.line != last:
+            return replace(anchor, line=anchor.line + added - (last - first))
+        head = first_column if added == 0 else 0
+        column = head + len(change.lines[-1]) + anchor.column - last_column
+        return replace(anchor, line=first + added, column=column)
+    if position < (first, first_column):
+        return anchor
+    for index, line in enumerate(change.lines):  # moved or rewritten as part of a larger piece of text
+        if line.strip() and line.strip() == anchor.text.strip():
+            return anchor_on(first + index, line)
+    return anchor if first == last and added == 0 else None
+
+
+class Document:
+    """One open text: its newest version, and the changes that led to it."""
+
+    def __init__(self, uri: str, language: str, version: int, text: str, encoding: str = "utf-16") -> None:
+        self.uri = uri
+        self.language = language
+        self.version = version
+        self.text = text
+        self._encoding = encoding
+        self._changes: list[tuple[int, Change]] = []
+        self._starts = _line_starts(text)
+
+    def apply(self, version: int, start: tuple[int, int] | None, end: tuple[int, int] | None, text: str) -> Change:
+        """Apply one change of the protocol (positions in the client's units); without a range, all of the text."""
+        if start is None or end is None:
+            begin, stop, text = _difference(self.text, text)
+        else:
+            begin = self._offset(*start)
+            stop = max(begin, self._offset(*end))
+        change = Change(self._place(begin), self._place(stop), tuple(_LINE_END.split(text)))
+        self.text = self.text[:begin] + text + self.text[stop:]
+        self.version = version
+        self._starts = _line_starts(self.text)
+        self._changes.append((version, change))
+        del self._changes[:-_KEPT_CHANGES]
+        return change
+
+    def changes_since(self, version: int) -> Iterable[Change]:
+        """The changes that came after ``version``, the oldest first."""
+        return (change for at, change in self._changes if at > version)
+
+    def anchor(self, line: int) -> Anchor:
+        """The anchor of the definition on ``line``."""
+        return anchor_on(line, self.line(line))
+
+    def line(self, line: int) -> str:
+        """A line without its end; empty past the last one."""
+        if not 0 <= line < len(self._starts):
+            return ""
+        stop = self._starts[line + 1] if line + 1 < len(self._starts) else len(self.text)
+        return self.text[self._starts[line] : stop].rstrip("\r\n")
+
+    def python_text(self) -> str:
+        """The text with ``\\n`` line ends: what the rest of the program reads."""
+        if "\r" not in self.text:
+            return self.text
+        return self.text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def _place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, offset) - 1
+        return line, offset - self._starts[line]
+
+    def _offset(self, line: int, units: int) -> int:
+        if line >= len(self._starts):
+            return len(self.text)
+        start = self._starts[line]
+        text = self.line(line)
+        if self._encoding == "utf-32" or text.isascii():
+            return start + min(units, len(text))
+        for index, letter in enumerate(text):
+            if units <= 0:
+                return start + index
+            units -= (
+                len(letter.encode("utf-8", "surrogatepass")) if self._encoding == "utf-8" else 1 + (letter > "\uffff")
+            )
+        return start + len(text)
+
+
+def _units(letter: str, encoding: str) -> int:
+    if encoding == "utf-8":
+        return len(letter.encode("utf-8", "surrogatepass"))
+    return 2 if letter > "\uffff" else 1
+
+
+def _line_starts(text: str) -> list[int]:
+    return [0, *(end.end() for end in _LINE_END.finditer(text))]
+
+
+def _difference(before: str, after: str) -> tuple[int, int, str]:
+    """The whole lines of ``before`` that a full replacement really changed, as offsets, and their new text."""
+    old = before.splitlines(keepends=True)
+    new = after.splitlines(keepends=True)
+    shorter = min(len(old), len(new))
+    head = 0
+    while head < shorter and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    begin = sum(map(len, old[:head]))
+    stop = len(before) - sum(map(len, old[len(old) - tail :]))
+    return begin, stop, "".join(new[head : len(new) - tail])

@@ -1,0 +1,170 @@
+"""Past edits as a person and as a program wants to see them: a diff with its commit, and JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from codewm_lsp.hints import age, clean
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """One edit of the past with its own text on both sides; ``date`` in unix seconds."""
+
+    commit: str
+    author: str
+    date: int
+    subject: str
+    path: str
+    definition: str
+    kind: str
+    score: float
+    reasons: tuple[str, ...]
+    before: str
+    after: str
+
+    def diff(self) -> str:
+        """The change as a unified diff; lines count from the definition's first."""
+        before = self.before.splitlines()
+        after = self.after.splitlines()
+        lines = difflib.unified_diff(before, after, f"a/{self.path}", f"b/{self.path}", lineterm="")
+        return "".join(f"{line} {self.definition}\n" if line.startswith("@@") else f"{line}\n" for line in lines)
+
+    def record(self) -> dict[str, object]:
+        """As JSON."""
+        return {
+            "commit": self.commit,
+            "author": self.author,
+            "date": datetime.fromtimestamp(self.date, tz=timezone.utc).isoformat(),
+            "subject": self.subject,
+            "path": self.path,
+            "definition": self.definition,
+            "kind": self.kind,
+            "score": round(float(self.score), 6),
+            "reasons": list(self.reasons),
+            "diff": self.diff(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The past edits behind one lens. ``kind``: the lens's, "similar" or "next"."""
+
+    kind: str
+    path: str
+    definition: str
+    likely: tuple[str, ...]
+    reasons: tuple[str, ...]
+    edits: tuple[PastChange, ...]
+
+    def record(self) -> dict[str, object]:
+        """As JSON."""
+        query = {
+            "path": self.path,
+            "definition": self.definition,
+            "kind": self.kind,
+            "likely": list(self.likely),
+            "reasons": list(self.reasons),
+        }
+        return {"query": query, "edits": [edit.record() for edit in self.edits]}
+
+    def text(self, now: float) -> str:
+        """As a diff to read, commit by commit."""
+        what = "like the one predicted for" if self.kind == "next" else "like your change to"
+        head = [f"# Past edits {what} {self.definition} ({self.path})\n"]
+        head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
+        return "".join(head) + _commits(self.edits, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A definition likely to be edited next; ``line`` counts from 0."""
+
+    path: str
+    definition: str
+    line: int
+    score: float
+    likely: tuple[str, ...]
+    reasons: tuple[str, ...]
+    evidence: tuple[PastChange, ...]
+
+    def record(self, uri_of: Callable[[str], str]) -> dict[str, object]:
+        """As JSON, with the file's URI."""
+        return {
+            "path": self.path,
+            "uri": uri_of(self.path),
+            "definition": self.definition,
+            "line": self.line,
+            "score": round(float(self.score), 6),
+            "likely": list(self.likely),
+            "reasons": list(self.reasons),
+            "evidence": [edit.record() for edit in self.evidence],
+        }
+
+
+def suggestions_text(suggestions: Sequence[Suggestion], now: float) -> str:
+    """Predictions as a diff to read, each with its evidence."""
+    parts = ["# Definitions likely to be edited next\n"]
+    for number, suggestion in enumerate(suggestions, 1):
+        parts.append(f"#\n# {number}. {suggestion.path}:{suggestion.line + 1} {suggestion.definition}\n")
+        parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))
+    for suggestion in suggestions:
+        if suggestion.evidence:
+            parts.append(f"\n# {'=' * 70}\n# {suggestion.definition} ({suggestion.path})\n")
+            parts.append(_commits(suggestion.evidence, now))
+    return "".join(parts)
+
+
+class DiffFiles:
+    """Read-only temporary files for clients that have no view of their own; gone when the server ends."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def write(self, name: str, text: str) -> Path:
+        """A file that holds ``text``; the same text is written once."""
+        if self._folder is None or not self._folder.is_dir():
+            self._folder = Path(tempfile.mkdtemp(prefix="codewm-"))
+        stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "edits"
+        file = self._folder / f"{stem}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}.diff"
+        if not file.exists():
+            file.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+            os.chmod(file, stat.S_IREAD)
+        return file
+
+    def remove(self) -> None:
+        """Delete them all."""
+        if self._folder is None:
+            return
+        for file in self._folder.glob("*.diff"):
+            with contextlib.suppress(OSError):
+                os.chmod(file, stat.S_IREAD | stat.S_IWRITE)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+
+def _commits(edits: Sequence[PastChange], now: float) -> str:
+    parts = []
+    for number, edit in enumerate(edits, 1):
+        day = datetime.fromtimestamp(edit.date, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        parts.append(f"\n# {number} of {len(edits)} · score {edit.score:.2f} · {edit.path} · {edit.definition}\n")
+        parts.extend(f"#   {reason}\n" for reason in edit.reasons)
+        parts.append(f"commit {edit.commit}\nAuthor: {clean(edit.author)}\n")
+        parts.append(f"Date:   {day} ({age(now - edit.date)})\n\n    {clean(edit.subject)}\n\n")
+        parts.append(edit.diff() or "(the text of this edit is no longer in the repository)\n")
+    return "".join(parts)
+
+
+def _likely(likely: Sequence[str]) -> tuple[str, ...]:
+    return (f"likely: {', '.join(likely)}",) if likely else ()

@@ -1,0 +1,59 @@
+"""Where the server departs from pygls: it keeps the documents itself, and it shuts down with requests in flight.
+
+pygls splits lines at form feeds and other characters that the protocol does not count as line ends, and walks through
+a whole line letter by letter for each key stroke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+from pygls.protocol import LanguageServerProtocol
+from pygls.protocol.language_server import lsp_method
+
+Wanted = TypeVar("Wanted")
+
+
+class CodewmProtocol(LanguageServerProtocol):
+    """pygls's protocol with documents and shutdown of our own."""
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
+        """Left to the server's own handler."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> Generator[Any, Any, None]:
+        """Left to the server's own handler."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> Generator[Any, Any, None]:
+        """Left to the server's own handler."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
+
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
+        """Cancel what is in flight (a copy of the list: each one takes itself out) and remember the shutdown."""
+        if (handler := self.fm.features.get(types.SHUTDOWN)) is not None:
+            yield handler, args, None
+        current = self.msg_id
+        for number, future in list(self._request_futures.items()):
+            if number != current and not future.done():
+                future.cancel()
+        self._shutdown = True
+
+    def structured(self, value: object, wanted: type[Wanted]) -> Wanted:
+        """JSON as a ``wanted``. Raises JsonRpcInvalidParams."""
+        try:
+            return self._converter.structure(value, wanted)
+        except Exception as error:
+            raise JsonRpcInvalidParams.of(error) from error
+
+    @property
+    def was_shut_down(self) -> bool:
+        """Whether the client asked for the shutdown."""
+        return self._shutdown

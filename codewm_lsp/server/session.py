@@ -1,0 +1,287 @@
+"""What the background thread owns: the model, and one session for each repository. No type of the protocol in here.
+
+Nothing in this module is safe to use from two threads at once; the server calls it through its one ``Worker``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
+from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions, SimilarEdit
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Index, Outcome, Scope, update
+from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
+from codewm_lsp.server.globs import matches_any
+from codewm_lsp.server.options import Options
+from codewm_lsp.world_model import WorldModel
+
+_log = logging.getLogger(__name__)
+
+LARGEST_TEXT: Final = 1 << 20  # characters of a document that are still read: the limit of history's files
+SHOWN: Final = 10  # past edits or predictions behind one command
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A document's place: its repository and its path in it."""
+
+    root: Path
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """How far the index is: ``done`` of ``total`` commits. ``busy``: another process is writing it just now."""
+
+    done: int
+    total: int
+    finished: bool
+    busy: bool
+
+
+class Session:
+    """One repository: its history, its index, and the engine over both."""
+
+    def __init__(self, repository: Repository, root: Path, model: WorldModel) -> None:
+        self.root = root
+        self._repository = repository
+        self._index = Index.open(repository.key, model.hash, edit_size=model.edit_size)
+        self._model = model
+        self._engine = Engine(repository, model, self._index)
+        self._stamp = self.stamp()
+
+    def relative(self, file: Path) -> str | None:
+        """``file`` as the repository names it; None when it is outside."""
+        return self._repository.relative(file)
+
+    def hints(self, path: str, text: str, unsaved: Mapping[str, str], options: Options) -> list[Hint]:
+        """The hints of one document."""
+        kinds = frozenset(
+            kind
+            for kind, wanted in ((HintKind.SIMILAR, options.kinds.similar), (HintKind.NEXT, options.kinds.next))
+            if wanted
+        )
+        if not kinds or not options.lenses_per_file:
+            return []
+        wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
+        gone = {item.sha for item in self._index.dismissed() if item.scope is Scope.HINT}
+        hints = self._engine.hints(path, text, unsaved=unsaved, options=wanted)
+        return [hint for hint in hints if dismissal_key(hint) not in gone]
+
+    def similar(self, path: str, definition: str, unsaved: Mapping[str, str]) -> Evidence:
+        """The past edits behind the lens of a definition: like its own edit, or like the one predicted for it."""
+        editing = self._editing(unsaved, path)
+        own = [edit for edit in editing if edit.path == path and edit.definition == definition]
+        if own:
+            changes = self._changes(self._engine.similar(own[0], k=SHOWN))
+            return Evidence(HintKind.SIMILAR.value, path, definition, (), (), changes)
+        for prediction in self._engine.next(editing, k=0, unsaved=unsaved, paths=[path]):
+            if prediction.definition == definition:
+                reasons = tuple(reason.words for reason in prediction.reasons)
+                changes = self._changes(prediction.evidence)
+                return Evidence(HintKind.NEXT.value, path, definition, prediction.likely, reasons, changes)
+        return Evidence(HintKind.NEXT.value, path, definition, (), (), ())
+
+    def next(self, path: str | None, unsaved: Mapping[str, str], options: Options) -> list[Suggestion]:
+        """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at."""
+        editing = self._editing(unsaved, path)
+        suggestions = [
+            Suggestion(
+                path=prediction.path,
+                definition=prediction.definition,
+                line=prediction.line,
+                score=prediction.score,
+                likely=prediction.likely,
+                reasons=tuple(reason.words for reason in prediction.reasons),
+                evidence=self._changes(prediction.evidence),
+            )
+            for prediction in self._engine.next(editing, k=SHOWN * 3, unsaved=unsaved)
+            if not matches_any(prediction.path, options.exclude)
+        ]
+        return suggestions[:SHOWN]
+
+    def dismiss(self, hint: Hint) -> None:
+        """Never show this hint again."""
+        self._index.dismiss_hint(dismissal_key(hint))
+
+    def index(
+        self, depth: int, seconds: float, progress: Callable[[int, int], None], stop: Callable[[], bool]
+    ) -> Indexed:
+        """Index for at most ``seconds``, newest commits first; less when ``stop`` says so."""
+        self._stamp = self.stamp()
+        step = update(
+            self._repository,
+            self._model,
+            self._index,
+            limit=depth or None,
+            progress=progress,
+            stop=stop,
+            deadline=time.monotonic() + seconds,
+        )
+        return Indexed(step.done, step.total, step.outcome is Outcome.COMPLETE, step.outcome is Outcome.BUSY)
+
+    def stamp(self) -> tuple[object, ...]:
+        """Changes whenever a commit, a checkout or a reset was made; reads the state of four files."""
+        git = self._repository.git_dir
+        common = git / "commondir"
+        try:
+            shared = (git / common.read_text(encoding="utf-8").strip()).resolve()
+        except OSError:
+            shared = git
+        try:
+            head = (git / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            head = ""
+        files = [git / "HEAD", git / "logs" / "HEAD", shared / "packed-refs"]
+        if head.startswith("ref: "):
+            files.append(shared / head.removeprefix("ref: "))
+        return (head, *(_state(file) for file in files))
+
+    def moved(self) -> bool:
+        """Whether HEAD may have moved since the last indexing."""
+        return self.stamp() != self._stamp
+
+    def close(self) -> None:
+        """Let go of the index and of Git."""
+        self._index.close()
+        self._repository.close()
+
+    def _editing(self, unsaved: Mapping[str, str], path: str | None) -> Sequence[Edit]:
+        """The working tree's edits, those of the file being looked at first: they count as the newest."""
+        return sorted(self._repository.working_edits(unsaved), key=lambda edit: edit.path != path)
+
+    def _changes(self, found: Sequence[SimilarEdit]) -> tuple[PastChange, ...]:
+        changes = []
+        for similar in found:
+            past = similar.edit
+            edit = self._edit(past.commit.sha, past.path, past.definition)
+            changes.append(
+                PastChange(
+                    commit=past.commit.sha,
+                    author=past.commit.author,
+                    date=past.commit.date,
+                    subject=past.commit.subject,
+                    path=past.path,
+                    definition=past.definition,
+                    kind=past.kind.value,
+                    score=similar.score,
+                    reasons=tuple(reason.words for reason in similar.reasons),
+                    before=edit.before if edit else "",
+                    after=edit.after if edit else "",
+                )
+            )
+        return tuple(changes)
+
+    def _edit(self, sha: str, path: str, definition: str) -> Edit | None:
+        for edit in self._repository.edits_of(sha).edits:
+            if edit.path == path and edit.definition == definition:
+                return edit
+        return None
+
+
+class Workshop:
+    """The sessions of all repositories that documents are open in, and the one model they share."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._model: WorldModel | None = None
+        self._model_key: tuple[Path | None, int] | None = None
+        self._sessions: dict[Path, Session] = {}
+        self._problems: dict[Path, CodewmError] = {}
+        self._roots: dict[Path, Path] = {}
+
+    def place(self, file: Path, options: Options) -> Place:
+        """Where a file is, its repository opened. Raises RepositoryError, BundleError or IndexStoreError."""
+        root = self.root(file.parent, options)
+        path = self._sessions[root].relative(file)
+        if path is None:  # a link that leads out of the repository it lies in
+            raise RepositoryError(f"{file} leads out of {root}: open the file that it points to.")
+        return Place(root, path)
+
+    def root(self, folder: Path, options: Options) -> Path:
+        """The work tree that ``folder`` belongs to, its session opened. Raises as ``place`` does."""
+        if folder in self._problems:
+            raise self._problems[folder]
+        root = self._roots.get(folder)
+        if root is None or root not in self._sessions:
+            try:
+                root = self._open(folder, options)
+            except CodewmError as error:
+                self._problems[folder] = error
+                raise
+            self._roots[folder] = root
+        return root
+
+    def session(self, root: Path) -> Session | None:
+        """The open session of a work tree."""
+        return self._sessions.get(root)
+
+    def retry(self) -> None:
+        """Forget what failed: the next question tries again."""
+        self._problems.clear()
+
+    def close(self) -> None:
+        """Close every session; the model stays."""
+        for session in self._sessions.values():
+            session.close()
+        self._sessions.clear()
+        self._roots.clear()
+        self._problems.clear()
+
+    def _open(self, folder: Path, options: Options) -> Path:
+        repository = Repository.open(_existing(folder))
+        try:
+            if repository.root is None:
+                raise RepositoryError(
+                    f"{repository.git_dir} is a bare repository: it has no files to edit. Open a clone of it instead."
+                )
+            root = Path(os.path.realpath(repository.root))
+            if root in self._sessions:
+                repository.close()
+                return root
+            repository.head()  # no commits: said now, not with every lens
+            self._sessions[root] = Session(repository, root, self._loaded(options))
+        except CodewmError:
+            repository.close()
+            raise
+        return root
+
+    def _loaded(self, options: Options) -> WorldModel:
+        key = (options.model, options.threads)
+        if self._model is None or self._model_key != key:
+            try:
+                self._model = WorldModel.load(options.model, threads=options.threads)
+            except BundleError as error:
+                if options.model is None:
+                    raise
+                self._notify(f"Setting codewm.model: {error} The shipped model is used.")
+                self._model = WorldModel.load(threads=options.threads)
+            self._model_key = key
+        return self._model
+
+
+def dismissal_key(hint: Hint) -> str:
+    """What a hint is called among the dismissed: its kind and the definition it stands on."""
+    return f"{hint.kind.value}:{hint.path}::{hint.definition}"
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size

@@ -1,0 +1,118 @@
+"""Lenses stand on the definitions that were edited, with the past edits like it behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.server.conftest import LAST, LAST_DEFINITION, NEOVIM, StartEditor, service, target_of, write_history
+
+
+async def test_an_edit_gets_a_lens_that_names_a_past_edit_like_it(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    async with start_editor(repository.path) as editor:
+        uri = editor.open(LAST)
+        editor.replace(uri, service("sessions", timeout=True))
+        lens = await editor.lens(uri)
+        assert lens.range.start == lens.range.end
+        assert (lens.range.start.line, lens.range.start.character) == (6, 0)
+        assert lens.command is not None
+        assert "Add timeout to fetch_" in lens.command.title
+        assert target_of(lens) == {"uri": uri, "definition": LAST_DEFINITION}
+
+        # nothing is left to be resolved later: an unresolved lens flickers
+        provider = editor.result.capabilities.code_lens_provider
+        assert provider is not None
+        assert not provider.resolve_provider
+
+        # what is taken back takes its lens away
+        editor.replace(uri, service("sessions"))
+        await editor.lenses_when(uri, lambda lenses: not lenses)
+
+        # another language has none
+        other = editor.open("README.md", language="markdown")
+        assert await editor.lenses(other) == []
+
+
+async def test_lenses_move_with_their_lines_while_typing(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    repository.write(LAST, service("sessions", timeout=True))
+    async with start_editor(repository.path, settings={"eagerness": 60_000}) as editor:
+        uri = editor.open(LAST)
+        lens = await editor.lens(uri)
+        editor.insert(uri, 0, 0, "import os\nimport sys\n")
+        moved = await editor.lenses(uri)
+        assert [(one.range.start.line, one.command) for one in moved if one.command == lens.command] == [
+            (lens.range.start.line + 2, lens.command)
+        ]
+        editor.insert(uri, lens.range.start.line + 3, 0, "        # and a line below the lens\n")
+        assert lens.command in [
+            one.command for one in await editor.lenses(uri) if one.range in [m.range for m in moved]
+        ]
+
+
+async def test_breaking_the_syntax_elsewhere_keeps_a_lens(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    async with start_editor(repository.path) as editor:
+        repository.write(LAST, service("sessions", timeout=True))
+        uri = editor.open(LAST)
+        lens = await editor.lens(uri)
+        end = service("sessions", timeout=True).count("\n")
+        editor.insert(uri, end, 0, "\n\ndef broken(:\n    return (\n")
+        await asyncio.sleep(1.0)
+        assert (lens.range, lens.command) in [(now.range, now.command) for now in await editor.lenses(uri)]
+
+
+async def test_the_editor_is_told_to_ask_again_only_when_the_lenses_changed(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    async with start_editor(repository.path) as editor:
+        uri = editor.open(LAST)
+        assert await editor.lenses(uri) == []
+        editor.replace(uri, service("sessions", timeout=True))
+        await editor.until(lambda: editor.refreshes)
+        await editor.lens(uri)
+        await asyncio.sleep(1.0)
+        before, count = await editor.lenses(uri), editor.refreshes
+        editor.insert(uri, 0, 0, "# a comment changes nothing\n")
+        await asyncio.sleep(1.0)
+        after = await editor.lenses(uri)
+        assert [lens.command for lens in after] == [lens.command for lens in before]
+        assert editor.refreshes == count
+
+
+async def test_a_client_that_cannot_be_told_is_answered_when_there_is_an_answer(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    repository.write(LAST, service("sessions", timeout=True))
+    async with start_editor(repository.path, profile=NEOVIM) as editor:
+        uri = editor.open(LAST)
+        assert LAST_DEFINITION in [target_of(lens)["definition"] for lens in await editor.lenses(uri)]
+        assert editor.refreshes == 0
+
+
+async def test_windows_line_ends_and_astral_letters_keep_lines_and_columns_right(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    async with start_editor(repository.path) as editor:
+        text = ("# \U0001f40d\f\u2028 one line\n" + service("sessions", timeout=True)).replace("\n", "\r\n")
+        uri = editor.open(LAST, text)
+        assert (await editor.lens(uri)).range.start.line == 7
+        editor.insert(uri, 0, 4, "\r\n")  # right behind the snake, which is two units wide
+        assert (await editor.lens(uri)).range.start.line == 8

@@ -1,0 +1,92 @@
+"""Options come from the start and from changes, apply live, and bad ones are named once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from codewm_lsp.world_model import shipped
+from tests.server.conftest import LAST, LAST_DEFINITION, StartEditor, service, target_of, write_history
+
+
+@pytest.fixture
+def repository(make_repository: Callable[..., Any]) -> Any:
+    """A history, and its last service just given its time-out too."""
+    repository = make_repository()
+    write_history(repository)
+    repository.write(LAST, service("sessions", timeout=True))
+    return repository
+
+
+async def test_options_of_the_start_are_used_and_changes_apply_live(
+    repository: Any, start_editor: StartEditor, tmp_path: Path
+) -> None:
+    async with start_editor(repository.path, settings={"enable": False}) as editor:
+        uri = editor.open(LAST)
+        await asyncio.sleep(0.5)
+        assert await editor.lenses(uri) == []
+        assert not list((tmp_path / "cache").rglob("*.sqlite3"))  # off means off
+
+        editor.configure({"codewm": {"enable": True}})
+        assert await editor.lens(uri)
+        editor.configure({"codewm": {"enable": True, "lensesPerFile": 0}})
+        assert await editor.lenses_when(uri, lambda lenses: lenses == []) == []
+        editor.configure({"codewm": {"enable": True, "exclude": ["sess*.py"]}})
+        await asyncio.sleep(0.5)
+        assert await editor.lenses(uri) == []
+        editor.configure({"codewm": {"enable": True, "kinds": {"next": False}}})
+        assert [target_of(lens)["definition"] for lens in await editor.lenses_when(uri)] == [LAST_DEFINITION]
+
+        # a client that sends none is asked
+        editor.client.set_configuration({"enable": True, "display": "off"}, section="codewm")
+        editor.configure(None)
+        assert await editor.lenses_when(uri, lambda lenses: lenses == []) == []
+        assert editor.messages() == []
+
+
+async def test_hints_can_be_shown_on_hovering_instead(repository: Any, start_editor: StartEditor) -> None:
+    async with start_editor(repository.path) as editor:
+        uri = editor.open(LAST)
+        lens = await editor.lens(uri)
+        params = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(lens.range.start.line, 9))
+        assert await editor.client.text_document_hover_async(params) is None
+        editor.configure({"codewm": {"display": "hover"}})
+        assert await editor.lenses_when(uri, lambda lenses: lenses == []) == []
+        hover = await editor.client.text_document_hover_async(params)
+        assert hover is not None
+        assert isinstance(hover.contents, types.MarkupContent)
+        assert "Add timeout to fetch_" in hover.contents.value
+        elsewhere = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(lens.range.start.line + 1, 0))
+        assert await editor.client.text_document_hover_async(elsewhere) is None
+
+
+async def test_each_bad_setting_is_named_once_and_the_default_is_used(
+    repository: Any, start_editor: StartEditor, tmp_path: Path
+) -> None:
+    truncated = tmp_path / "a model"
+    shutil.copytree(shipped(), truncated)
+    graph = truncated / "edit.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1000])
+    settings = {"threshold": "high", "colour": "blue", "model": str(truncated)}
+    async with start_editor(repository.path, settings=settings) as editor:
+        uri = editor.open(LAST)
+        assert await editor.lens(uri)
+        editor.configure({"codewm": {"threshold": "high", "colour": "blue"}})
+        assert await editor.lens(uri)
+        threshold, colour, model = editor.messages()
+        assert "codewm.threshold" in threshold
+        assert "codewm.colour" in colour
+        assert "codewm.model" in model
+        assert str(truncated) in model
+
+        # live: another bundle, that is not there
+        editor.configure({"codewm": {"model": str(tmp_path / "none")}})
+        await editor.until(lambda: len(editor.messages()) == 4)
+        assert str(tmp_path / "none") in editor.messages()[3]
+        assert await editor.lens(uri)

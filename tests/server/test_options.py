@@ -1,0 +1,109 @@
+"""Settings become options; what makes no sense is named, and the default is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.server.options import DEFAULT_EXCLUDE, Display, Kinds, LogLevel, Options, merge_settings, read_options
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    assert read_options(None) == (Options(), [])
+    assert read_options({}) == (Options(), [])
+
+
+def test_everything_can_be_set(tmp_path: Path) -> None:
+    options, problems = read_options(
+        {
+            "enable": False,
+            "model": str(tmp_path),
+            "display": "hover",
+            "kinds": {"similar": False, "next": True},
+            "threshold": 0.75,
+            "lensesPerFile": 3,
+            "exclude": ["generated/**"],
+            "historyDepth": 500,
+            "eagerness": 250,
+            "threads": 2,
+            "logLevel": "debug",
+        }
+    )
+    assert problems == []
+    assert options == Options(
+        enable=False,
+        model=tmp_path,
+        display=Display.HOVER,
+        kinds=Kinds(similar=False, next=True),
+        threshold=0.75,
+        lenses_per_file=3,
+        exclude=(*DEFAULT_EXCLUDE, "generated/**"),
+        history_depth=500,
+        eagerness=250,
+        threads=2,
+        log_level=LogLevel.DEBUG,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"enable": "yes"}, "codewm.enable"),
+        ({"model": 7}, "codewm.model"),
+        ({"display": "inlay"}, "codewm.display"),
+        ({"kinds": ["similar"]}, "codewm.kinds"),
+        ({"kinds": {"similar": 1}}, "codewm.kinds.similar"),
+        ({"threshold": 1.5}, "codewm.threshold"),
+        ({"threshold": float("nan")}, "codewm.threshold"),
+        ({"threshold": True}, "codewm.threshold"),
+        ({"lensesPerFile": -1}, "codewm.lensesPerFile"),
+        ({"lensesPerFile": 2.5}, "codewm.lensesPerFile"),
+        ({"lensesPerFile": float("inf")}, "codewm.lensesPerFile"),
+        ({"exclude": "build"}, "codewm.exclude"),
+        ({"exclude": [1]}, "codewm.exclude"),
+        ({"historyDepth": None, "eagerness": "soon"}, "codewm.eagerness"),
+        ({"threads": 0}, "codewm.threads"),
+        ({"logLevel": "loud"}, "codewm.logLevel"),
+        ({"logLevel": {"a": "b"}}, "codewm.logLevel"),
+    ],
+)
+def test_a_senseless_setting_is_named_and_left_at_its_default(settings: dict[str, Any], name: str) -> None:
+    options, problems = read_options(settings)
+    assert options == Options()
+    assert len(problems) == 1
+    assert f"Setting {name} must be " in problems[0]
+    assert "default" in problems[0]
+
+
+def test_an_unknown_setting_is_named() -> None:
+    options, problems = read_options({"treshold": 0.5, "kinds": {"similiar": True}})
+    assert options == Options()
+    assert len(problems) == 2
+    assert "codewm.treshold" in problems[0]
+    assert "threshold" in problems[0]
+    assert "codewm.kinds.similiar" in problems[1]
+
+
+def test_one_bad_setting_spoils_no_other() -> None:
+    options, problems = read_options({"threshold": "high", "eagerness": 40})
+    assert options == Options(eagerness=40)
+    assert len(problems) == 1
+
+
+def test_what_only_an_extension_reads_is_no_mistake() -> None:
+    assert read_options({"path": ["codewm-lsp"], "trace": {"server": "off"}, "interpreter": []}) == (Options(), [])
+
+
+def test_settings_that_are_no_object_are_refused() -> None:
+    options, problems = read_options(["enable"])
+    assert options == Options()
+    assert len(problems) == 1
+
+
+def test_later_settings_lie_over_earlier_ones() -> None:
+    merged = merge_settings({"threshold": 0.1, "kinds": {"next": False}}, {"kinds": {"similar": False}, "eagerness": 1})
+    assert merged == {"threshold": 0.1, "kinds": {"next": False, "similar": False}, "eagerness": 1}
+    assert merge_settings({"threshold": 0.1}, None) == {"threshold": 0.1}
+    assert merge_settings(None, {"threshold": 0.1}) == {"threshold": 0.1}
