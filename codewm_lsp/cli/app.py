@@ -18,6 +18,7 @@ import typer
 
 import codewm_lsp
 from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError
+from codewm_lsp.threads import stay_on_one_core
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,6 +73,7 @@ NoIndex = Annotated[bool, typer.Option("--no-index", help="Answer from what has 
 
 def main() -> NoReturn:
     """The ``codewm`` command."""
+    stay_on_one_core()
     for name in ("codewm", "codewm_lsp"):
         logging.getLogger(name).addHandler(logging.NullHandler())  # what matters is said by the commands themselves
     app()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import codewm_lsp
+from codewm_lsp.threads import stay_on_one_core
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdin.isatty():
         print("codewm-lsp: waiting for an editor on stdin (codewm is the command for people)", file=sys.stderr)
 
+    stay_on_one_core()
     from codewm_lsp.server.server import make_server  # after the argument check: --help answers at once
 
     server = make_server()

@@ -1,0 +1,32 @@
+"""The commands that run beside an editor keep to one core."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["codewm_lsp.cli", "codewm_lsp.server.command"])
+def test_numerical_libraries_are_loaded_after_they_are_told_to_use_one_thread(module: str) -> None:
+    """NumPy's threads are fixed when it is loaded: importing a command must not load it."""
+    program = f"import sys, {module}; sys.exit('numpy' in sys.modules or 'onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+def test_what_the_user_has_set_is_left_alone() -> None:
+    program = "from codewm_lsp.threads import stay_on_one_core as s; import os; s(); print(os.environ[%r])"
+    name = "OPENBLAS_NUM_THREADS"
+    unset = {key: value for key, value in os.environ.items() if key != name}
+    for environment, expected in ((unset, "1"), ({**unset, name: "3"}, "3")):
+        done = subprocess.run(
+            [sys.executable, "-c", program % name],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert done.stdout.strip() == expected
