@@ -14,6 +14,7 @@ from typing import Final
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import HardenedGit
+from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
@@ -42,6 +43,7 @@ class Repository:
         self._diff_lock = threading.Lock()
         self._diff: DiffTree | None = None
         self._working = WorkingTree(self._git, self._objects, location.root) if location.root is not None else None
+        self._commits: set[str] = set()  # ids that Git has found to be commits
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -194,8 +196,15 @@ class Repository:
     def _resolve(self, rev: str) -> str | None:
         if not rev or rev.startswith("-") or "\0" in rev or "\n" in rev:
             return None
+        known = head_on_disk(self._location) if rev == "HEAD" else rev
+        if known in self._commits:
+            return known
         status, out, _ = self._git.run("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}")
-        return out.decode("ascii").strip() if status == 0 else None
+        if status:
+            return None
+        found = out.decode("ascii").strip()
+        self._commits.add(found)
+        return found
 
     def _shallow(self) -> frozenset[str]:
         try:

@@ -1,0 +1,62 @@
+"""HEAD is found without asking Git each time, and always where Git says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codewm_lsp.history import Repository
+from codewm_lsp.history.head import head_on_disk
+from codewm_lsp.history.location import locate
+
+MakeRepository = Callable[..., Any]
+
+
+def test_head_follows_commits_checkouts_resets_packing_and_worktrees(make_repository: MakeRepository) -> None:
+    builder = make_repository()
+    first = builder.commit("One", {"a.py": "x = 1\n"})
+    with Repository.open(builder.path) as repository:
+
+        def check(expected: str) -> None:
+            for _ in range(2):  # the second time without asking Git, where that is possible
+                assert repository.head() == expected
+
+        check(first)
+        second = builder.commit("Two", {"a.py": "x = 2\n"})
+        check(second)
+        builder.git("pack-refs", "--all", "--prune")
+        check(second)
+        third = builder.commit("Three", {"a.py": "x = 3\n"})
+        check(third)
+        builder.git("pack-refs", "--all", "--prune")
+        builder.git("reset", "--quiet", "--hard", "HEAD~1")
+        check(second)
+        builder.git("pack-refs", "--all", "--prune")
+        builder.git("update-ref", "refs/heads/main", first)
+        check(first)
+        builder.checkout(second)
+        check(second)
+        builder.branch("feature/name")
+        check(second)
+        fourth = builder.commit("Four", {"a.py": "x = 4\n"})
+        check(fourth)
+    beside = builder.path.parent / "beside"
+    builder.git("worktree", "add", "--quiet", "--detach", str(beside), first)
+    with Repository.open(beside) as worktree:
+        assert worktree.head() == worktree.head() == first
+
+
+def test_a_head_that_names_nothing_of_the_repository_is_left_to_git(
+    make_repository: MakeRepository, tmp_path: Path
+) -> None:
+    builder = make_repository()
+    sha = builder.commit("One", {"a.py": "x = 1\n"})
+    location = locate(builder.path)
+    assert head_on_disk(location) == sha
+    (tmp_path / "elsewhere").write_text(f"{sha}\n")
+    for text in ("ref: refs/heads/../../../elsewhere\n", "ref: refs/heads/none\n", "ref: \0\n", "", "\xff\n", "f" * 39):
+        (builder.path / ".git" / "HEAD").write_text(text, encoding="latin-1")
+        assert head_on_disk(location) is None
+    (builder.path / ".git" / "HEAD").unlink()
+    assert head_on_disk(location) is None
