@@ -12,16 +12,16 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 import torch
-from codewm_export.graphs import Graph, graphs, to_onnx
-from codewm_export.int4 import to_int4
-from codewm_model.architecture import CodeWorldModel, parameters, set_rounding
 from torch import Tensor
 
+from codewm_export.graphs import Graph, graphs, to_onnx
+from codewm_export.int4 import to_int4
 from codewm_lsp import __version__
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, WORDS, expected_versions
 from codewm_lsp.world_model.features import CommonWords
 from codewm_lsp.world_model.model import open_session
+from codewm_model.architecture import CodeWorldModel, parameters, set_rounding
 
 CARD: Final = "README.md"
 TOLERANCE: Final = 2e-3
@@ -56,7 +56,7 @@ def write_bundle(
         "parity": parity,
         **about,
     }
-    written = json.dumps(metadata, indent=1, ensure_ascii=False).encode("utf-8") + b"\n"
+    written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
     size = sum(map(len, files.values())) + len(written)
     if size > MAX_BYTES:
         raise TrainingError(f"the bundle would have {size:,} bytes, more than {MAX_BYTES:,}: make the networks smaller")

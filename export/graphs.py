@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import onnx
 import torch
-from codewm_model.architecture import CodeWorldModel
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.export import Dim
 
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.embedding import CONTEXTUAL, RELATIONS, STRUCTURE
 from codewm_lsp.world_model.features import NUMBERS
+from codewm_model.architecture import CodeWorldModel
 
 OPSET = 21  # the first with INT4 and block-wise DequantizeLinear
 
@@ -131,4 +132,9 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
     assert program is not None
     buffer = io.BytesIO()
     onnx.save_model(program.model_proto, buffer)
-    return onnx.load_model_from_string(buffer.getvalue())
+    exported = onnx.load_model_from_string(buffer.getvalue())
+    stored = {tensor.name for tensor in exported.graph.initializer}
+    for name, parameter in graph.module.named_parameters():
+        if name not in stored:  # the exporter keeps one of two equal ones; the bundle is to hold every parameter
+            exported.graph.initializer.append(numpy_helper.from_array(parameter.detach().numpy(), name))
+    return exported

@@ -2,19 +2,22 @@
 
 Standard ONNX (opset 21): each matrix is an INT4 initialiser behind one ``DequantizeLinear`` with a block size, however
 often it is used. ONNX Runtime works those out once when it loads the graph (``codewm_lsp.world_model``), which costs
-4 MB of memory and makes every call as fast as fp32. Scales are kept in fp16.
+4 MB of memory and makes every call as fast as fp32. Scales, biases and what else is small are kept in fp16.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
 import torch
-from codewm_model.quantisation import BLOCK, is_rounded, quantise
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+from codewm_model.quantisation import BLOCK, is_rounded, quantise
+
+SMALLEST_HALF: Final = 16  # numbers of the smallest vector that is kept in fp16 rather than fp32
 
 
 def to_int4(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -37,8 +40,17 @@ def to_int4(model: onnx.ModelProto) -> onnx.ModelProto:
                 copy.input[index] = f"{name}.x"
                 if f"{name}.q" not in kept:
                     _add(name, weight, 0 if node.op_type == "MatMul" else 1, kept, expand)
+            elif weight.dtype == np.float32 and weight.size >= SMALLEST_HALF:
+                copy.input[index] = f"{name}.x"
+                if name not in kept:
+                    kept[name] = numpy_helper.from_array(weight.astype(np.float16), name)
+                    expand.append(helper.make_node("Cast", [name], [f"{name}.x"], to=TensorProto.FLOAT))
             elif name not in kept:
                 kept[name] = numpy_helper.from_array(weight, name)
+    used = {name for node in source.node for name in node.input}
+    for name, weight in weights.items():
+        if name not in used:
+            kept[name] = numpy_helper.from_array(weight, name)
     nodes = expand + nodes
     public = {i.name for i in source.input} | {o.name for o in source.output}
     _shorten(nodes, kept, public | {name for name in kept if is_parameter(name)})

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import Config
-from codewm_model.quantisation import BLOCK
 from onnx import numpy_helper
 from torch import Tensor
 
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import read_bundle
 from codewm_lsp.world_model.features import CommonWords
+from codewm_model.architecture import CodeWorldModel
+from codewm_model.config import Config
+from codewm_model.quantisation import BLOCK
 
 _PREFIX = {"state": "state.", "edit": "", "transition": "transition.", "next": "next."}
 
@@ -35,7 +35,7 @@ def weights_of_bundle(folder: Path) -> tuple[CodeWorldModel, CommonWords, dict[s
                 continue
             local = name[len(_PREFIX[graph]) :]
             if local in stored:
-                found[name] = torch.from_numpy(numpy_helper.to_array(stored[local]).copy())
+                found[name] = torch.from_numpy(numpy_helper.to_array(stored[local]).astype(np.float32))
             elif f"{local}.q" in stored:
                 found[name] = _unpack(stored[f"{local}.q"], stored[f"{local}.s"], tuple(parameter.shape))
     missing = [name for name, _ in model.named_parameters() if name not in found]

@@ -20,7 +20,8 @@ def card(name: str, about: dict[str, Any]) -> str:
         f"{about['edits']:,} edits of {len(about['trained_on'])} repositories, {training['minutes']:.0f} minutes on "
         f"{training['device']}, seed {training['seed']}; "
         + ", ".join(f"{steps:,} steps of stage *{stage}*" for stage, steps in training["steps"].items())
-        + ".",
+        + "."
+        + (f" {training['note']}" if training.get("note") else ""),
         "",
         "| repository | head commit | edits |",
         "| --- | --- | --- |",

@@ -73,8 +73,10 @@ def _train(
     name: str | None,
 ) -> None:
     import torch
+
     from codewm_export.bundle import write_bundle
     from codewm_export.reading import weights_of_bundle
+    from codewm_lsp.world_model import WorldModel, shipped
     from codewm_model.architecture import CodeWorldModel
     from codewm_model.card import card
     from codewm_model.config import PRESETS, Config
@@ -84,8 +86,6 @@ def _train(
     from codewm_model.progress import Progress
     from codewm_model.runs import LOG, read_run, write_run
     from codewm_model.trainer import Interrupted, Run, read_checkpoint, steps_of, train
-
-    from codewm_lsp.world_model import WorldModel, shipped
 
     if preset not in PRESETS:
         raise OptionError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")

@@ -6,12 +6,6 @@ from typing import Final
 
 import numpy as np
 import torch
-from codewm_model import objectives
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import TrainingConfig
-from codewm_model.corpus import MAX_STATE_WORDS, Ragged, padded
-from codewm_model.data import Dataset, tensor
-from codewm_model.encoding import embed_edits, state_gates
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,6 +22,12 @@ from codewm_lsp.world_model.embedding import (
     unit,
 )
 from codewm_lsp.world_model.features import LEXICAL
+from codewm_model import objectives
+from codewm_model.architecture import CodeWorldModel
+from codewm_model.config import TrainingConfig
+from codewm_model.corpus import MAX_STATE_WORDS, Ragged, padded
+from codewm_model.data import Dataset, tensor
+from codewm_model.encoding import embed_edits, state_gates
 
 RECENT: Final = 6
 _DISTRACTORS: Final = 48

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+
 from codewm_model import diagnostics, objectives
 
 RANDOM = torch.Generator().manual_seed(5)

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from codewm_export.reading import weights_of_bundle
+from codewm_lsp.history import Repository
+from codewm_lsp.world_model import WorldModel
 from codewm_model.architecture import set_rounding
 from codewm_model.corpus import build, load, use
 from codewm_model.data import Dataset
 from codewm_model.encoding import all_states, embed_edits
 from codewm_model.runs import read_run
-
-from codewm_lsp.history import Repository
-from codewm_lsp.world_model import WorldModel
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 Finished = tuple[Path, str]
