@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 
 import torch
-from codewm_model.config import ArchitectureConfig
-from codewm_model.quantisation import Rounding
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +18,8 @@ from codewm_lsp.source.vocabulary import PAD
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.embedding import RELATIONS
 from codewm_lsp.world_model.features import FIXED_NUMBERS, IDENTITIES, LEVELS, NUMBERS
+from codewm_model.config import ArchitectureConfig
+from codewm_model.quantisation import Rounding
 
 
 class Linear(nn.Module):

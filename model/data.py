@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from codewm_model.corpus import RepositoryCorpus
 from numpy.typing import NDArray
 from torch import Tensor
 
 from codewm_lsp.source.vocabulary import PAD
+from codewm_model.corpus import RepositoryCorpus
 
 STAGES = ("transition", "edit", "next")
 

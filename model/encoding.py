@@ -7,15 +7,15 @@ from typing import Final
 
 import numpy as np
 import torch
-from codewm_model.architecture import CodeWorldModel, EditEncoder, StateEncoder
-from codewm_model.corpus import PaddedWords, padded
-from codewm_model.data import Dataset, tensor
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.embedding import compose, lexical_sums
 from codewm_lsp.world_model.features import MAX_CHANGED, MAX_CONTEXT
+from codewm_model.architecture import CodeWorldModel, EditEncoder, StateEncoder
+from codewm_model.corpus import PaddedWords, padded
+from codewm_model.data import Dataset, tensor
 
 TOKENS_AT_ONCE: Final = 6_000
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from codewm_model.corpus import RepositoryCorpus
 from numpy.typing import NDArray
+
+from codewm_model.corpus import RepositoryCorpus
 
 
 @dataclass(frozen=True, slots=True)

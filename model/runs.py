@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import Config
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.features import CommonWords
+from codewm_model.architecture import CodeWorldModel
+from codewm_model.config import Config
 
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"

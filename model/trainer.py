@@ -18,6 +18,12 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codewm_lsp.errors import TrainingError
+from codewm_lsp.world_model.features import CommonWords
 from codewm_model import diagnostics, objectives
 from codewm_model.architecture import CodeWorldModel, StateEncoder, set_rounding
 from codewm_model.config import Config
@@ -34,12 +40,6 @@ from codewm_model.encoding import (
 )
 from codewm_model.evaluation import by_vectors, newest, sibling_retrieval
 from codewm_model.next_stage import NextData, next_evaluation, next_loss
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from codewm_lsp.errors import TrainingError
-from codewm_lsp.world_model.features import CommonWords
 
 CHECKPOINT: Final = "checkpoint.pt"
 Report = Callable[[dict[str, Any]], None]
