@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import codewm_lsp
 from codewm_lsp.threads import stay_on_one_core
+
+CLOSING: Final = 2.0  # seconds for the job at hand to end; what it has not written yet is done again next time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     server = make_server()
     server.start_io(sys.stdin.buffer, _own_stdout())
-    ended = server.conductor is None or server.conductor.close()
+    ended = server.conductor is None or server.conductor.close(CLOSING)
     server.diffs.remove()
     code = 0 if server.protocol.was_shut_down else 1
     if not ended:  # a thread inside native code must not hold up, or crash, the end of the process

@@ -37,7 +37,6 @@ LONGEST_SLICE: Final = 8.0
 CHECK_DELAY: Final = 0.2  # seconds between a sign of life and the look whether HEAD moved
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
 BUSY_DELAY: Final = 3.0  # seconds between looks at an index that another process is writing
-CLOSING: Final = 5.0
 
 
 class Level(Enum):
@@ -298,14 +297,14 @@ class Conductor:
         self.begin()
         return len(roots)
 
-    def close(self) -> bool:
-        """Stop everything; whether the worker ended in time."""
+    def close(self, seconds: float = 0.0) -> bool:
+        """Stop everything; whether the worker ended within so many seconds."""
         if not self._closed:
             self._closed = True
             self._debouncer.cancel_all()
             for task in self._tasks:
                 task.cancel()
-        return self._worker.close(CLOSING)
+        return self._worker.close(seconds)
 
     def say_once(self, level: Level, text: str) -> None:
         """One message, never twice."""

@@ -53,7 +53,9 @@ class Session:
     def __init__(self, repository: Repository, root: Path, model: WorldModel) -> None:
         self.root = root
         self._repository = repository
-        self._index = Index.open(repository.key, model.hash, edit_size=model.edit_size)
+        cache = os.environ.get("CODEWM_CACHE")  # as in the command line
+        folder = Path(cache) if cache else None
+        self._index = Index.open(repository.key, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
         self._engine = Engine(repository, model, self._index)
         self._stamp = self.stamp()
