@@ -65,8 +65,14 @@ Editing = Annotated[
 ]
 Diff = Annotated[bool, typer.Option("--diff", help="Show the past edits themselves.")]
 IndexSeconds = Annotated[
-    float,
-    typer.Option(metavar="S", min=0, help="Index for at most so long before answering; it goes on the next time."),
+    float | None,
+    typer.Option(
+        metavar="S",
+        min=0,
+        help="Index for at most so long before answering. By default a few seconds while little of the history is "
+        "known, and what is new from then on; codewm index does all of it.",
+        show_default=False,
+    ),
 ]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Answer from what has been indexed already.")]
 
@@ -194,7 +200,7 @@ def similar(
     json: AsJson = False,
     model: Model = None,
     cache: Cache = None,
-    index_seconds: IndexSeconds = 6.0,
+    index_seconds: IndexSeconds = None,
     no_index: NoIndex = False,
 ) -> None:
     """The past edits most like those of the working tree, or of the last commit when nothing has been changed.
@@ -216,7 +222,7 @@ def next_(
     json: AsJson = False,
     model: Model = None,
     cache: Cache = None,
-    index_seconds: IndexSeconds = 6.0,
+    index_seconds: IndexSeconds = None,
     no_index: NoIndex = False,
 ) -> None:
     """The definitions likely to be edited next, each with what is likely to change and the past edits that say so.
@@ -238,7 +244,7 @@ def hints(
     json: AsJson = False,
     model: Model = None,
     cache: Cache = None,
-    index_seconds: IndexSeconds = 6.0,
+    index_seconds: IndexSeconds = None,
     no_index: NoIndex = False,
 ) -> None:
     """Both at once: similar past edits, and what is likely to come next."""
@@ -267,7 +273,7 @@ def _answer(
     as_json: bool,
     model: Path | None,
     cache: Path | None,
-    index_seconds: float,
+    index_seconds: float | None,
 ) -> None:
     from codewm_lsp.cli import session as asked
     from codewm_lsp.cli.asking import ask
@@ -280,13 +286,11 @@ def _answer(
     with asked.open_session(path, model, cache) as session:
         _pass_on(session, progress)
         question = ask(session.repository, at=at, editing=editing)
-        if index_seconds:
-            done = asked.bring_up_to_date(session, question.history, progress, seconds=index_seconds)
-            if done.done < done.total:
-                Reporter(progress).line(
-                    f"answering from the newest {done.done:,} of {done.total:,} commits; "
-                    "the rest is indexed by the next runs, or now: codewm index"
-                )
+        done, total = asked.prepare(session, question.history, progress, index_seconds)
+        if done < total:
+            Reporter(progress).line(
+                f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"
+            )
         edits = asked.similar(session, question, k) if "similar" in kinds else []
         predictions = asked.predictions(session, question, k) if "next" in kinds else []
         asked.require([*edits, *predictions], session, question)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from codewm_lsp.world_model import WorldModel
 
 WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
+FIRST = 6.0  # seconds of indexing before an answer, while little of its history is known
+LATER = 0.5  # and from then on: for what is new
+ENOUGH = 100  # commits from which on a history is known well enough to answer at once
+NEW = 50  # newest commits looked at from then on
 QUERIES = 40  # edits in progress looked up, of a change of very many definitions
 
 
@@ -80,6 +84,27 @@ def bring_up_to_date(
             deadline=None if seconds is None else time.monotonic() + seconds,
             wait=WAIT if seconds is None else seconds,
         )
+
+
+def prepare(session: Session, revision: str, console: Console, seconds: float | None) -> tuple[int, int]:
+    """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
+
+    None: a few seconds while little is known of this history, so that there is something to answer from; once there
+    is, what is new alone.
+    """
+    wanted = session.repository.ancestors(revision)
+    known = session.index.known()
+    done = sum(sha in known for sha in wanted)
+    limit = None
+    if seconds is None:
+        seconds = FIRST
+        if done >= ENOUGH:
+            seconds, limit = LATER, NEW
+    if seconds and done < len(wanted):
+        bring_up_to_date(session, revision, console, seconds=seconds, limit=limit)
+        known = session.index.known()
+        done = sum(sha in known for sha in wanted)
+    return done, len(wanted)
 
 
 def similar(session: Session, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:

@@ -97,3 +97,33 @@ def test_help_names_every_command(codewm: Codewm) -> None:
     shown = codewm("--help").stdout
     assert all(name in shown for name in ("index", "similar", "next", "hints", "embed", "doctor"))
     assert "Exit codes" in shown
+
+
+def long_history(repository: Any, commits: int) -> None:
+    """Each commit changes one function; written at once, since a hundred ``git commit`` take their time."""
+    parts = []
+    for number in range(commits):
+        text = "".join(f"def f{at}(x):\n    return x + {number if at == number % 9 else 0}\n\n\n" for at in range(9))
+        who = f"Ada <ada@example.org> {1_700_000_000 + number} +0000"
+        subject = f"Change f{number % 9}"
+        parts.append(f"commit refs/heads/main\ncommitter {who}\ndata {len(subject)}\n{subject}\n")
+        parts.append(f"M 100644 inline f.py\ndata {len(text)}\n{text}\n")
+    repository.git("fast-import", "--quiet", stdin="".join(parts).encode())
+    repository.git("reset", "--quiet", "--hard", "main")
+
+
+def test_once_enough_is_known_only_what_is_new_is_indexed_before_an_answer(
+    make_repository: Any, codewm: Codewm
+) -> None:
+    repository = make_repository("long")
+    long_history(repository, 180)
+    assert codewm("index", "--limit", "120", "-C", repository.path).returncode == 0
+    done = codewm("similar", "--json", "-k", "0", "-C", repository.path)
+    assert done.returncode == 0
+    assert done.stderr.startswith("answering from 119 of 179 commits")  # the last one is what is asked about
+    repository.write("f.py", (repository.path / "f.py").read_text().replace("return x", "return 2 * x"))
+    repository.commit("Twice")
+    done = codewm("similar", "--json", "-k", "0", "-C", repository.path, "--at", "HEAD~1")
+    newest = {edit["commit"] for edit in json.loads(done.stdout)["edits"]}
+    assert repository.head("HEAD~2") in newest
+    assert codewm("similar", "-C", repository.path, "--index-seconds", "60").stderr == ""  # told to: all of it
