@@ -15,8 +15,8 @@ class Blend:
     ``meaning``: the model's edit vectors. ``signed``: changed words, added and removed ones opposed. ``unsigned``: the
     same words whatever the direction of the change. ``place``: the words of the path and the qualified name. Words
     weigh sign × log(1 + net count) × idf, the idf being that of the repository's own edits. Commit, author and time
-    have no part in a score: they would find the other edits of a commit without looking at them. The weights were chosen
-    on the validation repositories (docs/experiments.md).
+    have no part in a score: they would find the other edits of a commit without looking at them. The weights were
+    chosen on the validation repositories (docs/experiments.md).
     """
 
     meaning: float = 0.6
