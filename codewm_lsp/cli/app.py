@@ -286,7 +286,8 @@ def _answer(
     with asked.open_session(path, model, cache) as session:
         _pass_on(session, progress)
         question = ask(session.repository, at=at, editing=editing)
-        done, total = asked.prepare(session, question.history, progress, index_seconds)
+        enough = asked.ENOUGH if at is None else asked.ENOUGH_AT
+        done, total = asked.prepare(session, question.history, progress, index_seconds, enough=enough)
         if done < total:
             Reporter(progress).line(
                 f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"

@@ -24,6 +24,7 @@ WAIT = 600.0  # seconds that `codewm index` waits for another process that is in
 FIRST = 6.0  # seconds of indexing before an answer, while little of its history is known
 LATER = 0.5  # and from then on: for what is new
 ENOUGH = 100  # commits from which on a history is known well enough to answer at once
+ENOUGH_AT = 1_500  # the same for a question about a revision: it is a study, and depth counts more than a second
 NEW = 50  # newest commits looked at from then on
 QUERIES = 40  # edits in progress looked up, of a change of very many definitions
 
@@ -86,7 +87,9 @@ def bring_up_to_date(
         )
 
 
-def prepare(session: Session, revision: str, console: Console, seconds: float | None) -> tuple[int, int]:
+def prepare(
+    session: Session, revision: str, console: Console, seconds: float | None, *, enough: int = ENOUGH
+) -> tuple[int, int]:
     """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
 
     None: a few seconds while little is known of this history, so that there is something to answer from; once there
@@ -98,7 +101,7 @@ def prepare(session: Session, revision: str, console: Console, seconds: float | 
     limit = None
     if seconds is None:
         seconds = FIRST
-        if done >= ENOUGH:
+        if done >= enough:
             seconds, limit = LATER, NEW
     if seconds and done < len(wanted):
         bring_up_to_date(session, revision, console, seconds=seconds, limit=limit)
