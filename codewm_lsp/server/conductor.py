@@ -360,9 +360,9 @@ class Conductor:
             inside = not self._folders or any(folder in opened.file.parents for folder in self._folders)
             self._failure(f"working out the hints of {opened.file}", error, quiet=not inside)
             return
-        fresh_place, opened.place = opened.place is None, found.place
-        if fresh_place:
-            self._start_indexing(found.place.root)
+        opened.place, root = found.place, found.place.root
+        if root not in self._warm and root not in self._indexing:
+            self._start_indexing(root)
         if found.hints is None:
             return
         _log.debug("version %d of %s: %s", version, opened.file, [(hint.line, hint.title) for hint in found.hints])
@@ -375,7 +375,7 @@ class Conductor:
             if anchor is not None:
                 lenses.append(Lens(opened.document.anchor(anchor.line), hint))
         opened.lenses = tuple(sorted(lenses, key=lambda lens: lens.anchor.line))
-        if version == opened.document.version and (opened.lenses or found.place.root not in self._indexing):
+        if version == opened.document.version and (opened.lenses or root not in self._indexing):
             opened.fresh.set()
         self._refresh_where_changed()
 
@@ -447,6 +447,7 @@ class Conductor:
             while self.active() and root not in self._halted:
                 step = await self._slice(root, seconds, bar)
                 self._warm.add(root)
+                _log.debug("indexing %s: %s", root, step)
                 if step.busy:
                     await asyncio.sleep(BUSY_DELAY)
                 if step.finished:
