@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _KEPT_CHANGES = 1_000
+_UNITS: Final[dict[str, Callable[[str], int]]] = {  # what a character counts, by the encoding agreed on
+    "utf-8": lambda letter: len(letter.encode("utf-8", "surrogatepass")),
+    "utf-16": lambda letter: 2 if letter > "\uffff" else 1,
+    "utf-32": lambda letter: 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class Document:
         self.language = language
         self.version = version
         self.text = text
-        self._encoding = encoding
+        self._units = _UNITS[encoding]
         self._changes: list[tuple[int, Change]] = []
         self._starts = _line_starts(text)
 
@@ -114,21 +120,13 @@ class Document:
             return len(self.text)
         start = self._starts[line]
         text = self.line(line)
-        if self._encoding == "utf-32" or text.isascii():
+        if text.isascii():
             return start + min(units, len(text))
         for index, letter in enumerate(text):
             if units <= 0:
                 return start + index
-            units -= (
-                len(letter.encode("utf-8", "surrogatepass")) if self._encoding == "utf-8" else 1 + (letter > "\uffff")
-            )
+            units -= self._units(letter)
         return start + len(text)
-
-
-def _units(letter: str, encoding: str) -> int:
-    if encoding == "utf-8":
-        return len(letter.encode("utf-8", "surrogatepass"))
-    return 2 if letter > "\uffff" else 1
 
 
 def _line_starts(text: str) -> list[int]:

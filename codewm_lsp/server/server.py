@@ -218,7 +218,7 @@ def make_server() -> CodewmServer:
         file = _file(item.uri)
         if file is None or not (item.language_id == "python" or is_python(file.name)):
             return
-        encoding = str(ls.workspace.position_encoding or "utf-16")
+        encoding = types.PositionEncodingKind(ls.workspace.position_encoding or "utf-16").value
         ls.active.open(Document(item.uri, item.language_id, item.version, item.text, encoding), file)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)

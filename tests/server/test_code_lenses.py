@@ -6,7 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.server.conftest import LAST, LAST_DEFINITION, NEOVIM, StartEditor, service, target_of, write_history
+import pytest
+
+from tests.server.conftest import (
+    LAST,
+    LAST_DEFINITION,
+    NEOVIM,
+    VSCODE,
+    StartEditor,
+    service,
+    target_of,
+    write_history,
+)
 
 
 async def test_an_edit_gets_a_lens_that_names_a_past_edit_like_it(
@@ -105,14 +116,15 @@ async def test_a_client_that_cannot_be_told_is_answered_when_there_is_an_answer(
         assert editor.refreshes == 0
 
 
+@pytest.mark.parametrize(("profile", "column"), [(VSCODE, 4), ("neovim@v0.11", 6)])  # UTF-16, UTF-8
 async def test_windows_line_ends_and_astral_letters_keep_lines_and_columns_right(
-    make_repository: Callable[..., Any], start_editor: StartEditor
+    profile: str, column: int, make_repository: Callable[..., Any], start_editor: StartEditor
 ) -> None:
     repository = make_repository()
     write_history(repository)
-    async with start_editor(repository.path) as editor:
+    async with start_editor(repository.path, profile=profile) as editor:
         text = ("# \U0001f40d\f\u2028 one line\n" + service("sessions", timeout=True)).replace("\n", "\r\n")
         uri = editor.open(LAST, text)
         assert (await editor.lens(uri)).range.start.line == 7
-        editor.insert(uri, 0, 4, "\r\n")  # right behind the snake, which is two units wide
+        editor.insert(uri, 0, column, "\r\n")  # right behind the snake
         assert (await editor.lens(uri)).range.start.line == 8
