@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,9 @@ class RepositoryBuilder:
 
     def git(self, *arguments: str, stdin: bytes | None = None, **environment: str) -> str:
         """Run git here; its output, stripped."""
+        return self._git(arguments, stdin, environment)
+
+    def _git(self, arguments: Sequence[str], stdin: bytes | None, environment: Mapping[str, str]) -> str:
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.path,
@@ -67,7 +70,7 @@ class RepositoryBuilder:
         for path, content in (files or {}).items():
             self.write(path, content)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", subject, **self._who(author, date))
+        self._git(["commit", "--quiet", "--allow-empty", "--message", subject], None, self._who(author, date))
         return self.head()
 
     def branch(self, name: str, at: str = "HEAD") -> None:
@@ -80,7 +83,7 @@ class RepositoryBuilder:
 
     def merge(self, branch: str, subject: str = "Merge", *, author: str = "Ada Lovelace <ada@example.org>") -> str:
         """Merge a branch into the one checked out, always with a merge commit; its id."""
-        self.git("merge", "--quiet", "--no-ff", "--message", subject, branch, **self._who(author, None))
+        self._git(["merge", "--quiet", "--no-ff", "--message", subject, branch], None, self._who(author, None))
         return self.head()
 
     def head(self, rev: str = "HEAD") -> str:

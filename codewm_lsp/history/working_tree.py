@@ -117,7 +117,7 @@ class WorkingTree:
                 continue
             before[path], after[path] = blob, found
         for path, text in unsaved.items():
-            if is_wanted(path):
+            if is_wanted(path) and len(text) <= MAX_BLOB and "\0" not in text:
                 text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
                 before[path], after[path] = (tree[path][1] if path in tree else None), text
         return before, after

@@ -23,9 +23,12 @@ import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
 MODULE_NAME = "<module>"
+MAX_TEXT = 1 << 20
+"""Bytes of the largest text that is parsed."""
 
 PYTHON = Language(tree_sitter_python.language())
-_DEFINITIONS = Query(PYTHON, "[(function_definition) (class_definition)] @definition")
+_DEFINITION_TYPES = ("decorated_definition", "function_definition", "class_definition")
+_DEFINITIONS = Query(PYTHON, f"[{' '.join(f'({name})' for name in _DEFINITION_TYPES)}] @definition")
 _HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
 _CLASS = re.compile(
     rb"(?:@[^\n]*\n)*class[ \t]+\w+[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
@@ -33,6 +36,13 @@ _CLASS = re.compile(
 _STARTS_DEFINITION = re.compile(rb"(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)")
 _MAX_EXTENSIONS = 8  # how many following statements an unfinished one may swallow to become whole (a long string)
 _MEMBER = re.compile(rb"^([ \t]+)(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)", re.MULTILINE)
+_MAX_FAILURES = 50  # statements that nothing makes whole, after which it is no longer tried
+_MAX_EXTENSION = 1 << 17  # bytes of an unfinished statement with what it swallowed
+_MAX_BROKEN_DEPTH = 4  # broken classes in broken classes that are cut
+_MAX_CONTINUATIONS = 200  # backslashes that continue a line over empty lines, one after the other
+_CONTINUATIONS = re.compile(rb"(?:\\\n[ \t]*){%d}" % _MAX_CONTINUATIONS)
+_MAX_QUERIED = 10_000  # nodes of a broken tree from which a query, quadratic in what does not parse, is too slow
+_MAX_TAIL = 100  # comments behind a class
 _PIECE_MEMORY = 16 << 20  # bytes that remembered statements take, about
 _PARSED_MEMORY = 4 << 20
 _LARGE_CLASS = 2048  # bytes from which a class is worth parsing member by member
@@ -95,10 +105,14 @@ class _Piece:
 def parse_definitions(text: str) -> tuple[Definition, ...]:
     """Cut ``text`` into its definitions, in the order in which they stand; the module's remainder comes first.
 
-    Total: any text gives an answer. An empty module remainder is left out. Statements seen before (in another version
-    of the file, most of the time) are not parsed again.
+    Total: any text gives an answer. An empty module remainder is left out. Text larger than ``MAX_TEXT`` is not looked
+    into, nor is text with an endless line: all of it is the module. Statements seen before (in another version of the
+    file, most of the time) are not parsed again.
     """
     data = text.encode("utf-8", "replace")
+    if len(data) > MAX_TEXT or has_endless_line(data):
+        whole = data.decode("utf-8")
+        return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, data.count(b"\n") + 1, whole),)
     remainder: list[str] = []
     definitions: list[Definition] = []
     names: dict[str, int] = {}
@@ -124,6 +138,11 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
         lines = max(1, base + (not data.endswith(b"\n")))
         definitions.insert(0, Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest))
     return tuple(definitions)
+
+
+def has_endless_line(data: bytes) -> bool:
+    """Whether a line is continued over very many empty ones, on which the grammar spends time without end."""
+    return data.count(b"\\\n") >= _MAX_CONTINUATIONS and _CONTINUATIONS.search(data) is not None
 
 
 def _pieces(data: bytes) -> list[_Piece]:
@@ -200,12 +219,14 @@ def _parse(data: bytes, key: bytes | None = None) -> _Parsed:
     if known is None:
         root = Parser(PYTHON).parse(data).root_node
         tail: list[tuple[int, int]] = []
-        for index in range(root.child_count - 1, -1, -1):
+        for index in range(root.child_count - 1, max(-1, root.child_count - _MAX_TAIL), -1):
             child = root.child(index)
             assert child is not None
             tail.append((child.end_byte, child.start_point.column))
             if child.type != "comment":
                 break
+        else:
+            tail.clear()
         known = _Parsed(tuple(_spans_of_tree(root, 0)), root.has_error, tuple(reversed(tail)))
         _PARSED.put(key, known, 200 * (2 + len(known.spans)))
     return known
@@ -295,31 +316,57 @@ def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
 def _margin(indent: int) -> re.Pattern[bytes]:
     """Lines that start a statement at this indentation or a smaller one; group 2 where it may be a definition."""
     return re.compile(
-        rb"^([ \t]{0,%d})(?:(@|(?:async[ \t]+def|def|class)[ \t]+\w)|[^ \t\r\n\f\\#)\]}])" % indent, re.MULTILINE
+        rb"^([ \t]{0,%d})(?:(@(?!def\b|class\b|async\b)|(?:async[ \t]+def|def|class)[ \t]+\w)|[^ \t\r\n\f\\#)\]}])"
+        % indent,
+        re.MULTILINE,
     )
 
 
 def _spans_of_tree(root: Node, offset: int) -> Iterator[_Span]:
-    for node in QueryCursor(_DEFINITIONS).captures(root).get("definition", ()):
+    captured = _definition_nodes(root)
+    decorated: dict[int, int] = {}  # where a definition starts → where its first decorator does
+    for node in captured:
+        inner = node.child_by_field_name("definition") if node.type == "decorated_definition" else None
+        if inner is not None:
+            decorated[inner.start_byte] = node.start_byte
+    for node in captured:
+        if node.type == "decorated_definition":
+            continue
         name = node.child_by_field_name("name")
         if name is None or not name.text:
             continue
-        outer = node.parent if node.parent is not None and node.parent.type == "decorated_definition" else node
         yield _Span(
-            start=outer.start_byte + offset,
-            end=outer.end_byte + offset,
+            start=decorated.get(node.start_byte, node.start_byte) + offset,
+            end=node.end_byte + offset,
             header=node.start_byte + offset,
             is_class=node.type == "class_definition",
             name=name.text.decode("utf-8", "replace"),
         )
 
 
-def _spans_of_statement(data: bytes, start: int, end: int) -> list[_Span]:
+def _definition_nodes(root: Node) -> list[Node]:
+    """Definitions and their decorations, in no certain order."""
+    if not root.has_error or root.descendant_count < _MAX_QUERIED:
+        return QueryCursor(_DEFINITIONS).captures(root).get("definition", [])
+    found: list[Node] = []
+    cursor = root.walk()
+    while True:
+        node = cursor.node
+        if node is not None and node.type in _DEFINITION_TYPES:
+            found.append(node)
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return found
+
+
+def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> list[_Span]:
     """Definitions of one statement of a broken file; a broken class is cut into its members in turn."""
     piece = data[start:end]
     root = Parser(PYTHON).parse(piece).root_node
     body = piece.lstrip(b" \t")
-    if not root.has_error or not _STARTS_DEFINITION.match(body):
+    if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _STARTS_DEFINITION.match(body):
         return list(_spans_of_tree(root, start))
     header = next(
         (m for line in _line_starts(piece) if (m := _HEADER.match(piece, line))),
@@ -342,7 +389,7 @@ def _spans_of_statement(data: bytes, start: int, end: int) -> list[_Span]:
         for member_start, member_end in _statements(data, start + header.end(), end, indent):
             member = data[member_start:member_end].lstrip(b" \t")
             if _STARTS_DEFINITION.match(member):
-                spans.extend(_spans_of_statement(data, member_start, member_end))
+                spans.extend(_spans_of_statement(data, member_start, member_end, depth + 1))
     return spans
 
 
@@ -384,14 +431,18 @@ def _statements(data: bytes, begin: int, end: int, indent: int, first: int | Non
         bounds.insert(0, (first, False))
     edges = [offset for offset, _ in bounds] + [end]
     unfinished = _unfinished_member if indent else _unfinished
+    failures = 0
     index = 0
     while index < len(bounds):
         stop = index + 1
-        if unfinished(data[edges[index] : edges[stop]]):
+        if unfinished(data[edges[index] : edges[stop]]) and failures < _MAX_FAILURES:
             for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, len(edges))):
+                if edges[further] - edges[index] > _MAX_EXTENSION:
+                    break
                 if not unfinished(data[edges[index] : edges[further]]):
                     stop = further
                     break
+            failures += stop == index + 1
         yield edges[index], edges[stop]
         index = stop
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from tree_sitter import Parser
 
-from codewm_lsp.source.definitions import PYTHON
+from codewm_lsp.source.definitions import MAX_TEXT, PYTHON, has_endless_line
 from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, identifier_id
 
 MAX_LEAVES: Final = 20_000
@@ -73,7 +73,8 @@ _PARAMETERS: Final = frozenset({"parameters", "lambda_parameters", "list_splat_p
 
 
 def tokenize(text: str) -> Tokens:
-    """Tokenise the own text of a definition (or any piece of Python), at most ``MAX_LEAVES`` leaves of it.
+    """Tokenise the own text of a definition (or any piece of Python), at most ``MAX_LEAVES`` leaves and ``MAX_TEXT``
+    characters of it.
 
     Depends on ``text`` alone, and not on its indentation. Total: broken code gives an error token where it is broken.
     The newest answers are remembered: history, model and index ask for the same texts one after the other.
@@ -87,7 +88,9 @@ def _remembered(text: str) -> Tokens:
 
 
 def _tokenize(text: str) -> Tokens:
-    data = text.encode("utf-8", "replace")
+    data = text[:MAX_TEXT].encode("utf-8", "replace")
+    if has_endless_line(data):
+        return Tokens((ERROR,), (0,), ())
     cursor = Parser(PYTHON).parse(data).walk()
     ids: list[int] = []
     depths: list[int] = []

@@ -173,6 +173,7 @@ def test_files_that_cannot_be_compared_are_left_alone(built: RepositoryBuilder) 
     built.write("new.py", b"\0")
     (built.path / "folder.py").mkdir()
     assert edits(built) == []
+    assert edits(built, a_py="#" * ((1 << 20) + 1), new_py="def f(): '\0'\n") == []
 
 
 def test_the_index_may_be_missing(built: RepositoryBuilder) -> None:
