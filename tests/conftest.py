@@ -1,4 +1,4 @@
-"""Real Git repositories for tests, made with the real git in a temporary folder."""
+"""What all tests share: real Git repositories, made with the real git in a temporary folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples every time, however slow the machine is today.
+settings.register_profile("codewm", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("codewm")
 
 FIRST_DATE = 1_700_000_000  # 14 November 2023, UTC; each commit is an hour after the one before
 

@@ -105,7 +105,7 @@ def definition_edits(
             edits.append(
                 Edit(path, new.name, new.kind, EditKind.ADDED, "", new.source, new.line, previous_path, commit)
             )
-        elif _differ(was.source, new.source):
+        elif was.source != new.source and _differ(was.source, new.source):
             edits.append(
                 Edit(
                     path, new.name, new.kind, EditKind.MODIFIED, was.source, new.source, new.line, previous_path, commit
@@ -125,8 +125,6 @@ def _differ(before: str, after: str) -> bool:
     Exact for Python that parses. In broken text, of which the grammar may pass over a part, a change of that part may
     count as a difference.
     """
-    if before == after:
-        return False
     old, new = before.split("\n"), after.split("\n")
     shorter = min(len(old), len(new))
     head = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from subprocess import PIPE
@@ -71,8 +72,10 @@ class GitProcess:
         self._drain.start()
 
     def _read_errors(self, stream: IO[bytes]) -> None:
+        # Not through the stream's buffer, whose lock this thread would still hold when the interpreter ends.
         with contextlib.suppress(OSError, ValueError):  # closed under us: the process was ended
-            while chunk := stream.readline(4096):
+            descriptor = stream.fileno()
+            while chunk := os.read(descriptor, 4096):
                 self._complaint = (self._complaint + chunk)[-4096:]
 
     def complaint(self) -> str:
@@ -96,7 +99,8 @@ class GitProcess:
         with contextlib.suppress(OSError):
             process.terminate()
         process.wait()
-        self._drain.join(timeout=5)
+        if not sys.is_finalizing():  # threads like this one no longer run then
+            self._drain.join(timeout=5)
         self._process._terminate()
 
 

@@ -46,14 +46,13 @@ class WorkingTree:
         self._root = str(root)
         self._real_root = os.path.realpath(root)
         self._lock = threading.Lock()
-        self._tree: tuple[str, dict[str, tuple[bytes, str]]] = ("", {})
+        self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
         self._seen: dict[str, _Seen] = {}
 
     def edits(self, head: str | None, unsaved: Mapping[str, str]) -> tuple[Edit, ...]:
         """Edits since ``head`` (None: since nothing), by path. ``unsaved`` text stands for the file of that path."""
         with self._lock:
-            tree = self._files(head)
-            before, after = self._changed(tree, unsaved)
+            before, after = self._changed(head, unsaved)
         renames = self._renames(before, after)
         edits: list[Edit] = []
         definitions = self._objects.definitions(blob for blob in before.values() if blob is not None)
@@ -79,19 +78,21 @@ class WorkingTree:
     def texts(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, str | None]:
         """The text of each file that differs from ``head``; None where it is gone."""
         with self._lock:
-            return self._changed(self._files(head), unsaved)[1]
+            return self._changed(head, unsaved)[1]
 
-    def _files(self, head: str | None) -> dict[str, tuple[bytes, str]]:
-        if head is None:
-            return {}
-        if self._tree[0] != head:
-            self._tree = (head, list_tree(self._git, head))
-        return self._tree[1]
+    def _files(self, head: str | None) -> tuple[dict[str, tuple[bytes, str]], dict[bytes, str]]:
+        """The commit's files, and their paths by the bytes that Git has for them; without those that are not UTF-8."""
+        if self._tree[0] != (head or ""):
+            tree = list_tree(self._git, head) if head is not None else {}
+            names = {name: path for path, (name, _) in tree.items() if _exact(name) is not None and is_inside(path)}
+            self._tree = (head or "", {path: tree[path] for path in names.values()}, names)
+        return self._tree[1:]
 
     def _changed(
-        self, tree: Mapping[str, tuple[bytes, str]], unsaved: Mapping[str, str]
+        self, head: str | None, unsaved: Mapping[str, str]
     ) -> tuple[dict[str, str | None], dict[str, str | None]]:
         """Of each file that differs: its blob in the tree, and its text now; None where there is none."""
+        tree, names = self._files(head)
         before: dict[str, str | None] = {}
         after: dict[str, str | None] = {}
         sparse: set[str] = set()
@@ -100,18 +101,16 @@ class WorkingTree:
             "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", "*.py", "*.pyi"
         )
         for entry in listing.split(b"\0"):
-            path = _exact(entry[2:])
+            path = names.get(entry[2:]) or _exact(entry[2:])
             if path is not None:
                 present[path] = None
                 if entry[:1] == b"S":
                     sparse.add(path)
         folders: dict[str, bool] = {}
         for path in {**dict.fromkeys(tree), **present}:
-            if path in unsaved or not is_inside(path):
+            if path in unsaved:
                 continue
-            name, blob = tree.get(path, (path.encode("utf-8"), None))
-            if _exact(name) is None:
-                continue
+            blob = tree[path][1] if path in tree else None
             found = self._read(path, blob, folders)
             if found is _UNCHANGED or found is _UNREADABLE or (found is None and (blob is None or path in sparse)):
                 continue
@@ -124,12 +123,14 @@ class WorkingTree:
 
     def _read(self, path: str, blob: str | None, folders: dict[str, bool]) -> str | None:
         """The file's text now; None when it is gone, ``_UNCHANGED`` when it is still that of ``blob``."""
-        full = os.path.join(self._root, *path.split("/"))
-        folder = os.path.dirname(full)
+        folder, _, _ = path.rpartition("/")
         if folder not in folders:
-            folders[folder] = os.path.realpath(folder) == os.path.join(self._real_root, *path.split("/")[:-1])
+            parts = folder.split("/") if folder else []
+            real = os.path.realpath(os.path.join(self._root, *parts))
+            folders[folder] = real == os.path.join(self._real_root, *parts)
         if not folders[folder]:
             return None  # below a symbolic link: not this repository's file
+        full = f"{self._root}{os.sep}{path.replace('/', os.sep)}"
         try:
             status = os.lstat(full)
             if not stat.S_ISREG(status.st_mode):
@@ -192,7 +193,7 @@ def _exact(name: bytes) -> str | None:
         path = name.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return path if is_wanted(path) else None
+    return path if is_wanted(path) and is_inside(path) else None
 
 
 def _hashes(data: bytes, digits: int) -> tuple[str, ...]:
