@@ -127,7 +127,7 @@ class WorkingTree:
         if folder not in folders:
             parts = folder.split("/") if folder else []
             real = os.path.realpath(os.path.join(self._root, *parts))
-            folders[folder] = real == os.path.join(self._real_root, *parts)
+            folders[folder] = os.path.normcase(real) == os.path.normcase(os.path.join(self._real_root, *parts))
         if not folders[folder]:
             return None  # below a symbolic link: not this repository's file
         full = f"{self._root}{os.sep}{path.replace('/', os.sep)}"
