@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.history import CommitEdits, Repository
 from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH, parse_definitions
+from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.features import (
     FEATURES_VERSION,
     IDENTITIES,
@@ -207,7 +208,7 @@ def _mine(
         "path": table[:, 1],
         "definition": table[:, 2],
         "states": table[:, 3:].astype(np.int32),
-        "action": np.array(actions, np.float32).reshape(len(rows), -1),
+        "action": np.array(actions, np.float32).reshape(len(rows), RICH_ACTION_SIZE),
         "structure_offsets": np.array(offsets, np.int64),
         "structure_ids": np.concatenate([*ids, np.zeros(0, np.uint16)]),
         "structure_depths": np.concatenate([*depths, np.zeros(0, np.uint8)]),

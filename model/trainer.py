@@ -131,7 +131,7 @@ def _run_stage(
     _quantise_finished(run, stage)
     work = _STAGES[stage](run)
     if target_state is not None and isinstance(work, _Transition):
-        work.target.load_state_dict(target_state)
+        work.restore(target_state)
     last = time.monotonic()
     for step in range(first, steps):
         for group in optimiser.param_groups:
@@ -199,6 +199,17 @@ class _Transition:
         self.cache = torch.zeros(run.data.states_count, run.config.architecture.state_size)
         self.cached = np.zeros(run.data.states_count, bool)
         self.frozen = training.decay >= 1.0
+
+    def state(self) -> dict[str, Any]:
+        """The target encoder, and what it has given so far: in another batch the last bits would differ."""
+        rows = torch.from_numpy(np.flatnonzero(self.cached))
+        return {"encoder": self.target.state_dict(), "rows": rows, "values": self.cache[rows]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.target.load_state_dict(state["encoder"])
+        self.cache[state["rows"]] = state["values"]
+        self.cached[state["rows"].numpy()] = True
 
     def _targets(self, states: NDArray[np.int64]) -> Tensor:
         with torch.no_grad():
@@ -473,7 +484,7 @@ def _save(
         "model": run.model.state_dict(),
         "common": torch.from_numpy(run.common.hashes.astype(np.int64)),
         "optimiser": optimiser.state_dict() if optimiser else None,
-        "target": work.target.state_dict() if isinstance(work, _Transition) else None,
+        "target": work.state() if isinstance(work, _Transition) else None,
     }
     partial = run.folder / (CHECKPOINT + ".partial")
     try:
