@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from lsprotocol import types
 
 from tests.server.conftest import LAST, LAST_DEFINITION, Editor, StartEditor, service, write_history
+
+SIMILAR = "codewm.showSimilarEdits"
 
 
 def write_long_history(repository: Any, commits: int) -> None:
@@ -100,5 +103,31 @@ async def test_new_commits_are_found(make_repository: Callable[..., Any], start_
             target = {"uri": uri, "definition": LAST_DEFINITION, "show": False}
             commits: list[str] = []
             while sha not in commits:
-                answer = await editor.run("codewm.showSimilarEdits", target)
+                answer = await editor.run(SIMILAR, target)
                 commits = [edit["commit"] for edit in answer["edits"]]
+
+
+async def test_a_worktree_and_its_repository_are_served_side_by_side(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    worktree = repository.path.parent / "worktree"
+    repository.git("worktree", "add", "--quiet", "-b", "other", str(worktree))
+    async with start_editor(repository.path, folders=[repository.path, worktree]) as editor:
+        changed = service("sessions", timeout=True)
+        here = editor.open(LAST, changed)
+        there = editor.open(LAST, changed, uri=(worktree / LAST).as_uri())
+        await editor.lens(here)
+        await editor.lens(there)
+
+        (worktree / "more.py").write_text(service("sessions", timeout=True), encoding="utf-8")
+        repository.git("-C", str(worktree), "add", "--all")
+        repository.git("-C", str(worktree), "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-q", "-m", "More")
+        sha = repository.head("other")
+        editor.save(there)
+        target = {"uri": there, "definition": LAST_DEFINITION, "show": False}
+        while sha not in [edit["commit"] for edit in (await editor.run(SIMILAR, target))["edits"]]:
+            await asyncio.sleep(0.05)
+        answer = await editor.run(SIMILAR, {**target, "uri": here})
+        assert sha not in [edit["commit"] for edit in answer["edits"]]  # of another branch
