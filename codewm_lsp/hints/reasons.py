@@ -235,12 +235,14 @@ def reasons_next(state: State, edit: Edit, signals: Signals, row: int, weights: 
     file = int(state.corpus.file[row])
     candidate = _Candidate(state, edit, signals, row, file)
     of_definitions, of_files = weights.after(edit)
+    inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
+    scale = weights.joint.definition if inside else weights.joint.lead
     total: dict[str, float] = {}
     for name, group in _GROUP_OF.items():
         if name in signals.definitions:
-            weight = of_definitions.get(name, 0.0) * weights.joint.definition
+            weight = of_definitions.get(name, 0.0) * scale
             total[group] = total.get(group, 0.0) + weight * float(signals.definitions[name][row])
-    if state.corpus.paths[file] not in (edit.path, edit.previous_path):
+    if not inside:
         for name, group in _FILE_GROUP_OF.items():
             if name in signals.files:
                 weight = of_files.get(name, 0.0) * weights.joint.file

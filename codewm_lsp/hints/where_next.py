@@ -29,19 +29,19 @@ MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """From the logits of a file and of a definition in it to the log-odds of the definition being next.
+    """From the logits of files and definitions to the log-odds of each definition being next.
 
-    ``own`` stands for the file's logit in the file of the edit in progress itself; ``lead`` weighs how far the
-    definition stays behind the best of its file; ``size`` weighs log(1 + definitions of the file). ``model`` weighs the
-    world model's own logit, less ``model_mean``, where there is one (of the likeliest definitions); 0: it is not asked.
+    In the file of the edit in progress: ``own`` + ``definition`` · the definition's logit. In any other: ``bias`` +
+    ``file`` · the file's logit + ``lead`` · how far the definition's logit stays behind the best one of its file, so
+    that files come in the order of their own logits. ``model`` weighs the world model's logit, less ``model_mean``,
+    where there is one (of the likeliest definitions); 0: it is not asked.
     """
 
+    own: float
+    definition: float
     bias: float
     file: float
-    definition: float
     lead: float
-    own: float
-    size: float
     model: float = 0.0
     model_mean: float = 0.0
 
@@ -146,18 +146,13 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
     corpus, joint = state.corpus, weights.joint
     definitions = weighed(signals.definitions, of_definitions)
     files = file_logits(state, signals, of_files)
+    best = best_of_files(state, definitions)
+    odds = joint.bias + joint.file * files[corpus.file] + joint.lead * (definitions - best[corpus.file])
     own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     if own >= 0:
-        files[own] = joint.own
-    best = best_of_files(state, definitions)
-    sizes = np.log1p(np.diff(corpus.first).astype(np.float64))
-    return (
-        joint.bias
-        + joint.file * files[corpus.file]
-        + joint.definition * definitions
-        + joint.lead * (definitions - best[corpus.file])
-        + joint.size * sizes[corpus.file]
-    )
+        rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
+        odds[rows] = joint.own + joint.definition * definitions[rows]
+    return np.asarray(odds)
 
 
 def file_logits(state: State, signals: Signals, weights: Case) -> NDArray[np.float64]:

@@ -1,0 +1,86 @@
+"""Definitions as arrays of words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codewm_lsp.hints.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
+from codewm_lsp.source import parse_definitions
+
+A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"
+B = "from .a import put\n\n\nclass Thing:\n    def put(self, url, timeout):\n        return url, url, timeout\n"
+
+
+def corpus_of(**texts: str) -> Corpus:
+    vocabulary = Vocabulary()
+    return Corpus({f"{name}.py": parse_file(text, vocabulary) for name, text in texts.items()}, vocabulary)
+
+
+def test_definitions_are_numbered_through_all_files() -> None:
+    corpus = corpus_of(b=B, a=A)
+    assert corpus.paths == ("a.py", "b.py")
+    assert corpus.names == ["<module>", "get_timeout", "put", "<module>", "Thing", "Thing.put"]
+    assert corpus.first.tolist() == [0, 3, 6]
+    assert corpus.line[[1, 2, 5]].tolist() == [3, 7, 4]
+
+
+def test_found_counts_a_word_once_a_definition() -> None:
+    corpus = corpus_of(a=A, b=B)
+    found = corpus.found(corpus.weights({"url": 1.0, "timeout": 0.5, "nowhere": 9.0}))
+    assert found.tolist() == pytest.approx([0, 1, 1, 0, 0, 1.5])
+
+
+def test_spread_reaches_the_identifiers_that_contain_a_word() -> None:
+    corpus = corpus_of(a=A, b=B)
+    found = corpus.found(corpus.spread({"timeout": 1.0}))
+    assert found.tolist() == pytest.approx([0, 2, 0, 0, 0, 1])  # get_timeout and timeout_of; timeout
+
+
+def test_a_definition_is_most_similar_to_itself() -> None:
+    corpus = corpus_of(a=A, b=B)
+    for row in range(len(corpus)):
+        low, high = corpus.word_bounds[row : row + 2]
+        words = [corpus.vocabulary.token(word) for word in corpus.words[low:high].tolist()]
+        similarity = corpus.similarity(dict(zip(words, corpus.damped[low:high].tolist(), strict=True)))
+        assert similarity[row] == pytest.approx(1, abs=1e-3)
+        assert similarity.argmax() == row
+
+
+def test_rare_words_weigh_more() -> None:
+    corpus = corpus_of(a=A, b=B)
+    assert corpus.idf[corpus.vocabulary.ids["timeout_of"]] > corpus.idf[corpus.vocabulary.ids["url"]]
+
+
+def test_lines_and_phrases_are_found_where_they_stand() -> None:
+    corpus = corpus_of(a=A, b=B)
+    lines = np.array(line_hashes("    return timeout_of(url)\n"), dtype=np.uint32)
+    assert corpus.lines_found(lines, np.ones(1, dtype=np.float32)).tolist() == [0, 1, 0, 0, 0, 0]
+    assert corpus.line_frequency(lines).tolist() == [1]
+    phrases = phrases_of([code_of(token) for token in running_tokens("return url")])
+    assert corpus.phrases_found(phrases, np.ones(1, dtype=np.float32)).tolist() == [0, 0, 1, 0, 0, 1]
+    assert corpus.phrase_frequency(phrases).tolist() == [2]
+
+
+def test_imports_are_read_with_their_dots() -> None:
+    text = "import os, a.b as c\nfrom ..x import (y,\n    z)\nfrom . import w as v  # note\nfrom m import *\n"
+    imports = parse_file(text, Vocabulary()).imports
+    assert set(imports) == {"os", "a.b", "..x", "..x.y", "..x.z", ".", ".w", "m"}
+
+
+def test_a_word_added_later_is_known_to_all_questions() -> None:
+    corpus = corpus_of(a=A)
+    corpus.vocabulary.add("new_word")
+    assert corpus.found(corpus.weights({"new_word": 1.0})).tolist() == [0, 0, 0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=120), max_size=4))
+def test_any_texts_make_a_corpus(texts: list[str]) -> None:
+    corpus = corpus_of(**{f"f{number}": text for number, text in enumerate(texts)})
+    assert len(corpus) == sum(len(parse_definitions(text)) for text in texts)
+    weights = np.ones(len(corpus.vocabulary), dtype=np.float32)
+    assert np.isfinite(corpus.similarity({"a": 1.0, "\udc80": 2.0})).all()
+    assert (np.diff(corpus.word_bounds) == corpus.found(weights).astype(int)).all()

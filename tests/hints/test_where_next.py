@@ -1,0 +1,213 @@
+"""What is edited next, asked of real repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction
+from codewm_lsp.history import Edit
+
+OpenEngine = Callable[[Path], Engine]
+
+
+def working_edits(shop: Any, path: str, old: str, new: str) -> tuple[Edit, ...]:
+    """Replace text in a file of the work tree; the edits that this makes."""
+    from codewm_lsp.history import Repository
+
+    file = shop.path / path
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    with Repository.open(shop.path) as repository:
+        return repository.working_edits()
+
+
+def named(predictions: list[Prediction]) -> list[str]:
+    return [f"{one.path}::{one.definition}" for one in predictions]
+
+
+def test_every_definition_but_those_being_edited_is_a_candidate(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    editing = working_edits(shop, "shop/client.py", "def get(self, url):", "def get(self, url, x=None):")
+    everything = engine.next(editing, k=0)
+    assert sorted(named(everything)) == sorted(
+        [
+            "shop/__init__.py::<module>",
+            "shop/colours.py::<module>",
+            "shop/colours.py::mix",
+            "tests/test_client.py::<module>",
+            "tests/test_client.py::test_get",
+            "tests/test_client.py::test_put",
+            "shop/client.py::<module>",
+            "shop/client.py::Client",
+            "shop/client.py::connect",
+            "shop/client.py::version",
+            "shop/client.py::helper",
+        ]
+        + [f"shop/client.py::Client.{name}" for name in ("__init__", "put", "send", "close", "__repr__")]
+    )
+    scores = [one.score for one in everything]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+
+
+def test_a_renamed_parameter_leads_to_those_that_still_use_the_old_name(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    file = shop.path / "shop/client.py"
+    start, send, rest = file.read_text(encoding="utf-8").partition("    def send(")
+    old, new = send + rest, send + rest.replace("wait_seconds", "patience")
+    editing = working_edits(shop, "shop/client.py", old, new)
+    assert start.count("wait_seconds") == 2
+    assert [edit.definition for edit in editing] == ["Client.send"]
+    best = engine.next(editing, k=2)
+    assert set(named(best)) == {"shop/client.py::Client.get", "shop/client.py::Client.put"}
+    words = [reason.words for one in best for reason in one.reasons]
+    assert any("wait_seconds" in one for one in words)
+
+
+def test_what_changed_together_before_is_expected_again(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    editing = working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    found = engine.next(editing, k=0)
+    order = named(found)
+    assert order[0] == "shop/client.py::Client.put"
+    assert order.index("tests/test_client.py::test_get") < order.index("shop/colours.py::mix")
+    assert any("changed together with get twice" in reason.words for reason in found[0].reasons)
+
+
+def test_paths_keep_the_candidates_of_these_files(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    editing = working_edits(shop, "shop/client.py", "timeout=wait_seconds", "timeout=1 + wait_seconds")
+    found = engine.next(editing, k=0, paths=["tests/test_client.py", "missing.py"])
+    assert {one.path for one in found} == {"tests/test_client.py"}
+
+
+def test_an_older_revision_is_asked_as_if_it_were_the_newest(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    first = shop.head("HEAD~2")
+    from codewm_lsp.history import Repository
+
+    with Repository.open(shop.path) as repository:
+        editing = [edit for edit in repository.edits_of(shop.head("HEAD~1")).edits if edit.definition == "Client.get"]
+    found = engine.next(editing, k=0, at=first)
+    reasons = [reason.words for one in found for reason in one.reasons]
+    assert not any("together" in words and "twice" in words for words in reasons)  # the future is not known
+    now = engine.next(editing, k=0, at=shop.head())
+    assert any("twice" in reason.words for one in now for reason in one.reasons)
+    assert engine.next(editing, k=0, at=first) == found
+
+
+def test_a_file_that_is_not_saved_counts_as_it_stands_in_the_editor(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8")
+    unsaved = {"shop/client.py": "# one more line\n" + text.replace("def version", "def edition")}
+    from codewm_lsp.history import Repository
+
+    with Repository.open(shop.path) as repository:
+        editing = repository.working_edits(unsaved)
+    found = engine.next(editing, k=0, unsaved=unsaved)
+    lines = {one.definition: one.line for one in found if one.path == "shop/client.py"}
+    assert "version" not in lines
+    assert "edition" not in lines  # it is the edit in progress
+    assert lines["Client"] == 6
+
+
+def test_a_new_and_a_deleted_file_are_no_problem(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    shop.write("shop/new.py", "from shop.client import Client\n\n\ndef fresh():\n    return Client('x').get('/')\n")
+    shop.remove("shop/colours.py")
+    from codewm_lsp.history import Repository
+
+    with Repository.open(shop.path) as repository:
+        editing = repository.working_edits()
+    found = named(engine.next(editing, k=0))
+    assert not any(one.startswith(("shop/colours.py", "shop/new.py")) for one in found)
+    assert "shop/client.py::Client.get" in found
+
+
+def test_several_edits_in_progress_speak_together(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    both = working_edits(shop, "shop/colours.py", "return a + b", "return a - b")
+    assert len(both) == 2
+    together = {(one.path, one.definition): one.score for one in engine.next(both, k=0)}
+    for edit in both:
+        for alone in engine.next([edit], k=0):
+            if (alone.path, alone.definition) in together and edit is both[0]:
+                assert together[(alone.path, alone.definition)] >= alone.score - 1e-9
+
+
+def test_no_edit_no_prediction(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    assert engine.next((), k=5) == []
+    assert engine.hints("shop/client.py", (shop.path / "shop/client.py").read_text(encoding="utf-8")) == []
+
+
+def test_a_repository_with_one_commit_has_answers_too(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("young")
+    repository.commit("Begin", {"a.py": "def one():\n    return two(1)\n\n\ndef two(x):\n    return x\n"})
+    engine = open_engine(repository.path)
+    editing = working_edits(repository, "a.py", "def two(x):", "def two(x, y):")
+    assert named(engine.next(editing)) == ["a.py::one"]
+
+
+def test_hostile_names_are_cleaned_in_reasons(make_repository: Callable[..., Any], open_engine: OpenEngine) -> None:
+    repository = make_repository("hostile")
+    evil = "a\u202eb.py"
+    repository.commit("\x1b[31mBegin", {evil: "import x\n\n\ndef one():\n    return x\n", "c.py": "import x\n"})
+    repository.commit("Again", {evil: "import x, y\n\n\ndef one():\n    return x\n", "c.py": "import x, y\n"})
+    engine = open_engine(repository.path)
+    editing = working_edits(repository, evil, "import x, y", "import x, z")
+    words = [reason.words for one in engine.next(editing, k=0) for reason in one.reasons]
+    assert words
+    assert all(character.isprintable() for one in words for character in one)
+
+
+def lines_of(text: str) -> list[str]:
+    return text.split("\n")
+
+
+def test_hints_stand_on_definition_lines_one_a_definition_and_capped(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8")
+    changed = "\n\n" + text.replace("wait_seconds", "patience", 1)
+    options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=5)
+    hints = engine.hints("shop/client.py", changed, options=options)
+    assert 0 < len(hints) <= 5
+    assert len({hint.definition for hint in hints}) == len(hints)
+    assert [hint.line for hint in hints] == sorted(hint.line for hint in hints)
+    for hint in hints:
+        if hint.definition != "<module>":
+            assert hint.definition.rpartition(".")[2] in lines_of(changed)[hint.line]
+        assert hint.title
+        assert hint.title.isprintable()
+    similar = [hint for hint in hints if hint.kind is HintKind.SIMILAR]
+    assert [hint.definition for hint in similar] == ["Client.get"]
+    assert similar[0].edit_ids
+    assert engine.hints("shop/client.py", changed, options=options) == hints
+
+
+@pytest.mark.parametrize("kind", list(HintKind))
+def test_a_kind_that_is_off_is_not_shown(shop: Any, open_engine: OpenEngine, kind: HintKind) -> None:
+    engine = open_engine(shop.path)
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
+    options = HintOptions(threshold=0.0, similar_threshold=0.0, kinds=frozenset({kind}))
+    hints = engine.hints("shop/client.py", text, options=options)
+    assert {hint.kind for hint in hints} == {kind}
+
+
+def test_nothing_is_shown_below_the_threshold(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
+    assert engine.hints("shop/client.py", text, options=HintOptions(threshold=1.1, similar_threshold=1.1)) == []
+    assert engine.hints("shop/client.py", text, options=HintOptions(limit=0)) == []
+    shown = engine.hints("shop/client.py", text, options=HintOptions(threshold=0.0, similar_threshold=1.1, limit=99))
+    half = sorted(hint.score for hint in shown)[len(shown) // 2]
+    fewer = engine.hints("shop/client.py", text, options=HintOptions(threshold=half, similar_threshold=1.1, limit=99))
+    assert [hint.definition for hint in fewer] == [hint.definition for hint in shown if hint.score >= half]

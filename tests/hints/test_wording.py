@@ -1,0 +1,131 @@
+"""What a person reads."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codewm_lsp.hints import SimilarEdit
+from codewm_lsp.hints.wording import age, clean, joined, likely, next_title, similar_title
+from codewm_lsp.history import Commit, EditKind
+from codewm_lsp.index import PastEdit
+from codewm_lsp.source import DefinitionKind
+from codewm_lsp.world_model.actions import RICH_ACTION, rich_action
+
+NOW = 1_700_000_000.0
+DAY = 86_400
+
+
+def past(sha: str, subject: str, days: float) -> SimilarEdit:
+    commit = Commit(sha * 8, "Ada", int(NOW - days * DAY), subject, None)
+    edit = PastEdit(1, commit, "a.py", "get", DefinitionKind.FUNCTION, EditKind.MODIFIED, 3)
+    return SimilarEdit(edit, 0.9, ())
+
+
+@pytest.mark.parametrize(
+    ("dirty", "cleaned"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("a\x1b]8;;http://evil\x07link\x1b]8;;\x07b", "alinkb"),
+        ("a\x1b]0;title\x1b\\b", "ab"),
+        ("one\n\ttwo\r\n  three", "one two three"),
+        ("back\x08space\x07\x00", "backspace"),
+        ("abc\u202eevil\u2066", "abcevil"),
+        ("\x9b2Jgone", "gone"),
+        ("naïve · ☃ 中文", "naïve · ☃ 中文"),
+    ],
+)
+def test_nothing_that_drives_a_terminal_survives(dirty: str, cleaned: str) -> None:
+    assert clean(dirty) == cleaned
+
+
+@given(st.text(max_size=200), st.integers(1, 50))
+def test_cleaned_text_is_one_printable_line_of_bounded_length(text: str, longest: int) -> None:
+    cleaned = clean(text, longest)
+    assert len(cleaned) <= longest
+    assert all(unicodedata.category(character)[0] != "C" for character in cleaned)
+    assert clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "just now"),
+        (59, "just now"),
+        (60, "1 minute ago"),
+        (3 * 3600, "3 hours ago"),
+        (DAY, "1 day ago"),
+        (15 * DAY, "2 weeks ago"),
+        (124 * DAY, "4 months ago"),
+        (3 * 366 * DAY, "3 years ago"),
+    ],
+)
+def test_ages_are_told_in_the_largest_whole_unit(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
+def test_words_are_joined_as_a_person_would() -> None:
+    assert (joined([]), joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])) == (
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    )
+
+
+def test_a_title_names_the_change_and_its_model_in_the_past() -> None:
+    title = next_title(("signature", "body"), [past("3f2a91c", "Add timeout to get()", 124)], "", NOW)
+    assert title == "likely: changes signature and body · like 3f2a91c 'Add timeout to get()' · 4 months ago"
+
+
+def test_a_title_without_a_past_edit_gives_the_reason() -> None:
+    title = next_title(("body",), [], "changed together with get 4 times", NOW)
+    assert title == "likely: changes body · changed together with get 4 times"
+
+
+def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:
+    found = [past("3f2a91c", "Add timeout", 1), past("3f2a91c", "Add timeout", 1), past("aaaaaaa", "Add retries", 2)]
+    assert similar_title(found, NOW) == "like 3f2a91c 'Add timeout' · 1 day ago · and 1 more"
+    assert similar_title(found[:2], NOW) == "like 3f2a91c 'Add timeout' · 1 day ago"
+
+
+def test_a_hostile_subject_is_harmless_and_short_in_a_title() -> None:
+    title = similar_title([past("3f2a91c", "\x1b[2J" + "x" * 500, 1)], NOW)
+    assert "\x1b" not in title
+    assert len(title) < 120
+
+
+BEFORE = "@cached\ndef get(self,\n        url):\n    a = 1\n    b = 2\n    return a + b\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (BEFORE.replace("url)", "url, x)"), ("signature",)),
+        (BEFORE.replace("b = 2", "b = 3"), ("body",)),
+        (BEFORE.replace("@cached\n", "@cached\n@traced\n"), ("decorators",)),
+        (BEFORE.replace("b = 2", "if a:\n        b = 2"), ("body", "control flow")),
+        (BEFORE.replace("url)", "url, x)").replace("b = 2", "b = x * 1000 + x * 2000 + x"), ("signature", "body")),
+        ("", ("everything (removed)",)),
+    ],
+)
+def test_a_function_edit_is_told_by_what_it_changes(after: str, words: tuple[str, ...]) -> None:
+    action = rich_action(BEFORE, after, DefinitionKind.METHOD)
+    assert likely(action, DefinitionKind.METHOD, BEFORE) == words
+
+
+def test_imports_and_class_headers_are_told() -> None:
+    module = rich_action("import a\n", "import a\nimport b\n", DefinitionKind.MODULE)
+    assert likely(module, DefinitionKind.MODULE, "import a\n") == ("imports", "module level")
+    header = rich_action("class A(B):\n    x = 1\n", "class A(C):\n    x = 1\n", DefinitionKind.CLASS)
+    assert likely(header, DefinitionKind.CLASS, "class A(B):\n    x = 1\n") == ("class header",)
+
+
+@given(st.lists(st.floats(-2, 2, width=32), min_size=15, max_size=15), st.sampled_from(DefinitionKind), st.text())
+def test_any_predicted_action_gives_words(numbers: list[float], kind: DefinitionKind, source: str) -> None:
+    assert len(RICH_ACTION) == len(numbers)
+    assert likely(np.array(numbers, dtype=np.float32), kind, source)
