@@ -36,7 +36,6 @@ FIRST_SLICE: Final = 0.5  # seconds of indexing before lenses are looked at agai
 LONGEST_SLICE: Final = 8.0
 CHECK_DELAY: Final = 0.2  # seconds between a sign of life and the look whether HEAD moved
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
-BUSY_DELAY: Final = 3.0  # seconds between looks at an index that another process is writing
 
 
 class Level(Enum):
@@ -102,8 +101,10 @@ class _Found:
 class Conductor:
     """Decides what the worker does, and keeps its newest answers."""
 
-    def __init__(self, client: Client, loop: asyncio.AbstractEventLoop, folders: Iterable[Path]) -> None:
-        self.options = Options()
+    def __init__(
+        self, client: Client, loop: asyncio.AbstractEventLoop, folders: Iterable[Path], options: Options
+    ) -> None:
+        self.options = options
         self._client = client
         self._loop = loop
         self._folders = list(folders)
@@ -186,6 +187,8 @@ class Conductor:
     def configure(self, options: Options) -> None:
         """Apply other options, live."""
         before, self.options = self.options, options
+        if before.enable != options.enable:
+            self._switched = None
         if (before.model, before.threads) != (options.model, options.threads):
             self._warm.clear()
             self._submit(self._workshop.close, Priority.ASKED, None, lambda _: self._restart())
@@ -321,9 +324,7 @@ class Conductor:
     def _paused(self, opened: OpenFile) -> None:
         self._compute(opened, Priority.TYPING)
         for other in self._files.values():
-            if other is not opened and (
-                opened.place is None or other.place is None or other.place.root == opened.place.root
-            ):
+            if other is not opened and _maybe_together(opened, other):
                 self._compute(other, Priority.OTHER)
 
     def _recompute(self, root: Path | None) -> None:
@@ -355,10 +356,9 @@ class Conductor:
         try:
             found = future.result()
         except Exception as error:
-            opened.lenses = ()
             opened.fresh.set()
             inside = not self._folders or any(folder in opened.file.parents for folder in self._folders)
-            self._failure(f"working out the hints of {opened.file}", error, quiet=not inside)
+            self._failure("the hints of a file", opened.file, error, quiet=not inside)
             return
         opened.place, root = found.place, found.place.root
         if root not in self._warm and root not in self._indexing:
@@ -424,7 +424,7 @@ class Conductor:
             try:
                 self._start_indexing(future.result())
             except Exception as error:
-                self._failure(f"opening {folder}", error)
+                self._failure("opening a folder", folder, error)
 
         work = partial(self._workshop.root, folder, self.options)
         self._submit(work, Priority.OTHER, ("root", folder), opened)
@@ -449,20 +449,20 @@ class Conductor:
                 self._warm.add(root)
                 _log.debug("indexing %s: %s", root, step)
                 if step.busy:
-                    await asyncio.sleep(BUSY_DELAY)
+                    await asyncio.sleep(seconds)
                 if step.finished:
                     ended = f"{step.total:,} commits"
                     if not self._indexing[root]:
                         break
                     self._indexing[root] = False
-                elif bar is None:
+                elif bar is None and not step.busy:
                     bar = await self._client.begin("CodeWM: indexing history", partial(self._halted.add, root))
                 seconds = min(seconds * 2, LONGEST_SLICE)
                 self._recompute(root)
         except Exception as error:
             ended = "failed"
             self._failed.add(root)
-            self._failure(f"indexing {root}", error)
+            self._failure("indexing", root, error)
         finally:
             del self._indexing[root]
             self._warm.add(root)
@@ -553,7 +553,7 @@ class Conductor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _failure(self, what: str, error: BaseException, *, quiet: bool = False) -> None:
+    def _failure(self, what: str, where: Path, error: BaseException, *, quiet: bool = False) -> None:
         """Say an expected error as it is and no louder than it deserves; any other goes to the log with its trace."""
         if isinstance(error, (CancelledError, asyncio.CancelledError)):
             return
@@ -561,8 +561,8 @@ class Conductor:
             level = Level.INFO if isinstance(error, RepositoryError) else Level.WARNING
             self.say_once(Level.LOG if quiet else level, str(error))
             return
-        _log.error("%s", what, exc_info=error)
-        self.say_once(Level.WARNING, f"CodeWM failed at {what} ({type(error).__name__}); the log has the details.")
+        _log.error("%s: %s", what, where, exc_info=error)
+        self.say_once(Level.WARNING, f"CodeWM failed at {what} ({type(error).__name__}); its log has the details.")
 
 
 def _moved(lenses: Sequence[Lens], change: Change, document: Document) -> tuple[Lens, ...]:

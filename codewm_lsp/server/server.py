@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from codewm_lsp.history import is_python
 from codewm_lsp.server.conductor import Conductor, Lens, Level, Progress
 from codewm_lsp.server.documents import Document
 from codewm_lsp.server.evidence import DiffFiles, Evidence, suggestions_text
-from codewm_lsp.server.options import merge_settings, read_options
+from codewm_lsp.server.options import Options, merge_settings, read_options
 from codewm_lsp.server.protocol import CodewmProtocol
 
 _log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ REINDEX: Final = "codewm.reindex"
 DISMISS: Final = "codewm.dismiss"
 
 SNOOZE_MINUTES: Final = 30.0
+PATIENCE: Final = 10.0  # seconds for an editor to answer what it is asked
 _MESSAGE_TYPES: Final = {Level.WARNING: types.MessageType.Warning, Level.INFO: types.MessageType.Info}
 
 
@@ -62,6 +63,7 @@ class CodewmServer(LanguageServer):
         self.initial_settings: object = None
         self.diffs = DiffFiles()
         self._failures: set[str] = set()
+        self._showing: set[asyncio.Task[None]] = set()
         self._bars: dict[types.ProgressToken, Callable[[], None]] = {}
 
     @property
@@ -73,21 +75,28 @@ class CodewmServer(LanguageServer):
 
     def start(self, params: types.InitializeParams) -> None:
         """Make the conductor, and give it the first options."""
-        self.conductor = Conductor(self, asyncio.get_running_loop(), _folders(params))
         self.initial_settings = params.initialization_options
-        self.configure(None)
-        handler = _Announcer(self.conductor)
-        logging.getLogger("codewm").addHandler(handler)
+        options, problems = self._options(None)
+        self.conductor = Conductor(self, asyncio.get_running_loop(), _folders(params), options)
+        self._say(problems)
+        logging.getLogger("codewm").addHandler(_Announcer(self.conductor))
 
     def configure(self, settings: object) -> None:
         """Apply settings on top of those of the start; each senseless one is said once."""
-        options, problems = read_options(merge_settings(_own(self.initial_settings), _own(settings)))
+        options, problems = self._options(settings)
+        self._say(problems)
+        self.active.configure(options)
+
+    def _say(self, problems: Iterable[str]) -> None:
         for problem in problems:
             self.active.say_once(Level.WARNING, problem)
+
+    def _options(self, settings: object) -> tuple[Options, list[str]]:
+        options, problems = read_options(merge_settings(_own(self.initial_settings), _own(settings)))
         logging.getLogger().setLevel(options.log_level.value.upper())
         for noisy in ("pygls", "git", "asyncio"):  # whole messages, environments and commands: never wanted
             logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
-        self.active.configure(options)
+        return options, problems
 
     def report_server_error(self, error: Exception, source: type[PyglsError] | type[JsonRpcException]) -> None:
         """To the log with its trace; one line to the user for each sort of error."""
@@ -116,8 +125,8 @@ class CodewmServer(LanguageServer):
     async def refresh(self) -> None:
         """Tell it so; an editor that refuses is not asked why."""
         try:
-            await self.workspace_code_lens_refresh_async(None)
-        except JsonRpcException as error:
+            await _answered(self.workspace_code_lens_refresh_async(None))
+        except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.info("workspace/codeLens/refresh was refused: %s", error)
 
     async def begin(self, title: str, cancel: Callable[[], None]) -> Progress | None:
@@ -127,8 +136,8 @@ class CodewmServer(LanguageServer):
             return None
         token = str(uuid.uuid4())
         try:
-            await self.work_done_progress.create_async(token)
-        except JsonRpcException as error:
+            await _answered(self.work_done_progress.create_async(token))
+        except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.info("window/workDoneProgress/create was refused: %s", error)
             return None
         self._bars[token] = cancel
@@ -146,16 +155,27 @@ class CodewmServer(LanguageServer):
         self._bars.pop(token, None)
         self.work_done_progress.tokens.pop(token, None)
 
-    async def show(self, name: str, text: str, summary: str) -> None:
-        """Show a text to the user: as a document where the client can, else as a message that names the file."""
-        file = self.diffs.write(name, text)
+    def show(self, name: str, text: str, summary: str) -> None:
+        """Show a text to the user: as a document where the client can, else as a message that names the file.
+
+        Not waited for: a client may be unable to answer while it waits for a command.
+        """
+        task = asyncio.get_running_loop().create_task(self._show(self.diffs.write(name, text), summary))
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
+    async def _show(self, file: Path, summary: str) -> None:
         window = self.client_capabilities.window
-        if window and window.show_document and window.show_document.support:
-            uri = from_fs_path(str(file))
-            assert uri is not None
-            shown = await self.window_show_document_async(types.ShowDocumentParams(uri=uri, take_focus=True))
-            if shown.success:
-                return
+        uri = from_fs_path(str(file))
+        if uri and window and window.show_document and window.show_document.support:
+            try:
+                params = types.ShowDocumentParams(uri=uri, take_focus=True)
+                shown = await _answered(self.window_show_document_async(params))
+            except (JsonRpcException, asyncio.TimeoutError) as error:
+                _log.info("window/showDocument was refused: %s", error)
+            else:
+                if shown.success:
+                    return
         self.say(Level.INFO, f"{summary} The diff is in {file}")
 
 
@@ -299,7 +319,7 @@ def _add_commands(server: CodewmServer) -> None:
             raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no past edits.")
         place, evidence = await _answer(ls.active.similar(file, target.definition))
         if target.show and evidence.edits:
-            await ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
+            ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
         elif target.show:
             ls.say(Level.INFO, f"No past edits like the one of {target.definition} are known yet.")
         return {"root": from_fs_path(str(place.root)), **evidence.record()}
@@ -311,7 +331,7 @@ def _add_commands(server: CodewmServer) -> None:
         root, found = await _answer(ls.active.next(_file(target.uri) if target else None))
         if (target is None or target.show) and found:
             names = ", ".join(suggestion.definition for suggestion in found[:3])
-            await ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
+            ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
         elif target is None or target.show:
             ls.say(Level.INFO, "Nothing to predict from: change a definition first.")
         uris = [suggestion.record(lambda path: from_fs_path(str(root / path)) or "") for suggestion in found]
@@ -339,6 +359,11 @@ def _add_commands(server: CodewmServer) -> None:
     async def dismiss(ls: CodewmServer, target: Target) -> dict[str, Any]:
         """Never show this hint again."""
         return {"dismissed": await _answer(ls.active.dismiss(target.uri, target.definition))}
+
+
+async def _answered(request: Awaitable[Any]) -> Any:
+    """What the editor answers; TimeoutError when it does not. An answer that comes later is not an error."""
+    return await asyncio.wait_for(asyncio.shield(request), PATIENCE)
 
 
 async def _answer(work: Any) -> Any:
@@ -375,8 +400,8 @@ async def _watch(ls: CodewmServer) -> None:
         id="codewm-history", method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES, register_options=options
     )
     try:
-        await ls.client_register_capability_async(types.RegistrationParams([registration]))
-    except JsonRpcException as error:
+        await _answered(ls.client_register_capability_async(types.RegistrationParams([registration])))
+    except (JsonRpcException, asyncio.TimeoutError) as error:
         _log.info("client/registerCapability was refused: %s", error)
 
 

@@ -57,6 +57,7 @@ async def test_running_a_lens_shows_the_past_diffs_with_their_commits(
 
         answer = await editor.run("codewm.showSimilarEdits", target)
         assert answer == quiet
+        await editor.until(lambda: editor.client.shown_documents)
         assert answer["query"]["definition"] == LAST_DEFINITION
         first = answer["edits"][0]
         assert {"commit", "author", "date", "subject", "path", "definition", "kind", "score"} <= first.keys()
@@ -87,6 +88,7 @@ async def test_a_client_that_cannot_show_documents_is_told_where_the_diff_is(
         uri = editor.open(LAST)
         await editor.lens(uri)
         await editor.run("codewm.showSimilarEdits", {"uri": uri, "definition": LAST_DEFINITION})
+        await editor.until(editor.messages)
         (message,) = editor.messages()
         assert "Add timeout to fetch_" in message
         assert Path(message.rpartition("The diff is in ")[2]).read_text(encoding="utf-8").count("commit ") >= 1
@@ -114,6 +116,7 @@ async def test_next_edits_are_predicted_over_the_repository_and_wrong_arguments_
         for prediction in answer["predictions"]:
             assert (prediction["path"], prediction["definition"]) != (LAST, LAST_DEFINITION)
             assert prediction["uri"] == editor.uri(prediction["path"])
+        await editor.until(lambda: editor.client.shown_documents)
         first = answer["predictions"][0]
         assert f"{first['path']}:{first['line'] + 1} {first['definition']}" in shown(editor).read_text(encoding="utf-8")
         assert (await editor.run("codewm.showNextEdits"))["predictions"]
