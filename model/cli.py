@@ -84,8 +84,9 @@ def _train(
     from codewm_model.data import STAGES, Dataset
     from codewm_model.measure import measure
     from codewm_model.progress import Progress
+    from codewm_model.run import Run
     from codewm_model.runs import LOG, read_run, write_run
-    from codewm_model.trainer import Interrupted, Run, read_checkpoint, steps_of, train
+    from codewm_model.trainer import Interrupted, read_checkpoint, steps_of, train
 
     if preset not in PRESETS:
         raise OptionError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")

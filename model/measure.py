@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.world_model import WorldModel
 from codewm_model.corpus import RepositoryCorpus
-from codewm_model.evaluation import Siblings, by_vectors, by_words, newest, sibling_retrieval
+from codewm_model.evaluation.siblings import Siblings, by_vectors, by_words, newest, sibling_retrieval
 
 
 def edits_of(repository: Repository, commits: Sequence[str]) -> list[Edit]:

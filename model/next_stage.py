@@ -27,7 +27,8 @@ from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import TrainingConfig
 from codewm_model.corpus import MAX_STATE_WORDS, Ragged, padded
 from codewm_model.data import Dataset, tensor
-from codewm_model.encoding import embed_edits, state_gates
+from codewm_model.encoding import all_states, embed_edits, state_gates
+from codewm_model.run import Run
 
 RECENT: Final = 6
 _DISTRACTORS: Final = 48
@@ -303,3 +304,33 @@ def next_evaluation(
 
 def _count(sums: dict[str, float], name: str, value: float) -> None:
     sums[name] = sums.get(name, 0.0) + value
+
+
+class NextStage:
+    """The next-edit predictor, over the order of real histories."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        if run.states is None:
+            run.states = all_states(run.model.state, run.data, run.device)
+        self.next = NextData(run.model, run.data, run.states, run.device)
+        self.validation: NextData | None = None
+
+    def losses(self, random: np.random.Generator) -> dict[str, Tensor]:
+        return next_loss(self.run.model, self.next, random, self.run.config.training, self.run.device)
+
+    def after_step(self) -> None:
+        pass
+
+    def evaluate(self) -> dict[str, float]:
+        run = self.run
+        data = run.validation_data
+        if data is None:
+            return {}
+        if data is run.data:
+            return next_evaluation(run.model, self.next, run.device, held_out=True)
+        if self.validation is None:
+            if run.validation_states is None:
+                run.validation_states = all_states(run.model.state, data, run.device)
+            self.validation = NextData(run.model, data, run.validation_states, run.device)
+        return next_evaluation(run.model, self.validation, run.device, held_out=False)

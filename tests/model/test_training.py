@@ -68,7 +68,8 @@ def test_the_weights_of_a_bundle_can_be_trained_on(finished: Finished) -> None:
 def test_ten_steps_equal_five_and_a_resumed_five(history: Path, train: Train, tmp_path: Path) -> None:
     from codewm_model.config import PRESETS, Config
     from codewm_model.corpus import common_words
-    from codewm_model.trainer import Interrupted, Run, read_checkpoint
+    from codewm_model.run import Run
+    from codewm_model.trainer import Interrupted, read_checkpoint
     from codewm_model.trainer import train as run_training
 
     corpus = load(build(history, tmp_path / "corpus", edits=400))

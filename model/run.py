@@ -1,0 +1,44 @@
+"""A training run: the model, its data, and where its files go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codewm_lsp.world_model.features import CommonWords
+from codewm_model.architecture import CodeWorldModel
+from codewm_model.config import Config
+from codewm_model.corpus import RepositoryCorpus
+from codewm_model.data import Dataset
+
+Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Run:
+    """A training run: the model, its data, and where its files go.
+
+    ``report`` gets one flat record for every logged step and evaluation; ``stop`` is asked after every step.
+    """
+
+    model: CodeWorldModel
+    config: Config
+    common: CommonWords
+    data: Dataset
+    validation: list[RepositoryCorpus]
+    folder: Path
+    report: Report
+    advance: Callable[[str, int, int, float], None] = lambda stage, step, steps, loss: None
+    stop: Callable[[], bool] = lambda: False
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    states: Tensor | None = None
+    vectors: NDArray[np.float32] | None = None
+    validation_data: Dataset | None = None
+    validation_states: Tensor | None = None
