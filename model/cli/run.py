@@ -1,4 +1,4 @@
-"""``codewm-train``: local clones → a model of your own, and whether it is better than the shipped one."""
+"""``codewm-train run``: local clones → a model of your own, and whether it is better than the shipped one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from codewm_lsp.errors import CodewmError, OptionError, TrainingError
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+from codewm_lsp.errors import OptionError, TrainingError
+from codewm_model.cli.failures import failures_in_words
 
 _GALLERIES = (("newest 300 edits", 300, 32), ("newest 3,000 edits", 3_000, None))
 _HOLD_OUT = 0.1
 
 
-@app.command()
-def train(
+def run(
     repositories: Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run and of its bundle.")],
     preset: Annotated[
@@ -50,14 +48,8 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the model; the output folder's by default.")] = None,
 ) -> None:
     """Train on local clones and export a bundle for `--model`; says plainly whether it beats what it started from."""
-    try:
+    with failures_in_words():
         _train(repositories, output, preset, validate or [], start, resume, settings or [], cache, device, name)
-    except OptionError as error:
-        typer.echo(f"codewm-train: {error}", err=True)
-        raise typer.Exit(2) from None
-    except CodewmError as error:
-        typer.echo(f"codewm-train: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 def _train(
@@ -255,15 +247,3 @@ def _device(name: str) -> Any:
     except (RuntimeError, AssertionError) as error:
         raise OptionError(f"device {name!r} cannot be used here ({error}): use --device cpu") from error
     return device
-
-
-def main() -> None:
-    """Entry point; says what to install where the training extra is missing."""
-    try:
-        import onnx  # noqa: F401
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        typer.echo(f"codewm-train: {error.name} is missing: pip install 'codewm[train]'", err=True)
-        raise SystemExit(2) from None
-    app()

@@ -1,0 +1,1 @@
+"""State encoders and transition predictors that a configuration can choose by name."""

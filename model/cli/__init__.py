@@ -1,0 +1,5 @@
+"""``codewm-train``: the command line of training. Thin: each command's module parses, calls and prints."""
+
+from codewm_model.cli.app import main
+
+__all__ = ["main"]
