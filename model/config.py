@@ -80,12 +80,21 @@ class TrainingConfig:
     next_rate: float = setting(1e-3, "a small network from scratch", least=0)
     warmup: int = setting(100, "half of paper 1's, for a tenth of its steps", least=0)
     weight_decay: float = setting(0.01, "AdamW's own, on matrices only", least=0)
+    target: Literal["ema", "none"] = setting(
+        "ema", "none: the next state is the online encoder's own, with its gradient (LeJEPA)"
+    )
     decay: float = setting(
         1.0, "EMA of the target encoder: 1.0 frozen (its embeddings are cached), 0.99999 near-static", least=0
     )
     prediction_weight: float = setting(1.0, "paper 1", least=0)
     delta_weight: float = setting(0.5, "paper 1", least=0)
     norm_weight: float = setting(0.1, "paper 1", least=0)
+    delta_origin: Literal["target", "online"] = setting(
+        "target", "where a change of state begins; paper 1's online state adds a translation all edits share"
+    )
+    composition_weight: float = setting(0.5, "of all further steps of a roll-out together", least=0)
+    sigreg_weight: float = setting(0.0, "SIGReg on online states; what holds a training without target up", least=0)
+    longest: int = setting(0, "definitions with more tokens are left out of the transition stage; 0: none", least=0)
     covariance_weight: float = setting(0.02, "on correlations; twice paper 1's 0.01 on covariances", least=0)
     variance_weight: float = setting(0.1, "VICReg on the readout (paper 2)", least=0)
     sibling_weight: float = setting(0.5, "InfoNCE on the differences of states: siblings are alike", least=0)
@@ -106,7 +115,9 @@ class TrainingConfig:
     turn_steps: int = setting(200, "until the next shards are read, where a corpus does not fit", least=1)
     bf16: bool = setting(False, "autocast of the state encoder; always on where there is a GPU, no gain on most CPUs")
     threads: int = setting(0, "0: as many as there are cores", least=0)
-    on_collapse: Literal["warn", "stop"] = setting("warn", "what a collapse means is for the reader to judge")
+    on_collapse: Literal["warn", "stop", "fix"] = setting(
+        "warn", "what a collapse means is for the reader to judge; fix: the target goes back to its start and stays"
+    )
 
 
 @dataclass(frozen=True, slots=True)
