@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.export import Dim
 
+from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.embedding import CONTEXTUAL, RELATIONS, STRUCTURE
 from codewm_lsp.world_model.features import NUMBERS
@@ -65,7 +66,16 @@ class Graph:
 
 
 def graphs(model: CodeWorldModel) -> dict[str, Graph]:
-    """The four graphs of a bundle; axes: ``B`` batch, ``T`` tokens or changed words, ``C`` context, ``R`` recent."""
+    """The four graphs of a bundle; axes: ``B`` batch, ``T`` tokens or changed words, ``C`` context, ``R`` recent.
+
+    Raises TrainingError when a state or an embedding has another size than a bundle's.
+    """
+    for name, size in (("state_size", STRUCTURE), ("contextual_size", CONTEXTUAL)):
+        if getattr(model.config, name) != size:
+            raise TrainingError(
+                f"a bundle needs architecture.{name} = {size}, and this model was trained with "
+                f"{getattr(model.config, name)}: it cannot be exported; its weights are in the run's folder"
+            )
 
     def words(prefix: str, axis: str, size: int) -> dict[str, tuple[Tensor, Mapping[int, str]]]:
         axes = {0: "B", 1: axis}
@@ -113,22 +123,32 @@ def graphs(model: CodeWorldModel) -> dict[str, Graph]:
 
 
 def to_onnx(graph: Graph) -> onnx.ModelProto:
-    """Export one graph in fp32. A block that is looped appears unrolled, all its turns sharing one set of weights."""
+    """Export one graph in fp32. A block that is looped appears unrolled, all its turns sharing one set of weights.
+
+    Raises TrainingError when the network does something that ONNX cannot say.
+    """
     sizes = {name: Dim(name, min=1, max=1 << 20) for name in "BTCR"}
     shapes = {name: {axis: sizes[dim] for axis, dim in axes.items()} for name, (_, axes) in graph.inputs.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            graph.module.eval(),
-            kwargs={name: example for name, (example, _) in graph.inputs.items()},
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                graph.module.eval(),
+                kwargs={name: example for name, (example, _) in graph.inputs.items()},
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                dynamo=True,
+                optimize=True,
+                verbose=False,
+            )
+    except Exception as error:  # the exporter fails in many ways; all of them mean the same
+        first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise TrainingError(
+            f"{type(graph.module).__name__} cannot be exported to ONNX ({first}): its weights are in the run's folder, "
+            f"but only architectures that ONNX can express make a bundle"
+        ) from error
     assert program is not None
     buffer = io.BytesIO()
     onnx.save_model(program.model_proto, buffer)

@@ -1,7 +1,7 @@
 """Every setting of the model and of its training, with the reason for its default.
 
-``codewm-train config show`` prints them with these reasons; ``codewm_model.settings`` reads them from TOML files and from
-the command line.
+``codewm-train config show`` prints them with these reasons; ``codewm_model.settings`` reads them from TOML files and
+from the command line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import difflib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 from codewm_lsp.errors import OptionError
@@ -25,7 +24,7 @@ Option = str | int | float | bool
 
 def setting(default: _T, why: str, *, least: float | None = None) -> _T:
     """A field of a configuration: its default, why it is that, and the lowest value that makes sense."""
-    return typing.cast(_T, field(default=default, metadata={"why": why, "least": least}))
+    return field(default=default, metadata={"why": why, "least": least})
 
 
 def reason(kind: type[Any], name: str) -> str:
@@ -156,7 +155,8 @@ def check_format(data: Mapping[str, Any], source: str) -> None:
         raise OptionError(f"format of {source} is {found!r}: write format = {FORMAT}")
     if found > FORMAT:
         raise OptionError(
-            f"{source} has format {found}, from a newer version of CodeWM; this one reads up to {FORMAT}: upgrade codewm"
+            f"{source} has format {found} and comes from a newer version of CodeWM; this one reads up to {FORMAT}: "
+            f"upgrade codewm"
         )
 
 
@@ -168,19 +168,15 @@ def _known(names: set[str], allowed: Mapping[str, object], what: str) -> None:
         raise OptionError(f"unknown {what.format(repr(name))}{hint}")
 
 
-@cache
-def _types(kind: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
 def _fill(kind: type[Any], section: str, values: object, source: str) -> Any:
     if not isinstance(values, Mapping):
         raise OptionError(f"{section} in {source} must be a table of settings: write [{section}]")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     _known(set(values), fields, f"setting {{}} of [{section}] in {source}")
+    types = typing.get_type_hints(kind)
     found = {}
     for name, value in values.items():
-        found[name] = _typed(value, _types(kind)[name], f"{section}.{name} in {source}")
+        found[name] = _typed(value, types[name], f"{section}.{name} in {source}")
         least = fields[name].metadata.get("least")
         if least is not None and not found[name] >= least:
             raise OptionError(f"{section}.{name} in {source} is {value!r}: it must be at least {least:g}")
@@ -210,7 +206,7 @@ def _typed(value: object, expected: Any, name: str) -> Any:
         return float(typing.cast(float, value))
     if expected is str and isinstance(value, str):
         return value
-    if typing.get_origin(expected) is Mapping[str, Option].__origin__ and isinstance(value, Mapping):  # type: ignore[attr-defined]
+    if typing.get_origin(expected) is Mapping and isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(item, Option):
                 raise OptionError(f"{name}: {key!r} must be a text, a number, true or false, not {item!r}")
