@@ -18,6 +18,7 @@ from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
+from codewm_lsp.history.paths import is_inside, is_wanted
 from codewm_lsp.history.working_tree import WorkingTree
 from codewm_lsp.source import Definition
 
@@ -157,6 +158,17 @@ class Repository:
     def read(self, blob: str) -> str | None:
         """A blob's text; None when it is missing (partial clone), larger than 1 MiB, or not text."""
         return self._objects.text(blob)
+
+    def text_at(self, rev: str, path: str) -> str | None:
+        """A Python file's text in a revision.
+
+        None when it is not there, looks like a place for secrets, or cannot be read. Raises ``RepositoryError`` when
+        there is no such revision.
+        """
+        if not is_wanted(path) or not is_inside(path) or "\n" in path or "\0" in path:
+            return None
+        status, out, _ = self._git.run("rev-parse", "--verify", "--quiet", f"{self.head(rev)}:{path}")
+        return None if status else self.read(out.decode("ascii").strip())
 
     def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...]]:
         """The definitions of many blobs, parsed once and remembered; without the blobs that ``read`` cannot give."""

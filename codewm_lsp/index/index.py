@@ -441,6 +441,10 @@ class Index:
         self._dismissals.add(dismissal)
         return dismissal
 
+    def hide(self, dismissal: Dismissal) -> None:
+        """Remember a dismissal that names its edit by commit, path and definition."""
+        self._dismissals.add(dismissal)
+
     def restore(self, dismissal: Dismissal) -> None:
         """Take a dismissal back."""
         self._dismissals.remove(dismissal)

@@ -18,16 +18,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from codewm_lsp.errors import CodewmError, RepositoryError
+from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, RepositoryError
 from codewm_lsp.hints import Hint
+from codewm_lsp.index import Scope
 from codewm_lsp.server.debounce import Debouncer
 from codewm_lsp.server.documents import Anchor, Change, Document, anchor_on, shift
-from codewm_lsp.server.evidence import Evidence, Suggestion
+from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Display, Options
-from codewm_lsp.server.session import LARGEST_TEXT, Indexed, Place, Workshop
+from codewm_lsp.server.session import LARGEST_TEXT, Indexed, Place, Session, Workshop
+from codewm_lsp.server.status import Problem, RepositoryStatus, Stage, Status, Trouble
 from codewm_lsp.server.worker import Priority, Worker
-from codewm_lsp.source import MODULE_NAME
+from codewm_lsp.source import MODULE_NAME, parse_definitions
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -70,6 +72,12 @@ class Client(Protocol):
 
     async def begin(self, title: str, cancel: Callable[[], None]) -> Progress | None:
         """A progress bar that the user may cancel, where there are any."""
+
+    def shows_status(self) -> bool:
+        """Whether it shows ``Conductor.status`` all the time."""
+
+    def status_changed(self) -> None:
+        """``Conductor.status`` may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,8 @@ class Conductor:
         self._warm: set[Path] = set()  # roots with an index to answer from
         self._halted: set[Path] = set()  # indexing cancelled by the user
         self._failed: set[Path] = set()
+        self._progress: dict[Path, tuple[int, int]] = {}  # commits indexed, and how many there are
+        self._problems: dict[Path, Problem] = {}
         self._said: set[str] = set()
         self._switched: bool | None = None  # the toggle, where it was used
         self._snoozed_until = 0.0
@@ -162,6 +172,7 @@ class Conductor:
         """A document was closed."""
         self._debouncer.cancel(uri)
         self._files.pop(uri, None)
+        self._client.status_changed()
 
     # ---- the world around
 
@@ -169,6 +180,7 @@ class Conductor:
         """Folders of the workspace came or went."""
         gone = set(removed)
         self._folders = [folder for folder in self._folders if folder not in gone]
+        self._client.status_changed()
         for folder in added:
             self._folders.append(folder)
             self._warm_up(folder)
@@ -197,6 +209,7 @@ class Conductor:
         elif before != options:
             self._recompute(None)
         self._refresh_where_changed()
+        self._client.status_changed()
 
     # ---- answers
 
@@ -235,29 +248,60 @@ class Conductor:
         """Whether lenses are shown now."""
         return self.active() and self.options.display is Display.CODE_LENS
 
-    async def similar(self, file: Path, definition: str) -> tuple[Place, Evidence]:
-        """The past edits behind the lens of a definition. Raises CodewmError."""
+    def status(self) -> Status:
+        """How everything stands. A problem counts as long as its folder is open or has a file open in it."""
+        concerned = {*self._folders, *(opened.file.parent for opened in self._files.values())}
+        return Status(
+            enabled=self.options.enable if self._switched is None else self._switched,
+            snoozed=max(0.0, self._snoozed_until - self._loop.time()),
+            model=self._workshop.model,
+            repositories=tuple(
+                RepositoryStatus(root, self._stage(root), *self._progress.get(root, (0, 0)))
+                for root in sorted({*self._warm, *self._indexing})
+            ),
+            problems=tuple(problem for folder, problem in sorted(self._problems.items()) if folder in concerned),
+        )
+
+    async def similar(self, file: Path, definition: str, line: int = 0) -> tuple[Place, Evidence]:
+        """The past edits behind the lens of a definition (no name: of the one on ``line``). Raises CodewmError."""
 
         def ask(unsaved: dict[Path, str], options: Options) -> tuple[Place, Evidence]:
             place = self._workshop.place(file, options)
             session = self._workshop.session(place.root)
             assert session is not None
-            return place, session.similar(place.path, definition, self._relative(unsaved, place.root))
+            name = definition or definition_at(unsaved.get(file, ""), line)
+            return place, session.similar(place.path, name, self._relative(unsaved, place.root))
 
         return await self._ask(partial(ask, self._unsaved(), self.options))
 
-    async def next(self, file: Path | None) -> tuple[Path, list[Suggestion]]:
+    async def next(self, file: Path | None, *, evidence: bool = True) -> tuple[Path, list[Suggestion]]:
         """What is likely to be edited next in a file's repository, or in that of the first folder."""
 
         def ask(unsaved: dict[Path, str], options: Options) -> tuple[Path, list[Suggestion]]:
             folder = file.parent if file is not None else self._first_folder()
-            root = self._workshop.root(folder, options)
-            session = self._workshop.session(root)
-            assert session is not None
+            session = self._opened(folder, options)
             path = session.relative(file) if file is not None else None
-            return root, session.next(path, self._relative(unsaved, root), options)
+            found = session.next(path, self._relative(unsaved, session.root), options, evidence=evidence)
+            return session.root, found
 
         return await self._ask(partial(ask, self._unsaved(), self.options))
+
+    async def commit(self, root: Path, sha: str) -> tuple[PastChange, ...]:
+        """All edits of one commit. Raises CodewmError."""
+        return await self._ask(lambda: self._opened(root, self.options).commit(sha))
+
+    async def text(self, root: Path, sha: str, path: str, *, before: bool) -> str | None:
+        """A file as a commit left it, or found it; None where there is none. Raises CodewmError."""
+        return await self._ask(lambda: self._opened(root, self.options).text(sha, path, before=before))
+
+    async def dismiss_edit(
+        self, root: Path, sha: str, path: str, definition: str, scope: Scope, *, restore: bool
+    ) -> None:
+        """Hide a past edit and those like it or of its commit, or take that back. Raises CodewmError."""
+        await self._ask(
+            lambda: self._opened(root, self.options).dismiss_edit(sha, path, definition, scope, restore=restore)
+        )
+        self._recompute(root)
 
     async def dismiss(self, uri: str, definition: str) -> int:
         """Hide the lens of a definition, and the past edits behind it, for good; how many lenses went away."""
@@ -279,6 +323,7 @@ class Conductor:
         self._snoozed_until, was = 0.0, self.active()
         self._switched = not was if on is None else on
         self._woken()
+        self._client.status_changed()
         return self._switched
 
     def snooze(self, minutes: float) -> None:
@@ -289,6 +334,7 @@ class Conductor:
         else:
             self._debouncer.cancel("snooze")
         self._woken()
+        self._client.status_changed()
 
     def reindex(self) -> int:
         """Look at the history of every open repository again; how many there are."""
@@ -361,6 +407,7 @@ class Conductor:
             self._failure("the hints of a file", opened.file, error, quiet=not inside)
             return
         opened.place, root = found.place, found.place.root
+        self._problems.pop(opened.file.parent, None)
         if root not in self._warm and root not in self._indexing:
             self._start_indexing(root)
         if found.hints is None:
@@ -423,6 +470,7 @@ class Conductor:
         def opened(future: Future[Path]) -> None:
             try:
                 self._start_indexing(future.result())
+                self._problems.pop(folder, None)
             except Exception as error:
                 self._failure("opening a folder", folder, error)
 
@@ -447,6 +495,8 @@ class Conductor:
             while self.active() and root not in self._halted:
                 step = await self._slice(root, seconds, bar)
                 self._warm.add(root)
+                self._progress[root] = (step.done, step.total)
+                self._client.status_changed()
                 _log.debug("indexing %s: %s", root, step)
                 if step.busy:
                     await asyncio.sleep(seconds)
@@ -468,6 +518,7 @@ class Conductor:
             self._warm.add(root)
             if bar is not None:
                 bar.end(ended)
+            self._client.status_changed()
         self._recompute(root)
 
     async def _slice(self, root: Path, seconds: float, bar: Progress | None) -> Indexed:
@@ -476,9 +527,9 @@ class Conductor:
         def progress(done: int, total: int) -> None:
             nonlocal told
             now = time.monotonic()
-            if bar is not None and now - told > 0.2:
+            if now - told > 0.2:
                 told = now
-                self._from_worker(bar.report, done, total)
+                self._from_worker(self._progressed, root, bar, done, total)
 
         def stop() -> bool:
             if self._worker.closing or root in self._halted or not self.active():
@@ -486,11 +537,23 @@ class Conductor:
             return seconds > FIRST_SLICE and self._worker.awaited(Priority.INDEXING)
 
         def work() -> Indexed:
-            session = self._workshop.session(self._workshop.root(root, self.options))
-            assert session is not None
+            session = self._opened(root, self.options)
             return session.index(self.options.history_depth, seconds, progress, stop)
 
         return await asyncio.wrap_future(self._worker.submit(work, Priority.INDEXING, ("index", root)))
+
+    def _progressed(self, root: Path, bar: Progress | None, done: int, total: int) -> None:
+        self._progress[root] = (done, total)
+        if bar is not None:
+            bar.report(done, total)
+        self._client.status_changed()
+
+    def _stage(self, root: Path) -> Stage:
+        if root in self._indexing:
+            return Stage.INDEXING
+        if root in self._failed:
+            return Stage.FAILED
+        return Stage.HALTED if root in self._halted else Stage.READY
 
     def _check(self, roots: Iterable[Path]) -> None:
         for root in roots:
@@ -520,9 +583,16 @@ class Conductor:
         if self.active():
             self._restart()
         self._refresh_where_changed()
+        self._client.status_changed()
 
     def _retry(self) -> None:
         self._submit(self._workshop.retry, Priority.ASKED, "retry", lambda _: None)
+
+    def _opened(self, folder: Path, options: Options) -> Session:
+        """For the worker: the session of the repository that ``folder`` is in. Raises CodewmError."""
+        session = self._workshop.session(self._workshop.root(folder, options))
+        assert session is not None
+        return session
 
     def _roots(self) -> list[Path]:
         return list(dict.fromkeys(opened.place.root for opened in self._files.values() if opened.place is not None))
@@ -558,11 +628,31 @@ class Conductor:
         if isinstance(error, (CancelledError, asyncio.CancelledError)):
             return
         if isinstance(error, CodewmError):
-            level = Level.INFO if isinstance(error, RepositoryError) else Level.WARNING
-            self.say_once(Level.LOG if quiet else level, str(error))
-            return
-        _log.error("%s: %s", what, where, exc_info=error)
-        self.say_once(Level.WARNING, f"CodeWM failed at {what} ({type(error).__name__}); its log has the details.")
+            outside = isinstance(error, RepositoryError)
+            level = Level.INFO if outside else Level.WARNING
+            message = str(error)
+            self.say_once(Level.LOG if quiet or (outside and self._client.shows_status()) else level, message)
+        else:
+            _log.error("%s: %s", what, where, exc_info=error)
+            message = f"CodeWM failed at {what} ({type(error).__name__}); its log has the details."
+            self.say_once(Level.WARNING, message)
+        folder = where if where in self._folders or where in self._indexing else where.parent
+        self._problems[folder] = Problem(folder, _about(error), message)
+        self._client.status_changed()
+
+
+def definition_at(text: str, line: int) -> str:
+    """The innermost definition that ``line`` (from 0) stands in."""
+    inside = [one for one in parse_definitions(text) if one.name != MODULE_NAME and one.start <= line < one.end]
+    return max(inside, key=lambda one: one.start).name if inside else MODULE_NAME
+
+
+def _about(error: BaseException) -> Trouble:
+    if isinstance(error, RepositoryError):
+        return Trouble.REPOSITORY
+    if isinstance(error, BundleError):
+        return Trouble.MODEL
+    return Trouble.INDEX if isinstance(error, IndexStoreError) else Trouble.OTHER
 
 
 def _moved(lenses: Sequence[Lens], change: Change, document: Document) -> tuple[Lens, ...]:

@@ -20,7 +20,12 @@ from codewm_lsp.hints import age, clean
 
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """One edit of the past with its own text on both sides; ``date`` in unix seconds."""
+    """One edit of the past with its own text on both sides.
+
+    ``date`` in unix seconds. ``line`` counts from 0, in the file as the commit left it (as it found it, when the
+    definition was removed). ``previous_path``: the file's path before, where it was renamed. An edit that was not
+    compared with anything has a ``score`` of None.
+    """
 
     commit: str
     author: str
@@ -29,7 +34,9 @@ class PastChange:
     path: str
     definition: str
     kind: str
-    score: float
+    line: int
+    previous_path: str | None
+    score: float | None
     reasons: tuple[str, ...]
     before: str
     after: str
@@ -51,7 +58,9 @@ class PastChange:
             "path": self.path,
             "definition": self.definition,
             "kind": self.kind,
-            "score": round(float(self.score), 6),
+            "line": self.line,
+            "previousPath": self.previous_path,
+            "score": None if self.score is None else round(float(self.score), 6),
             "reasons": list(self.reasons),
             "diff": self.diff(),
         }
@@ -158,7 +167,8 @@ def _commits(edits: Sequence[PastChange], now: float) -> str:
     parts = []
     for number, edit in enumerate(edits, 1):
         day = datetime.fromtimestamp(edit.date, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-        parts.append(f"\n# {number} of {len(edits)} · score {edit.score:.2f} · {edit.path} · {edit.definition}\n")
+        score = "" if edit.score is None else f" · score {edit.score:.2f}"
+        parts.append(f"\n# {number} of {len(edits)}{score} · {edit.path} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)
         parts.append(f"commit {edit.commit}\nAuthor: {clean(edit.author)}\n")
         parts.append(f"Date:   {day} ({age(now - edit.date)})\n\n    {clean(edit.subject)}\n\n")

@@ -20,6 +20,7 @@ import codewm_lsp
 from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
 from codewm_lsp.history import is_python
+from codewm_lsp.index import Scope
 from codewm_lsp.server.conductor import Conductor, Lens, Level, Progress
 from codewm_lsp.server.documents import Document
 from codewm_lsp.server.evidence import DiffFiles, Evidence, suggestions_text
@@ -34,6 +35,11 @@ TOGGLE: Final = "codewm.toggle"
 SNOOZE: Final = "codewm.snooze"
 REINDEX: Final = "codewm.reindex"
 DISMISS: Final = "codewm.dismiss"
+DISMISS_EDIT: Final = "codewm.dismissEdit"
+COMMIT: Final = "codewm.commitEdits"
+FILE_AT: Final = "codewm.fileAt"
+STATUS: Final = "codewm.status"
+STATUS_CHANGED: Final = "codewm/status"  # a notification, to clients that ask for it with an experimental capability
 
 SNOOZE_MINUTES: Final = 30.0
 PATIENCE: Final = 10.0  # seconds for an editor to answer what it is asked
@@ -44,12 +50,38 @@ _MESSAGE_TYPES: Final = {Level.WARNING: types.MessageType.Warning, Level.INFO: t
 class Target:
     """What a command is about: a document and a definition in it.
 
-    ``show``: open the answer in the editor (a client with a view of its own says false and reads the result).
+    Without a ``definition`` it is the one that ``line`` (from 0) stands in. ``show``: open the answer in the editor
+    (a client with a view of its own says false and reads the result). ``evidence``: predictions come with the past
+    edits that speak for them, which takes longer.
     """
 
     uri: str
     definition: str = ""
+    line: int = 0
     show: bool = True
+    evidence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PastFile:
+    """A file in a commit of the repository ``root`` (a URI), or in the commit before it (``side``: "before")."""
+
+    root: str
+    commit: str
+    path: str = ""
+    side: str = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """A past edit not to be seen again; ``scope``: "edit", "like" or "commit". ``restore`` takes it back."""
+
+    root: str
+    commit: str
+    path: str
+    definition: str
+    scope: str = "like"
+    restore: bool = False
 
 
 class CodewmServer(LanguageServer):
@@ -65,6 +97,7 @@ class CodewmServer(LanguageServer):
         self._failures: set[str] = set()
         self._showing: set[asyncio.Task[None]] = set()
         self._bars: dict[types.ProgressToken, Callable[[], None]] = {}
+        self._told: dict[str, object] | None = None
 
     @property
     def active(self) -> Conductor:
@@ -155,6 +188,21 @@ class CodewmServer(LanguageServer):
         self._bars.pop(token, None)
         self.work_done_progress.tokens.pop(token, None)
 
+    def shows_status(self) -> bool:
+        """Whether the client asked to be told of ``codewm/status``."""
+        experimental = self.client_capabilities.experimental
+        codewm = experimental.get("codewm") if isinstance(experimental, dict) else None
+        return isinstance(codewm, dict) and codewm.get("status") is True
+
+    def status_changed(self) -> None:
+        """Tell the status where it is wanted, and only when it is another than was told last."""
+        if self.conductor is None or not self.shows_status():
+            return
+        status = self.conductor.status().record(_uri)
+        if status != self._told:
+            self._told = status
+            self.protocol.notify(STATUS_CHANGED, status)
+
     def show(self, name: str, text: str, summary: str) -> None:
         """Show a text to the user: as a document where the client can, else as a message that names the file.
 
@@ -224,6 +272,7 @@ def make_server() -> CodewmServer:
     async def initialized(ls: CodewmServer, params: types.InitializedParams) -> None:
         """Begin indexing, watch for commits."""
         ls.active.begin()
+        ls.status_changed()
         await _watch(ls)
 
     @server.feature(types.SHUTDOWN)
@@ -317,7 +366,7 @@ def _add_commands(server: CodewmServer) -> None:
         file = _file(target.uri)
         if file is None:
             raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no past edits.")
-        place, evidence = await _answer(ls.active.similar(file, target.definition))
+        place, evidence = await _answer(ls.active.similar(file, target.definition, target.line))
         if target.show and evidence.edits:
             ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
         elif target.show:
@@ -328,7 +377,8 @@ def _add_commands(server: CodewmServer) -> None:
     async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
         """What is likely to be edited next, everywhere in the repository."""
         target = _optional(ls, arguments, Target)
-        root, found = await _answer(ls.active.next(_file(target.uri) if target else None))
+        file = _file(target.uri) if target else None
+        root, found = await _answer(ls.active.next(file, evidence=target is None or target.evidence))
         if (target is None or target.show) and found:
             names = ", ".join(suggestion.definition for suggestion in found[:3])
             ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
@@ -359,6 +409,38 @@ def _add_commands(server: CodewmServer) -> None:
     async def dismiss(ls: CodewmServer, target: Target) -> dict[str, Any]:
         """Never show this hint again."""
         return {"dismissed": await _answer(ls.active.dismiss(target.uri, target.definition))}
+
+    @server.command(DISMISS_EDIT)
+    async def dismiss_edit(ls: CodewmServer, edit: Unwanted) -> dict[str, Any]:
+        """Never show a past edit again, nor those like it; or take that back."""
+        try:
+            scope = Scope(edit.scope)
+        except ValueError:
+            scope = Scope.HINT
+        if scope is Scope.HINT:
+            raise JsonRpcInvalidParams(f'the scope must be "edit", "like" or "commit", not {edit.scope!r}')
+        root, restore = _root(edit.root), edit.restore
+        await _answer(ls.active.dismiss_edit(root, edit.commit, edit.path, edit.definition, scope, restore=restore))
+        return {"dismissed": not restore}
+
+    @server.command(COMMIT)
+    async def commit_edits(ls: CodewmServer, commit: PastFile) -> dict[str, Any]:
+        """All edits of one commit."""
+        edits = await _answer(ls.active.commit(_root(commit.root), commit.commit))
+        return {"root": commit.root, "edits": [edit.record() for edit in edits]}
+
+    @server.command(FILE_AT)
+    async def file_at(ls: CodewmServer, file: PastFile) -> dict[str, Any]:
+        """A file as a commit left it, or as it found it."""
+        if file.side not in ("before", "after"):
+            raise JsonRpcInvalidParams(f'the side must be "before" or "after", not {file.side!r}')
+        before = file.side == "before"
+        return {"text": await _answer(ls.active.text(_root(file.root), file.commit, file.path, before=before))}
+
+    @server.command(STATUS)
+    def status(ls: CodewmServer) -> dict[str, Any]:
+        """What is indexed how far, with which model, and what went wrong."""
+        return ls.active.status().record(_uri)
 
 
 async def _answered(request: Awaitable[Any]) -> Any:
@@ -431,6 +513,17 @@ def _own(settings: object) -> object:
 def _file(uri: str) -> Path | None:
     path = to_fs_path(uri)
     return Path(path) if path else None
+
+
+def _uri(path: Path) -> str:
+    return from_fs_path(str(path)) or ""
+
+
+def _root(uri: str) -> Path:
+    root = _file(uri)
+    if root is None:
+        raise JsonRpcInvalidParams(f"{uri} is no folder")
+    return root
 
 
 def _paths(folders: Iterable[types.WorkspaceFolder]) -> list[Path]:

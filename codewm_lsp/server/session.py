@@ -16,10 +16,11 @@ from typing import Final
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions, SimilarEdit
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Index, Outcome, Scope, update
+from codewm_lsp.index import Dismissal, Index, Outcome, PastEdit, Scope, update
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Options
+from codewm_lsp.server.status import ModelStatus
 from codewm_lsp.world_model import WorldModel
 
 _log = logging.getLogger(__name__)
@@ -92,8 +93,13 @@ class Session:
                 return Evidence(HintKind.NEXT.value, path, definition, prediction.likely, reasons, changes)
         return Evidence(HintKind.NEXT.value, path, definition, (), (), ())
 
-    def next(self, path: str | None, unsaved: Mapping[str, str], options: Options) -> list[Suggestion]:
-        """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at."""
+    def next(
+        self, path: str | None, unsaved: Mapping[str, str], options: Options, *, evidence: bool = True
+    ) -> list[Suggestion]:
+        """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at.
+
+        Without ``evidence`` no past edit is read.
+        """
         editing = self._editing(unsaved, path)
         suggestions = [
             Suggestion(
@@ -103,16 +109,37 @@ class Session:
                 score=prediction.score,
                 likely=prediction.likely,
                 reasons=tuple(reason.words for reason in prediction.reasons),
-                evidence=self._changes(prediction.evidence),
+                evidence=self._changes(prediction.evidence) if evidence else (),
             )
             for prediction in self._engine.next(editing, k=SHOWN * 3, unsaved=unsaved)
             if not matches_any(prediction.path, options.exclude)
         ]
         return suggestions[:SHOWN]
 
+    def commit(self, sha: str) -> tuple[PastChange, ...]:
+        """All edits of one commit. Raises RepositoryError when there is no such commit."""
+        return tuple(_past_change(edit, None, ()) for edit in self._repository.edits_of(sha).edits)
+
+    def text(self, sha: str, path: str, *, before: bool) -> str | None:
+        """A file as a commit left it, or as it found it; None where there is none. Raises RepositoryError."""
+        if before:
+            parent = self._repository.edits_of(sha).commit.parent
+            if parent is None:
+                return None
+            sha = parent
+        return self._repository.text_at(sha, path)
+
     def dismiss(self, hint: Hint) -> None:
         """Never show this hint again."""
         self._index.dismiss_hint(dismissal_key(hint))
+
+    def dismiss_edit(self, sha: str, path: str, definition: str, scope: Scope, *, restore: bool) -> None:
+        """Never show a past edit again, with all that are like it or of its commit; or take that back."""
+        dismissal = Dismissal(scope, sha) if scope is Scope.COMMIT else Dismissal(scope, sha, path, definition)
+        if restore:
+            self._index.restore(dismissal)
+        else:
+            self._index.hide(dismissal)
 
     def index(
         self, depth: int, seconds: float, progress: Callable[[int, int], None], stop: Callable[[], bool]
@@ -164,22 +191,8 @@ class Session:
         changes = []
         for similar in found:
             past = similar.edit
-            edit = self._edit(past.commit.sha, past.path, past.definition)
-            changes.append(
-                PastChange(
-                    commit=past.commit.sha,
-                    author=past.commit.author,
-                    date=past.commit.date,
-                    subject=past.commit.subject,
-                    path=past.path,
-                    definition=past.definition,
-                    kind=past.kind.value,
-                    score=similar.score,
-                    reasons=tuple(reason.words for reason in similar.reasons),
-                    before=edit.before if edit else "",
-                    after=edit.after if edit else "",
-                )
-            )
+            edit = self._edit(past.commit.sha, past.path, past.definition) or past
+            changes.append(_past_change(edit, similar.score, tuple(reason.words for reason in similar.reasons)))
         return tuple(changes)
 
     def _edit(self, sha: str, path: str, definition: str) -> Edit | None:
@@ -196,6 +209,7 @@ class Workshop:
         self._notify = notify
         self._model: WorldModel | None = None
         self._model_key: tuple[Path | None, int] | None = None
+        self._model_problem = ""
         self._sessions: dict[Path, Session] = {}
         self._problems: dict[Path, CodewmError] = {}
         self._roots: dict[Path, Path] = {}
@@ -221,6 +235,12 @@ class Workshop:
                 raise
             self._roots[folder] = root
         return root
+
+    @property
+    def model(self) -> ModelStatus:
+        """The model in use; may be read from any thread."""
+        model = self._model
+        return ModelStatus(model.name if model is not None else "", self._model_problem)
 
     def session(self, root: Path) -> Session | None:
         """The open session of a work tree."""
@@ -259,15 +279,39 @@ class Workshop:
     def _loaded(self, options: Options) -> WorldModel:
         key = (options.model, options.threads)
         if self._model is None or self._model_key != key:
+            self._model_problem = ""
             try:
                 self._model = WorldModel.load(options.model, threads=options.threads)
             except BundleError as error:
                 if options.model is None:
                     raise
-                self._notify(f"Setting codewm.model: {error} The shipped model is used.")
+                self._model_problem = f"Setting codewm.model: {error} The shipped model is used."
+                self._notify(self._model_problem)
                 self._model = WorldModel.load(threads=options.threads)
             self._model_key = key
         return self._model
+
+
+def _past_change(edit: Edit | PastEdit, score: float | None, reasons: tuple[str, ...]) -> PastChange:
+    """An edit with its texts; without them where only the index still knows it."""
+    assert edit.commit is not None
+    texts = (edit.previous_path, edit.before, edit.after) if isinstance(edit, Edit) else (None, "", "")
+    previous, before, after = texts
+    return PastChange(
+        commit=edit.commit.sha,
+        author=edit.commit.author,
+        date=edit.commit.date,
+        subject=edit.commit.subject,
+        path=edit.path,
+        definition=edit.definition,
+        kind=edit.kind.value,
+        line=edit.line,
+        previous_path=previous,
+        score=score,
+        reasons=reasons,
+        before=before,
+        after=after,
+    )
 
 
 def dismissal_key(hint: Hint) -> str:

@@ -40,11 +40,15 @@ async def test_running_a_lens_shows_the_past_diffs_with_their_commits(
         provider = editor.result.capabilities.execute_command_provider
         assert provider is not None
         assert sorted(provider.commands) == [
+            "codewm.commitEdits",
             "codewm.dismiss",
+            "codewm.dismissEdit",
+            "codewm.fileAt",
             "codewm.reindex",
             "codewm.showNextEdits",
             "codewm.showSimilarEdits",
             "codewm.snooze",
+            "codewm.status",
             "codewm.toggle",
         ]
 

@@ -1,0 +1,168 @@
+// The commands.
+
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { openDiff } from './diff';
+import { type Hints, SNOOZE_MINUTES } from './hints';
+import { offerInstallation } from './install';
+import type { Target } from './protocol';
+import type { Server } from './server';
+import { trainOnRepository } from './train';
+import type { PredictionNode, WhereNextView } from './views/next';
+import type { EditNode, SimilarEditsView } from './views/similar';
+import { findDefinition } from './words';
+
+export interface Parts {
+  readonly server: Server;
+  readonly hints: Hints;
+  readonly similar: SimilarEditsView;
+  readonly next: WhereNextView;
+  readonly log: vscode.LogOutputChannel;
+  readonly storage: vscode.Uri;
+}
+
+export function registerCommands(parts: Parts): vscode.Disposable {
+  const { server, hints, similar, next, log } = parts;
+  const commands: Record<string, (argument?: unknown) => Promise<void> | void> = {
+    'codewm.showSimilarEdits': async (argument) => {
+      const target = isTarget(argument) ? argument : underCursor();
+      if (target === undefined) {
+        void vscode.window.showInformationMessage('CodeWM: put the cursor into a function of a Python file first.');
+      } else {
+        await similar.show(target);
+      }
+    },
+    'codewm.showNextEdits': () => next.show(),
+    'codewm.refreshNext': () => next.refresh(),
+    'codewm.toggle': async () => {
+      const on = await hints.toggle();
+      vscode.window.setStatusBarMessage(`CodeWM: hints are ${on ? 'on' : 'off'}`, 4000);
+    },
+    'codewm.snooze': async () => {
+      await hints.snooze(SNOOZE_MINUTES);
+      vscode.window.setStatusBarMessage(`CodeWM: no hints for ${String(SNOOZE_MINUTES)} minutes`, 4000);
+    },
+    'codewm.wake': () => hints.snooze(0),
+    'codewm.reindex': async () => {
+      await server.ask('codewm.reindex', undefined);
+    },
+    'codewm.restart': () => server.restart(),
+    'codewm.showLogs': () => log.show(),
+    'codewm.install': () => offerInstallation(server, log),
+    'codewm.train': () => trainOnRepository(server, parts.storage),
+    'codewm.openEdit': async (argument) => {
+      const node = editNode(argument) ?? similar.selected;
+      if (node !== undefined) {
+        await openDiff(node.root, node.edit, false);
+      }
+    },
+    'codewm.showCommit': async (argument) => {
+      const node = editNode(argument) ?? similar.selected;
+      if (node !== undefined) {
+        await similar.expand(node);
+      }
+    },
+    'codewm.copyHash': async (argument) => {
+      const node = editNode(argument) ?? similar.selected;
+      if (node !== undefined) {
+        await vscode.env.clipboard.writeText(node.edit.commit);
+        vscode.window.setStatusBarMessage(`CodeWM: copied ${node.edit.commit}`, 4000);
+      }
+    },
+    'codewm.openFile': async (argument) => {
+      const node = editNode(argument) ?? similar.selected;
+      if (node !== undefined) {
+        await openAt(vscode.Uri.joinPath(vscode.Uri.parse(node.root), node.edit.path), node.edit.definition, node.edit.line);
+      }
+    },
+    'codewm.hideEdits': async (argument) => {
+      const node = editNode(argument) ?? similar.selected;
+      if (node !== undefined) {
+        await hideLike(server, similar, node);
+      }
+    },
+    'codewm.hideHint': async () => {
+      if (similar.target !== undefined) {
+        await server.ask('codewm.dismiss', similar.target);
+        similar.clear();
+      }
+    },
+    'codewm.clearList': () => similar.clear(),
+    'codewm.openPrediction': async (argument) => {
+      const node = predictionNode(argument) ?? next.selected;
+      if (node !== undefined) {
+        const { uri, definition, line } = node.prediction;
+        await openAt(vscode.Uri.parse(uri), definition, line);
+      }
+    },
+    'codewm.showEvidence': async (argument) => {
+      const node = predictionNode(argument) ?? next.selected;
+      if (node !== undefined) {
+        await similar.show({ uri: node.prediction.uri, definition: node.prediction.definition });
+      }
+    },
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(commands).map(([name, run]) =>
+      vscode.commands.registerCommand(name, async (argument?: unknown) => {
+        try {
+          await run(argument);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          log.error(`${name}: ${message}`);
+          void vscode.window.showErrorMessage(message.startsWith('CodeWM') ? message : `CodeWM: ${message}`);
+        }
+      }),
+    ),
+  );
+}
+
+async function hideLike(server: Server, similar: SimilarEditsView, node: EditNode): Promise<void> {
+  const { root, edit } = node;
+  const { commit, path: file, definition } = edit;
+  const dismissal = { root, commit, path: file, definition, scope: 'like' } as const;
+  await server.ask('codewm.dismissEdit', { ...dismissal, restore: false });
+  await similar.refresh();
+  const undo = 'Undo';
+  if ((await vscode.window.showInformationMessage(`Edits like '${edit.subject}' are hidden from now on.`, undo)) === undo) {
+    await server.ask('codewm.dismissEdit', { ...dismissal, restore: true });
+    await similar.refresh();
+  }
+}
+
+/** Open a file as it is now, at a definition; `line` is where that once was. */
+async function openAt(uri: vscode.Uri, definition: string, line: number): Promise<void> {
+  let document: vscode.TextDocument;
+  try {
+    document = await vscode.workspace.openTextDocument(uri);
+  } catch {
+    throw new Error(`${path.basename(uri.fsPath)} is no longer there: it was removed or renamed since.`);
+  }
+  const found = findDefinition(document.getText().split(/\r?\n/), definition, line) ?? Math.min(line, document.lineCount - 1);
+  const place = new vscode.Position(found, document.lineAt(found).firstNonWhitespaceCharacterIndex);
+  await vscode.window.showTextDocument(document, { selection: new vscode.Range(place, place), preview: true });
+}
+
+function underCursor(): Target | undefined {
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document.languageId !== 'python' || editor.document.uri.scheme !== 'file') {
+    return undefined;
+  }
+  return { uri: editor.document.uri.toString(), line: editor.selection.active.line };
+}
+
+function isTarget(value: unknown): value is Target {
+  return typeof value === 'object' && value !== null && 'uri' in value && typeof value.uri === 'string';
+}
+
+function editNode(value: unknown): EditNode | undefined {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'edit'
+    ? (value as EditNode)
+    : undefined;
+}
+
+function predictionNode(value: unknown): PredictionNode | undefined {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'prediction'
+    ? (value as PredictionNode)
+    : undefined;
+}

@@ -1,0 +1,61 @@
+// CodeWM in VS Code: puts the parts together.
+
+import * as vscode from 'vscode';
+import { registerCommands } from './commands';
+import { PastFiles, SCHEME } from './diff';
+import { Hints } from './hints';
+import { Notices } from './install';
+import { watchInterpreter } from './interpreter';
+import { NAME, TraceChannel } from './log';
+import { Server } from './server';
+import { SECTION, startChanged } from './settings';
+import { describe, type Shown, showStatus } from './status';
+import { WhereNextView } from './views/next';
+import { SimilarEditsView } from './views/similar';
+
+/** What other extensions, and our tests, can ask. */
+export interface Api {
+  /** The status as it is shown. */
+  status(): Shown;
+  /** The process of the server, while there is one. */
+  readonly onDidChangeStatus: vscode.Event<unknown>;
+}
+
+let running: Server | undefined;
+
+export function activate(context: vscode.ExtensionContext): Api {
+  const log = vscode.window.createOutputChannel(NAME, { log: true });
+  const trace = new TraceChannel();
+  const server = new Server({ log, trace }, context.extensionPath);
+  running = server;
+  const hints = new Hints(server);
+  const similar = new SimilarEditsView(server);
+  const next = new WhereNextView(server);
+  context.subscriptions.push(
+    log,
+    trace,
+    hints,
+    similar,
+    next,
+    showStatus(server),
+    new Notices(server, log),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, new PastFiles(server)),
+    registerCommands({ server, hints, similar, next, log, storage: context.globalStorageUri }),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (startChanged(event)) {
+        void server.reconsider();
+      } else if (event.affectsConfiguration(SECTION)) {
+        void server.configure();
+      }
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void server.reconsider()),
+    watchInterpreter(() => void server.reconsider()),
+    server,
+  );
+  void server.reconsider();
+  return { status: () => describe(server.state), onDidChangeStatus: server.onDidChange };
+}
+
+export async function deactivate(): Promise<void> {
+  await running?.stop();
+}

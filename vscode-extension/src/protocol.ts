@@ -1,0 +1,113 @@
+// What the language server answers, as docs/protocol.md describes it.
+
+/** A definition in an open document: the argument of a lens, and of most commands of the server. */
+export interface Target {
+  readonly uri: string;
+  readonly definition?: string;
+  /** Counted from 0; says which definition is meant where none is named. */
+  readonly line?: number;
+}
+
+export interface PastEdit {
+  readonly commit: string;
+  readonly author: string;
+  /** ISO 8601. */
+  readonly date: string;
+  readonly subject: string;
+  readonly path: string;
+  readonly previousPath: string | null;
+  readonly definition: string;
+  readonly kind: 'added' | 'modified' | 'removed';
+  /** Counted from 0. */
+  readonly line: number;
+  /** At most 1; null for an edit that was not compared with anything. */
+  readonly score: number | null;
+  readonly reasons: readonly string[];
+  readonly diff: string;
+}
+
+export interface SimilarEdits {
+  readonly root: string;
+  readonly query: {
+    readonly path: string;
+    readonly definition: string;
+    readonly kind: 'similar' | 'next';
+    readonly likely: readonly string[];
+    readonly reasons: readonly string[];
+  };
+  readonly edits: readonly PastEdit[];
+}
+
+export interface Prediction {
+  readonly path: string;
+  readonly uri: string;
+  readonly definition: string;
+  readonly line: number;
+  readonly score: number;
+  readonly likely: readonly string[];
+  readonly reasons: readonly string[];
+}
+
+export interface NextEdits {
+  readonly root: string;
+  readonly predictions: readonly Prediction[];
+}
+
+export interface CommitEdits {
+  readonly root: string;
+  readonly edits: readonly PastEdit[];
+}
+
+export interface RepositoryStatus {
+  readonly root: string;
+  readonly stage: 'indexing' | 'ready' | 'halted' | 'failed';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Problem {
+  readonly folder: string;
+  readonly about: 'repository' | 'model' | 'index' | 'other';
+  readonly message: string;
+}
+
+export interface ServerStatus {
+  readonly enabled: boolean;
+  /** Seconds until hints come back by themselves. */
+  readonly snoozed: number;
+  readonly model: { readonly name: string; readonly problem: string };
+  readonly repositories: readonly RepositoryStatus[];
+  readonly problems: readonly Problem[];
+}
+
+/** Commands of the server, and what each takes and gives. */
+export interface ServerCommands {
+  'codewm.showSimilarEdits': { takes: Target & { show: false }; gives: SimilarEdits };
+  'codewm.showNextEdits': { takes: Target & { show: false; evidence: boolean }; gives: NextEdits };
+  'codewm.commitEdits': { takes: { root: string; commit: string }; gives: CommitEdits };
+  'codewm.fileAt': {
+    takes: { root: string; commit: string; path: string; side: 'before' | 'after' };
+    gives: { text: string | null };
+  };
+  'codewm.dismiss': { takes: Target; gives: { dismissed: number } };
+  'codewm.dismissEdit': {
+    takes: {
+      root: string;
+      commit: string;
+      path: string;
+      definition: string;
+      scope: 'edit' | 'like' | 'commit';
+      restore: boolean;
+    };
+    gives: { dismissed: boolean };
+  };
+  'codewm.toggle': { takes: boolean; gives: { enabled: boolean } };
+  'codewm.snooze': { takes: number; gives: { minutes: number } };
+  'codewm.reindex': { takes: undefined; gives: { repositories: number } };
+}
+
+/** The notification by which the server tells how it stands. */
+export const STATUS_CHANGED = 'codewm/status';
+
+/** The name that the server gives to what stands in no function and no class. */
+export const MODULE = '<module>';

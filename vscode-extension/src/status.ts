@@ -1,0 +1,123 @@
+// The entry in the language status of Python files: how CodeWM stands, and what can be done about it.
+
+import * as vscode from 'vscode';
+import type { ServerStatus } from './protocol';
+import type { Server, State } from './server';
+
+export interface Shown {
+  readonly text: string;
+  readonly detail: string;
+  readonly severity: 'information' | 'warning' | 'error';
+  readonly busy: boolean;
+  readonly command: { readonly title: string; readonly command: string; readonly arguments?: unknown[] };
+}
+
+const LOGS = { title: 'Show Logs', command: 'codewm.showLogs' };
+const MODEL = { title: 'Open Setting', command: 'workbench.action.openSettings', arguments: ['codewm.model'] };
+const PATH = { title: 'Open Setting', command: 'workbench.action.openSettings', arguments: ['codewm.path'] };
+
+/** What is shown of a state. */
+export function describe(state: State): Shown {
+  const calm = { severity: 'information', busy: false } as const;
+  switch (state.kind) {
+    case 'starting':
+      return { ...calm, text: 'CodeWM', detail: 'starting', busy: true, command: LOGS };
+    case 'missing':
+      return {
+        text: 'CodeWM: no server',
+        detail: state.tried.join('; '),
+        severity: 'error',
+        busy: false,
+        command: { title: 'Install', command: 'codewm.install' },
+      };
+    case 'wrongPath':
+      return {
+        text: 'CodeWM: no server',
+        detail: `codewm.path names ${state.setting}, which is no program`,
+        severity: 'error',
+        busy: false,
+        command: PATH,
+      };
+    case 'failed':
+      return {
+        text: 'CodeWM: not running',
+        detail: state.message,
+        severity: 'error',
+        busy: false,
+        command: { title: 'Restart', command: 'codewm.restart' },
+      };
+    case 'running':
+      return state.status === undefined
+        ? { ...calm, text: 'CodeWM', detail: 'starting', busy: true, command: LOGS }
+        : running(state.status, state.version);
+  }
+}
+
+function running(status: ServerStatus, version: string): Shown {
+  const calm = { severity: 'information', busy: false } as const;
+  if (!status.enabled) {
+    return { ...calm, text: 'CodeWM: off', detail: 'hints are off', command: { title: 'Turn On', command: 'codewm.toggle' } };
+  }
+  if (status.snoozed > 0) {
+    const minutes = String(Math.ceil(status.snoozed / 60));
+    const command = { title: 'Wake', command: 'codewm.wake' };
+    return { ...calm, text: 'CodeWM: snoozed', detail: `for ${minutes} min at the most`, command };
+  }
+  if (status.model.problem) {
+    return { text: 'CodeWM: other model', detail: status.model.problem, severity: 'warning', busy: false, command: MODEL };
+  }
+  const problem = status.problems.find((one) => one.about !== 'repository');
+  if (problem !== undefined) {
+    return { text: 'CodeWM: trouble', detail: problem.message, severity: 'warning', busy: false, command: LOGS };
+  }
+  const indexing = status.repositories.filter((one) => one.stage === 'indexing');
+  const [done, total] = sums(indexing.length > 0 ? indexing : status.repositories);
+  if (indexing.length > 0) {
+    const share = total > 0 ? `indexing ${String(Math.floor((100 * done) / total))} %` : 'indexing';
+    return { ...calm, text: 'CodeWM', detail: share, busy: true, command: LOGS };
+  }
+  const stopped = status.repositories.some((one) => one.stage !== 'ready');
+  if (stopped) {
+    const detail = `indexing stopped at ${done.toLocaleString('en')} of ${total.toLocaleString('en')} commits`;
+    return { ...calm, text: 'CodeWM', detail, command: { title: 'Index Now', command: 'codewm.reindex' } };
+  }
+  if (status.repositories.length === 0) {
+    const [first] = status.problems;
+    const detail = first?.message ?? 'no repository is open';
+    return { ...calm, text: 'CodeWM: no repository', detail, command: LOGS };
+  }
+  return {
+    ...calm,
+    text: 'CodeWM',
+    detail: `ready · ${done.toLocaleString('en')} commits · ${status.model.name || 'model'} · ${version}`,
+    command: { title: 'Where Next', command: 'codewm.showNextEdits' },
+  };
+}
+
+function sums(repositories: ServerStatus['repositories']): [number, number] {
+  return [
+    repositories.reduce((sum, one) => sum + one.done, 0),
+    repositories.reduce((sum, one) => sum + one.total, 0),
+  ];
+}
+
+const SEVERITIES = {
+  information: vscode.LanguageStatusSeverity.Information,
+  warning: vscode.LanguageStatusSeverity.Warning,
+  error: vscode.LanguageStatusSeverity.Error,
+};
+
+export function showStatus(server: Server): vscode.Disposable {
+  const item = vscode.languages.createLanguageStatusItem('codewm.status', { language: 'python' });
+  item.name = 'CodeWM';
+  const show = (state: State): void => {
+    const shown = describe(state);
+    item.text = shown.text;
+    item.detail = shown.detail;
+    item.severity = SEVERITIES[shown.severity];
+    item.busy = shown.busy;
+    item.command = shown.command;
+  };
+  show(server.state);
+  return vscode.Disposable.from(item, server.onDidChange(show));
+}

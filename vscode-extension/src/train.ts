@@ -1,0 +1,81 @@
+// "Train on This Repository": codewm-train in a terminal, and the offer to use what came of it.
+
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { pipInstall } from './install';
+import { companion } from './lookup';
+import type { Server } from './server';
+import { configuration } from './settings';
+import { runInTerminal } from './tasks';
+import { inWords, isBetter, readVerdict } from './verdict';
+
+const PROGRAM = 'codewm-train';
+
+export async function trainOnRepository(server: Server, storage: vscode.Uri): Promise<void> {
+  const { state } = server;
+  if (state.kind !== 'running') {
+    throw new Error('The CodeWM server is not running: there is nothing to train with.');
+  }
+  const root = await repository(state.status?.repositories.map((one) => vscode.Uri.parse(one.root).fsPath) ?? []);
+  if (root === undefined) {
+    return;
+  }
+  const program = await companion(state.found, PROGRAM);
+  if (program === undefined) {
+    await offerTrainer(state.found.command, state.found.args.length > 0);
+    return;
+  }
+  const stamp = new Date().toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '-');
+  const output = path.join(storage.fsPath, 'models', `${path.basename(root)}-${stamp}`);
+  await vscode.workspace.fs.createDirectory(vscode.Uri.file(path.dirname(output)));
+  const name = `train on ${path.basename(root)}`;
+  const code = await runInTerminal(name, program, [root, '--output', output], root);
+  if (code !== 0) {
+    if (code !== undefined) {
+      void vscode.window.showErrorMessage(`CodeWM: training ended with exit code ${String(code)}; its terminal says why.`);
+    }
+    return;
+  }
+  await offerModel(output);
+}
+
+async function offerModel(output: string): Promise<void> {
+  const verdict = await readVerdict(output);
+  if (!isBetter(verdict)) {
+    const why = verdict.ours === undefined || verdict.shipped === undefined ? 'was not compared with' : 'is not better than';
+    const words = why === 'is not better than' ? ` (MRR ${inWords(verdict)})` : '';
+    void vscode.window.showInformationMessage(
+      `CodeWM: the new model ${why} the shipped one on your newest edits${words}, which stays. It is kept in ${output}.`,
+    );
+    return;
+  }
+  const use = 'Use It Here';
+  const choice = await vscode.window.showInformationMessage(
+    `CodeWM: the new model is better than the shipped one on your newest edits, which it was not trained on (MRR ${inWords(verdict)}).`,
+    use,
+  );
+  if (choice === use) {
+    const target = vscode.workspace.workspaceFolders === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
+    await configuration().update('model', output, target);
+  }
+}
+
+async function offerTrainer(command: string, isInterpreter: boolean): Promise<void> {
+  const message = `CodeWM: ${PROGRAM} is not installed beside the server. It needs PyTorch, which is large: pip install "codewm[train]".`;
+  const install = 'Install';
+  const choice = await vscode.window.showInformationMessage(message, ...(isInterpreter ? [install] : []));
+  if (choice === install) {
+    await pipInstall(command, 'codewm[train]');
+  }
+}
+
+async function repository(roots: readonly string[]): Promise<string | undefined> {
+  if (roots.length === 0) {
+    throw new Error('No repository with a history is open: there is nothing to train on.');
+  }
+  if (roots.length === 1) {
+    return roots[0];
+  }
+  const picks = roots.map((root) => ({ label: path.basename(root), description: root, root }));
+  return (await vscode.window.showQuickPick(picks, { title: 'CodeWM: train on which repository?' }))?.root;
+}

@@ -1,0 +1,197 @@
+// The view "Where Next": the definitions that are likely to be edited next, across the repository, and why.
+
+import * as vscode from 'vscode';
+import { MODULE, type NextEdits, type Prediction } from '../protocol';
+import type { Server } from '../server';
+import { called, escapeMarkdown, fileName, joined, percent } from '../words';
+
+export const VIEW = 'codewm.whereNext';
+
+export interface PredictionNode {
+  readonly kind: 'prediction';
+  readonly prediction: Prediction;
+}
+
+interface NoteNode {
+  readonly kind: 'note';
+  readonly text: string;
+  readonly icon: string;
+  readonly parent: PredictionNode;
+}
+
+type Node = PredictionNode | NoteNode;
+
+const PAUSE = 700; // milliseconds without typing before the list is made anew
+
+export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<Node | undefined>();
+  private readonly view: vscode.TreeView<Node>;
+  private readonly listening: vscode.Disposable;
+  private nodes: PredictionNode[] = [];
+  private asked = 0;
+  private waiting: NodeJS.Timeout | undefined;
+  private known = '';
+
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(private readonly server: Server) {
+    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
+    const python = (document: vscode.TextDocument): boolean =>
+      document.languageId === 'python' && document.uri.scheme === 'file';
+    this.listening = vscode.Disposable.from(
+      this.view.onDidChangeVisibility(() => this.soon(0)),
+      server.onDidChange(() => this.soon(PAUSE)),
+      vscode.workspace.onDidChangeTextDocument((event) => {
+        if (python(event.document) && event.contentChanges.length > 0) {
+          this.soon(PAUSE);
+        }
+      }),
+      vscode.workspace.onDidSaveTextDocument((document) => {
+        if (python(document)) {
+          this.soon(PAUSE);
+        }
+      }),
+      vscode.window.onDidChangeActiveTextEditor((editor) => {
+        if (editor !== undefined && python(editor.document)) {
+          this.soon(PAUSE);
+        }
+      }),
+    );
+  }
+
+  get selected(): PredictionNode | undefined {
+    const [node] = this.view.selection;
+    return node?.kind === 'prediction' ? node : node?.parent;
+  }
+
+  /** Bring the view to the front and list anew. */
+  async show(): Promise<void> {
+    await vscode.commands.executeCommand(`${VIEW}.focus`);
+    await this.refresh();
+    const [first] = this.nodes;
+    if (first !== undefined) {
+      await this.view.reveal(first, { select: true, focus: true });
+    }
+  }
+
+  async refresh(): Promise<void> {
+    this.asked += 1;
+    const number = this.asked;
+    const { state } = this.server;
+    const status = state.kind === 'running' ? state.status : undefined;
+    if (status !== undefined && (!status.enabled || status.snoozed > 0)) {
+      this.list([]);
+      this.view.message = status.enabled ? 'Hints are snoozed.' : 'Hints are off.';
+      return;
+    }
+    const uri = activePython()?.toString() ?? '';
+    let answer: NextEdits;
+    try {
+      answer = await this.server.ask('codewm.showNextEdits', { uri, show: false, evidence: false });
+    } catch (error) {
+      if (number === this.asked) {
+        this.list([]);
+        this.view.message = error instanceof Error ? error.message : String(error);
+      }
+      return;
+    }
+    if (number === this.asked) {
+      this.view.message = '';
+      this.list(answer.predictions);
+    }
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    if (node.kind === 'note') {
+      const item = new vscode.TreeItem(node.text);
+      item.iconPath = new vscode.ThemeIcon(node.icon, new vscode.ThemeColor('descriptionForeground'));
+      return item;
+    }
+    return predictionItem(node);
+  }
+
+  getParent(node: Node): Node | undefined {
+    return node.kind === 'note' ? node.parent : undefined;
+  }
+
+  getChildren(node?: Node): Node[] {
+    if (node === undefined) {
+      return this.nodes;
+    }
+    if (node.kind === 'note') {
+      return [];
+    }
+    const { likely, reasons, path } = node.prediction;
+    const notes = reasons.map((text): NoteNode => ({ kind: 'note', text, icon: 'info', parent: node }));
+    if (likely.length > 0) {
+      notes.unshift({ kind: 'note', text: `likely to change: ${joined(likely)}`, icon: 'edit', parent: node });
+    }
+    return [...notes, { kind: 'note', text: path, icon: 'file', parent: node }];
+  }
+
+  dispose(): void {
+    clearTimeout(this.waiting);
+    this.listening.dispose();
+    this.view.dispose();
+    this.changed.dispose();
+  }
+
+  private soon(pause: number): void {
+    clearTimeout(this.waiting);
+    if (this.view.visible && this.server.state.kind === 'running') {
+      this.waiting = setTimeout(() => void this.refresh(), pause);
+    }
+  }
+
+  private list(predictions: readonly Prediction[]): void {
+    const now = JSON.stringify(predictions);
+    if (now !== this.known) {
+      this.known = now; // the same answer leaves the tree as it is
+      this.nodes = predictions.map((prediction) => ({ kind: 'prediction', prediction }));
+      this.changed.fire(undefined);
+    }
+  }
+}
+
+function predictionItem(node: PredictionNode): vscode.TreeItem {
+  const { prediction } = node;
+  const name = called(prediction.definition, prediction.path);
+  const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Collapsed);
+  const [reason] = prediction.reasons;
+  item.id = `${prediction.uri}\n${prediction.definition}`;
+  item.description = [percent(prediction.score), fileName(prediction.path), reason]
+    .filter((part) => part !== undefined)
+    .join(' · ');
+  item.iconPath = new vscode.ThemeIcon(icon(prediction.definition));
+  item.contextValue = 'codewm.prediction';
+  const tooltip = new vscode.MarkdownString();
+  tooltip.appendMarkdown(`**${escapeMarkdown(name)}** in ${escapeMarkdown(prediction.path)}\n\n`);
+  tooltip.appendMarkdown(`changes next with a probability of ${percent(prediction.score)}\n\n`);
+  for (const words of prediction.reasons) {
+    tooltip.appendMarkdown(`- ${escapeMarkdown(words)}\n`);
+  }
+  item.tooltip = tooltip;
+  item.command = { title: 'Open', command: 'codewm.openPrediction', arguments: [node] };
+  item.accessibilityInformation = {
+    label: `${name} in ${prediction.path}, ${percent(prediction.score)} likely, ${prediction.reasons.join(', ')}`,
+  };
+  return item;
+}
+
+function icon(definition: string): string {
+  if (definition === MODULE) {
+    return 'symbol-file';
+  }
+  const parts = definition.split('.');
+  if (/^_*[A-Z]/.test(parts[parts.length - 1] ?? '')) {
+    return 'symbol-class';
+  }
+  return parts.length > 1 ? 'symbol-method' : 'symbol-function';
+}
+
+/** The Python file that is looked at, or one that can be seen. */
+function activePython(): vscode.Uri | undefined {
+  const editors = [vscode.window.activeTextEditor, ...vscode.window.visibleTextEditors];
+  return editors.find((editor) => editor?.document.languageId === 'python' && editor.document.uri.scheme === 'file')
+    ?.document.uri;
+}

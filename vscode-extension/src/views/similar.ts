@@ -1,0 +1,223 @@
+// The view "Similar Edits": the past edits behind a lens, each with what else its commit changed.
+
+import * as vscode from 'vscode';
+import { openDiff } from '../diff';
+import type { PastEdit, SimilarEdits, Target } from '../protocol';
+import type { Server } from '../server';
+import { age, called, escapeMarkdown, fileName, joined, percent, shortHash } from '../words';
+
+export const VIEW = 'codewm.similarEdits';
+
+export interface EditNode {
+  readonly kind: 'edit';
+  readonly root: string;
+  readonly edit: PastEdit;
+  /** The edit whose commit this one is also of; none for one that was found by likeness. */
+  readonly parent: EditNode | undefined;
+}
+
+interface NoteNode {
+  readonly kind: 'note';
+  readonly text: string;
+  readonly icon: string;
+  readonly parent: EditNode;
+}
+
+type Node = EditNode | NoteNode;
+
+const ICONS = { added: 'diff-added', modified: 'diff-modified', removed: 'diff-removed' } as const;
+
+export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<Node | undefined>();
+  private readonly view: vscode.TreeView<Node>;
+  private readonly siblings = new Map<string, Promise<readonly EditNode[]>>();
+  private readonly listening: vscode.Disposable;
+  private shown: { readonly target: Target; readonly answer: SimilarEdits; readonly nodes: EditNode[] } | undefined;
+  private preview: NodeJS.Timeout | undefined;
+  private asked = 0;
+
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(private readonly server: Server) {
+    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
+    this.listening = this.view.onDidChangeSelection((event) => {
+      const [node] = event.selection;
+      if (node?.kind === 'edit') {
+        this.previewSoon(node);
+      }
+    });
+  }
+
+  /** The edit that is selected in the view. */
+  get selected(): EditNode | undefined {
+    const [node] = this.view.selection;
+    return node?.kind === 'edit' ? node : node?.parent;
+  }
+
+  /** Ask for the past edits behind a lens, list them, and preview the first. */
+  async show(target: Target): Promise<void> {
+    this.asked += 1;
+    const number = this.asked;
+    const answer = await vscode.window.withProgress({ location: { viewId: VIEW } }, () =>
+      this.server.ask('codewm.showSimilarEdits', { ...target, show: false }),
+    );
+    if (number !== this.asked) {
+      return; // a later question was asked
+    }
+    this.list(target, answer);
+    await vscode.commands.executeCommand(`${VIEW}.focus`);
+    const first = this.shown?.nodes[0];
+    if (first !== undefined) {
+      await this.view.reveal(first, { select: true, focus: true });
+      this.previewSoon(first);
+    }
+  }
+
+  /** Ask the same again: something was hidden, or came back. */
+  async refresh(): Promise<void> {
+    if (this.shown !== undefined) {
+      const { target } = this.shown;
+      this.list(target, await this.server.ask('codewm.showSimilarEdits', { ...target, show: false }));
+    }
+  }
+
+  /** What the list is about. */
+  get target(): Target | undefined {
+    return this.shown?.target;
+  }
+
+  /** Forget the list. */
+  clear(): void {
+    this.shown = undefined;
+    this.view.message = '';
+    this.view.description = '';
+    void vscode.commands.executeCommand('setContext', 'codewm.listed', false);
+    this.changed.fire(undefined);
+  }
+
+  /** Show what else the commit of an edit changed. */
+  async expand(node: EditNode): Promise<void> {
+    const top = node.parent ?? node;
+    await this.view.reveal(top, { expand: true, select: true, focus: true });
+  }
+
+  getTreeItem(node: Node): vscode.TreeItem {
+    return node.kind === 'note' ? noteItem(node) : editItem(node);
+  }
+
+  getParent(node: Node): Node | undefined {
+    return node.parent;
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (node === undefined) {
+      return this.shown?.nodes ?? [];
+    }
+    if (node.kind === 'note' || node.parent !== undefined) {
+      return [];
+    }
+    const why = node.edit.reasons.map((text): NoteNode => ({ kind: 'note', text, icon: 'info', parent: node }));
+    const others = await this.othersOf(node);
+    const end = { kind: 'note', text: 'nothing else was changed in this commit', icon: 'git-commit', parent: node } as const;
+    return [...why, ...(others.length > 0 ? others : [end])];
+  }
+
+  dispose(): void {
+    clearTimeout(this.preview);
+    this.listening.dispose();
+    this.view.dispose();
+    this.changed.dispose();
+  }
+
+  private list(target: Target, answer: SimilarEdits): void {
+    const { query, root } = answer;
+    const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined }));
+    this.shown = { target: { uri: target.uri, definition: query.definition }, answer, nodes };
+    this.siblings.clear();
+    this.view.description = called(query.definition, query.path);
+    this.view.message = headline(answer);
+    void vscode.commands.executeCommand('setContext', 'codewm.listed', true);
+    this.changed.fire(undefined);
+  }
+
+  private othersOf(node: EditNode): Promise<readonly EditNode[]> {
+    const { root, edit } = node;
+    const key = `${root}\0${edit.commit}\0${edit.path}\0${edit.definition}`;
+    let known = this.siblings.get(key);
+    if (known === undefined) {
+      known = this.server.ask('codewm.commitEdits', { root, commit: edit.commit }).then((answer) =>
+        answer.edits
+          .filter((other) => other.path !== edit.path || other.definition !== edit.definition)
+          .map((other): EditNode => ({ kind: 'edit', root, edit: other, parent: node })),
+      );
+      known.catch(() => this.siblings.delete(key));
+      this.siblings.set(key, known);
+    }
+    return known;
+  }
+
+  private previewSoon(node: EditNode): void {
+    clearTimeout(this.preview);
+    this.preview = setTimeout(() => void openDiff(node.root, node.edit, true), 120);
+  }
+}
+
+function headline(answer: SimilarEdits): string {
+  const { query, edits } = answer;
+  const name = called(query.definition, query.path);
+  if (edits.length === 0) {
+    return `No past edit is like ${query.kind === 'next' ? `what may happen to ${name}` : `your change to ${name}`}.`;
+  }
+  if (query.kind === 'similar') {
+    return `Past edits most like your change to ${name}:`;
+  }
+  const what = query.likely.length > 0 ? `, in its ${joined(query.likely)}` : '';
+  const why = query.reasons.length > 0 ? ` (${query.reasons.join('; ')})` : '';
+  return `${name} is likely to change next${what}${why}. Past edits like the one expected:`;
+}
+
+function editItem(node: EditNode): vscode.TreeItem {
+  const { edit, parent } = node;
+  const name = called(edit.definition, edit.path);
+  const ago = age(edit.date, Date.now());
+  const item = new vscode.TreeItem(
+    parent === undefined ? edit.subject : name,
+    parent === undefined ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+  );
+  const score = edit.score === null ? undefined : percent(edit.score);
+  const details = parent === undefined ? [score, name, edit.author, ago] : [fileName(edit.path)];
+  item.description = details.filter((part) => part !== undefined).join(' · ');
+  item.id = [parent?.edit.commit ?? '', parent?.edit.path, parent?.edit.definition, edit.commit, edit.path, edit.definition].join('\n');
+  item.iconPath = new vscode.ThemeIcon(ICONS[edit.kind], new vscode.ThemeColor(COLOURS[edit.kind]));
+  item.contextValue = parent === undefined ? 'codewm.edit' : 'codewm.sibling';
+  item.tooltip = tooltip(edit, ago);
+  item.command = { title: 'Open', command: 'codewm.openEdit', arguments: [node] };
+  item.accessibilityInformation = {
+    label: `${edit.subject}, ${edit.kind} ${name} in ${edit.path}, by ${edit.author}, ${ago}${score === undefined ? '' : `, ${score} alike`}`,
+  };
+  return item;
+}
+
+const COLOURS = {
+  added: 'gitDecoration.addedResourceForeground',
+  modified: 'gitDecoration.modifiedResourceForeground',
+  removed: 'gitDecoration.deletedResourceForeground',
+} as const;
+
+function tooltip(edit: PastEdit, ago: string): vscode.MarkdownString {
+  const text = new vscode.MarkdownString('', true);
+  text.appendMarkdown(`**${escapeMarkdown(edit.subject)}**\n\n`);
+  text.appendMarkdown(`$(git-commit) ${shortHash(edit.commit)} · ${escapeMarkdown(edit.author)} · ${ago}\n\n`);
+  text.appendMarkdown(`${edit.kind} ${escapeMarkdown(edit.definition)} in ${escapeMarkdown(edit.path)}\n\n`);
+  for (const reason of edit.reasons) {
+    text.appendMarkdown(`- ${escapeMarkdown(reason)}\n`);
+  }
+  return text;
+}
+
+function noteItem(node: NoteNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(node.text);
+  item.iconPath = new vscode.ThemeIcon(node.icon, new vscode.ThemeColor('descriptionForeground'));
+  item.contextValue = 'codewm.note';
+  return item;
+}

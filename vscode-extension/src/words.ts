@@ -1,0 +1,69 @@
+// Words for people. No `vscode` in here.
+
+import { MODULE } from './protocol';
+
+const UNITS: readonly (readonly [string, number])[] = [
+  ['year', 365.25 * 86_400],
+  ['month', 30.44 * 86_400],
+  ['week', 7 * 86_400],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** How long ago: `4 months ago`, `just now` below a minute. */
+export function age(date: string, now: number): string {
+  const seconds = (now - Date.parse(date)) / 1000;
+  for (const [unit, length] of UNITS) {
+    const count = Math.floor(seconds / length);
+    if (count >= 1) {
+      return `${String(count)} ${unit}${count > 1 ? 's' : ''} ago`;
+    }
+  }
+  return 'just now';
+}
+
+/** A score from 0 to 1 as `87 %`. */
+export function percent(score: number): string {
+  return `${String(Math.round(score * 100))} %`;
+}
+
+/** The last part of a path with forward slashes. */
+export function fileName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** A definition as it is called in its file: the rest of a module is named after the file. */
+export function called(definition: string, path: string): string {
+  return definition === MODULE ? `${fileName(path)}, module level` : definition;
+}
+
+/** `a, b and c`. */
+export function joined(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words[words.length - 1] ?? ''}`;
+}
+
+export function shortHash(commit: string): string {
+  return commit.slice(0, 7);
+}
+
+/** Characters that mean something in Markdown, made harmless. */
+export function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+\-.!|<>~]/g, '\\$&').replace(/\s+/g, ' ');
+}
+
+/** The line of `def` or `class` that starts a definition, the nearest to `near`; undefined where it is gone. */
+export function findDefinition(lines: readonly string[], definition: string, near: number): number | undefined {
+  const name = definition.slice(definition.lastIndexOf('.') + 1).replace(/#\d+$/, '');
+  if (definition === MODULE || !/^[\p{L}\p{N}_]+$/u.test(name)) {
+    return undefined;
+  }
+  const header = new RegExp(`^\\s*(?:async\\s+def|def|class)\\s+${name}(?![\\p{L}\\p{N}_])`, 'u');
+  let best: number | undefined;
+  lines.forEach((line, number) => {
+    if (header.test(line) && (best === undefined || Math.abs(number - near) < Math.abs(best - near))) {
+      best = number;
+    }
+  });
+  return best;
+}
