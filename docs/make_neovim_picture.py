@@ -67,7 +67,7 @@ vim.cmd('syntax on')
 for line in vim.gsplit(vim.env.PICTURE_COLOURS, '\\n') do vim.cmd(line) end
 vim.opt.runtimepath:prepend(vim.env.PICTURE_PLUGIN)
 local server = vim.fn.json_decode(vim.env.PICTURE_SERVER)
-require('codewm').setup({ cmd = server, init_options = { lensesPerFile = 3, threshold = THRESHOLD } })
+require('codewm').setup({ cmd = server, picker = 'diff', init_options = { lensesPerFile = 3, threshold = THRESHOLD } })
 vim.cmd('edit order.py')
 
 local function row_of(text)

@@ -1,6 +1,10 @@
 -- :checkhealth codewm
 local M = {}
 
+local compat = require('codewm.compat')
+local client = require('codewm.client')
+local status = require('codewm.status')
+
 local health = vim.health or require('health')
 local begin = health.start or health.report_start
 local ok = health.ok or health.report_ok
@@ -8,31 +12,127 @@ local info = health.info or health.report_info
 local warn = health.warn or health.report_warn
 local fail = health.error or health.report_error
 
-function M.check()
-  begin('codewm')
+local function neovim()
+  local version = vim.version()
+  local text = ('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch)
   if vim.fn.has('nvim-0.7') == 0 then
-    fail('Neovim 0.7 or newer is needed')
+    fail(text .. ': 0.7 or newer is needed')
+    return false
+  end
+  ok(text)
+  return true
+end
+
+--- The server's version; nil when it cannot be run.
+local function server()
+  local cmd = client.command()
+  local path = vim.fn.exepath(cmd[1])
+  if path == '' then
+    fail(cmd[1] .. ' is not on PATH', { 'pip install codewm', "or name it: require('codewm').setup({ cmd = { … } })" })
+    return nil
+  end
+  local ask = vim.tbl_filter(function(word)
+    return word ~= '--stdio'
+  end, cmd)
+  table.insert(ask, '--version')
+  local said = vim.trim(vim.fn.system(ask))
+  if vim.v.shell_error ~= 0 or not said:find('^codewm%-lsp %d') then
+    fail(table.concat(ask, ' ') .. ' failed: ' .. said, { 'Install it again: pip install --upgrade codewm' })
+    return nil
+  end
+  ok(said .. ' at ' .. path)
+  return path
+end
+
+--- What `codewm doctor`, which is installed beside the server, says of Git, the model and a repository.
+local function doctor(server_path, root)
+  local beside = vim.fn.fnamemodify(server_path, ':h') .. '/codewm'
+  local program = vim.fn.executable(beside) == 1 and beside or vim.fn.exepath('codewm')
+  if program == '' then
+    warn('the command codewm is not beside the server: Git, model and repository were not looked at')
     return
   end
-  if vim.fn.executable('git') == 1 then
-    ok('git is on PATH')
-  else
-    fail('git is not on PATH: CodeWM reads the history with it')
+  local ask = { program, 'doctor', '--json', '-C', root }
+  local model = (client.options.init_options or {}).model
+  if model and model ~= '' then
+    vim.list_extend(ask, { '--model', model })
   end
-  if vim.fn.executable('codewm-lsp') == 1 then
-    ok(vim.trim(vim.fn.system({ 'codewm-lsp', '--version' })) .. ' at ' .. vim.fn.exepath('codewm-lsp'))
-  else
-    warn('codewm-lsp is not on PATH: `pip install codewm`, or name it with `cmd` in setup()')
+  local said = vim.fn.system(ask)
+  local decoded, report = pcall(vim.fn.json_decode, said)
+  if not decoded or type(report) ~= 'table' or not report.findings then
+    fail('codewm doctor failed: ' .. vim.trim(said))
+    return
   end
-  local running = 0
-  for _, client in ipairs((vim.lsp.get_clients or vim.lsp.get_active_clients)()) do
-    if client.name == 'codewm' then
-      running = running + 1
-      info('running for ' .. tostring(client.config.root_dir))
+  for _, finding in ipairs(report.findings) do
+    local text = finding.name .. ': ' .. finding.detail
+    if finding.name == 'server' then -- looked at above
+    elseif finding.state == 'ok' then
+      ok(text)
+    elseif finding.state == 'note' then
+      info(text .. (finding.remedy ~= '' and '; ' .. finding.remedy or ''))
+    else
+      fail(text, { finding.remedy })
     end
   end
-  if running == 0 then
-    info('not running: open a Python file of a Git repository, after require("codewm").setup()')
+end
+
+--- The folders to ask about: those of the running clients, or that of a Python file.
+local function roots()
+  local found = {}
+  for _, running in ipairs(compat.clients()) do
+    found[tostring(running.config.root_dir)] = true
+  end
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    local name = vim.api.nvim_buf_get_name(bufnr)
+    if next(found) == nil and vim.bo[bufnr].filetype == 'python' and name ~= '' then
+      found[client.root_of(name) or vim.fn.fnamemodify(name, ':p:h')] = true
+    end
+  end
+  return vim.tbl_keys(found)
+end
+
+local function attached()
+  local clients = compat.clients()
+  for _, running in ipairs(clients) do
+    local buffers, lenses = 0, 0
+    for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+      if vim.lsp.buf_is_attached(bufnr, running.id) then
+        buffers, lenses = buffers + 1, lenses + #compat.lenses(bufnr)
+        for _, line in ipairs(status.lines(bufnr)) do info(line) end
+      end
+    end
+    local text = ('running for %s: %d buffers, %d lenses'):format(running.config.root_dir, buffers, lenses)
+    if buffers > 0 then
+      ok(text)
+    else
+      warn(text .. '; open a Python file of that repository')
+    end
+  end
+  if #clients == 0 then
+    local set_up = vim.fn.exists(':CodewmSimilar') == 2
+    warn('not running', {
+      set_up and 'Open a Python file that lies in a Git repository'
+        or "Call require('codewm').setup(), or vim.lsp.enable('codewm') (0.11 and newer)",
+    })
+  end
+end
+
+function M.check()
+  begin('codewm')
+  if not neovim() then
+    return
+  end
+  if vim.fn.executable('git') == 0 then
+    fail('git is not on PATH: CodeWM reads the history with it', { 'https://git-scm.com/downloads' })
+  end
+  local path = server()
+  attached()
+  if path then
+    local folders = roots()
+    for _, root in ipairs(#folders > 0 and folders or { vim.fn.getcwd() }) do
+      begin('codewm: ' .. root)
+      doctor(path, root)
+    end
   end
 end
 

@@ -1,0 +1,81 @@
+-- The commands of the plug-in.
+local M = {}
+
+local client = require('codewm.client')
+local compat = require('codewm.compat')
+local lenses = require('codewm.lenses')
+
+local function on_lens(run)
+  local lens = lenses.here()
+  if lens then
+    run(lens.command.arguments[1])
+  end
+end
+
+function M.similar(options)
+  on_lens(function(target)
+    require('codewm.picker').similar(target, nil, options.bang and 'diff' or nil)
+  end)
+end
+
+function M.next(options)
+  require('codewm.where_next').show(options.bang and 'select' or nil)
+end
+
+function M.toggle()
+  client.ask('codewm.toggle', {}, function(answer)
+    vim.notify('CodeWM is ' .. (answer.enabled and 'on' or 'off'))
+  end)
+end
+
+function M.snooze(options)
+  local minutes = tonumber(options.args)
+  if options.args ~= '' and not minutes then
+    vim.notify('CodeWM: :CodewmSnooze takes a number of minutes, not ' .. options.args, vim.log.levels.WARN)
+    return
+  end
+  client.ask('codewm.snooze', minutes and { minutes } or {}, function(answer)
+    vim.notify(
+      answer.minutes > 0 and ('CodeWM is silent for %g minutes'):format(answer.minutes) or 'CodeWM is no longer silent'
+    )
+  end)
+end
+
+function M.dismiss()
+  on_lens(require('codewm.picker').dismiss)
+end
+
+function M.index()
+  client.ask('codewm.reindex', {}, function(answer)
+    vim.notify(('CodeWM: looking at the history of %d repositories'):format(answer.repositories))
+  end)
+end
+
+--- The log that all language servers share, at its end.
+function M.log()
+  vim.cmd('tabedit ' .. vim.fn.fnameescape(compat.log_file()))
+  vim.bo.modifiable, vim.bo.readonly = false, true
+  vim.cmd('normal! G')
+  vim.fn.search('codewm', 'bcW')
+end
+
+function M.status()
+  vim.notify(table.concat(require('codewm.status').lines(0), '\n'))
+end
+
+function M.register()
+  local function command(name, run, options)
+    vim.api.nvim_create_user_command(name, run, options)
+  end
+  command('CodewmSimilar', M.similar, { bang = true, desc = 'The past edits behind the lens here (!: all at once)' })
+  command('CodewmNext', M.next, { bang = true, desc = 'The definitions likely to be edited next (!: choose one)' })
+  command('CodewmToggle', M.toggle, { desc = 'Hints on or off' })
+  command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'No hints for so many minutes (30)' })
+  command('CodewmDismiss', M.dismiss, { desc = 'Never show this hint again' })
+  command('CodewmIndex', M.index, { desc = 'Index what is not indexed yet' })
+  command('CodewmRestart', client.restart, { desc = 'End the server, and start it anew' })
+  command('CodewmLog', M.log, { desc = 'The log of the language servers' })
+  command('CodewmStatus', M.status, { desc = 'How CodeWM stands for this file' })
+end
+
+return M

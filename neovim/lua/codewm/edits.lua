@@ -1,0 +1,73 @@
+-- Past edits as text. Pure: tables of the server's answer in, lines out.
+local M = {}
+
+--- Text of a repository (subject, author, path) as one harmless line.
+function M.clean(text)
+  return (tostring(text or ''):gsub('[%c\127]+', ' '))
+end
+
+local function add(lines, text)
+  vim.list_extend(lines, vim.split(text, '\n', { plain = true }))
+end
+
+local function score(edit)
+  return type(edit.score) == 'number' and ('%.2f'):format(edit.score) -- null: compared with nothing
+end
+
+--- One edit in one line, for a list to choose from.
+function M.title(edit)
+  local parts = {
+    (score(edit) and score(edit) .. ' ' or '') .. edit.commit:sub(1, 7),
+    M.clean(edit.subject),
+    '· ' .. M.clean(edit.author) .. ',',
+    edit.date:sub(1, 10),
+    '· ' .. M.clean(edit.path) .. ': ' .. M.clean(edit.definition),
+  }
+  return table.concat(parts, ' ')
+end
+
+--- What the edits of an answer have in common.
+function M.heading(query)
+  if not query.kind then
+    return { '# The edits of commit ' .. query.commit }
+  end
+  local about = query.kind == 'next' and 'like the one predicted for ' or 'like your change to '
+  local lines = { '# Past edits ' .. about .. M.clean(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
+  if #(query.likely or {}) > 0 then
+    table.insert(lines, '# likely: ' .. table.concat(query.likely, ', '))
+  end
+  return lines
+end
+
+--- One edit with its commit and its diff.
+function M.lines(edit, number, count)
+  local lines = {}
+  local head = { ('# %d of %d'):format(number, count), M.clean(edit.path), M.clean(edit.definition) }
+  if score(edit) then
+    table.insert(head, 2, 'score ' .. score(edit))
+  end
+  table.insert(lines, table.concat(head, ' · '))
+  for _, reason in ipairs(edit.reasons or {}) do
+    table.insert(lines, '#   ' .. M.clean(reason))
+  end
+  table.insert(lines, 'commit ' .. edit.commit)
+  table.insert(lines, 'Author: ' .. M.clean(edit.author))
+  table.insert(lines, 'Date:   ' .. edit.date)
+  table.insert(lines, '')
+  table.insert(lines, '    ' .. M.clean(edit.subject))
+  table.insert(lines, '')
+  add(lines, edit.diff ~= '' and edit.diff or '(the text of this edit is no longer in the repository)')
+  return lines
+end
+
+--- All edits of an answer, one below the other.
+function M.all(answer)
+  local lines = M.heading(answer.query)
+  table.insert(lines, '')
+  for number, edit in ipairs(answer.edits) do
+    vim.list_extend(lines, M.lines(edit, number, #answer.edits))
+  end
+  return lines
+end
+
+return M
