@@ -45,16 +45,17 @@ class PastChange:
         """The change as a unified diff; lines count from the definition's first."""
         before = self.before.splitlines()
         after = self.after.splitlines()
-        lines = difflib.unified_diff(before, after, f"a/{self.path}", f"b/{self.path}", lineterm="")
+        path = clean(self.path)
+        lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="")
         return "".join(f"{line} {self.definition}\n" if line.startswith("@@") else f"{line}\n" for line in lines)
 
     def record(self) -> dict[str, object]:
-        """As JSON."""
+        """As JSON. The words of the repository are made harmless; ``path`` is what it is, for it names the file."""
         return {
             "commit": self.commit,
-            "author": self.author,
+            "author": clean(self.author),
             "date": datetime.fromtimestamp(self.date, tz=timezone.utc).isoformat(),
-            "subject": self.subject,
+            "subject": clean(self.subject),
             "path": self.path,
             "definition": self.definition,
             "kind": self.kind,
@@ -91,7 +92,7 @@ class Evidence:
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
         what = "like the one predicted for" if self.kind == "next" else "like your change to"
-        head = [f"# Past edits {what} {self.definition} ({self.path})\n"]
+        head = [f"# Past edits {what} {self.definition} ({clean(self.path)})\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
         return "".join(head) + _commits(self.edits, now)
 
@@ -126,11 +127,11 @@ def suggestions_text(suggestions: Sequence[Suggestion], now: float) -> str:
     """Predictions as a diff to read, each with its evidence."""
     parts = ["# Definitions likely to be edited next\n"]
     for number, suggestion in enumerate(suggestions, 1):
-        parts.append(f"#\n# {number}. {suggestion.path}:{suggestion.line + 1} {suggestion.definition}\n")
+        parts.append(f"#\n# {number}. {clean(suggestion.path)}:{suggestion.line + 1} {suggestion.definition}\n")
         parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))
     for suggestion in suggestions:
         if suggestion.evidence:
-            parts.append(f"\n# {'=' * 70}\n# {suggestion.definition} ({suggestion.path})\n")
+            parts.append(f"\n# {'=' * 70}\n# {suggestion.definition} ({clean(suggestion.path)})\n")
             parts.append(_commits(suggestion.evidence, now))
     return "".join(parts)
 
@@ -168,7 +169,7 @@ def _commits(edits: Sequence[PastChange], now: float) -> str:
     for number, edit in enumerate(edits, 1):
         day = datetime.fromtimestamp(edit.date, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
         score = "" if edit.score is None else f" · score {edit.score:.2f}"
-        parts.append(f"\n# {number} of {len(edits)}{score} · {edit.path} · {edit.definition}\n")
+        parts.append(f"\n# {number} of {len(edits)}{score} · {clean(edit.path)} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)
         parts.append(f"commit {edit.commit}\nAuthor: {clean(edit.author)}\n")
         parts.append(f"Date:   {day} ({age(now - edit.date)})\n\n    {clean(edit.subject)}\n\n")

@@ -18,7 +18,7 @@ from pygls.uris import from_fs_path, to_fs_path
 
 import codewm_lsp
 from codewm_lsp.errors import CodewmError
-from codewm_lsp.hints import HintKind
+from codewm_lsp.hints import HintKind, clean
 from codewm_lsp.history import is_python
 from codewm_lsp.index import Scope
 from codewm_lsp.server.conductor import Conductor, Lens, Level, Progress
@@ -500,7 +500,7 @@ def _line_range(line: int) -> types.Range:
 def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
     like = "Predicted for" if evidence.kind == HintKind.NEXT.value else "Like your change to"
-    return f"{like} {evidence.definition}: {first.commit[:7]} '{first.subject}' by {first.author}."
+    return f"{like} {evidence.definition}: {first.commit[:7]} '{clean(first.subject)}' by {clean(first.author)}."
 
 
 def _own(settings: object) -> object:
