@@ -31,6 +31,8 @@ from codewm_lsp.world_model.embedding import (
 from codewm_lsp.world_model.features import NUMBERS, EditFeatures, Words, edit_features, state_words, structure_tokens
 
 RECENT: Final = 6
+onnxruntime.disable_telemetry_events()  # on Windows, where it goes through the system
+
 _STATE_WORDS: Final = 160
 _TOKENS_AT_ONCE: Final = 256  # larger batches leave the processor's cache and are slower a definition
 _EDITS_AT_ONCE: Final = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,11 @@ def codewm(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Iterator[Path]:
+def trap(tmp_path: Path) -> Path:
     """A program that leaves a mark when it is run; the mark is ``trap.with_name("it-ran")``."""
     if sys.platform == "win32":
         pytest.skip("the traps are shell scripts")
     program = tmp_path / "trap.sh"
     program.write_text(f'#!/bin/sh\necho "$0 $@" >> "{tmp_path / "it-ran"}"\ncat\n', encoding="utf-8")
     program.chmod(0o755)
-    yield program
+    return program
