@@ -391,6 +391,19 @@ def doctor(
             raise typer.Exit(NOTHING)
 
 
+@app.command(
+    name="eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def eval_(context: typer.Context) -> None:
+    """Measure models and baselines on local clones, and write a report. Needs codewm[eval]; options: codewm eval -h"""
+    with exit_codes():
+        from codewm_lsp.cli.extension import run
+
+        run("eval", "codewm eval", "eval", context.args)
+
+
 def _pass_on(session: Session, console: Console) -> None:
     """Say on stderr what the index put right by itself."""
     from codewm_lsp.cli.report import Reporter

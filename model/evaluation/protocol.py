@@ -24,10 +24,15 @@ EVERYWHERE: Final = "all repositories"
 
 
 class Role(str, Enum):
-    """What a system is in a comparison. Paired tests are made of each model and blend against the best baseline."""
+    """What a system is in a comparison.
+
+    Paired tests are made of each model against the best baseline, and of each blend against the best of baselines and
+    bars.
+    """
 
     CHANCE = "chance"  # random, class prior
     BASELINE = "baseline"
+    BAR = "bar"  # a blend of plain scores: what a blend has to clear
     MODEL = "model"  # a model alone
     BLEND = "blend"  # the product's own ranking, with the model in it
     BOUND = "bound"  # an oracle, or a diagnostic: shown, never compared with

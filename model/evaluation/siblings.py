@@ -1,4 +1,4 @@
-"""E4, sibling retrieval: of one edit of a commit, are its siblings found among the repository's other edits?"""
+"""E4 on the arrays of a corpus, as training and the model card need it; ``sibling_search`` has the whole protocol."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_model.corpus import RepositoryCorpus
+from codewm_model.evaluation.bags import Bags, by_vectors, cosine
+from codewm_model.evaluation.galleries import Gallery, asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,76 +49,43 @@ def sibling_retrieval(
     queries: int = 1_000,
 ) -> Siblings:
     """E4 over ``rows``; ``score(i)`` gives the scores of all rows for the query ``rows[i]``. Ties at random."""
-    random = np.random.default_rng(seed)
-    commit, path = corpus.commit[rows], corpus.path[rows]
-    same = path ^ (corpus.definition[rows] << 1)
-    counts = Counter(commit.tolist())
-    asked = [i for i in range(len(rows)) if 2 <= counts[int(commit[i])] <= 20]
-    if len(asked) > queries:
-        asked = sorted(random.choice(asked, queries, replace=False).tolist())
-    found, elsewhere = [], []
-    for i in asked:
-        scores = score(i).astype(np.float64) + random.random(len(rows)) * 1e-9
-        allowed = same != same[i]
-        sibling = (commit == commit[i]) & allowed
-        if sibling.any():
-            found.append(int((scores[allowed] > scores[sibling].max()).sum()))
-        other = sibling & (path != path[i])
-        if other.any():
-            rivals = allowed & ~(sibling & ~other)
-            elsewhere.append(int((scores[rivals] > scores[other].max()).sum()))
-    ranks, other_ranks = np.array(found), np.array(elsewhere)
-
-    def mrr(values: NDArray[np.int64]) -> float:
-        return float(np.where(values < 10, 1 / (values + 1.0), 0).mean()) if len(values) else float("nan")
-
+    commit, path = corpus.commit[rows].astype(np.int64), corpus.path[rows]
+    gallery = Gallery(commit, path, path ^ (corpus.definition[rows] << 1), asking(commit))
+    asked = gallery.sample(queries, seed)
+    found = gallery.ranks(asked, score, [seed])[0].metrics()
+    nothing = (float("nan"), 0)
+    mrr, count = found.get("MRR@10", nothing)
+    elsewhere, others = found.get("MRR@10, sibling in another file", nothing)
     return Siblings(
-        queries=len(ranks),
+        queries=count,
         gallery=len(rows),
-        mrr=mrr(ranks),
-        recall_1=float((ranks < 1).mean()) if len(ranks) else float("nan"),
-        recall_10=float((ranks < 10).mean()) if len(ranks) else float("nan"),
-        other_file_queries=len(other_ranks),
-        other_file_mrr=mrr(other_ranks),
+        mrr=mrr,
+        recall_1=found.get("R@1", nothing)[0],
+        recall_10=found.get("R@10", nothing)[0],
+        other_file_queries=others,
+        other_file_mrr=elsewhere,
     )
-
-
-def by_vectors(vectors: NDArray[np.float32]) -> Callable[[int], NDArray[np.float32]]:
-    """Scores by cosine of rows of length 1."""
-    return lambda i: vectors @ vectors[i]
 
 
 def by_words(corpus: RepositoryCorpus, rows: NDArray[np.int64]) -> Callable[[int], NDArray[np.float32]]:
     """The baseline to beat: signed bag of changed words, idf over the same rows."""
     ragged = corpus.changed
-    entries: list[tuple[NDArray[np.uint64], NDArray[np.float32]]] = []
-    frequency: Counter[int] = Counter()
+    terms: list[NDArray[np.uint64]] = []
+    counts: list[NDArray[np.float32]] = []
     for row in rows.tolist():
         span = slice(int(ragged.offsets[row]), int(ragged.offsets[row + 1]))
         keep = (ragged.numbers[span, 4] == 0) & (ragged.net[span] != 0)  # words only, and only what did not cancel
-        hashes = ragged.hashes[span][keep]
-        entries.append((hashes, ragged.net[span][keep].astype(np.float32)))
-        frequency.update(hashes.tolist())
-    inverted: dict[int, tuple[list[int], list[float]]] = {}
-    for i, (hashes, net) in enumerate(entries):
-        idf = np.array([np.log((len(rows) + 1) / (frequency[h] + 1)) for h in hashes.tolist()], np.float32)
-        values = net * idf
-        length = float(np.linalg.norm(values)) or 1.0
-        for h, value in zip(hashes.tolist(), (values / length).tolist(), strict=True):
-            entry = inverted.setdefault(h, ([], []))
-            entry[0].append(i)
-            entry[1].append(value)
-    postings = {h: (np.array(d), np.array(w, np.float32)) for h, (d, w) in inverted.items()}
-    own: list[dict[int, float]] = [{} for _ in entries]
-    for h, (documents, weights) in postings.items():
-        for document, value in zip(documents.tolist(), weights.tolist(), strict=True):
-            own[document][h] = value
+        net = ragged.net[span][keep].astype(np.float32)
+        terms.append(ragged.hashes[span][keep])
+        counts.append((np.sign(net) * np.expm1(np.abs(net))).astype(np.float32))  # the corpus keeps them damped
+    return cosine(
+        Bags(
+            np.cumsum([0, *(len(one) for one in terms)]).astype(np.int64),
+            np.concatenate([np.zeros(0, np.uint64), *terms]),
+            np.concatenate([np.zeros(0, np.float32), *counts]),
+        ),
+        idf=True,
+    )
 
-    def score(i: int) -> NDArray[np.float32]:
-        scores = np.zeros(len(rows), np.float32)
-        for h, value in own[i].items():
-            documents, weights = postings[h]
-            scores[documents] += value * weights
-        return scores
 
-    return score
+__all__ = ["Siblings", "by_vectors", "by_words", "newest", "sibling_retrieval"]

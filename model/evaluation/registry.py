@@ -1,0 +1,28 @@
+"""The protocols by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from codewm_model.evaluation.paper_retrieval import PaperRetrieval
+from codewm_model.evaluation.parity import Parity
+from codewm_model.evaluation.protocol import EvaluationProtocol
+from codewm_model.evaluation.sibling_search import SiblingSearch
+
+_APART_FROM_PARITY: Final[dict[str, Callable[[], EvaluationProtocol]]] = {
+    "e3": PaperRetrieval,
+    "e4": SiblingSearch,
+}
+NAMES: Final = (*_APART_FROM_PARITY, "e7")
+_COMPARED: Final = ("e3", "e4")
+"""What parity is measured on where nothing else is asked for with it."""
+
+
+def protocols_of(names: Sequence[str]) -> list[EvaluationProtocol]:
+    """The protocols of some names, in the order of their numbers; parity on those of E3 to E6 asked for with it."""
+    found = [make() for name, make in _APART_FROM_PARITY.items() if name in names]
+    if "e7" in names:
+        measured = [protocol for protocol in found if protocol.name in ("e3", "e4", "e5", "e6")]
+        found.append(Parity(measured or [_APART_FROM_PARITY[name]() for name in _COMPARED]))
+    return found

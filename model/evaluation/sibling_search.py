@@ -1,0 +1,209 @@
+"""E4: of one edit of a commit, are its siblings found among the repository's other edits?"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.history import CommitEdits, Edit
+from codewm_lsp.index import LEXICAL, Index
+from codewm_model.evaluation import galleries
+from codewm_model.evaluation.bags import SENTENCES, Bags, Score, bags_of, bm25, by_vectors, cosine, sentences
+from codewm_model.evaluation.cache import Cache
+from codewm_model.evaluation.models import embed
+from codewm_model.evaluation.protocol import (
+    RANDOM,
+    Candidate,
+    Clone,
+    Figure,
+    Outcome,
+    Progress,
+    Role,
+    Settings,
+)
+from codewm_model.evaluation.repositories import newest_commits, newest_files, span
+
+DEFINITIONS: Final = (("definitions, newest 300", 300, 32), ("definitions, newest 3,000", 3_000, None))
+FILES: Final = ("files, newest 400", 400)
+QUERIES: Final = 1_000  # of a repository in one setting
+TOKENS, TOKENS_IDF = "AST tokens, signed", "AST tokens, signed, idf"
+WORDS, BM25 = "changed words, signed, idf", "changed words, BM25"
+BAR: Final = "words signed 0.4 + unsigned 0.4 + path 0.2"
+BASELINES: Final = {"tokens": TOKENS, "tokens-idf": TOKENS_IDF, "words": WORDS, "bm25": BM25, "bar": BAR}
+"""Those that need nothing more installed, by the name that ``--baselines`` knows; ``minilm`` needs an extra."""
+
+BAGS: Final = frozenset({"tokens", "tokens-idf", "words", "bm25"})
+
+
+def wanted(settings: Settings) -> set[str]:
+    """The names of the baselines to measure."""
+    return set(BASELINES) if settings.baselines is None else set(settings.baselines)
+
+
+def bag_scores(bags: Mapping[str, Bags], names: Iterable[str]) -> dict[str, Score]:
+    """The scores of those baselines that are bags."""
+    makers = {
+        TOKENS: lambda: cosine(bags["syntax"], idf=False),
+        TOKENS_IDF: lambda: cosine(bags["syntax"], idf=True),
+        WORDS: lambda: cosine(bags["words"], idf=True),
+        BM25: lambda: bm25(bags["words"]),
+    }
+    return {label: makers[label]() for name, label in BASELINES.items() if name in names and label in makers}
+
+
+def by_chance(count: int, seed: int) -> Score:
+    """Scores that know nothing."""
+    random = np.random.default_rng(seed)
+    return lambda row: random.random(count, np.float32)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Engine:
+    """What the product's index says of each query against each edit of a gallery."""
+
+    blended: dict[int, NDArray[np.float32]]
+    bar: dict[int, NDArray[np.float32]]
+
+
+def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vectors: NDArray[np.float32],
+            queries: NDArray[np.int64]) -> _Engine:  # fmt: skip
+    """Ask an index of the gallery, filled and asked as the product does it."""
+    known = {commit.commit.sha: commit for commit in commits}
+    batch = []
+    start = 0
+    for own in edits:
+        commit = own[0].commit
+        assert commit is not None
+        batch.append((dataclasses.replace(known[commit.sha], edits=tuple(own)), vectors[start : start + len(own)]))
+        start += len(own)
+    flat = [edit for own in edits for edit in own]
+    found = _Engine({}, {})
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        Index.open("gallery", "evaluation", folder=Path(folder), edit_size=vectors.shape[1]) as index,
+    ):
+        index.add(batch)
+        for row in queries.tolist():
+            scores = index.scores(flat[row], vectors[row])
+            found.blended[row] = scores.blended(index.blend)
+            found.bar[row] = scores.blended(LEXICAL)
+    return found
+
+
+class _Pool:
+    """All edits of some commits, from which the galleries take theirs: counted and embedded once."""
+
+    def __init__(self, clone: Clone, commits: Sequence[CommitEdits], cache: Cache, progress: Progress) -> None:
+        self.clone, self.commits, self.cache, self.progress = clone, commits, cache, progress
+        self.edits = [edit for commit in commits for edit in commit.edits]
+        self._row = {id(edit): row for row, edit in enumerate(self.edits)}
+
+    def rows(self, edits: Sequence[Edit]) -> NDArray[np.int64]:
+        """Where some of the edits stand."""
+        return np.array([self._row[id(edit)] for edit in edits], np.int64)
+
+    def bags(self, rows: NDArray[np.int64]) -> dict[str, Bags]:
+        """Their words and syntax tokens."""
+        found = bags_of(self.clone, self.edits, self.cache, self.progress)
+        return {name: bags.pick(rows) for name, bags in found.items()}
+
+    def vectors(self, model: Candidate, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Their embeddings by a model."""
+        pairs = [(edit.before, edit.after) for edit in self.edits]
+        return embed(model, self.clone, pairs, self.cache, self.progress)[rows]
+
+    def sentences(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Their embeddings by the sentence encoder, which is slow: of these alone."""
+        pairs = [(self.edits[row].before, self.edits[row].after) for row in rows.tolist()]
+        return sentences(self.clone, pairs, self.cache, self.progress)
+
+
+class SiblingSearch:
+    """E4."""
+
+    name = "e4"
+    title = "Sibling retrieval"
+    apart = True
+    better: Mapping[str, bool | None] = dict.fromkeys(galleries.METRICS, True)
+
+    def run(
+        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+    ) -> Outcome:
+        """Measure each repository for itself."""
+        outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE})
+        cache = Cache(settings.cache)
+        largest = max(size for _, size, _ in DEFINITIONS)
+        for clone in repositories:
+            before = len(outcome.figures)
+            progress(f"{clone.name}: mining", 0, 1)
+            commits = newest_commits(clone, largest, cache)
+            definitions = _Pool(clone, commits, cache, progress)
+            for setting, size, most in DEFINITIONS:
+                self._setting(setting, definitions, size, most, models, settings, outcome)
+            files = _Pool(clone, newest_files(clone, FILES[1], cache), cache, progress)
+            self._setting(FILES[0], files, FILES[1], None, models, settings, outcome)
+            if len(outcome.figures) == before:
+                outcome.left_out[clone.name] = (
+                    f"no commit with 2 to 20 edits of Python definitions among its newest {largest:,} edits"
+                )
+            else:
+                outcome.ranges[clone.name] = span(commits)
+        return outcome
+
+    def _setting(
+        self,
+        setting: str,
+        pool: _Pool,
+        size: int,
+        most: int | None,
+        models: Sequence[Candidate],
+        settings: Settings,
+        outcome: Outcome,
+    ) -> None:
+        edits, gallery = galleries.newest(pool.commits, size, most)
+        queries = gallery.sample(settings.limit or QUERIES, settings.seeds[0])
+        if not len(queries):
+            return
+        rows = pool.rows([edit for own in edits for edit in own])
+        clone = pool.clone
+
+        def note(system: str, role: Role, score: Score) -> None:
+            pool.progress(f"{clone.name}: {setting}, {system}", 0, 1)
+            outcome.roles[system] = role
+            for seed, ranks in zip(settings.seeds, gallery.ranks(queries, score, settings.seeds), strict=True):
+                outcome.figures.extend(
+                    Figure(self.name, metric, setting, system, clone.name, value, count, seed)
+                    for metric, (value, count) in ranks.metrics().items()
+                )
+
+        names = wanted(settings)
+        note(RANDOM, Role.CHANCE, by_chance(len(rows), settings.seeds[0]))
+        if names & BAGS:
+            for label, score in bag_scores(pool.bags(rows), names).items():
+                note(label, Role.BASELINE, score)
+        if "minilm" in names:
+            note(SENTENCES, Role.BASELINE, by_vectors(pool.sentences(rows)))
+        for number, model in enumerate(models):
+            vectors = pool.vectors(model, rows)
+            engine = _engine(pool.commits, edits, vectors, queries)
+            if number == 0 and "bar" in names:
+                note(BAR, Role.BAR, engine.bar.__getitem__)
+            note(model.name, Role.MODEL, by_vectors(vectors))
+            note(model.blend, Role.BLEND, engine.blended.__getitem__)
+
+
+_EXPLANATION = """\
+Within one repository's newest edits, each edit of a commit with 2 to 20 edits asks for the others of its commit, in a
+gallery of all edits but those of its own definition. *Definitions*: one changed function, method, class header or
+module remainder; the newest 3,000, and, to compare with earlier tables, the newest 300 with at most 32 of a commit.
+*Files*: pairs of whole files, the newest 400. At most 1,000 queries of a repository in each setting, drawn at random.
+Equal scores are ranked at random. *Sibling in another file*: those in the query's own file are taken out of the
+gallery. *Every commit alike*: the mean over commits of the mean over their edits. R@k: a sibling is among the first k.
+A model alone is the cosine of its edit vectors; a blend is the product's own index, asked as the editor asks it.
+"""
