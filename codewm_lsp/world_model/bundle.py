@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ METADATA: Final = "model.json"
 WORDS: Final = "words.bin"
 GRAPHS: Final = ("state", "edit", "transition", "next")
 MAX_BYTES: Final = 600_000
+LARGEST: Final = 64 << 20  # bytes of a file that is still read: more is no bundle, whoever made it
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -56,10 +58,10 @@ def read_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle. Raises BundleError with the file and the remedy."""
     again = "export it again with codewm-export, or leave the model option out to use the shipped one"
     try:
-        metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+        metadata = json.loads(_read(folder / METADATA).decode("utf-8"))
     except FileNotFoundError:
         raise BundleError(f"{folder} is no model bundle (it has no {METADATA}): {again}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{folder / METADATA} cannot be read ({error}): {again}") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         found = metadata.get("format") if isinstance(metadata, dict) else None
@@ -77,20 +79,32 @@ def read_bundle(folder: Path) -> Bundle:
     contents: dict[str, bytes] = {}
     for name in names:
         try:
-            data = (folder / name).read_bytes()
+            data = _read(folder / name)
         except OSError as error:
-            raise BundleError(f"{folder / name} cannot be read ({error.strerror}): {again}") from error
+            raise BundleError(f"{folder / name} cannot be read ({error.strerror or error}): {again}") from error
         if hashlib.sha256(data).hexdigest() != files[name]:
             raise BundleError(f"{folder / name} is truncated or was changed since it was exported: {again}")
         contents[name] = data
+    if len(contents[WORDS]) % 4:
+        raise BundleError(f"{folder / WORDS} is no list of words: {again}")
     return Bundle(
         folder=folder,
-        name=str(metadata.get("name", folder.name)),
+        name="".join(filter(str.isprintable, str(metadata.get("name", folder.name))))[:80],
         hash=bundle_hash(files),
         metadata=metadata,
         graphs={graph: contents[f"{graph}.onnx"] for graph in GRAPHS},
         common=CommonWords(np.frombuffer(contents[WORDS], "<u4").astype(np.uint32)),
     )
+
+
+def _read(file: Path) -> bytes:
+    """A whole file. Raises OSError; also for what is no file (a pipe would be waited for) or endless."""
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is no regular file")
+    if status.st_size > LARGEST:
+        raise OSError(f"it has {status.st_size:,} bytes, more than {LARGEST:,}")
+    return file.read_bytes()
 
 
 def bundle_hash(files: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,23 @@ _STATE_WORDS: Final = 160
 _TOKENS_AT_ONCE: Final = 256  # larger batches leave the processor's cache and are slower a definition
 _EDITS_AT_ONCE: Final = 32
 _CACHE: Final = 20_000  # states kept, 512 bytes each
+_SIDES: Final = ("identity", "level", "role", "numbers")
+_INPUTS: Final = {
+    "state": ("ids", "depths"),
+    "edit": (
+        *(f"changed_{side}" for side in (*_SIDES, "mask")),
+        *(f"context_{side}" for side in _SIDES),
+        *("before", "after", "action"),
+    ),
+    "transition": ("state", "action"),
+    "next": ("state", "recent", "relations", "mask"),
+}
+_OUTPUTS: Final = {
+    "state": ("state",),
+    "edit": ("signed_gate", "unsigned_gate", "contextual", "parts", "place_changed", "place_context"),
+    "transition": ("next_state",),
+    "next": ("mixture", "share", "contextual", "parts", "logits", "actions"),
+}
 _LEXICAL_SCALE: Final = np.float32(1 / 16)  # a direction has length 16: one word then counts about 1
 
 
@@ -99,10 +117,18 @@ class WorldModel:
         out[:, STATE_SIZE - STRUCTURE :] = self._encode(sources)
         return out
 
+    def structure_states(self, sources: Sequence[str]) -> Matrix:
+        """Structure states (N, STRUCTURE) alone: the last part of ``embed_states``, at a fraction of its cost."""
+        return self._encode(sources)
+
     def predict_state(self, sources: Sequence[str], actions: Matrix) -> Matrix:
         """Structure states after one action each: (N,) texts and (N, 15) rich actions → (N, STRUCTURE)."""
-        state = self._encode(sources)
-        (after,) = self._run("transition", {"state": state, "action": actions.astype(np.float32)})
+        return self.advance(self._encode(sources), actions)
+
+    def advance(self, states: Matrix, actions: Matrix) -> Matrix:
+        """The same from structure states (N, STRUCTURE), which may be predicted ones themselves."""
+        feed = {"state": np.asarray(states, np.float32), "action": np.asarray(actions, np.float32)}
+        (after,) = self._run("transition", feed)
         return after
 
     def predict_next(self, sources: Sequence[str], recent: Matrix) -> Predicted:
@@ -197,8 +223,20 @@ class WorldModel:
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, STRUCTURE), np.float32)
 
     def _run(self, graph: str, feed: dict[str, NDArray[Any]], outputs: list[str] | None = None) -> list[Matrix]:
-        result: list[Matrix] = self._sessions[graph].run(outputs, feed)
+        try:
+            result: list[Matrix] = self._sessions[graph].run(outputs, feed)
+        except Exception as error:  # onnxruntime has no common error type
+            raise self._bad(graph, str(error)) from error
+        rows = len(next(iter(feed.values())))
+        if not all(len(one) == rows and np.isfinite(one).all() for one in result):
+            raise self._bad(graph, f"it does not give {rows} rows of finite numbers")
         return result
+
+    def _bad(self, graph: str, why: str) -> BundleError:
+        return BundleError(
+            f"{self.bundle.folder / (graph + '.onnx')} cannot be computed with: {why}; export the model again, or "
+            "leave the model option out to use the shipped one"
+        )
 
 
 _NO_WORDS: Final = Words(
@@ -220,19 +258,26 @@ def open_session(graph: bytes, threads: int = 1) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.add_session_config_entry("session.disable_quant_qdq", "1")
+    # A graph may name a file with its weights, in the working directory for example; below no folder there is none.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _session(bundle: Bundle, graph: str, threads: int) -> Any:
+    file = bundle.folder / f"{graph}.onnx"
     try:
-        return open_session(bundle.graphs[graph], threads)
+        session = open_session(bundle.graphs[graph], threads)
     except Exception as error:  # onnxruntime has no common error type for what it cannot load
         raise BundleError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot load {bundle.folder / (graph + '.onnx')}: {error}; "
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {file}: {error}; "
             f"install onnxruntime >= 1.20 or export the model again"
         ) from error
+    inputs, outputs = ({one.name for one in some} for some in (session.get_inputs(), session.get_outputs()))
+    if inputs != set(_INPUTS[graph]) or outputs != set(_OUTPUTS[graph]):
+        raise BundleError(f"{file} is not the graph of that name of a CodeWM model: export the model again")
+    return session
 
 
 def _stack(rows: Sequence[NDArray[Any]], kind: type[Any]) -> NDArray[Any]:
