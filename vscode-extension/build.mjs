@@ -1,10 +1,27 @@
-// Bundles the extension, and with --tests the suites that run inside the extension host.
+// Bundles the extension; with --tests also the tests, into dist-test.
+import { readdirSync } from 'node:fs';
 import { build } from 'esbuild';
 
-const common = { bundle: true, platform: 'node', format: 'cjs', target: 'node20', external: ['vscode'], logLevel: 'warning' };
+const common = { bundle: true, platform: 'node', logLevel: 'warning' };
+const inEditor = { ...common, format: 'cjs', target: 'node20', external: ['vscode'] };
 const minify = process.argv.includes('--minify');
 
-await build({ ...common, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', minify, sourcemap: false });
+await build({ ...inEditor, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', minify });
 if (process.argv.includes('--tests')) {
-  await build({ ...common, entryPoints: ['test/host/index.ts'], outfile: 'dist-test/index.js', sourcemap: 'inline' });
+  const tests = ['unit', 'workbench'].flatMap((room) =>
+    readdirSync(`test/${room}`)
+      .filter((file) => /\.(test|bench)\.ts$/.test(file))
+      .map((file) => ({ in: `test/${room}/${file}`, out: `${room}-${file.replace(/\.ts$/, '')}` })),
+  );
+  await build({
+    ...common,
+    format: 'esm',
+    target: 'node24',
+    packages: 'external',
+    sourcemap: 'inline',
+    entryPoints: tests,
+    outdir: 'dist-test',
+    outExtension: { '.js': '.mjs' },
+  });
+  await build({ ...inEditor, entryPoints: ['test/host/index.ts'], outfile: 'dist-test/host.js', sourcemap: 'inline' });
 }

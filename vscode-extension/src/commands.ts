@@ -2,7 +2,6 @@
 
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { openDiff } from './diff';
 import { type Hints, SNOOZE_MINUTES } from './hints';
 import { offerInstallation } from './install';
 import type { Target } from './protocol';
@@ -53,9 +52,11 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.openEdit': async (argument) => {
       const node = editNode(argument) ?? similar.selected;
       if (node !== undefined) {
-        await openDiff(node.root, node.edit, false);
+        await similar.open(node);
       }
     },
+    'codewm.nextEdit': () => similar.move(1),
+    'codewm.previousEdit': () => similar.move(-1),
     'codewm.showCommit': async (argument) => {
       const node = editNode(argument) ?? similar.selected;
       if (node !== undefined) {

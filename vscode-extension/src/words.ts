@@ -38,6 +38,11 @@ export function called(definition: string, path: string): string {
   return definition === MODULE ? `${fileName(path)}, module level` : definition;
 }
 
+/** The last part of a definition's name, which is what tells a row from the next; of `__init__` and its like, two. */
+export function shortName(definition: string, path: string): string {
+  return called(definition.split('.').slice(definition.endsWith('__') ? -2 : -1).join('.'), path);
+}
+
 /** `a, b and c`. */
 export function joined(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words[words.length - 1] ?? ''}`;

@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import { MODULE, type NextEdits, type Prediction } from '../protocol';
 import type { Server } from '../server';
-import { called, escapeMarkdown, fileName, joined, percent } from '../words';
+import { called, escapeMarkdown, fileName, joined, percent, shortName } from '../words';
 
 export const VIEW = 'codewm.whereNext';
 
@@ -121,12 +121,12 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
     if (node.kind === 'note') {
       return [];
     }
-    const { likely, reasons, path } = node.prediction;
+    const { likely, reasons, path, definition } = node.prediction;
     const notes = reasons.map((text): NoteNode => ({ kind: 'note', text, icon: 'info', parent: node }));
     if (likely.length > 0) {
       notes.unshift({ kind: 'note', text: `likely to change: ${joined(likely)}`, icon: 'edit', parent: node });
     }
-    return [...notes, { kind: 'note', text: path, icon: 'file', parent: node }];
+    return [...notes, { kind: 'note', text: `${called(definition, path)} in ${path}`, icon: icon(definition), parent: node }];
   }
 
   dispose(): void {
@@ -156,7 +156,7 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
 function predictionItem(node: PredictionNode): vscode.TreeItem {
   const { prediction } = node;
   const name = called(prediction.definition, prediction.path);
-  const item = new vscode.TreeItem(name, vscode.TreeItemCollapsibleState.Collapsed);
+  const item = new vscode.TreeItem(shortName(prediction.definition, prediction.path), vscode.TreeItemCollapsibleState.Collapsed);
   const [reason] = prediction.reasons;
   item.id = `${prediction.uri}\n${prediction.definition}`;
   item.description = [percent(prediction.score), fileName(prediction.path), reason]

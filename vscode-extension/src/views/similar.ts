@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { openDiff } from '../diff';
 import type { PastEdit, SimilarEdits, Target } from '../protocol';
 import type { Server } from '../server';
-import { age, called, escapeMarkdown, fileName, joined, percent, shortHash } from '../words';
+import { age, called, escapeMarkdown, fileName, joined, percent, shortHash, shortName } from '../words';
 
 export const VIEW = 'codewm.similarEdits';
 
@@ -31,21 +31,14 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   private readonly changed = new vscode.EventEmitter<Node | undefined>();
   private readonly view: vscode.TreeView<Node>;
   private readonly siblings = new Map<string, Promise<readonly EditNode[]>>();
-  private readonly listening: vscode.Disposable;
   private shown: { readonly target: Target; readonly answer: SimilarEdits; readonly nodes: EditNode[] } | undefined;
-  private preview: NodeJS.Timeout | undefined;
+  private previewed: EditNode | undefined;
   private asked = 0;
 
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(private readonly server: Server) {
     this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
-    this.listening = this.view.onDidChangeSelection((event) => {
-      const [node] = event.selection;
-      if (node?.kind === 'edit') {
-        this.previewSoon(node);
-      }
-    });
   }
 
   /** The edit that is selected in the view. */
@@ -68,8 +61,28 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     await vscode.commands.executeCommand(`${VIEW}.focus`);
     const first = this.shown?.nodes[0];
     if (first !== undefined) {
-      await this.view.reveal(first, { select: true, focus: true });
-      this.previewSoon(first);
+      await this.view.reveal(first, { select: true, focus: true, expand: true });
+      await this.open(first);
+    }
+  }
+
+  /** Preview an edit's diff; the focus stays in the list, and follows when the edit is opened a second time. */
+  async open(node: EditNode): Promise<void> {
+    const again = this.previewed === node;
+    this.previewed = again ? undefined : node;
+    await openDiff(node.root, node.edit, !again);
+  }
+
+  /** Go on to the edit `step` places below, and preview it. */
+  async move(step: 1 | -1): Promise<void> {
+    const nodes = this.shown?.nodes ?? [];
+    const selected = this.selected;
+    const from = nodes.findIndex((node) => node === (selected?.parent ?? selected));
+    const node = nodes[(from + step + nodes.length) % nodes.length];
+    if (node !== undefined) {
+      await this.view.reveal(node, { select: true, focus: true });
+      await openDiff(node.root, node.edit, true);
+      this.previewed = node;
     }
   }
 
@@ -77,6 +90,7 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   async refresh(): Promise<void> {
     if (this.shown !== undefined) {
       const { target } = this.shown;
+      this.previewed = undefined;
       this.list(target, await this.server.ask('codewm.showSimilarEdits', { ...target, show: false }));
     }
   }
@@ -90,7 +104,6 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   clear(): void {
     this.shown = undefined;
     this.view.message = '';
-    this.view.description = '';
     void vscode.commands.executeCommand('setContext', 'codewm.listed', false);
     this.changed.fire(undefined);
   }
@@ -116,15 +129,19 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     if (node.kind === 'note' || node.parent !== undefined) {
       return [];
     }
-    const why = node.edit.reasons.map((text): NoteNode => ({ kind: 'note', text, icon: 'info', parent: node }));
+    const note = (text: string, icon: string): NoteNode => ({ kind: 'note', text, icon, parent: node });
+    const { edit } = node;
+    const about = [
+      note(`${edit.author}, ${age(edit.date, Date.now())}`, 'person'),
+      note(`${called(edit.definition, edit.path)} in ${edit.path}`, 'symbol-method'),
+      note(`${shortHash(edit.commit)} ${edit.subject}`, 'git-commit'),
+      ...edit.reasons.map((text) => note(text, 'info')),
+    ];
     const others = await this.othersOf(node);
-    const end = { kind: 'note', text: 'nothing else was changed in this commit', icon: 'git-commit', parent: node } as const;
-    return [...why, ...(others.length > 0 ? others : [end])];
+    return [...about, ...(others.length > 0 ? others : [note('nothing else was changed in this commit', 'circle-slash')])];
   }
 
   dispose(): void {
-    clearTimeout(this.preview);
-    this.listening.dispose();
     this.view.dispose();
     this.changed.dispose();
   }
@@ -134,7 +151,6 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined }));
     this.shown = { target: { uri: target.uri, definition: query.definition }, answer, nodes };
     this.siblings.clear();
-    this.view.description = called(query.definition, query.path);
     this.view.message = headline(answer);
     void vscode.commands.executeCommand('setContext', 'codewm.listed', true);
     this.changed.fire(undefined);
@@ -154,11 +170,6 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
       this.siblings.set(key, known);
     }
     return known;
-  }
-
-  private previewSoon(node: EditNode): void {
-    clearTimeout(this.preview);
-    this.preview = setTimeout(() => void openDiff(node.root, node.edit, true), 120);
   }
 }
 
@@ -181,11 +192,11 @@ function editItem(node: EditNode): vscode.TreeItem {
   const name = called(edit.definition, edit.path);
   const ago = age(edit.date, Date.now());
   const item = new vscode.TreeItem(
-    parent === undefined ? edit.subject : name,
+    shortName(edit.definition, edit.path),
     parent === undefined ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
   );
   const score = edit.score === null ? undefined : percent(edit.score);
-  const details = parent === undefined ? [score, name, edit.author, ago] : [fileName(edit.path)];
+  const details = parent === undefined ? [edit.subject, score, edit.author, ago] : [fileName(edit.path)];
   item.description = details.filter((part) => part !== undefined).join(' · ');
   item.id = [parent?.edit.commit ?? '', parent?.edit.path, parent?.edit.definition, edit.commit, edit.path, edit.definition].join('\n');
   item.iconPath = new vscode.ThemeIcon(ICONS[edit.kind], new vscode.ThemeColor(COLOURS[edit.kind]));

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { it } from 'node:test';
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+  contributes: {
+    keybindings?: unknown;
+    commands: { command: string; category: string }[];
+    configuration: { properties: Record<string, { default: unknown; description?: string; markdownDescription?: string }> };
+  };
+  capabilities: { untrustedWorkspaces: { supported: unknown; restrictedConfigurations: string[] }; virtualWorkspaces: { supported: boolean } };
+};
+
+void it('steals no key, and calls its commands CodeWM', () => {
+  assert.equal(manifest.contributes.keybindings, undefined);
+  assert.ok(manifest.contributes.commands.every((one) => one.category === 'CodeWM' && one.command.startsWith('codewm.')));
+});
+
+void it('takes no program and no model from a workspace that is not trusted', () => {
+  const { untrustedWorkspaces, virtualWorkspaces } = manifest.capabilities;
+  assert.equal(untrustedWorkspaces.supported, 'limited');
+  assert.deepEqual(untrustedWorkspaces.restrictedConfigurations, ['codewm.path', 'codewm.model']);
+  assert.equal(virtualWorkspaces.supported, false);
+});
+
+void it('has the defaults of the server', () => {
+  const options = readFileSync(path.join(ROOT, '..', 'codewm_lsp', 'server', 'options.py'), 'utf8');
+  const { properties } = manifest.contributes.configuration;
+  const python = (name: string): string => new RegExp(`^    ${name}: \\w+ = ([\\w.]+)`, 'm').exec(options)?.[1] ?? '';
+  assert.equal(properties['codewm.historyDepth']?.default, Number(python('history_depth').replaceAll('_', '')));
+  assert.equal(properties['codewm.eagerness']?.default, Number(python('eagerness')));
+  assert.equal(properties['codewm.threads']?.default, Number(python('threads')));
+  assert.equal(properties['codewm.logLevel']?.default, python('log_level').replace('LogLevel.', '').toLowerCase());
+  for (const [name, property] of Object.entries(properties)) {
+    assert.ok(property.description ?? property.markdownDescription, `${name} is described`);
+    assert.notEqual(property.default, undefined, `${name} has a default`);
+  }
+});
+
+void it('is small', () => {
+  assert.ok(statSync(path.join(ROOT, 'codewm.vsix')).size <= 300 * 1024);
+});
