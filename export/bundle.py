@@ -57,9 +57,7 @@ def write_bundle(
         **about,
     }
     written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
-    size = sum(map(len, files.values())) + len(written)
-    if size > MAX_BYTES:
-        raise TrainingError(f"the bundle would have {size:,} bytes, more than {MAX_BYTES:,}: make the networks smaller")
+    _check_size(sum(map(len, files.values())) + len(written))
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -76,6 +74,25 @@ def write_bundle(
     else:
         os.replace(partial, folder)
     return metadata
+
+
+def describe_bundle(folder: Path, *, about: dict[str, Any], card: str) -> None:
+    """Say more in the metadata and the card of a bundle that ``write_bundle`` has written; its graphs stay as they are.
+
+    Raises TrainingError when the bundle would be larger than 600,000 bytes; it is then left as it was.
+    """
+    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8")) | about
+    written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+    _check_size(sum((folder / file).stat().st_size for file in metadata["files"]) + len(written))
+    for file, data in ((METADATA, written), (CARD, card.encode("utf-8"))):
+        partial = folder / (file + ".partial")
+        partial.write_bytes(data)
+        os.replace(partial, folder / file)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise TrainingError(f"the bundle would have {size:,} bytes, more than {MAX_BYTES:,}: make the networks smaller")
 
 
 def _check(name: str, data: bytes, graph: Graph) -> float:

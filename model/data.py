@@ -37,7 +37,7 @@ class Dataset:
         self.definition = np.concatenate([c.path ^ (c.definition << 1) for c in corpora])
         self.states = np.concatenate([c.states + s for c, s in zip(corpora, self.state_start, strict=False)])
         self.action = np.concatenate([c.action for c in corpora])
-        self.held_out = np.concatenate([np.arange(len(c)) < int(hold_out * len(c)) for c in corpora])
+        self.held_out = np.concatenate([np.arange(len(c)) + c.first < int(hold_out * c.total) for c in corpora])
         self._commit_rows = _rows_by_value(self.commit)
         self.successor = _successors(self)
 
@@ -117,26 +117,35 @@ class Windows:
 
 
 class TransitionSampler:
-    """Half of a batch are windows of chains, half are siblings of a few commits of one repository each."""
+    """Half of a batch are windows of chains, half are siblings of a few commits of one repository each.
 
-    def __init__(self, data: Dataset, batch: int, window: int, commits_window: int) -> None:
-        self.data, self.batch, self.window, self.near = data, batch, window, commits_window
-        usable = ~data.held_out
-        chained = np.flatnonzero(usable & (data.successor >= 0))
-        self.chained = chained if len(chained) else np.flatnonzero(usable)
-        self.siblings = SiblingSampler(data, max(4, batch // 2), 2, commits_window)
+    Without ``siblings`` all of it are windows. ``longest``: only definitions of so many tokens (0: any).
+    """
+
+    def __init__(
+        self, data: Dataset, batch: int, window: int, commits_window: int, *, siblings: bool = True, longest: int = 0
+    ) -> None:
+        self.data, self.window = data, window
+        self.usable = ~data.held_out
+        if longest:
+            self.usable &= data.lengths(data.states.reshape(-1)).reshape(-1, 2).max(1) <= longest
+        chained = np.flatnonzero(self.usable & (data.successor >= 0))
+        self.chained = chained if len(chained) else np.flatnonzero(self.usable)
+        self.starts = batch // 2 if siblings else batch
+        self.siblings = SiblingSampler(data, max(4, batch // 2), 2, commits_window) if siblings else None
 
     def sample(self, random: np.random.Generator) -> Windows:
         """Edit rows of one batch."""
-        starts = random.choice(self.chained, self.batch // 2)
-        siblings = self.siblings.sample(random)
+        starts = random.choice(self.chained, self.starts)
+        siblings = self.siblings.sample(random) if self.siblings else starts[:0]
+        siblings = siblings[self.usable[siblings]]
         rows = np.full((len(starts) + len(siblings), self.window), -1, np.int64)
         rows[:, 0] = np.concatenate([starts, siblings])
         for step in range(1, self.window):
             previous = rows[: len(starts), step - 1]
             following = np.where(previous >= 0, self.data.successor[previous], -1)
-            held = (following >= 0) & self.data.held_out[following]
-            rows[: len(starts), step] = np.where(held, -1, following)
+            unusable = (following >= 0) & ~self.usable[following]
+            rows[: len(starts), step] = np.where(unusable, -1, following)
         return Windows(rows)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.embedding import compose, lexical_sums
@@ -16,11 +16,12 @@ from codewm_lsp.world_model.features import MAX_CHANGED, MAX_CONTEXT
 from codewm_model.architecture import CodeWorldModel, EditEncoder, StateEncoder
 from codewm_model.corpus import PaddedWords, padded
 from codewm_model.data import Dataset, tensor
+from codewm_model.parallel import processes, spread
 
 TOKENS_AT_ONCE: Final = 6_000
 
 
-def encode_states(encoder: StateEncoder, data: Dataset, states: NDArray[np.int64], device: torch.device) -> Tensor:
+def encode_states(encoder: nn.Module, data: Dataset, states: NDArray[np.int64], device: torch.device) -> Tensor:
     """States (N,) → (N, state_size), in batches of similar length; differentiable unless called under no_grad."""
     order = np.argsort(data.lengths(states), kind="stable")
     lengths = data.lengths(states)[order]
@@ -28,10 +29,10 @@ def encode_states(encoder: StateEncoder, data: Dataset, states: NDArray[np.int64
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * lengths[end] <= TOKENS_AT_ONCE:
+        while end < len(order) and (end + 1 - start) * lengths[end] <= TOKENS_AT_ONCE * processes():
             end += 1
         ids, depths = data.structures(states[order[start:end]])
-        pieces.append(encoder(tensor(ids, device), tensor(depths, device)).float())
+        pieces.append(spread(encoder, tensor(ids, device), tensor(depths, device)).float())
         start = end
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))
@@ -122,8 +123,8 @@ def encode_edits(
         cut = max(1, cut)
         index = tensor(rows, device)
         words = tuple(values[index][:, :cut] for values in changed_tensors(changed, device))
-        signed, unsigned, contextual, weights = encoder(
-            words, before[index], after[index], tensor(action[rows], device)
+        signed, unsigned, contextual, weights = spread(
+            encoder, words, before[index], after[index], tensor(action[rows], device)
         )
         pad = (0, width - cut)
         pieces.append((F.pad(signed, pad), F.pad(unsigned, pad), contextual, weights))

@@ -28,6 +28,7 @@ from codewm_model.config import TrainingConfig
 from codewm_model.corpus import MAX_STATE_WORDS, Ragged, padded
 from codewm_model.data import Dataset, tensor
 from codewm_model.encoding import all_states, embed_edits, state_gates
+from codewm_model.parallel import spread
 from codewm_model.run import Run
 
 RECENT: Final = 6
@@ -123,7 +124,7 @@ def predict(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Predicted edits (B, EDIT_SIZE) of length 1, logits (B,), actions (B, 15); see ``compose_predicted``."""
     learned = F.normalize(recent[..., LEARNED], dim=-1)
-    mixture, share, contextual, parts, logits, actions = model.next(state, learned, related(own, recent), mask)
+    mixture, share, contextual, parts, logits, actions = spread(model.next, state, learned, related(own, recent), mask)
 
     def copied(part: slice) -> Tensor:
         mixed: Tensor = (mixture[..., None] * F.normalize(recent[..., part], dim=-1)).sum(1)

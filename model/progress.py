@@ -11,10 +11,10 @@ from rich.progress import Progress as Bars
 
 
 class Progress:
-    """Bars on stderr for mining and for each stage; a line for every evaluation."""
+    """Bars on stderr for mining and for each stage; a line for every evaluation. ``quiet``: nothing of all that."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -42,6 +42,18 @@ class Progress:
         """A training step done."""
         self._update(f"training: {stage}", done, total, f"loss {loss:.3f}")
 
+    def record(self, record: dict[str, Any]) -> None:
+        """What of a trainer's record a person should see."""
+        if record.get("evaluation"):
+            self.evaluation(record)
+        for event in ("alarm", "fixed"):
+            if event in record:
+                self.alarm(record[event])
+        if "turn" in record:
+            self.say(f"{record['stage']} {record['step']}: turn {record['turn'] + 1}, shards {record['shards']}")
+        if record.get("data_changed"):
+            self.say("The data is not what the run was begun with: it goes on, but not as it would have unstopped.")
+
     def evaluation(self, record: dict[str, Any]) -> None:
         """One line with the figures of an evaluation."""
         figures = "  ".join(
@@ -50,10 +62,10 @@ class Progress:
             if isinstance(value, float) and key not in ("seconds",)
         )
         self._console.print(f"{record['stage']} {record['step']}: {figures}", highlight=False)
-        if record.get("alarm"):
-            self._console.print(
-                "ALARM: the target encoder has collapsed; set decay to 1.0 or 0.99999", style="bold red"
-            )
+
+    def alarm(self, text: str) -> None:
+        """Of a collapse, or what was done about it: impossible to overlook."""
+        self._console.print(text, style="bold red", highlight=False)
 
     def say(self, text: str) -> None:
         """A line of its own."""

@@ -17,6 +17,7 @@ from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import Config
 from codewm_model.corpus import RepositoryCorpus
 from codewm_model.data import Dataset
+from codewm_model.shards import Stream
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -42,3 +43,4 @@ class Run:
     vectors: NDArray[np.float32] | None = None
     validation_data: Dataset | None = None
     validation_states: Tensor | None = None
+    stream: Stream | None = None  # when the corpus does not fit into memory; ``data`` is then that of one turn

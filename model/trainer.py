@@ -1,11 +1,13 @@
 """Training in three stages: the transition JEPA, the edit encoder, the next-edit predictor.
 
 Each stage freezes what came before it, so that its inputs are computed once: states after the first, embeddings of
-edits after the second.
+edits after the second. Every step is a function of the weights, the seed, the stage and the step: a run that was
+stopped, or killed, goes on from its checkpoint to the same last bit (on a CPU, with the same number of threads).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -18,13 +20,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from codewm_lsp.errors import TrainingError
+from codewm_lsp.errors import OptionError, TrainingError
 from codewm_model.architecture import set_rounding
-from codewm_model.config import Config
+from codewm_model.config import FORMAT, Config, check_format
 from codewm_model.corpus import use
 from codewm_model.data import STAGES, Dataset, generator
 from codewm_model.edit_stage import EditStage
 from codewm_model.next_stage import NextStage
+from codewm_model.parallel import any_of_all, average_gradients, rank, share_weights, wait_for_all
 from codewm_model.run import Run
 from codewm_model.transition_stage import TransitionStage
 
@@ -43,9 +46,10 @@ def train(run: Run, *, resume: bool) -> None:
     use([*run.data.corpora, *run.validation], run.common)
     if run.validation and run.validation_data is None:
         run.validation_data = Dataset(run.validation)
-    elif run.data.held_out.any():
+    elif not run.stream and run.data.held_out.any():
         run.validation_data = run.data
     stage, step, optimiser_state, target_state = _load(run) if resume else (STAGES[0], 0, None, None)
+    share_weights(run.model)
     for number in range(STAGES.index(stage), len(STAGES)):
         name = STAGES[number]
         _run_stage(run, name, step, optimiser_state, target_state)
@@ -92,11 +96,19 @@ def _run_stage(
     if optimiser_state is not None:
         optimiser.load_state_dict(optimiser_state)
     _quantise_finished(run, stage)
+    turn = _take_turn(run, stage, first)
     work = _STAGES[stage](run)
     if target_state is not None and isinstance(work, TransitionStage):
         work.restore(target_state)
     last = time.monotonic()
     for step in range(first, steps):
+        if run.stream and run.stream.turn(step) != turn:
+            target_state = _without_cache(work)
+            del work  # and with it what it has computed of the turn before
+            turn = _take_turn(run, stage, step)
+            work = _STAGES[stage](run)
+            if target_state is not None and isinstance(work, TransitionStage):
+                work.restore(target_state)
         for group in optimiser.param_groups:
             group["lr"] = rate * _schedule(step, steps, training.warmup)
         for module in modules:
@@ -106,13 +118,12 @@ def _run_stage(
         losses = work.losses(random)
         loss = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(loss):
-            raise TrainingError(
-                f"the loss of stage {stage!r} is not a number at step {step}: lower {stage}_rate (now {rate}) and "
-                f"resume from the last checkpoint"
-            )
+            raise _diverged("loss", stage, step, rate)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(weights, training.clip)
+        average_gradients(weights)
+        if not torch.isfinite(nn.utils.clip_grad_norm_(weights, training.clip)):
+            raise _diverged("gradient", stage, step, rate)  # before it can spoil the weights, and a checkpoint
         optimiser.step()
         work.after_step()
         run.advance(stage, step + 1, steps, float(loss.detach()))
@@ -128,7 +139,7 @@ def _run_stage(
             for module in modules:
                 set_rounding(module, step + 1 >= training.quantise_from * steps)
             run.report({"stage": stage, "step": step + 1, "evaluation": True} | work.evaluate())
-        stopping = run.stop()
+        stopping = any_of_all(run.stop())
         if (step + 1) % training.checkpoint_every == 0 or done or stopping:
             following = (STAGES[min(STAGES.index(stage) + 1, len(STAGES) - 1)], 0) if done else (stage, step + 1)
             finished = done and stage == STAGES[-1]
@@ -136,6 +147,34 @@ def _run_stage(
         if stopping and not done:
             raise Interrupted
     set_rounding(run.model, False)
+
+
+def _diverged(what: str, stage: str, step: int, rate: float) -> TrainingError:
+    return TrainingError(
+        f"the {what} of stage {stage!r} is not a number at step {step}: lower {stage}_rate (now {rate:g}) and resume "
+        f"from the last checkpoint with --resume --set training.{stage}_rate={rate / 3:.2g}"
+    )
+
+
+def _take_turn(run: Run, stage: str, step: int) -> int:
+    """Read the shards of the turn of a step, where the corpus does not fit into memory; the number of the turn."""
+    if run.stream is None:
+        return 0
+    turn = run.stream.turn(step)
+    run.states = run.vectors = None
+    run.data.corpora.clear()
+    run.data = run.stream.dataset(stage, turn)
+    shards = ", ".join(sorted(run.stream.resident))
+    run.report({"stage": stage, "step": step, "turn": turn, "resident": len(run.stream.resident), "shards": shards})
+    return turn
+
+
+def _without_cache(work: TransitionStage | EditStage | NextStage) -> dict[str, Any] | None:
+    """The state of a stage for another turn: rows of the cache are those of this turn's states."""
+    if not isinstance(work, TransitionStage):
+        return None
+    state = work.state()
+    return state | {"rows": state["rows"][:0], "values": state["values"][:0]}
 
 
 def _quantise_finished(run: Run, stage: str) -> None:
@@ -165,7 +204,11 @@ def _save(
     work: TransitionStage | EditStage | NextStage,
     finished: bool,
 ) -> None:
+    if rank():
+        wait_for_all()
+        return
     state = {
+        "format": FORMAT,
         "config": json.dumps(run.config.as_dict()),
         "stage": following[0],
         "step": following[1],
@@ -174,36 +217,75 @@ def _save(
         "common": torch.from_numpy(run.common.hashes.astype(np.int64)),
         "optimiser": optimiser.state_dict() if optimiser else None,
         "target": work.state() if isinstance(work, TransitionStage) else None,
+        "data": _fingerprint(run),
     }
     partial = run.folder / (CHECKPOINT + ".partial")
     try:
-        torch.save(state, partial)
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(partial, run.folder / CHECKPOINT)
     except (OSError, RuntimeError) as error:
         raise TrainingError(
-            f"the checkpoint in {run.folder} could not be written ({error}): free some disk space and resume; "
+            f"the checkpoint in {run.folder} could not be written ({_reason(error)}): free some disk space and resume; "
             f"the last whole checkpoint is still there"
         ) from error
+    wait_for_all()
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line: of an error that another one hides, the first one's."""
+    while isinstance(error.__context__, OSError):
+        error = error.__context__
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error).splitlines()[0]
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """The checkpoint of a run. Raises TrainingError when there is none or it is damaged."""
+    """The checkpoint of a run.
+
+    Raises TrainingError when there is none or it is damaged, OptionError when a newer version has written it.
+    """
     file = folder / CHECKPOINT
     if not file.exists():
         raise TrainingError(f"{folder} holds no checkpoint: leave out --resume to start anew")
     try:
         state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-        Config.from_dict(json.loads(state["config"]))
+        check_format(state, str(file))
+        Config.from_dict(json.loads(state["config"]), f"the configuration in {file}")
+        [state[key] for key in ("stage", "step", "finished", "model", "common", "optimiser", "target")]
         return state
-    except TrainingError:
+    except (TrainingError, OptionError):
         raise
     except Exception as error:  # a damaged file fails in many ways; all of them mean the same
-        raise TrainingError(f"{file} is damaged ({error}): delete it to start anew") from error
+        raise TrainingError(f"{file} is damaged ({_reason(error)}): delete it to start anew") from error
 
 
 def _load(run: Run) -> tuple[str, int, dict[str, Any] | None, dict[str, Any] | None]:
     state = read_checkpoint(run.folder)
-    run.model.load_state_dict(state["model"])
+    try:
+        run.model.load_state_dict(state["model"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run.folder / CHECKPOINT} is of other networks than the configuration's ({str(error).splitlines()[0]}): "
+            f"resume with the architecture it was begun with"
+        ) from error
     if state["finished"]:
         return STAGES[-1], steps_of(run.config, STAGES[-1]), None, None
-    return state["stage"], state["step"], state["optimiser"], state["target"]
+    target = state["target"]
+    if state.get("data") != _fingerprint(run):
+        run.report({"stage": state["stage"], "step": state["step"], "data_changed": True})
+        if target is not None:  # what is cached belongs to other states
+            target = target | {"rows": target["rows"][:0], "values": target["values"][:0]}
+    return state["stage"], state["step"], state["optimiser"], target
+
+
+def _fingerprint(run: Run) -> str:
+    """What a run trains on: with anything else it can go on, but not to the same last bit."""
+    training = run.config.training
+    if run.stream:
+        parts = [(shard.name, shard.head, shard.edits) for shard in run.stream.shards]
+        what = json.dumps([training.seed, training.resident_mb, training.turn_steps, parts])
+    else:
+        what = json.dumps([(corpus.name, corpus.head, len(corpus)) for corpus in run.data.corpora])
+    return hashlib.sha256(what.encode()).hexdigest()[:16]

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import signal
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from codewm_lsp.errors import OptionError, TrainingError
+from codewm_model.cli.config import File, Preset, Settings
 from codewm_model.cli.failures import failures_in_words
 
-_GALLERIES = (("newest 300 edits", 300, 32), ("newest 3,000 edits", 3_000, None))
-_HOLD_OUT = 0.1
+if TYPE_CHECKING:
+    from codewm_lsp.world_model.features import CommonWords
+    from codewm_model.architecture import CodeWorldModel
+    from codewm_model.config import Config
+    from codewm_model.corpus import RepositoryCorpus
+    from codewm_model.progress import Progress
+
+_GALLERIES: Final = (("newest 300 edits", 300, 32), ("newest 3,000 edits", 3_000, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What was asked for on the command line."""
+
+    repositories: list[Path]
+    output: Path
+    corpus: Path | None
+    preset: str | None
+    config: Path | None
+    validate: list[Path]
+    start: str
+    resume: bool
+    settings: list[str]
+    report_to: str
+    cache: Path | None
+    device: str
+    name: str | None
+    export: bool
 
 
 def run(
-    repositories: Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run and of its bundle.")],
-    preset: Annotated[
-        str, typer.Option(help="local (a laptop, under ten minutes), base (the shipped model), smoke.")
-    ] = ("local"),
+    repositories: Annotated[
+        list[Path] | None, typer.Argument(help="Local clones to train on; none with --corpus.", metavar="REPO...")
+    ] = None,
+    corpus: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Train on this corpus (codewm-train corpus build) instead.")
+    ] = None,
+    preset: Preset = None,
+    config: File = None,
     validate: Annotated[
         list[Path] | None,
         typer.Option(
@@ -38,129 +73,124 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
     ] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE of the training configuration; may be repeated.")
+    settings: Settings = None,
+    on_collapse: Annotated[
+        str | None,
+        typer.Option(metavar="WHAT", help="warn, stop or fix; short for --set training.on_collapse=WHAT."),
     ] = None,
+    report_to: Annotated[
+        str, typer.Option(metavar="PLACE", help="none, tensorboard, trackio or wandb (offline), besides log.jsonl.")
+    ] = "none",
     cache: Annotated[
-        Path | None, typer.Option(help="Where corpus files go; the output folder's own by default.")
+        Path | None, typer.Option(help="Where corpora of clones go; the output folder's own by default.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     name: Annotated[str | None, typer.Option(help="Name of the model; the output folder's by default.")] = None,
+    export: Annotated[
+        bool,
+        typer.Option("--export/--no-export", help="Make a bundle and measure it, or leave that to codewm-export."),
+    ] = True,
 ) -> None:
     """Train on local clones and export a bundle for `--model`; says plainly whether it beats what it started from."""
+    asked = [*(settings or []), *([f"training.on_collapse={on_collapse}"] if on_collapse else [])]
+    options = _Options(
+        repositories or [], output, corpus, preset, config, validate or [], start, resume, asked, report_to, cache,
+        device, name, export,
+    )  # fmt: skip
     with failures_in_words():
-        _train(repositories, output, preset, validate or [], start, resume, settings or [], cache, device, name)
+        _train(options)
 
 
-def _train(
-    repositories: list[Path],
-    output: Path,
-    preset: str,
-    validate: list[Path],
-    start: str,
-    resume: bool,
-    settings: list[str],
-    cache: Path | None,
-    device_name: str,
-    name: str | None,
-) -> None:
+def _train(options: _Options) -> None:
+    from codewm_model.parallel import group
+    from codewm_model.settings import configured
+
+    if bool(options.repositories) == bool(options.corpus):
+        raise OptionError("nothing to train on: name local clones, or a corpus with --corpus DIR (and not both)")
+    preset, config = configured(options.preset, options.config, options.settings)
+    device = _device(options.device)
+    with group(device), _folder(options.output) as folder:
+        _train_together(options, preset, config, device, folder)
+
+
+def _train_together(options: _Options, preset: str, config: Config, device: Any, folder: Path) -> None:
     import torch
 
-    from codewm_export.bundle import write_bundle
-    from codewm_export.reading import weights_of_bundle
-    from codewm_lsp.world_model import WorldModel, shipped
-    from codewm_model.architecture import CodeWorldModel
-    from codewm_model.card import card
-    from codewm_model.config import PRESETS, Config
-    from codewm_model.corpus import RepositoryCorpus, build, common_words, load
-    from codewm_model.data import STAGES, Dataset
-    from codewm_model.measure import measure
+    from codewm_model.data import STAGES
+    from codewm_model.loading import mined, of_clones, of_corpus
+    from codewm_model.parallel import rank
     from codewm_model.progress import Progress
+    from codewm_model.reporting import global_step, reporting
     from codewm_model.run import Run
-    from codewm_model.runs import LOG, read_run, write_run
+    from codewm_model.runs import LOG, forget_after, write_run
     from codewm_model.trainer import Interrupted, read_checkpoint, steps_of, train
 
-    if preset not in PRESETS:
-        raise OptionError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}")
-    config = _override(PRESETS[preset], settings)
-    start = start or ("shipped" if preset == "local" else "scratch")
-    output.mkdir(parents=True, exist_ok=True)
     threads = config.training.threads or os.cpu_count() or 1
     torch.set_num_threads(threads)
-    chosen = _device(device_name)
+    start = options.start or ("shipped" if preset == "local" else "scratch")
     began = time.monotonic()
-    with Progress() as progress:
+    state = read_checkpoint(folder) if options.resume else None
+    if state:
+        config = _resumed(state, options)
+    with Progress(quiet=rank() > 0) as progress:
         corpora: list[RepositoryCorpus] = []
-        held: list[RepositoryCorpus] = []
-        for clones, target in ((repositories, corpora), (validate, held)):
-            for clone in clones:
-                file = build(
-                    clone,
-                    cache or output / "corpus",
-                    edits=config.training.edits_per_repository,
-                    progress=progress.mining,
-                )
-                target.append(load(file))
+        cache = options.cache or options.output / "corpus"
+        if options.repositories:
+            corpora = mined(options.repositories, cache, config.training, progress.mining)
+        held = mined(options.validate, cache, config.training, progress.mining)
         torch.manual_seed(config.training.seed)  # before a single weight is made
-        before: Path | None = None
-        about_start: dict[str, Any] = {}
-        if start == "scratch":
-            model, common = CodeWorldModel(config.architecture), common_words(corpora)
+        model, common, about_start, before = _begin(start, config, state)
+        config = dataclasses.replace(config, architecture=model.config)
+        if options.corpus:
+            material = of_corpus(options.corpus, config.training, held, common)
         else:
-            folder = shipped() if start == "shipped" else Path(start)
-            if (folder / "model.safetensors").exists():
-                model, common, about_start = read_run(folder)
-            else:
-                model, common, about_start = weights_of_bundle(folder)
-            before = folder if (folder / "model.json").exists() else None
-            config = dataclasses.replace(config, architecture=model.config)
-        if resume:
-            import numpy as np
-
-            from codewm_lsp.world_model.features import CommonWords
-
-            state = read_checkpoint(output)
-            config = _override(Config.from_dict(json.loads(state["config"])), settings)
-            common = CommonWords(state["common"].numpy().astype(np.uint32))
-            model = CodeWorldModel(config.architecture)
-        data = Dataset(corpora, hold_out=0.0 if held else _HOLD_OUT)
-        diagnostics = _last_diagnostics(output / LOG) if resume else {}
-        with (output / LOG).open("a" if resume else "w", encoding="utf-8") as log:
+            material = of_clones(corpora, held, common)
+        diagnostics: dict[str, float] = {}
+        first = 0
+        if state:
+            reached = steps_of(config, STAGES[-1]) if state["finished"] else state["step"]
+            first = global_step(config, state["stage"], reached)
+            diagnostics = _last_diagnostics(forget_after(folder / LOG, state["stage"], reached))
+        with (
+            (folder / LOG).open("a" if state else "w", encoding="utf-8") as log,
+            reporting("none" if rank() else options.report_to, folder, config, first) as figures,
+            _asked_to_stop() as stop,
+        ):
 
             def report(record: dict[str, Any]) -> None:
                 log.write(json.dumps(record) + "\n")
                 log.flush()
-                if record.get("evaluation"):
-                    diagnostics.update(_figures(record))
-                    progress.evaluation(record)
+                figures(record)
+                diagnostics.update(_figures(record))
+                progress.record(record)
 
-            stopping: list[int] = []
-            previous = signal.signal(signal.SIGINT, lambda number, frame: stopping.append(number))
             try:
                 train(
                     Run(
-                        model.to(chosen),
+                        model.to(device),
                         config,
-                        common,
-                        data,
-                        held,
-                        output,
+                        material.common,
+                        material.data,
+                        material.validation,
+                        folder,
                         report,
                         advance=progress.step,
-                        stop=lambda: bool(stopping),
-                        device=chosen,
+                        stop=stop,
+                        device=device,
+                        stream=material.stream,
                     ),
-                    resume=resume,
+                    resume=options.resume,
                 )
             except Interrupted:
-                raise TrainingError(f"stopped; go on with --resume (checkpoint in {output})") from None
-            finally:
-                signal.signal(signal.SIGINT, previous)
-        trained_on = [{"name": c.name.replace("+", "/"), "head": c.head, "edits": len(c)} for c in corpora]
-        earlier = [r for r in about_start.get("trained_on", []) if r["name"] not in {t["name"] for t in trained_on}]
+                raise TrainingError(f"stopped; go on with --resume (checkpoint in {options.output})") from None
+        if rank():
+            return
+        known = {r["name"] for r in material.trained_on}
+        earlier = [r for r in about_start.get("trained_on", []) if r["name"] not in known]
+        trained_on = material.trained_on + earlier
         about: dict[str, Any] = {
-            "trained_on": trained_on + earlier,
-            "edits": sum(r["edits"] for r in trained_on + earlier),
+            "trained_on": trained_on,
+            "edits": sum(r["edits"] for r in trained_on),
             "config": config.as_dict(),
             "training": {
                 "preset": preset,
@@ -168,35 +198,124 @@ def _train(
                 "seed": config.training.seed,
                 "steps": {stage: steps_of(config, stage) for stage in STAGES},
                 "minutes": round((time.monotonic() - began) / 60, 1),
-                "device": chosen.type,
+                "device": device.type,
                 "threads": threads,
             },
             "diagnostics": diagnostics or about_start.get("diagnostics", {}),
         }
-        name = name or output.resolve().name
+        name = options.name or options.output.resolve().name
         model = model.cpu()
-        progress.say("Exporting and checking the bundle")
-        write_run(output, model, common, config, about)
-        write_bundle(model, common, output, name=name, about=about, card=card(name, about))
-        models = {"shipped": WorldModel.load(before)} if before else {}
-        models[name] = WorldModel.load(output)
-        about["evaluation"] = measure(
-            validate or repositories,
-            held or corpora,
-            models,
-            galleries=_GALLERIES,
-            share=None if held else _HOLD_OUT,
-            what="validation repositories" if held else "repositories, on their newest 10 % of edits (held out)",
-            progress=lambda text: progress.say(f"Measuring on {text}"),
-        )
-        write_run(output, model, common, config, about)
-        write_bundle(model, common, output, name=name, about=about, card=card(name, about))
-    for row in about["evaluation"]["rows"]:
-        scores = "  ".join(f"{key} {row[key]:.3f}" for key in ("random", "words", *models))
+        write_run(folder, model, material.common, config, about)
+        if not options.export:
+            return
+        clones = options.validate or options.repositories
+        _export(options, model, material.common, about, name, before, clones, held or corpora, progress)
+        write_run(folder, model, material.common, config, about)
+    _say_how_good(about, name, before, options.output)
+
+
+def _begin(
+    start: str, config: Config, state: dict[str, Any] | None
+) -> tuple[CodeWorldModel, CommonWords | None, dict[str, Any], Path | None]:
+    """The model to train, its common words (none yet from scratch), what is known of it, and its bundle, if any.
+
+    Raises OptionError when the configuration asks for another architecture than the model has that it starts from.
+    """
+    import numpy as np
+
+    from codewm_export.reading import weights_of_bundle
+    from codewm_lsp.world_model import shipped
+    from codewm_lsp.world_model.features import CommonWords
+    from codewm_model.architecture import CodeWorldModel
+    from codewm_model.config import ArchitectureConfig
+    from codewm_model.runs import read_run
+
+    before: Path | None = None
+    about: dict[str, Any] = {}
+    model, common = None, None
+    if start != "scratch":
+        folder = shipped() if start == "shipped" else Path(start)
+        if (folder / "model.safetensors").exists():
+            model, common, about = read_run(folder)
+        else:
+            model, common, about = weights_of_bundle(folder)
+        before = folder if (folder / "model.json").exists() else None
+        if not state and config.architecture not in (ArchitectureConfig(), model.config):
+            raise OptionError(
+                f"the settings of [architecture] differ from those of the model to start from ({start}): "
+                f"leave them out, or train with --from scratch"
+            )
+    if state:
+        return (
+            CodeWorldModel(config.architecture), CommonWords(state["common"].numpy().astype(np.uint32)), about, before,
+        )  # fmt: skip
+    return model or CodeWorldModel(config.architecture), common, about, before
+
+
+def _resumed(state: dict[str, Any], options: _Options) -> Config:
+    """The configuration of the checkpoint, with what the file and the command line say now."""
+    from codewm_model.config import Config
+    from codewm_model.settings import overridden, read_toml, with_table
+
+    config = begun = Config.from_dict(json.loads(state["config"]))
+    if options.config:
+        data = read_toml(options.config)
+        data.pop("preset", None)
+        config = with_table(config, data, str(options.config))
+    config = overridden(config, options.settings)
+    if config.architecture != begun.architecture:
+        raise OptionError("the architecture of a run cannot change when it is resumed: leave [architecture] as it was")
+    return config
+
+
+def _export(
+    options: _Options,
+    model: CodeWorldModel,
+    common: CommonWords,
+    about: dict[str, Any],
+    name: str,
+    before: Path | None,
+    clones: list[Path],
+    corpora: list[RepositoryCorpus],
+    progress: Progress,
+) -> None:
+    """Write the bundle, measure it where there are clones to measure on, and write what was found into it."""
+    from codewm_export.bundle import describe_bundle, write_bundle
+    from codewm_lsp.world_model import WorldModel
+    from codewm_model.card import card
+    from codewm_model.loading import HOLD_OUT
+    from codewm_model.measure import measure
+
+    progress.say("Exporting and checking the bundle")
+    write_bundle(model, common, options.output, name=name, about=about, card=card(name, about))
+    if not clones:
+        return
+    held_out = "repositories, on their newest 10 % of edits (held out)"
+    models = {"shipped": WorldModel.load(before)} if before else {}
+    models[name] = WorldModel.load(options.output)
+    about["evaluation"] = measure(
+        clones,
+        corpora,
+        models,
+        galleries=_GALLERIES,
+        share=None if options.validate else HOLD_OUT,
+        what="validation repositories" if options.validate else held_out,
+        progress=lambda text: progress.say(f"Measuring on {text}"),
+    )
+    describe_bundle(options.output, about=about, card=card(name, about))
+
+
+def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output: Path) -> None:
+    if "evaluation" not in about:
+        typer.echo(f"The bundle is in {output}. It was not measured: name clones to measure it on with --validate.")
+        return
+    rows = about["evaluation"]["rows"]
+    for row in rows:
+        scores = "  ".join(f"{key} {row[key]:.3f}" for key in ("random", "words", *about["evaluation"]["models"]))
         typer.echo(f"{row['what']}: MRR@10  {scores}  ({row['queries']:,} queries)")
     typer.echo(about["evaluation"]["verdict"])
     if before:
-        first = about["evaluation"]["rows"][0] if about["evaluation"]["rows"] else None
+        first = rows[0] if rows else None
         if first and first[name] > first["shipped"]:
             gain = 100 * (first[name] / max(1e-9, first["shipped"]) - 1)
             typer.echo(f"Better than the shipped model here by {gain:.1f} %. Use it with --model {output}")
@@ -204,36 +323,58 @@ def _train(
             typer.echo("NOT better than the shipped model here: keep the shipped one.")
 
 
+@contextlib.contextmanager
+def _folder(output: Path) -> Iterator[Path]:
+    """Where this process writes: the output folder, or one that is thrown away when another process is the first."""
+    from codewm_model.parallel import file_of_first, rank
+    from codewm_model.trainer import CHECKPOINT
+
+    if rank() == 0:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise OptionError(f"--output {output} cannot be made ({error.strerror}): name another folder") from None
+        file_of_first(output / CHECKPOINT, output / CHECKPOINT)
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix="codewm-train-") as scratch:
+        file_of_first(output / CHECKPOINT, Path(scratch) / CHECKPOINT)
+        yield Path(scratch)
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, or the process asked to end: it stops after the step, with a checkpoint.
+
+    Asked again, it ends at once.
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 def _figures(record: dict[str, Any]) -> dict[str, float]:
     """The diagnostics of a transition evaluation; nothing of any other record."""
     if record.get("stage") != "transition" or not record.get("evaluation"):
         return {}
-    return {key: value for key, value in record.items() if key not in ("stage", "step", "evaluation")}
+    return {key: value for key, value in record.items() if isinstance(value, float)}
 
 
-def _last_diagnostics(log: Path) -> dict[str, float]:
+def _last_diagnostics(records: list[dict[str, Any]]) -> dict[str, float]:
     found: dict[str, float] = {}
-    if log.exists():
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                found.update(_figures(json.loads(line)))
-            except ValueError:
-                continue  # a line cut short when the run was killed
+    for record in records:
+        found.update(_figures(record))
     return found
-
-
-def _override(config: Any, settings: list[str]) -> Any:
-    values = config.as_dict()
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        section = "architecture" if key in values["architecture"] else "training"
-        if not separator:
-            raise OptionError(f"--set {setting!r}: write NAME=VALUE")
-        try:
-            values[section][key] = json.loads(value)
-        except ValueError:
-            values[section][key] = value
-    return type(config).from_dict(values)
 
 
 def _device(name: str) -> Any:
