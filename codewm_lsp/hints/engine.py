@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from codewm_lsp.hints.changes import Changes
 from codewm_lsp.hints.reasons import reasons_next, reasons_similar
 from codewm_lsp.hints.signals import State
 from codewm_lsp.hints.snapshot import Snapshots
-from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, rank, shipped_weights, with_model
+from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import History, Index
@@ -25,7 +25,6 @@ from codewm_lsp.source import Definition
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
-MODEL_ASKED: Final = 50  # likeliest definitions about which the world model is asked
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -41,8 +40,10 @@ class Predicted(Protocol):
 
 
 class Model(Protocol):
-    """What the engine needs of a world model."""
+    """What the engine needs of a world model. ``hash`` names it."""
 
+    @property
+    def hash(self) -> str: ...
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]: ...
     def predict_next(self, sources: Sequence[str], recent: NDArray[np.float32]) -> Predicted: ...
 
@@ -62,6 +63,29 @@ class HintOptions:
     similar_threshold: float = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class _Opinion:
+    """What the world model says of a definition: its next edit, how likely that is, and its rich action."""
+
+    source: Definition
+    edit: NDArray[np.float32]
+    logit: float
+    action: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Question:
+    """A ranking, the commits that count as its past, and the world model's opinions by row, as far as it was asked."""
+
+    state: State
+    ranking: Ranking
+    past: frozenset[str]
+    at: str | None
+    unsaved: Mapping[str, str]
+    recent: NDArray[np.float32] | None = None
+    opinions: dict[int, _Opinion] = field(default_factory=dict)
+
+
 class Engine:
     """Answers questions about one repository. Not to be used from two threads at once."""
 
@@ -72,6 +96,7 @@ class Engine:
         self._weights = weights or shipped_weights()
         self._snapshots = Snapshots(repository)
         self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
+        self._before: tuple[frozenset[str], frozenset[str], frozenset[str]] = (frozenset(),) * 3
         self._changes: tuple[History, Changes] | None = None
         self._state: State | None = None
         self._ranked: tuple[State, tuple[Edit, ...], Ranking] | None = None
@@ -100,17 +125,16 @@ class Engine:
 
         ``editing``: newest first. Candidates are all definitions of the Python files at the commit ``at``, or of the
         working tree with ``unsaved`` text, those being edited left out; ``paths`` keeps those of these files alone.
-        Evidence and wording of a very long answer are worked out for its first hundred only.
+        Where edits of a commit stand for edits in progress, that commit is no part of the past: it could but be its own
+        evidence. Evidence and wording of a very long answer are worked out for its first hundred only.
         """
         if not editing:
             return []
-        state = self._state_of(at, unsaved or {})
-        ranking = self._rank(state, editing)
-        rows = self._candidates(state, editing, paths)
-        rows, probabilities = self._ordered(state, ranking, rows, at, unsaved or {})
+        question = self._question(editing, at, unsaved or {})
+        rows, probabilities = self._ordered(question, self._candidates(question.state, editing, paths))
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
-        return self._predictions(state, ranking, rows, probabilities, at, unsaved or {})
+        return self._predictions(question, rows, probabilities)
 
     def hints(
         self,
@@ -161,11 +185,8 @@ class Engine:
         self, path: str, editing: Sequence[Edit], texts: Mapping[str, str], options: HintOptions, limit: int, now: float
     ) -> list[Hint]:
         # The file being looked at says most: its edits count as the newest.
-        ordered = sorted(editing, key=lambda edit: edit.path != path)
-        state = self._state_of(None, texts)
-        ranking = self._rank(state, ordered)
-        rows = self._candidates(state, editing, [path])
-        rows, probabilities = self._ordered(state, ranking, rows, None, texts)
+        question = self._question(sorted(editing, key=lambda edit: edit.path != path), None, texts)
+        rows, probabilities = self._ordered(question, self._candidates(question.state, editing, [path]))
         shown = probabilities >= options.threshold
         rows, probabilities = rows[shown][:limit], probabilities[shown][:limit]
         return [
@@ -183,7 +204,7 @@ class Engine:
                 score=prediction.score,
                 edit_ids=tuple(one.edit.id for one in prediction.evidence),
             )
-            for prediction in self._predictions(state, ranking, rows, probabilities, None, texts)
+            for prediction in self._predictions(question, rows, probabilities)
         ]
 
     def _reached(self, at: str | None) -> frozenset[str]:
@@ -196,15 +217,26 @@ class Engine:
             self._ancestors = (head, frozenset(self._repository.ancestors(head)))
         return self._ancestors[1]
 
-    def _state_of(self, at: str | None, unsaved: Mapping[str, str]) -> State:
+    def _past(self, at: str | None, editing: Sequence[Edit]) -> frozenset[str]:
+        """The same, without the commits that are being asked about."""
+        reached = self._reached(at)
+        asked = frozenset(edit.commit.sha for edit in editing if edit.commit is not None)
+        if not asked & reached:
+            return reached
+        if self._before[:2] != (reached, asked):
+            self._before = (reached, asked, reached - asked)
+        return self._before[2]
+
+    def _question(self, editing: Sequence[Edit], at: str | None, unsaved: Mapping[str, str]) -> _Question:
+        past = self._past(at, editing)
         corpus = self._snapshots.corpus(at, unsaved)
-        history = self._index.history(self._reached(at))
+        history = self._index.history(past)
         if self._changes is None or self._changes[0] is not history:
             self._changes = (history, Changes(history.definitions, *history.events))
         changes = self._changes[1]
         if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
             self._state = State(corpus, changes)
-        return self._state
+        return _Question(self._state, self._rank(self._state, editing), past, at, unsaved)
 
     def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:
         asked = tuple(editing[:MOST_EDITS])
@@ -212,22 +244,27 @@ class Engine:
             self._ranked = (state, asked, rank(state, asked, self._weights))
         return self._ranked[2]
 
-    def _ordered(
-        self, state: State, ranking: Ranking, rows: NDArray[np.int64], at: str | None, unsaved: Mapping[str, str]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows by falling probability, and these probabilities; the world model is asked about the likeliest."""
-        rows = rows[np.argsort(-ranking.probabilities[rows], kind="stable")]
-        probabilities = ranking.probabilities[rows]
-        joint = self._weights.joint
-        if joint.model and len(rows):
-            asked = rows[:MODEL_ASKED].tolist()
-            sources = self._sources(state, asked, at, unsaved)
-            recent = self._model.embed_edits([(edit.before, edit.after) for edit, _, _ in ranking.asked])
-            logits = self._model.predict_next([sources[row].source for row in asked], recent).logits
-            probabilities[: len(asked)] = with_model(probabilities[: len(asked)], logits, joint)
-            order = np.argsort(-probabilities, kind="stable")
-            rows, probabilities = rows[order], probabilities[order]
-        return rows, probabilities
+    def _ordered(self, question: _Question, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows by falling probability, and these probabilities."""
+
+        def logits(asked: list[int]) -> NDArray[np.float32]:
+            self._ask_model(question, asked)
+            return np.array([question.opinions[row].logit for row in asked], dtype=np.float32)
+
+        return ordered(question.ranking, rows, self._weights, self._model.hash, logits)
+
+    def _ask_model(self, question: _Question, rows: Sequence[int]) -> None:
+        """Have the world model's opinion of these definitions, each asked about once."""
+        missing = [row for row in rows if row not in question.opinions]
+        if not missing:
+            return
+        if question.recent is None:
+            told = [(edit.before, edit.after) for edit, _, _ in question.ranking.asked]
+            question.recent = self._model.embed_edits(told)
+        sources = self._sources(question, missing)
+        predicted = self._model.predict_next([sources[row].source for row in missing], question.recent)
+        for row, edit, logit, action in zip(missing, predicted.edits, predicted.logits, predicted.actions, strict=True):
+            question.opinions[row] = _Opinion(sources[row], edit, float(logit), action)
 
     def _candidates(self, state: State, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:
         corpus = state.corpus
@@ -246,48 +283,41 @@ class Engine:
         return np.flatnonzero(wanted)
 
     def _predictions(
-        self,
-        state: State,
-        ranking: Ranking,
-        rows: NDArray[np.int64],
-        probabilities: NDArray[np.float64],
-        at: str | None,
-        unsaved: Mapping[str, str],
+        self, question: _Question, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
     ) -> list[Prediction]:
+        state, ranking = question.state, question.ranking
         corpus = state.corpus
         worded = rows[:WORDED].tolist()
-        sources = self._sources(state, worded, at, unsaved)
-        changes: list[tuple[str, ...]] = []
+        self._ask_model(question, worded)
+        opinions = [question.opinions[row] for row in worded]
         evidence: list[tuple[SimilarEdit, ...]] = []
-        if worded and ranking.asked:
-            recent = self._model.embed_edits([(edit.before, edit.after) for edit, _, _ in ranking.asked])
-            predicted = self._model.predict_next([sources[row].source for row in worded], recent)
-            nearest = self._index.nearest(predicted.edits, k=EVIDENCE, within=self._reached(at))
-            for row, action, hits in zip(worded, predicted.actions, nearest, strict=True):
-                changes.append(likely(action, sources[row].kind, sources[row].source))
-                evidence.append(tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits))
+        if opinions:
+            nearest = self._index.nearest(np.stack([one.edit for one in opinions]), k=EVIDENCE, within=question.past)
+            evidence = [
+                tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits) for hits in nearest
+            ]
         predictions = []
         for place, row in enumerate(rows.tolist()):
             edit, signals, _ = max(ranking.asked, key=lambda one: float(one[2][row]))
-            shown = place < len(worded)
+            opinion = opinions[place] if place < len(opinions) else None
             predictions.append(
                 Prediction(
                     path=corpus.paths[corpus.file[row]],
                     definition=corpus.names[row],
                     line=int(corpus.line[row]),
                     score=float(probabilities[place]),
-                    likely=changes[place] if shown else (),
-                    reasons=reasons_next(state, edit, signals, row, self._weights) if shown else (),
-                    evidence=evidence[place] if shown else (),
+                    likely=likely(opinion.action, opinion.source.kind, opinion.source.source) if opinion else (),
+                    reasons=reasons_next(state, edit, signals, row, self._weights) if opinion else (),
+                    evidence=evidence[place] if opinion else (),
                 )
             )
         return predictions
 
-    def _sources(
-        self, state: State, rows: Sequence[int], at: str | None, unsaved: Mapping[str, str]
-    ) -> dict[int, Definition]:
+    def _sources(self, question: _Question, rows: Sequence[int]) -> dict[int, Definition]:
         """The texts of some definitions, their files read once."""
-        corpus = state.corpus
+        corpus = question.state.corpus
         files = sorted({int(corpus.file[row]) for row in rows})
-        parsed = {file: self._snapshots.definitions(corpus.paths[file], at, unsaved) for file in files}
+        parsed = {
+            file: self._snapshots.definitions(corpus.paths[file], question.at, question.unsaved) for file in files
+        }
         return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}

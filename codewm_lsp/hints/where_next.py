@@ -1,8 +1,9 @@
 """Which definition is edited next: one probability for each definition of the repository.
 
 Two small linear models over ``signals``, learnt on the histories of other repositories: one weighs definitions, one
-weighs files. A third joins their answers into one probability for each definition. ``weights.json`` holds all three,
-with what they were learnt on; ``model/where_next.py`` writes it.
+weighs files. A third joins their answers, after one edit in progress or several, into one probability for each
+definition, and a fourth says what the world model's opinion of the likeliest ones adds to it. ``weights.json`` holds
+them all, with what they were learnt on; ``model/where_next.py`` writes it.
 """
 
 from __future__ import annotations
@@ -25,25 +26,70 @@ Floats = NDArray[np.float32]
 
 WEIGHTS: Final = "weights.json"
 MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
+MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
+_FAR: Final = 3.0  # standard deviations beyond which a logit says no more
+_TRUST: Final = 0.5  # what the logit of a model counts for that the weights were not fitted for
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
     """From the logits of files and definitions to the log-odds of each definition being next.
 
-    In the file of the edit in progress: ``own`` + ``definition`` · the definition's logit. In any other: ``bias`` +
+    In the file of the edit in progress: ``own`` + ``definition`` · the definition's logit + ``crowd`` · the log of the
+    sum of the exponentials of all logits of the file: where many compete, each is less likely. In any other: ``bias`` +
     ``file`` · the file's logit + ``lead`` · how far the definition's logit stays behind the best one of its file, so
-    that files come in the order of their own logits. ``model`` weighs the world model's logit, less ``model_mean``,
-    where there is one (of the likeliest definitions); 0: it is not asked.
+    that files come in the order of their own logits.
     """
 
     own: float
     definition: float
+    crowd: float
     bias: float
     file: float
     lead: float
-    model: float = 0.0
-    model_mean: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """How the log-odds that each of n edits in progress gives become one.
+
+    They are averaged as (1 / ``sharpness``) · log of the mean of exp(``sharpness`` · odds): 0 would be the plain mean,
+    much the maximum. An edit counts ``older`` of the next newer one in that mean. ``count`` · log n and ``slope`` ·
+    log n · that mean are added: edits in progress are about the same thing and no independent witnesses, and what has
+    been edited is not there to be edited any more.
+    """
+
+    sharpness: float = 1.0
+    older: float = 1.0
+    count: float = 0.0
+    slope: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the world model's next-edit logit adds to the log-odds of the likeliest definitions.
+
+    ``weight`` · (logit − ``mean``) / ``spread``, beside ``kept`` · what the log-odds were. ``model`` is the hash of the
+    bundle that this was fitted for. Of any other model the logits are scaled by those of the definitions it was asked
+    about, and count half. A ``weight`` of 0: no model is asked.
+    """
+
+    weight: float = 0.0
+    kept: float = 1.0
+    mean: float = 0.0
+    spread: float = 1.0
+    model: str = ""
+
+    def of(self, odds: NDArray[np.float64], logits: Floats, model: str) -> NDArray[np.float64]:
+        """Log-odds of some definitions once ``model`` (its hash) gave their logits."""
+        if not self.weight or not len(logits):
+            return odds
+        mean, spread, trust = self.mean, self.spread, 1.0
+        if model != self.model:
+            mean, spread, trust = float(np.mean(logits)), max(float(np.std(logits)), 1e-3), _TRUST
+        said = np.clip((logits.astype(np.float64) - mean) / spread, -_FAR, _FAR)
+        kept = 1 + trust * (self.kept - 1)
+        return np.asarray(kept * odds + trust * self.weight * said)
 
 
 Case = Mapping[str, float]
@@ -54,14 +100,14 @@ class Weights:
     """The blend. ``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
 
     Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``).
-    ``older`` is what an edit in progress counts for, compared with the one after it. ``threshold``: the probability
-    from which on a prediction is shown by itself.
+    ``threshold``: the probability from which on a prediction is shown by itself.
     """
 
     definition: Mapping[str, Case]
     file: Mapping[str, Case]
     joint: Joint
-    older: float
+    several: Several
+    opinion: Opinion
     threshold: float
 
     @classmethod
@@ -71,7 +117,8 @@ class Weights:
             definition=record["definition"],
             file=record["file"],
             joint=Joint(**record["joint"]),
-            older=record["older"],
+            several=Several(**record["several"]),
+            opinion=Opinion(**record["opinion"]),
             threshold=record["threshold"],
         )
 
@@ -103,41 +150,75 @@ def _summed(weights: Mapping[str, Case], cases: Sequence[str]) -> dict[str, floa
     return total
 
 
+def shipped_record() -> dict[str, Any]:
+    """``weights.json`` of this release."""
+    text = resources.files("codewm_lsp.hints").joinpath(WEIGHTS).read_text(encoding="utf-8")
+    record: dict[str, Any] = json.loads(text)
+    return record
+
+
 @lru_cache(maxsize=1)
 def shipped_weights() -> Weights:
     """The weights of this release."""
-    text = resources.files("codewm_lsp.hints").joinpath(WEIGHTS).read_text(encoding="utf-8")
-    return Weights.of(json.loads(text))
+    return Weights.of(shipped_record())
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``probabilities``: of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first, each
-    with its signals and the log-odds it alone gives, (N,)."""
+    """``odds``: the log-odds of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first,
+    each with its signals and the log-odds it alone gives, (N,)."""
 
-    probabilities: NDArray[np.float64]
+    odds: NDArray[np.float64]
     asked: tuple[tuple[Edit, Signals, NDArray[np.float64]], ...]
 
 
 def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
-    """Rank all definitions of ``state`` by what the edits in progress (newest first) say together.
-
-    Edits are joined as independent causes would be; an older one counts less.
-    """
+    """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together."""
     asked = []
-    unlikely = np.zeros(len(state.corpus), dtype=np.float64)  # log of the probability of no change
-    for age, edit in enumerate(editing[:MOST_EDITS]):
+    for edit in editing[:MOST_EDITS]:
         signals = state.signals(edit)
-        odds = log_odds(state, edit, signals, weights)
-        asked.append((edit, signals, odds))
-        unlikely -= weights.older**age * np.logaddexp(0, odds)
-    return Ranking(-np.expm1(unlikely), tuple(asked))
+        asked.append((edit, signals, log_odds(state, edit, signals, weights)))
+    return Ranking(together(np.stack([odds for _, _, odds in asked]), weights.several), tuple(asked))
 
 
-def with_model(probabilities: NDArray[np.float64], logits: NDArray[np.float32], joint: Joint) -> NDArray[np.float64]:
-    """The probabilities of some definitions once the world model was asked about them as well."""
-    odds = np.log(probabilities + 1e-300) - np.log1p(-np.minimum(probabilities, 1 - 1e-12))
-    return np.asarray(1 / (1 + np.exp(-(odds + joint.model * (logits - joint.model_mean)))))
+def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
+    """The log-odds after several edits, newest first: (n, N) → (N,). One edit stands for itself."""
+    count = len(odds)
+    if count == 1:
+        return np.asarray(odds[0])
+    weights = several.older ** np.arange(count, dtype=np.float64)
+    weights /= weights.sum()
+    sharp = several.sharpness
+    top = odds.max(0)
+    mean = top + np.log((weights[:, None] * np.exp(sharp * (odds - top))).sum(0)) / sharp
+    return np.asarray(mean + np.log(count) * (several.count + several.slope * mean))
+
+
+def ordered(
+    ranking: Ranking,
+    rows: NDArray[np.int64],
+    weights: Weights,
+    model: str,
+    logits: Callable[[list[int]], Floats],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows by falling probability, and these probabilities; the world model is asked about the likeliest.
+
+    ``model``: its hash. ``logits``: gives its next-edit logits of some rows.
+    """
+    rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
+    odds = ranking.odds[rows]
+    if weights.opinion.weight and len(rows):
+        count = min(MODEL_ASKED, len(rows))
+        said = weights.opinion.of(odds[:count], logits(rows[:count].tolist()), model)
+        order = np.argsort(-said, kind="stable")
+        rows = np.concatenate([rows[:count][order], rows[count:]])
+        odds = np.concatenate([said[order], np.minimum(odds[count:], said.min())])
+    return rows, probabilities(odds)
+
+
+def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds → probabilities."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
 
 
 def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> NDArray[np.float64]:
@@ -151,7 +232,9 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
     own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     if own >= 0:
         rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
-        odds[rows] = joint.own + joint.definition * definitions[rows]
+        others = [i for i in range(rows.start, rows.stop) if corpus.names[i] != edit.definition]
+        crowd = float(np.logaddexp.reduce(definitions[others])) if others else 0.0
+        odds[rows] = joint.own + joint.definition * definitions[rows] + joint.crowd * crowd
     return np.asarray(odds)
 
 

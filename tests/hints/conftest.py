@@ -32,6 +32,8 @@ class NextEdits:
 class WordEncoder:
     """Edits as signed sums of hashed words; the next edit is like the newest."""
 
+    hash = "words"
+
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         rows = np.zeros((len(pairs), SIZE), dtype=np.float32)
         for row, pair in zip(rows, pairs, strict=True):

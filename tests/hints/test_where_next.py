@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,27 @@ def test_an_older_revision_is_asked_as_if_it_were_the_newest(shop: Any, open_eng
     found = engine.next(editing, k=0, at=first)
     reasons = [reason.words for one in found for reason in one.reasons]
     assert not any("together" in words and "twice" in words for words in reasons)  # the future is not known
-    now = engine.next(editing, k=0, at=shop.head())
+    typed = [replace(edit, commit=None) for edit in editing]
+    now = engine.next(typed, k=0, at=shop.head())
     assert any("twice" in reason.words for one in now for reason in one.reasons)
     assert engine.next(editing, k=0, at=first) == found
+
+
+def test_a_commit_that_stands_for_the_edits_in_progress_is_no_part_of_their_past(
+    shop: Any, open_engine: OpenEngine
+) -> None:
+    from codewm_lsp.history import Repository
+
+    engine = open_engine(shop.path)
+    with Repository.open(shop.path) as repository:
+        editing = repository.edits_of(shop.head()).edits
+    found = engine.next(editing, k=0)
+    evidence = [similar.edit.commit.sha for one in found for similar in one.evidence]
+    assert evidence
+    assert shop.head() not in evidence
+    typed = [replace(edit, commit=None) for edit in editing]
+    evidence = [similar.edit.commit.sha for one in engine.next(typed, k=0) for similar in one.evidence]
+    assert shop.head() in evidence
 
 
 def test_a_file_that_is_not_saved_counts_as_it_stands_in_the_editor(shop: Any, open_engine: OpenEngine) -> None:
@@ -135,10 +154,12 @@ def test_several_edits_in_progress_speak_together(shop: Any, open_engine: OpenEn
     both = working_edits(shop, "shop/colours.py", "return a + b", "return a - b")
     assert len(both) == 2
     together = {(one.path, one.definition): one.score for one in engine.next(both, k=0)}
-    for edit in both:
-        for alone in engine.next([edit], k=0):
-            if (alone.path, alone.definition) in together and edit is both[0]:
-                assert together[(alone.path, alone.definition)] >= alone.score - 1e-9
+    alone = [{(one.path, one.definition): one.score for one in engine.next([edit], k=0)} for edit in both]
+    for name, score in together.items():
+        assert score <= max(one[name] for one in alone) + 1e-9  # they are no independent witnesses
+    module = ("shop/colours.py", "<module>")
+    client = next(number for number, edit in enumerate(both) if edit.path == "shop/client.py")
+    assert together[module] > alone[client][module]  # but each is heard
 
 
 def test_no_edit_no_prediction(shop: Any, open_engine: OpenEngine) -> None:

@@ -1,0 +1,228 @@
+"""Histories asked again: every commit as it stood before it was made, with what was known then.
+
+Of a history's newest fifth, the commits that changed 2 to 20 definitions are *examples*: some of their edits are
+revealed as edits in progress, and the rest is what a good hint would have pointed at. Files are those of the commit's
+parent, the past is what came before it. The fit of the where-next blend and the protocols E5 and E6 ask the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.changes import Changes
+from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.hints.signals import State
+from codewm_lsp.history import Commit, Edit, Repository
+from codewm_lsp.source import Definition
+from codewm_lsp.world_model.model import RECENT
+
+FEWEST: Final = 2  # changed definitions of an example's commit
+MOST: Final = 20
+NEWEST: Final = 0.2  # share of a history from which examples are taken
+EXAMPLES: Final = 150  # of a repository
+PAST: Final = 1_500  # commits read beyond the oldest example
+NEXT_COMMITS: Final = 5  # of the author, in which a shown definition may still change
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A history, newest first: its commits with edits, their changes, and what a path of each is called now.
+
+    ``examples``: positions in ``commits``. ``range``: the newest and the oldest commit that were read.
+    """
+
+    commits: list[tuple[Commit, tuple[Edit, ...]]]
+    changes: Changes
+    renamed: list[Mapping[str, str]]
+    examples: tuple[int, ...]
+    range: tuple[str, str]
+
+    def before(self, position: int) -> Iterator[Edit]:
+        """The edits of the commits before, newest commit first."""
+        for _, edits in self.commits[position + 1 :]:
+            yield from edits
+
+
+def read_past(
+    repository: Repository, *, examples: int = EXAMPLES, past: int = PAST, rev: str = "HEAD", newest: float = NEWEST
+) -> Past:
+    """Read the newest ``examples`` examples, and ``past`` commits beyond; renamed files go by their newest path."""
+    window = ceil(len(repository.ancestors(rev)) * newest)
+    commits: list[tuple[Commit, tuple[Edit, ...]]] = []
+    names: dict[tuple[str, str], int] = {}
+    pairs: list[tuple[int, int]] = []
+    newest_path: dict[str, str] = {}
+    renamed: list[Mapping[str, str]] = []
+    chosen: list[int] = []
+    until = window + past
+    first = last = ""
+    for walked, item in enumerate(repository.commits(rev)):
+        if walked >= until:
+            break
+        first, last = first or item.commit.sha, item.commit.sha
+        for edit in item.edits:
+            key = (newest_path.get(edit.path, edit.path), edit.definition)
+            pairs.append((len(commits), names.setdefault(key, len(names))))
+        if item.renames:
+            newest_path = dict(newest_path)
+            for old, new in item.renames:
+                newest_path[old] = newest_path.get(new, new)
+        if item.edits:
+            if walked < window and FEWEST <= len(item.edits) <= MOST and item.commit.parent and len(chosen) < examples:
+                chosen.append(len(commits))
+                if len(chosen) == examples:
+                    until = walked + 1 + past
+            commits.append((item.commit, item.edits))
+            renamed.append(newest_path)
+    ages, definitions = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return Past(commits, Changes(list(names), ages, definitions), renamed, tuple(chosen), (first, last))
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A commit as it stood before it was made. ``edits`` under the paths of before; ``changed``: (path, definition).
+
+    ``blobs``: the content of each path.
+    """
+
+    position: int
+    commit: Commit
+    state: State
+    edits: tuple[Edit, ...]
+    changed: frozenset[tuple[str, str]]
+    blobs: Mapping[str, str]
+
+    def shuffled(self, seed: int) -> list[Edit]:
+        """See the function."""
+        return shuffled(self.edits, self.commit.sha, seed)
+
+
+def shuffled(edits: Sequence[Edit], sha: str, seed: int) -> list[Edit]:
+    """The edits of a commit in an order of their own for each seed: the first is the one revealed."""
+    order = list(edits)
+    random.Random(f"{seed} {sha}").shuffle(order)
+    return order
+
+
+def examples(repository: Repository, past: Past) -> Iterator[Example]:
+    """The examples of a history, newest first."""
+    vocabulary = Vocabulary()
+    parsed: dict[str, ParsedFile | None] = {}
+    for position in past.examples:
+        commit, edits = past.commits[position]
+        assert commit.parent is not None
+        files: dict[str, ParsedFile] = {}
+        blobs = repository.files(commit.parent)
+        for path, blob in blobs.items():
+            if blob not in parsed:
+                text = repository.read(blob)
+                parsed[blob] = None if text is None else parse_file(text, vocabulary)
+            file = parsed[blob]
+            if file is not None:
+                files[path] = file
+        corpus = Corpus(files, vocabulary)
+        if not len(corpus):
+            continue
+        before = tuple(as_before(edit) for edit in edits)
+        yield Example(
+            position=position,
+            commit=commit,
+            state=State(corpus, past.changes, position, past.renamed[position]),
+            edits=before,
+            changed=frozenset((edit.path, edit.definition) for edit in before),
+            blobs=blobs,
+        )
+
+
+def as_before(edit: Edit) -> Edit:
+    """The edit under the path that its file had before the commit."""
+    if edit.previous_path is None:
+        return edit
+    return replace(edit, path=edit.previous_path, previous_path=None)
+
+
+def labels(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which definitions of the corpus the commit changed, and which files."""
+    corpus = example.state.corpus
+    definitions = np.zeros(len(corpus), dtype=bool)
+    files = np.zeros(len(corpus.paths), dtype=bool)
+    for path in {path for path, _ in example.changed}:
+        file = corpus.number.get(path)
+        if file is not None:
+            files[file] = True
+            for row in range(int(corpus.first[file]), int(corpus.first[file + 1])):
+                definitions[row] = (path, corpus.names[row]) in example.changed
+    return definitions, files
+
+
+def changed_soon(past: Past, example: Example) -> NDArray[np.bool_]:
+    """Definitions of the corpus that the commit, or one of the author's next five, changes."""
+    corpus = example.state.corpus
+    author = example.commit.author
+    later = [at for at in range(example.position - 1, -1, -1) if past.commits[at][0].author == author][:NEXT_COMMITS]
+    changed = {
+        (past.renamed[at].get(edit.path, edit.path), edit.definition) for at in later for edit in past.commits[at][1]
+    }
+    now = past.renamed[example.position]
+    changed |= {(now.get(path, path), definition) for path, definition in example.changed}
+    paths = [now.get(path, path) for path in corpus.paths]
+    return np.array(
+        [(paths[file], name) in changed for file, name in zip(corpus.file.tolist(), corpus.names, strict=True)],
+        dtype=bool,
+    )
+
+
+def left_over(example: Example, revealed: list[Edit]) -> NDArray[np.bool_]:
+    """The definitions of the corpus that are not being edited."""
+    corpus = example.state.corpus
+    left = np.ones(len(corpus), dtype=bool)
+    for edit in revealed:
+        file = corpus.number.get(edit.path)
+        if file is not None:
+            for row in range(int(corpus.first[file]), int(corpus.first[file + 1])):
+                left[row] &= corpus.names[row] != edit.definition
+    return left
+
+
+class Sources:
+    """The texts of an example's definitions, their files parsed when one is asked for."""
+
+    def __init__(self, repository: Repository, example: Example) -> None:
+        self._repository = repository
+        self._corpus = example.state.corpus
+        self._blobs = example.blobs
+        self._parsed: dict[int, tuple[Definition, ...]] = {}
+
+    def __getitem__(self, row: int) -> str:
+        file = int(self._corpus.file[row])
+        if file not in self._parsed:
+            blob = self._blobs[self._corpus.paths[file]]
+            self._parsed[file] = self._repository.definitions([blob])[blob]
+        return self._parsed[file][row - int(self._corpus.first[file])].source
+
+
+def recent_edits(past: Past, position: int, revealed: list[Edit]) -> list[Edit]:
+    """What the world model is told: the edits in progress, then the newest of the past."""
+    found = list(revealed[:RECENT])
+    for edit in past.before(position):
+        if len(found) >= RECENT:
+            break
+        found.append(edit)
+    return found
+
+
+def clone_of(folder: Path, name: str) -> Path | None:
+    """Where ``owner/name`` lies in a folder of clones."""
+    place = folder / name.replace("/", "+")
+    for candidate in (place / "repo", place):
+        if candidate.is_dir():
+            return candidate
+    return None
