@@ -41,8 +41,8 @@ class ArchitectureConfig:
     predictor: str = setting("looped", "of transitions; the paper's two tokens through looped blocks")
     state_size: int = setting(128, "numbers of a state, as in paper 1; a bundle holds no other size", least=1)
     heads: int = setting(4, "of attention, as in paper 1; divides every width", least=1)
-    loops: int = setting(3, "the signal of a transition shrinks with every loop (paper 2): three, not six", least=1)
-    state_expansion: int = setting(4, "MLP of the state encoder, as in paper 1", least=1)
+    loops: int = setting(1, "the signal of a transition shrinks with every loop; one won, and is fastest", least=1)
+    state_expansion: int = setting(2, "MLP of the state encoder; twice did as well as paper 1's four times", least=1)
     predictor_expansion: int = setting(2, "twice, not four times: the bundle must stay under 0.6 MB", least=1)
     predictor_loops: int = setting(2, "a single transition needs few turns, and a roll-out has three of them", least=1)
     layers: int = setting(2, "of mini-transformers: distinct ones, so each costs what the whole loop costs", least=1)
@@ -67,8 +67,8 @@ class TrainingConfig:
     """
 
     seed: int = setting(42, "the paper's first; set before a single weight is made", least=0)
-    transition_steps: int = setting(600, "more repositories help more than more steps", least=0)
-    edit_steps: int = setting(1_400, "held-out repositories stop gaining about there", least=0)
+    transition_steps: int = setting(400, "more repositories help more than more steps", least=0)
+    edit_steps: int = setting(900, "held-out repositories stop gaining about there", least=0)
     next_steps: int = setting(800, "held-out repositories stop gaining about there", least=0)
     transition_batch: int = setting(48, "half of them windows of chains, half siblings; what a laptop holds", least=4)
     edit_batch: int = setting(192, "in-batch negatives of three repositories", least=4)
@@ -92,8 +92,12 @@ class TrainingConfig:
         "target", "where a change of state begins; paper 1's online state adds a translation all edits share"
     )
     composition_weight: float = setting(0.5, "of all further steps of a roll-out together", least=0)
+    contrast_weight: float = setting(0.0, "InfoNCE of predictions against all states of the batch", least=0)
     sigreg_weight: float = setting(0.0, "SIGReg on online states; what holds a training without target up", least=0)
     longest: int = setting(0, "definitions with more tokens are left out of the transition stage; 0: none", least=0)
+    covariance_of: Literal["correlations", "covariances"] = setting(
+        "correlations", "free of scale; paper 1's covariances vanish with the representation, which invites collapse"
+    )
     covariance_weight: float = setting(0.02, "on correlations; twice paper 1's 0.01 on covariances", least=0)
     variance_weight: float = setting(0.1, "VICReg on the readout (paper 2)", least=0)
     sibling_weight: float = setting(0.5, "InfoNCE on the differences of states: siblings are alike", least=0)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-COLLAPSED: Final = 0.995
-"""A copy indicator above this, on edits that change something, means that the target encoder tells no two versions
-apart (paper 1: ~0.999 after its collapse)."""
 
 
 def effective_rank(rows: Tensor) -> float:

@@ -32,6 +32,14 @@ def covariance_loss(rows: Tensor) -> Tensor:
     return loss
 
 
+def plain_covariance_loss(rows: Tensor) -> Tensor:
+    """Squared off-diagonal covariances, summed and divided by D (paper 1; lowest where all is the same)."""
+    centred = rows - rows.mean(0)
+    covariance = centred.T @ centred / max(1, len(rows) - 1)
+    loss: Tensor = ((covariance**2).sum() - (covariance.diagonal() ** 2).sum()) / rows.shape[1]
+    return loss
+
+
 def variance_loss(rows: Tensor, target: float = 1.0) -> Tensor:
     """Hinge on the standard deviation of every number (VICReg)."""
     return F.relu(target - torch.sqrt(rows.var(0) + 1e-4)).mean()
@@ -49,3 +57,23 @@ def contrastive_loss(similarity: Tensor, positive: Tensor, allowed: Tensor, temp
     rows = positive.any(1)
     loss = (everything - wanted)[rows]
     return loss.mean() if len(loss) else similarity.sum() * 0
+
+
+def sigreg_loss(rows: Tensor, directions: Tensor, *, points: int = 17, limit: float = 5.0) -> Tensor:
+    """SIGReg: how far ``rows`` are from an isotropic Gaussian (LeJEPA, Balestriero and LeCun, arXiv 2511.08544).
+
+    ``rows`` (B, D) are projected on ``directions`` (M, D); each projection is tested against N(0, 1) with the statistic
+    of Epps and Pulley: the squared distance of characteristic functions on [-limit, limit], under a Gaussian window.
+    """
+    projected = rows @ F.normalize(directions, dim=1).T  # (B, M)
+    at = torch.linspace(-limit, limit, points, device=rows.device)
+    normal = torch.exp(-0.5 * at**2)  # of N(0, 1): real, and the window as well
+    angle = projected[..., None] * at  # (B, M, P)
+    error = (torch.cos(angle).mean(0) - normal) ** 2 + torch.sin(angle).mean(0) ** 2
+    loss: Tensor = torch.trapezoid(error * normal, at, dim=1).mean() * len(rows)
+    return loss
+
+
+def state_prediction_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean square error of the vectors as they are: where SIGReg sets their scale (LeJEPA)."""
+    return ((predicted - target) ** 2).mean()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codewm_lsp.errors import TrainingError
 from codewm_model import diagnostics, objectives
-from codewm_model.architecture import StateEncoder
-from codewm_model.data import TransitionSampler, tensor
+from codewm_model.alarm import Collapse, CollapseAlarm
+from codewm_model.architecture import CodeWorldModel
+from codewm_model.data import Dataset, TransitionSampler, tensor
 from codewm_model.encoding import encode_states
 from codewm_model.run import Run
+
+TARGET: Final = "target.safetensors"
+"""The target encoder at the end of the stage, in the folder of a run: what E1 and E2 measure against."""
 
 
 class TransitionStage:
@@ -25,20 +30,41 @@ class TransitionStage:
     def __init__(self, run: Run) -> None:
         self.run = run
         training = run.config.training
-        self.sampler = TransitionSampler(run.data, training.transition_batch, training.window, training.commits_window)
-        self.target: StateEncoder = copy.deepcopy(run.model.state).requires_grad_(False)
+        self.sampler = TransitionSampler(
+            run.data,
+            training.transition_batch,
+            training.window,
+            training.commits_window,
+            siblings=training.sibling_weight > 0,
+            longest=training.longest,
+        )
+        self.target = copy.deepcopy(run.model.state).requires_grad_(False)
+        self.start = {name: value.clone() for name, value in self.target.state_dict().items()}
         self.cache = torch.zeros(run.data.states_count, run.config.architecture.state_size)
         self.cached = np.zeros(run.data.states_count, bool)
-        self.frozen = training.decay >= 1.0
+        self.frozen = training.target == "ema" and training.decay >= 1.0
+        self.step = 0
+        self.alarm = CollapseAlarm(training)
 
     def state(self) -> dict[str, Any]:
         """The target encoder, and what it has given so far: in another batch the last bits would differ."""
         rows = torch.from_numpy(np.flatnonzero(self.cached))
-        return {"encoder": self.target.state_dict(), "rows": rows, "values": self.cache[rows]}
+        return {
+            "encoder": self.target.state_dict(),
+            "start": self.start,
+            "rows": rows,
+            "values": self.cache[rows],
+            "frozen": self.frozen,
+            "step": self.step,
+            "alarm": self.alarm.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         self.target.load_state_dict(state["encoder"])
+        self.start = state["start"]
+        self.frozen, self.step = state["frozen"], state["step"]
+        self.alarm.restore(state["alarm"])
         self.cache[state["rows"]] = state["values"]
         self.cached[state["rows"].numpy()] = True
 
@@ -61,86 +87,139 @@ class TransitionStage:
         where = where.reshape(-1, 2)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=training.bf16 or run.device.type == "cuda"):
             online = encode_states(run.model.state, run.data, states, run.device)
-        target = self._targets(states)
+        target = online if training.target == "none" else self._targets(states)
         before, after = online[where[:, 0]], online[where[:, 1]]
         target_before, target_after = target[where[:, 0]], target[where[:, 1]]
         action = tensor(run.data.action[edits], run.device)
         predicted = run.model.transition(before, action)
         moved = np.flatnonzero(run.data.states[edits, 0] != run.data.states[edits, 1])
+        self._watch(target_before[moved], target_after[moved])
+        distance = objectives.state_prediction_loss if training.target == "none" else objectives.prediction_loss
+        plain = training.covariance_of == "covariances"
+        decorrelation = objectives.plain_covariance_loss if plain else objectives.covariance_loss
+        origin = before if training.delta_origin == "online" else target_before
         losses = {
-            "prediction": training.prediction_weight * objectives.prediction_loss(predicted, target_after),
+            "prediction": training.prediction_weight * distance(predicted, target_after),
             "delta": training.delta_weight
-            * objectives.delta_loss((predicted - target_before)[moved], (target_after - target_before)[moved]),
+            * objectives.delta_loss((predicted - origin)[moved], (target_after - origin)[moved]),
             "norm": training.norm_weight
-            * objectives.norm_loss((predicted - target_before)[moved], (target_after - target_before)[moved]),
-            "covariance": training.covariance_weight * objectives.covariance_loss(predicted),
+            * objectives.norm_loss((predicted - origin)[moved], (target_after - origin)[moved]),
+            "covariance": training.covariance_weight * decorrelation(predicted),
             "variance": training.variance_weight * objectives.variance_loss(online),
         }
-        # several steps, each from the last prediction
-        position = np.full(windows.shape, -1)
-        position[windows >= 0] = inverse
-        chained = position[position[:, -1] >= 0] if windows.shape[1] > 1 else position[:0]
-        if len(chained):
-            rolled = predicted[chained[:, 0]]
-            total = rolled.sum() * 0
-            for step in range(1, windows.shape[1]):
-                rows = chained[:, step]
-                rolled = run.model.transition(rolled, action[rows])
-                total = total + objectives.prediction_loss(rolled, target_after[rows])
-            losses["composition"] = 0.5 * training.prediction_weight * total / (windows.shape[1] - 1)
-        # siblings change their states alike
-        difference = F.normalize(after - before, dim=-1)
-        similarity = difference @ difference.T
-        commit, same = run.data.commit[edits], run.data.definition[edits]
-        repository = run.data.repository[edits]
-        allowed = (repository[:, None] == repository) & (same[:, None] != same)
-        positive = allowed & (commit[:, None] == commit)
-        losses["siblings"] = training.sibling_weight * objectives.contrastive_loss(
-            similarity, tensor(positive, run.device), tensor(allowed, run.device), training.temperature
-        )
+        if training.contrast_weight:
+            # the prediction is nearer to the true next state than to any other of the batch, the one before included
+            nearness = F.normalize(predicted, dim=-1) @ F.normalize(target, dim=-1).T
+            wanted = torch.zeros(nearness.shape, dtype=torch.bool, device=nearness.device)
+            wanted[torch.arange(len(wanted)), tensor(where[:, 1], run.device)] = True
+            losses["contrast"] = training.contrast_weight * objectives.contrastive_loss(
+                nearness, wanted, torch.ones_like(wanted), training.temperature
+            )
+        if training.sigreg_weight:
+            directions = torch.randn(256, online.shape[1], device=online.device)
+            losses["sigreg"] = training.sigreg_weight * objectives.sigreg_loss(online, directions)
+        if training.composition_weight:
+            # several steps, each from the last prediction
+            position = np.full(windows.shape, -1)
+            position[windows >= 0] = inverse
+            chained = position[position[:, -1] >= 0] if windows.shape[1] > 1 else position[:0]
+            if len(chained):
+                rolled = predicted[chained[:, 0]]
+                total = rolled.sum() * 0
+                for step in range(1, windows.shape[1]):
+                    rows = chained[:, step]
+                    rolled = run.model.transition(rolled, action[rows])
+                    total = total + distance(rolled, target_after[rows])
+                weight = training.composition_weight * training.prediction_weight
+                losses["composition"] = weight * total / (windows.shape[1] - 1)
+        if training.sibling_weight:
+            # siblings change their states alike
+            difference = F.normalize(after - before, dim=-1)
+            similarity = difference @ difference.T
+            commit, same = run.data.commit[edits], run.data.definition[edits]
+            repository = run.data.repository[edits]
+            allowed = (repository[:, None] == repository) & (same[:, None] != same)
+            positive = allowed & (commit[:, None] == commit)
+            losses["siblings"] = training.sibling_weight * objectives.contrastive_loss(
+                similarity, tensor(positive, run.device), tensor(allowed, run.device), training.temperature
+            )
         return losses
 
     def after_step(self) -> None:
-        if self.frozen:
+        training = self.run.config.training
+        self.step += 1
+        if not self.frozen and training.target == "ema":
+            with torch.no_grad():
+                for kept, new in zip(self.target.parameters(), self.run.model.state.parameters(), strict=True):
+                    kept.lerp_(new, 1 - training.decay)
+        if self.step == training.transition_steps:
+            save_file(self.target.state_dict(), self.run.folder / TARGET)
+
+    def _watch(self, before: Tensor, after: Tensor) -> None:
+        if len(before):
+            self._heed(self.alarm.watch(self.step + 1, diagnostics.copy_indicator(before.detach(), after.detach())))
+
+    def _heed(self, collapse: Collapse | None) -> None:
+        """Say it, and do what ``on_collapse`` asks for. Raises TrainingError where that is to stop."""
+        if collapse is None:
             return
-        decay = self.run.config.training.decay
-        with torch.no_grad():
-            for kept, new in zip(self.target.parameters(), self.run.model.state.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
+        training = self.run.config.training
+        self.run.report(
+            {"stage": "transition", "step": collapse.step, "alarm": str(collapse), "copy_indicator": collapse.indicator}
+        )
+        if training.on_collapse == "stop":
+            raise TrainingError(str(collapse))
+        if training.on_collapse == "fix" and training.target == "ema" and not self.frozen:
+            self.target.load_state_dict(self.start)
+            self.frozen = True
+            self.cached[:] = False
+            done = "the target encoder is back at its start, and held there"
+            self.run.report({"stage": "transition", "step": collapse.step, "fixed": done})
 
     def evaluate(self) -> dict[str, float]:
+        """Diagnostics over up to ``gallery`` transitions that change something."""
         run = self.run
         data = run.validation_data or run.data
-        random = np.random.default_rng(7)
         rows = np.flatnonzero(data.held_out) if data is run.data and data.held_out.any() else np.arange(len(data))
-        rows = rows[data.states[rows, 0] != data.states[rows, 1]]
-        if len(rows) > run.config.training.gallery:
-            rows = np.sort(random.choice(rows, run.config.training.gallery, replace=False))
-        states, where = np.unique(data.states[rows], return_inverse=True)
-        where = where.reshape(-1, 2)
-        with torch.no_grad():
-            online = encode_states(run.model.state, data, states, run.device)
-            target = encode_states(self.target, data, states, run.device)
-            action = tensor(data.action[rows], run.device)
-            predicted = run.model.transition(online[where[:, 0]], action)
-        before, after = target[where[:, 0]], target[where[:, 1]]
-        result = {
-            "transitions": float(len(rows)),
-            "copy_indicator": diagnostics.copy_indicator(before, after),
-            "transition_cosine_paper": float(
-                F.cosine_similarity(predicted - online[where[:, 0]], after - online[where[:, 0]]).mean()
-            ),
-            "transition_cosine": float(F.cosine_similarity(predicted - before, after - before).mean()),
-            "rank_online": diagnostics.effective_rank(online),
-            "rank_target": diagnostics.effective_rank(target),
-            "rank_predicted": diagnostics.effective_rank(predicted),
-            "feature_std": diagnostics.feature_deviation(online),
-        } | diagnostics.nearest_neighbours(predicted, after)
-        if result["copy_indicator"] > diagnostics.COLLAPSED and not self.frozen and run.config.training.decay < 0.999:
-            result["alarm"] = 1.0
-            if run.config.training.on_collapse == "stop":
-                raise TrainingError(
-                    f"the target encoder has collapsed (copy indicator {result['copy_indicator']:.4f}): "
-                    f"set decay to 1.0 or 0.99999 (now {run.config.training.decay})"
-                )
+        target = run.model.state if run.config.training.target == "none" else self.target
+        rows = transitions(data, rows, run.config.training.gallery, longest=run.config.training.longest)
+        result = measure_transitions(run.model, target, data, rows, run.device)
+        self._heed(self.alarm.inspect(self.step, result["copy_indicator"], result["rank_online"]))
         return result
+
+
+def transitions(data: Dataset, rows: NDArray[np.int64], count: int, *, longest: int = 0) -> NDArray[np.int64]:
+    """Up to ``count`` of the edits ``rows`` that change their state, always the same ones."""
+    rows = rows[data.states[rows, 0] != data.states[rows, 1]]
+    if longest:
+        rows = rows[data.lengths(data.states[rows].reshape(-1)).reshape(-1, 2).max(1) <= longest]
+    if len(rows) > count:
+        rows = np.sort(np.random.default_rng(7).choice(rows, count, replace=False))
+    return rows
+
+
+@torch.no_grad()
+def measure_transitions(
+    model: CodeWorldModel, target_encoder: nn.Module, data: Dataset, rows: NDArray[np.int64], device: torch.device
+) -> dict[str, float]:
+    """E1: both forms of the transition cosine, copy indicator, effective ranks, KNN of the true next state."""
+    states, where = np.unique(data.states[rows], return_inverse=True)
+    where = where.reshape(-1, 2)
+    online = encode_states(model.state, data, states, device)
+    target = online if target_encoder is model.state else encode_states(target_encoder, data, states, device)
+    predicted = model.transition(online[where[:, 0]], tensor(data.action[rows], device))
+    before, after = target[where[:, 0]], target[where[:, 1]]
+    origin = online[where[:, 0]]
+    return {
+        "transitions": float(len(rows)),
+        "copy_indicator": diagnostics.copy_indicator(before, after),
+        "transition_cosine_paper": float(F.cosine_similarity(predicted - origin, after - origin).mean()),
+        "transition_cosine": float(F.cosine_similarity(predicted - before, after - before).mean()),
+        "rank_online": diagnostics.effective_rank(online),
+        "rank_target": diagnostics.effective_rank(target),
+        "rank_predicted": diagnostics.effective_rank(predicted),
+        "feature_std": diagnostics.feature_deviation(online),
+        "feature_std_target": diagnostics.feature_deviation(target),
+        **diagnostics.nearest_neighbours(predicted, after),
+        **{f"copy_{name}": value for name, value in diagnostics.nearest_neighbours(before, after).items()},
+    }

@@ -37,7 +37,7 @@ class ReferenceEncoder(StateEncoder):
         mask = ids != PAD
         x = self.token(ids) + self.depth(depths)
         x = x + sinusoids(torch.arange(ids.shape[1], device=ids.device), self.width)
-        x = torch.cat([self.cls.expand(len(x), 1, -1), x], 1)  # (B, 1 + T, D)
+        x = torch.cat([torch.zeros_like(x[:, :1]) + self.cls, x], 1)  # (B, 1 + T, D)
         mask = torch.cat([torch.ones_like(mask[:, :1]), mask], 1)
         bias = attention_bias(mask)
         for _ in range(self.loops):

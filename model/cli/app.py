@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from codewm_model.cli import config, corpus, study
 from codewm_model.cli.run import run
 
 
@@ -37,13 +38,16 @@ def _group() -> None:
 
 
 app.command()(run)
-# A group of commands is a Typer app of its own: app.add_typer(study.app, name="study")
+app.add_typer(config.app, name="config")
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(study.app, name="study")
 
 
 def main() -> None:
     """Entry point; says what to install where the training extra is missing."""
     try:
         import onnx  # noqa: F401
+        import pyarrow  # noqa: F401
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
