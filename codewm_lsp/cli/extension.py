@@ -1,22 +1,29 @@
-"""Commands that live in other packages, found by their entry point; nothing of them is imported before that."""
+"""Commands that live in other packages of the project, found by their entry point and imported when they are run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import distributions
 from typing import Final
 
 from codewm_lsp.errors import OptionError
 
+PROJECT: Final = "codewm"
 GROUP: Final = "codewm.commands"
 
 
 def run(name: str, command: str, extra: str, arguments: Sequence[str]) -> None:
-    """Run the command that an installed package offers under ``name``.
+    """Run the command that the installation offers under ``name``.
 
     Raises OptionError where none does, or where what it needs is not installed; ``extra`` is what to install.
     """
-    found = list(entry_points(group=GROUP, name=name))
+    # Of every copy of the project's metadata: an old one that a build left in the source tree may come first.
+    found = [
+        entry
+        for distribution in distributions(name=PROJECT)
+        for entry in distribution.entry_points
+        if (entry.group, entry.name) == (GROUP, name)
+    ]
     remedy = f"pip install 'codewm[{extra}]'"
     if not found:
         raise OptionError(f"{command} is not part of this installation: {remedy}")

@@ -19,6 +19,7 @@ from codewm_lsp.errors import OptionError
 from codewm_model.evaluation import models as loading
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache, code
+from codewm_model.evaluation.pictures import draw
 from codewm_model.evaluation.progress import Bar
 from codewm_model.evaluation.protocol import (
     Candidate,
@@ -97,6 +98,12 @@ def evaluate(
         limit=limit,
         baselines=_baselines(baselines),
     )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"{output} cannot be written ({error.strerror or error}): name another folder with --output"
+        ) from error
     with ExitStack() as stack:
         if smoke:
             from codewm_model.evaluation.smoke import make_repositories
@@ -113,16 +120,7 @@ def evaluate(
         for name, reason in missing.items():
             bar.say(f"left out: {name} ({reason})")
         sections = [_measured(protocol, clones, candidates, settings, bar) for protocol in protocols_of(wanted)]
-        from codewm_model.evaluation.pictures import draw
-
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-            general = draw(sections, clones, candidates, settings, output)
-        except OSError as error:
-            raise OptionError(
-                f"{output} cannot be written ({error.strerror or error}): free some disk space, or name another folder "
-                "with --output"
-            ) from error
+        general = draw(sections, clones, candidates, settings, output)
         report = Report(
             what=what,
             command=_command(wanted, chosen, repositories, candidates, settings, smoke),

@@ -39,7 +39,7 @@ class PaperRetrieval:
     """E3."""
 
     name = "e3"
-    title = "Retrieval by edit type and scope, as in the paper"
+    title = "E3: retrieval by edit type and scope, as in the paper"
     apart = False
     better: Mapping[str, bool | None] = {"MRR@10": True, "MRR": True}
 

@@ -38,7 +38,7 @@ class Parity:
     """E7, on what other protocols measure."""
 
     name = "e7"
-    title = "Deployment parity: int4 against fp32"
+    title = "E7: deployment parity: int4 against fp32"
     apart = False
     better: Mapping[str, bool | None] = {_DIFFERENCE: None, _FIRST: None, _MEDIAN: None, _BYTES: None}
 

@@ -76,7 +76,7 @@ def _bars(section: Section, folder: Path) -> list[tuple[str, str]]:
     label = " / ".join(dict.fromkeys(metrics))
     name = plots.save(plots.bars(panels, label), folder, f"{section.protocol.name}-bars")
     caption = (
-        f"{section.protocol.title}: {label}, means over repositories with 95 % intervals. Grey: chance; light blue: "
+        f"{label}, means over repositories with 95 % intervals. Grey: chance; light blue: "
         "baselines; dark blue: the bar for a blend; orange: models alone; red: the product's blend."
     )
     return [(name, caption)]

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from codewm_model.evaluation.composition import Composition
 from codewm_model.evaluation.paper_retrieval import PaperRetrieval
 from codewm_model.evaluation.parity import Parity
 from codewm_model.evaluation.protocol import EvaluationProtocol
 from codewm_model.evaluation.sibling_search import SiblingSearch
+from codewm_model.evaluation.transitions import Transitions
+from codewm_model.evaluation.what_next import WhatNext
+from codewm_model.evaluation.where_next import WhereNext
 
 _APART_FROM_PARITY: Final[dict[str, Callable[[], EvaluationProtocol]]] = {
+    "e1": Transitions,
+    "e2": Composition,
     "e3": PaperRetrieval,
     "e4": SiblingSearch,
+    "e5": WhereNext,
+    "e6": WhatNext,
 }
 NAMES: Final = (*_APART_FROM_PARITY, "e7")
 _COMPARED: Final = ("e3", "e4")

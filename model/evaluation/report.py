@@ -136,18 +136,18 @@ def markdown(report: Report) -> str:
         size = f"{about['bytes']:,}" if about["bytes"] is not None else "–"
         lines.append(f"| {about['name']} | `{about['hash']}` | {about['precision']} | {size} |")
     for section in report.sections:
-        lines += ["", f"## {section.protocol.name.upper()} {section.protocol.title}", ""]
+        lines += ["", f"## {section.protocol.title}", ""]
         lines += section.outcome.explanation.strip().splitlines()
         for setting, metrics in section.cells.items():
             lines += ["", f"### {setting[:1].upper()}{setting[1:]}", "", *_table(section, metrics)]
         for file, caption in section.pictures:
-            lines += ["", f"![{caption}]({file}.svg)", "", f"*{caption}*"]
+            lines += ["", f"![{section.protocol.title}]({file}.svg)", "", caption]
         for name, reason in section.outcome.left_out.items():
             lines += ["", f"Left out: {name} ({reason})."]
     if report.pictures:
         lines += ["", "## Pictures of the embeddings and of training"]
         for file, caption in report.pictures:
-            lines += ["", f"![{caption}]({file}.svg)", "", f"*{caption}*"]
+            lines += ["", f"![{file}]({file}.svg)", "", caption]
     lines += [
         "",
         "## Repositories",

@@ -128,7 +128,7 @@ class SiblingSearch:
     """E4."""
 
     name = "e4"
-    title = "Sibling retrieval"
+    title = "E4: sibling retrieval"
     apart = True
     better: Mapping[str, bool | None] = dict.fromkeys(galleries.METRICS, True)
 

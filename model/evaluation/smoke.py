@@ -10,7 +10,7 @@ import numpy as np
 
 from codewm_lsp.errors import OptionError
 
-COMMITS: Final = 36
+COMMITS: Final = 28
 _SUBJECTS: Final = {
     "alpha/orders": "order invoice payment customer basket total currency discount voucher refund",
     "beta/sensors": "sensor reading voltage channel sample filter threshold alarm battery device",

@@ -70,7 +70,7 @@ def summarise(
             if more is None:
                 continue
             for system, summary in list(systems.items()):
-                other = _rival(roles.get(system, Role.BOUND), systems, roles, more)
+                other = _rival(system, systems, roles, more)
                 if other is not None:
                     systems[system] = _compared(summary, systems[other], other, seed)
     return cells
@@ -92,12 +92,14 @@ def _summary(found: Mapping[str, Mapping[int, tuple[float, int]]], seed: int) ->
     )
 
 
-def _rival(role: Role, systems: Mapping[str, Summary], roles: Mapping[str, Role], more: bool) -> str | None:
-    """The best of what a system of this role has to clear."""
+def _rival(system: str, systems: Mapping[str, Summary], roles: Mapping[str, Role], more: bool) -> str | None:
+    """The best of what a system has to clear; not what is named as another system's own: "copy (other)"."""
+    role = roles.get(system, Role.BOUND)
     kinds = {Role.MODEL: (Role.BASELINE,), Role.BLEND: (Role.BASELINE, Role.BAR)}.get(role)
     if kinds is None:
         return None
-    rivals = [name for name in systems if roles.get(name) in kinds]
+    foreign = tuple(f"({other})" for other in systems if other != system)
+    rivals = [name for name in systems if roles.get(name) in kinds and not name.endswith(foreign)]
     if not rivals:
         return None
     return (max if more else min)(rivals, key=lambda name: systems[name].mean)

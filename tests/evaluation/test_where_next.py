@@ -1,0 +1,157 @@
+"""E5: histories asked again, by the product's own ranking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codewm_lsp.hints import Engine
+from codewm_lsp.hints.where_next import Opinion, Several, Weights, rank, shipped_record, together
+from codewm_lsp.history import Repository
+from codewm_lsp.index import Index, update
+from codewm_lsp.world_model import WorldModel
+from codewm_model.evaluation.protocol import RANDOM, Candidate, Clone, Role, Settings
+from codewm_model.evaluation.where_next import (
+    DEFINITIONS,
+    FILES,
+    NO_MODEL,
+    PLAIN,
+    Looks,
+    WhereNext,
+    curve,
+    first_relevant,
+    reliability,
+)
+from codewm_model.replay import changed_soon, examples, labels, left_over, read_past
+
+
+@pytest.fixture(scope="module")
+def model() -> WorldModel:
+    return WorldModel.load()
+
+
+@pytest.fixture(scope="module")
+def clone(clones: Path) -> Clone:
+    return Clone("alpha/orders", clones / "alpha+orders", "")
+
+
+def candidate(model: WorldModel) -> Candidate:
+    return Candidate("shipped", model.hash, model.bundle.folder, model, None, False)
+
+
+def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel) -> None:
+    protocol = WhereNext()
+    outcome = protocol.run([clone], [candidate(model)], Settings(seeds=(0, 1)), lambda what, done, of: None)
+    assert not outcome.left_out
+    for setting in (DEFINITIONS, FILES):
+        figures = [one for one in outcome.figures if one.setting == setting and one.metric == "MRR"]
+        assert {one.seed for one in figures} == {0, 1}
+        for seed in (0, 1):
+            assert len({one.n for one in figures if one.seed == seed}) == 1
+        systems = {one.system for one in figures}
+        assert {RANDOM, "change coupling", NO_MODEL, "blend with shipped"} <= systems
+        assert ("shipped" in systems) == (setting == DEFINITIONS)
+        assert (PLAIN in systems) == ("plain" in shipped_record())
+        assert all(0 < one.value <= 1 for one in figures)
+        assert systems <= set(outcome.roles)
+    assert outcome.roles["blend with shipped"] is Role.BLEND
+    assert len(outcome.extra["curve"]["blend with shipped"]) > 10
+    again = protocol.run([clone], [candidate(model)], Settings(seeds=(0, 1)), lambda what, done, of: None)
+    assert again.figures == outcome.figures
+
+
+def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldModel, tmp_path: Path) -> None:
+    weights = Weights.of(shipped_record())
+    bare = Weights(weights.definition, weights.file, weights.joint, weights.several, Opinion(), weights.threshold)
+    with (
+        Repository.open(clone.folder) as repository,
+        Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
+    ):
+        update(repository, model, index)
+        engine = Engine(repository, model, index, weights=bare)
+        past = read_past(repository)
+        asked = 0
+        for example in list(examples(repository, past))[:2]:
+            for count in (1, 2):
+                revealed = example.shuffled(0)[:count]
+                ranking = rank(example.state, revealed, bare)
+                rows = np.flatnonzero(left_over(example, revealed))
+                rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
+                corpus = example.state.corpus
+                expected = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
+                found = engine.next(revealed, k=0, at=example.commit.parent)
+                assert [(one.path, one.definition) for one in found] == expected
+                asked += 1
+        assert asked == 4
+
+
+def test_what_is_revealed_is_not_asked_for_and_the_future_is_not_known(clone: Clone) -> None:
+    with Repository.open(clone.folder) as repository:
+        past = read_past(repository)
+        newest = next(iter(examples(repository, past)))
+        changed, files = labels(newest)
+        assert changed.sum() <= len(newest.edits)
+        assert files.sum() >= 1
+        assert (changed_soon(past, newest) >= changed).all()
+        edit = newest.shuffled(3)[0]
+        left = left_over(newest, [edit])
+        corpus = newest.state.corpus
+        own = [row for row in np.flatnonzero(~left) if corpus.names[row] == edit.definition]
+        assert len(own) == (1 if edit.before else 0)
+        known = newest.state.frequency.sum()
+        assert known == sum(
+            (newest.state.definition_ids == newest.state.changes.definition(one.path, one.definition)).any()
+            for _, edits in past.commits[newest.position + 1 :]
+            for one in edits
+        )
+
+
+def test_ties_are_broken_at_random() -> None:
+    relevant = np.arange(10) == 0
+    chance = np.random.default_rng(0)
+    found = np.array([first_relevant(np.zeros(10), relevant, chance) for _ in range(2_000)])
+    assert found[:, 1].mean() == pytest.approx(0.1, abs=0.03)
+    assert first_relevant(np.arange(10.0), np.arange(10) == 9, chance) == (1.0, 1.0, 1.0)
+    assert first_relevant(np.arange(10.0), np.arange(10) == 6, chance) == (0.25, 0.0, 0.0)
+
+
+def test_lenses_are_counted_by_threshold() -> None:
+    looks = Looks()
+    looks.add(1, np.array([0.9, 0.6, 0.2]), np.array([True, False, True]), 8)
+    looks.add(4, np.array([0.7, 0.65, 0.6]), np.array([True, True, True]), 2)
+    looks.add(1, np.array([0.1]), np.array([False]), 8)
+    assert looks.at(0.5) == (3, 2, 4, 3)
+    assert looks.at(0.5, [0]) == (2, 1, 2, 1)
+    assert looks.at(0.95) == (3, 0, 0, 0)
+    rows = {row["threshold"]: row for row in curve(looks)}
+    assert rows[0.5]["right, several"] == 2
+    assert sum(row["n"] for row in reliability(looks)) == 7
+    assert {row["in progress"] for row in reliability(looks)} == {"one edit", "three or more"}
+
+
+def test_edits_in_progress_are_no_independent_witnesses() -> None:
+    odds = np.array([[0.0, -3.0], [0.0, -1.0], [0.0, -5.0]])
+    assert together(odds[:1], Several(1.0, 0.5, 9.0, 9.0)).tolist() == odds[0].tolist()
+    mean = together(odds, Several(1e-6, 1.0))
+    assert mean == pytest.approx(odds.mean(0), abs=1e-3)
+    sharp = together(odds, Several(50.0, 1.0))
+    assert sharp == pytest.approx(odds.max(0), abs=0.05)
+    newest = together(odds, Several(1e-6, 1e-9))
+    assert newest == pytest.approx(odds[0], abs=1e-3)
+    fewer = together(odds, Several(1.0, 1.0, -0.5))
+    assert (fewer < together(odds, Several(1.0, 1.0))).all()
+
+
+def test_a_model_the_weights_were_not_fitted_for_is_heard_whatever_its_scale() -> None:
+    opinion = Opinion(weight=1.0, kept=0.8, mean=5.0, spread=2.0, model="known")
+    odds = np.zeros(4)
+    logits = np.array([3.0, 5.0, 7.0, 9.0], dtype=np.float32)
+    assert opinion.of(odds, logits, "known") == pytest.approx([-1, 0, 1, 2])
+    other = opinion.of(odds, logits, "another")
+    assert other == pytest.approx(opinion.of(odds, 1_000 * logits - 7, "another"), abs=1e-5)
+    assert other.mean() == pytest.approx(0, abs=1e-6)
+    assert (np.diff(other) > 0).all()
+    assert abs(other).max() < 1
+    assert Opinion().of(odds, logits, "known") is odds
