@@ -140,18 +140,18 @@ def fit_lists(
     lengths = np.concatenate([np.diff(one.start) for one in used])
     total = len(lengths)
     list_of = torch.from_numpy(np.repeat(np.arange(total), lengths))
-    case_of = torch.from_numpy(held.astype(np.float32))
+    row_cases = torch.from_numpy(held.astype(np.float32))[list_of]
     relevant = torch.from_numpy(np.concatenate([one.relevant for one in used]).astype(np.float32))
     log_weight = torch.from_numpy(np.log(np.concatenate([one.weight for one in used])))
     heaviness = np.concatenate([np.full(len(one), len(one) ** -0.5) for one in used])
     importance = torch.from_numpy(heaviness.astype(np.float32))
     number = torch.zeros(total).index_add(0, list_of, relevant)
     weights = torch.zeros((groups, len(chosen)), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=150, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
-        score = (rows * (case_of @ weights)[list_of]).sum(1)
+        score = ((rows @ weights.T) * row_cases).sum(1)
         shifted = score + log_weight
         top = torch.full((total,), -1e9).scatter_reduce(0, list_of, shifted.detach(), "amax")
         sums = torch.zeros(total).index_add(0, list_of, torch.exp(shifted - top[list_of]))
@@ -394,7 +394,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, help="bundle whose logit the weights are fitted to; the shipped one")
     parser.add_argument("--output", type=Path, help="weights.json to write")
     parser.add_argument("--report", type=Path, help="JSON report to write")
-    parser.add_argument("--curve", type=Path, help="picture of the lens curve to write (.svg or .png)")
+    parser.add_argument("--curve", type=Path, help="folder for pictures of the lens curve")
     parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories learnt on")
     parser.add_argument("--commits", type=int, default=150, help="newest commits asked about, of a held-out repository")
     parser.add_argument("--train-commits", type=int, default=60, help="the same, of a repository learnt on")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,6 @@ from codewm_model.replay import EXAMPLES, Past, as_before, read_past, recent_edi
 
 Matrix = NDArray[np.float32]
 
-RANK: Final = "true edit among 1,000 older ones"
 SEEN: Final = "past edits shown to the user"
 SHOWN: Final = 3  # past edits behind a prediction
 GALLERY: Final = 3_000  # edits of a repository that are embedded, the newest
@@ -143,14 +143,20 @@ class Predictions:
 
 
 def predict(
-    repository: Repository, models: Mapping[str, WorldModel], *, seed: int, count: int, progress: Any
+    repository: Repository,
+    models: Mapping[str, WorldModel],
+    *,
+    seed: int,
+    count: int,
+    progress: Callable[[int, int], None],
+    distractors: int = DISTRACTORS,
 ) -> dict[str, Predictions]:
-    """By model: its own predictions, and the nulls in its space."""
+    """By model: its own predictions, and the nulls in its space. Nothing where there are too few older edits."""
     past = read_past(repository, examples=count)
     if not past.examples:
         return {}
     gallery = Gallery.of(past, past.examples[0])
-    asked = [position for position in past.examples if len(gallery.older(position)) >= DISTRACTORS]
+    asked = [position for position in past.examples if len(gallery.older(position)) >= distractors]
     if not asked:
         return {}
     likeness = Likeness(gallery.edits)
@@ -161,7 +167,7 @@ def predict(
         result = results[name] = Predictions(past.range)
         for number, position in enumerate(asked):
             progress(number, len(asked))
-            _ask(result, name, model, past, position, gallery, vectors, likeness, last, seed)
+            _ask(result, name, model, past, position, gallery, vectors, likeness, last, seed, distractors)
     return results
 
 
@@ -186,6 +192,7 @@ def _ask(
     likeness: Likeness,
     last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
     seed: int,
+    distractors: int,
 ) -> None:
     """The queries of one commit."""
     commit, edits = past.commits[position]
@@ -193,7 +200,7 @@ def _ask(
     revealed, others = order[0], order[1:]
     older = gallery.older(position)
     chance = np.random.default_rng([seed, position])
-    rivals = vectors[chance.choice(older, DISTRACTORS, replace=False)]
+    rivals = vectors[chance.choice(older, distractors, replace=False)]
     now = past.renamed[position]
     own: list[tuple[str, str] | None] = []
     for edit in others:
@@ -272,7 +279,7 @@ idf) to those of the edit that really came; against the three most recent edits,
 
 
 class WhatNext:
-    """E6."""
+    """E6. ``distractors``: older edits that a true one is ranked among."""
 
     name = "e6"
     title = "E6: what next"
@@ -285,6 +292,14 @@ class WhatNext:
         "likeness, mean of 3": True,
         "likeness, best of 3": True,
     }
+
+    def __init__(self, distractors: int = DISTRACTORS) -> None:
+        self.distractors = distractors
+
+    @property
+    def ranking(self) -> str:
+        """The setting of the ranks."""
+        return f"true edit among {self.distractors:,} older ones"
 
     def run(
         self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
@@ -307,10 +322,11 @@ class WhatNext:
                         {one.name: one.world for one in models},
                         seed=seed,
                         count=min(EXAMPLES, settings.limit or EXAMPLES),
-                        progress=lambda at, of, name=clone.name: progress(f"what next: {name}", at, of),
+                        progress=partial(progress, f"what next: {clone.name}"),
+                        distractors=self.distractors,
                     )
                 if not results:
-                    outcome.left_out[clone.name] = f"fewer than {DISTRACTORS:,} edits before its newest commits"
+                    outcome.left_out[clone.name] = f"fewer than {self.distractors:,} edits before its newest commits"
                     break
                 for number, (model, result) in enumerate(results.items()):
                     outcome.ranges[clone.name] = result.range
@@ -330,7 +346,9 @@ class WhatNext:
             label = system if system == model else _named(system, model, several)
             means = dict(zip(("cosine", "MRR", "R@1", "R@10"), np.mean(found, 0).tolist(), strict=True))
             for metric in ("MRR", "R@1", "R@10", "cosine"):
-                figures.append(Figure(self.name, metric, RANK, label, repository, means[metric], len(found), seed))
+                figures.append(
+                    Figure(self.name, metric, self.ranking, label, repository, means[metric], len(found), seed)
+                )
         for system, seen in result.seen.items():
             if system == model or first:  # the others are the same for every model
                 for metric, value in zip(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -387,7 +388,7 @@ class WhereNext:
                     plain=record.get("plain"),
                     seeds=settings.seeds,
                     count=min(EXAMPLES, settings.limit or EXAMPLES),
-                    progress=lambda at, of, name=clone.name: progress(f"where next: {name}", at, of),  # type: ignore[misc]
+                    progress=partial(progress, f"where next: {clone.name}"),
                 )
             if not done.found:
                 outcome.left_out[clone.name] = (
