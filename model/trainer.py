@@ -142,7 +142,7 @@ def _run_stage(
         stopping = any_of_all(run.stop())
         if (step + 1) % training.checkpoint_every == 0 or done or stopping:
             following = (STAGES[min(STAGES.index(stage) + 1, len(STAGES) - 1)], 0) if done else (stage, step + 1)
-            finished = done and stage == STAGES[-1]
+            finished = done and not any(steps_of(run.config, later) for later in STAGES[STAGES.index(stage) + 1 :])
             _save(run, following, None if done else optimiser, work, finished)
         if stopping and not done:
             raise Interrupted
