@@ -169,7 +169,7 @@ def build(
         target = corpus_folder(folder, name, head, edits, part_edits)
         if (target / ABOUT).exists():
             return target
-        partial = target.with_name(target.name + ".partial")
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")  # another process may mine the same
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         parts: list[dict[str, int]] = []
@@ -188,11 +188,11 @@ def build(
                 )
             written = {"name": name, "head": head, **versions(), "parts": parts}
             (partial / ABOUT).write_text(json.dumps(written, indent=1), encoding="utf-8")
-        except BaseException:
+            if not (target / ABOUT).exists():
+                shutil.rmtree(target, ignore_errors=True)
+                os.replace(partial, target)
+        finally:
             shutil.rmtree(partial, ignore_errors=True)
-            raise
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(partial, target)
         return target
 
 

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from codewm_model.cli import config, corpus, study
 from codewm_model.cli.run import run
+from codewm_model.cli.sweep import sweep
 
 
 class _TrainByDefault(TyperGroup):
@@ -38,6 +39,7 @@ def _group() -> None:
 
 
 app.command()(run)
+app.command()(sweep)
 app.add_typer(config.app, name="config")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(study.app, name="study")

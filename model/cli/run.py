@@ -108,7 +108,7 @@ def _train(options: _Options) -> None:
     if bool(options.repositories) == bool(options.corpus):
         raise OptionError("nothing to train on: name local clones, or a corpus with --corpus DIR (and not both)")
     preset, config = configured(options.preset, options.config, options.settings)
-    device = _device(options.device)
+    device = find_device(options.device)
     with group(device), _folder(options.output) as folder:
         _train_together(options, preset, config, device, folder)
 
@@ -125,7 +125,8 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
     from codewm_model.runs import LOG, forget_after, write_run
     from codewm_model.trainer import Interrupted, read_checkpoint, steps_of, train
 
-    threads = config.training.threads or os.cpu_count() or 1
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of torchrun on this machine
+    threads = config.training.threads or max(1, (os.cpu_count() or 1) // beside)
     torch.set_num_threads(threads)
     start = options.start or ("shipped" if preset == "local" else "scratch")
     began = time.monotonic()
@@ -154,7 +155,7 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
         with (
             (folder / LOG).open("a" if state else "w", encoding="utf-8") as log,
             reporting("none" if rank() else options.report_to, folder, config, first) as figures,
-            _asked_to_stop() as stop,
+            asked_to_stop() as stop,
         ):
 
             def report(record: dict[str, Any]) -> None:
@@ -343,7 +344,7 @@ def _folder(output: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed, or the process asked to end: it stops after the step, with a checkpoint.
 
     Asked again, it ends at once.
@@ -377,7 +378,7 @@ def _last_diagnostics(records: list[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _device(name: str) -> Any:
+def find_device(name: str) -> Any:
     import torch
 
     if name == "auto":
