@@ -155,7 +155,7 @@ async def test_the_status_is_told_as_it_changes(repository: Any, start_editor: S
         assert now == {
             "enabled": True,
             "snoozed": 0.0,
-            "model": {"name": "codewm-base-1", "problem": ""},
+            "model": {"name": "codewm-base-2", "problem": ""},
             "repositories": [{"root": repository.path.as_uri(), "stage": "ready", "done": 7, "total": 7}],
             "problems": [],
         }

@@ -190,7 +190,7 @@ describe('a function that is being changed', () => {
   step('says when it is ready, in the language status', async () => {
     await window.page.locator('.statusbar-item [class*=codicon-bracket]').first().click();
     const hover = window.page.locator('.monaco-hover, .hover-language-status');
-    await until('the status', () => hover.allTextContents(), (seen) => /CodeWM.*ready · \d+ commits · codewm-base-1/.test(seen.join(' ')));
+    await until('the status', () => hover.allTextContents(), (seen) => /CodeWM.*ready · \d+ commits · codewm-base-2/.test(seen.join(' ')));
     await window.page.keyboard.press('Escape');
   });
 
