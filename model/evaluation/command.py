@@ -19,6 +19,7 @@ from codewm_lsp.errors import OptionError
 from codewm_model.evaluation import models as loading
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache, code
+from codewm_model.evaluation.parity import Parity
 from codewm_model.evaluation.pictures import draw
 from codewm_model.evaluation.progress import Bar
 from codewm_model.evaluation.protocol import (
@@ -119,7 +120,11 @@ def evaluate(
         bar = stack.enter_context(Bar())
         for name, reason in missing.items():
             bar.say(f"left out: {name} ({reason})")
-        sections = [_measured(protocol, clones, candidates, settings, bar) for protocol in protocols_of(wanted)]
+        sections: list[Section] = []
+        for protocol in protocols_of(wanted):
+            if isinstance(protocol, Parity):
+                protocol.known = {section.protocol.name: section.outcome for section in sections}
+            sections.append(_measured(protocol, clones, candidates, settings, bar))
         general = draw(sections, clones, candidates, settings, output)
         report = Report(
             what=what,

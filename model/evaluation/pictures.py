@@ -17,6 +17,7 @@ from codewm_model.evaluation.models import embed
 from codewm_model.evaluation.protocol import Candidate, Clone, Role, Settings
 from codewm_model.evaluation.report import Section
 from codewm_model.evaluation.repositories import newest_commits
+from codewm_model.evaluation.sibling_search import LARGEST
 
 COLOURS: Final = {
     Role.CHANCE: "#C9C9C9",
@@ -155,14 +156,11 @@ def _embedded(
     clones: Sequence[Clone], models: Sequence[Candidate], settings: Settings
 ) -> tuple[dict[str, NDArray[np.float32]], list[Edit]]:
     """The newest edits of every repository by every model; mined and embedded by E4 already."""
-    from codewm_model.evaluation.sibling_search import DEFINITIONS
-
     cache = Cache(settings.cache)
-    largest = max(size for _, size, _ in DEFINITIONS)
     edits: list[Edit] = []
     pieces: dict[str, list[NDArray[np.float32]]] = {model.name: [] for model in models}
     for clone in clones:
-        everything = [edit for commit in newest_commits(clone, largest, cache) for edit in commit.edits]
+        everything = [edit for commit in newest_commits(clone, LARGEST, cache) for edit in commit.edits]
         if not everything:
             continue
         edits.extend(everything[:SAMPLE])

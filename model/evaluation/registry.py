@@ -23,14 +23,17 @@ _APART_FROM_PARITY: Final[dict[str, Callable[[], EvaluationProtocol]]] = {
     "e6": WhatNext,
 }
 NAMES: Final = (*_APART_FROM_PARITY, "e7")
-_COMPARED: Final = ("e3", "e4")
-"""What parity is measured on where nothing else is asked for with it."""
 
 
 def protocols_of(names: Sequence[str]) -> list[EvaluationProtocol]:
-    """The protocols of some names, in the order of their numbers; parity on those of E3 to E6 asked for with it."""
+    """The protocols of some names, in the order of their numbers; parity on those of E3 to E6 asked for with it,
+    and where none of them is, on E3 and E4.
+    """
     found = [make() for name, make in _APART_FROM_PARITY.items() if name in names]
     if "e7" in names:
-        measured = [protocol for protocol in found if protocol.name in ("e3", "e4", "e5", "e6")]
-        found.append(Parity(measured or [_APART_FROM_PARITY[name]() for name in _COMPARED]))
+        measured: list[EvaluationProtocol] = [
+            protocol for protocol in found if protocol.name in ("e3", "e4", "e5", "e6")
+        ]
+        measured = [SiblingSearch(large=False) if one.name == "e4" else one for one in measured]
+        found.append(Parity(measured or [PaperRetrieval(), SiblingSearch(large=False)]))
     return found

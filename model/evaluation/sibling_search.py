@@ -29,7 +29,8 @@ from codewm_model.evaluation.protocol import (
 )
 from codewm_model.evaluation.repositories import newest_commits, newest_files, span
 
-DEFINITIONS: Final = (("definitions, newest 300", 300, 32), ("definitions, newest 3,000", 3_000, None))
+LARGEST: Final = 3_000
+DEFINITIONS: Final = (("definitions, newest 300", 300, 32), ("definitions, newest 3,000", LARGEST, None))
 FILES: Final = ("files, newest 400", 400)
 QUERIES: Final = 1_000  # of a repository in one setting
 TOKENS, TOKENS_IDF = "AST tokens, signed", "AST tokens, signed, idf"
@@ -96,6 +97,13 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
     return found
 
 
+def fewest(commits: Sequence[CommitEdits]) -> Sequence[CommitEdits]:
+    """As many of the newest commits as the smallest gallery is made of."""
+    _, size, most = DEFINITIONS[0]
+    kept, _ = galleries.newest(commits, size, most)
+    return commits[: len(kept)]
+
+
 class _Pool:
     """All edits of some commits, from which the galleries take theirs: counted and embedded once."""
 
@@ -132,25 +140,30 @@ class SiblingSearch:
     apart = True
     better: Mapping[str, bool | None] = dict.fromkeys(galleries.METRICS, True)
 
+    def __init__(self, *, large: bool = True) -> None:
+        """``large``: with the gallery of the newest 3,000 definitions."""
+        self.large = large
+
     def run(
         self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure each repository for itself."""
         outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE})
         cache = Cache(settings.cache)
-        largest = max(size for _, size, _ in DEFINITIONS)
         for clone in repositories:
             before = len(outcome.figures)
             progress(f"{clone.name}: mining", 0, 1)
-            commits = newest_commits(clone, largest, cache)
+            commits = newest_commits(clone, LARGEST, cache)
+            if not self.large:
+                commits = fewest(commits)
             definitions = _Pool(clone, commits, cache, progress)
-            for setting, size, most in DEFINITIONS:
+            for setting, size, most in DEFINITIONS if self.large else DEFINITIONS[:1]:
                 self._setting(setting, definitions, size, most, models, settings, outcome)
             files = _Pool(clone, newest_files(clone, FILES[1], cache), cache, progress)
             self._setting(FILES[0], files, FILES[1], None, models, settings, outcome)
             if len(outcome.figures) == before:
                 outcome.left_out[clone.name] = (
-                    f"no commit with 2 to 20 edits of Python definitions among its newest {largest:,} edits"
+                    f"no commit with 2 to 20 edits of Python definitions among its newest {LARGEST:,} edits"
                 )
             else:
                 outcome.ranges[clone.name] = span(commits)
