@@ -203,6 +203,7 @@ def _statistics(arrays: Mapping[str, NDArray[Any]], first: int) -> dict[str, int
     where there is none. ``bytes``: in memory, without what training computes of it.
     """
     sizes = np.bincount(arrays["commit"], minlength=len(arrays["commits"]))
+    ranks = sum(len(arrays[f"{words}_hashes"]) for words in ("changed", "context", "place_words"))
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])[(sizes >= 2) & (sizes <= 20)]
     return {
         "first": first,
@@ -210,7 +211,7 @@ def _statistics(arrays: Mapping[str, NDArray[Any]], first: int) -> dict[str, int
         "commits": len(arrays["commits"]),
         "states": len(arrays["state_hashes"]),
         "siblings_from": int(starts.max()) if len(starts) else -1,
-        "bytes": sum(array.nbytes for array in arrays.values()),
+        "bytes": sum(array.nbytes for array in arrays.values()) + 4 * ranks,
     }
 
 

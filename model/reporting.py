@@ -112,6 +112,7 @@ def _wandb(folder: Path, config: Config, first: int) -> Iterator[Figures]:
         yield lambda figures, step: run.log(figures, step=step)
     finally:
         run.finish()
+        wandb.teardown()  # waits until its other process has written what it was given
 
 
 PLACES: Final[dict[str, Callable[[Path, Config, int], contextlib.AbstractContextManager[Figures]]]] = {

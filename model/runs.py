@@ -56,7 +56,7 @@ def forget_after(log: Path, stage: str, step: int) -> list[dict[str, Any]]:
 def read_run(folder: Path) -> tuple[CodeWorldModel, CommonWords, dict[str, Any]]:
     """Read a finished run. Raises TrainingError with the file and the remedy."""
     try:
-        config = Config.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        config = Config.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")), str(folder / CONFIG))
         about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
     except FileNotFoundError as error:

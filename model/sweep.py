@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import time
@@ -242,8 +243,13 @@ def run_sweep(
     data = _Data(sweep, folder, mining)
     running, complete = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE
     failed = optuna.trial.TrialState.FAIL
+    planned = sweep.trials
+    if sweep.sampler == "grid":
+        planned = min(planned, len(_grid(sweep)))
+        for settings in _grid(sweep):
+            study.enqueue_trial(settings, skip_if_exists=True)
     waiting = [trial.number for trial in study.get_trials(states=(running,))]
-    while waiting or sum(trial.state in (complete, failed) for trial in study.trials) < sweep.trials:
+    while waiting or sum(trial.state in (complete, failed) for trial in study.trials) < planned:
         study.sampler = _sampler(optuna, sweep, len(study.trials))
         number = waiting.pop(0) if waiting else study.ask(_distributions(optuna, sweep)).number
         settings = dict(study.trials[number].params)
@@ -378,11 +384,14 @@ def _distributions(optuna: Any, sweep: Sweep) -> dict[str, Any]:
 
 def _sampler(optuna: Any, sweep: Sweep, begun: int) -> Any:
     """A new one for every trial: what it draws depends on the trials before alone, whenever the sweep was stopped."""
-    if sweep.sampler == "grid":
-        grid = {name: list(space) for name, space in sweep.search.items() if not isinstance(space, Range)}
-        return optuna.samplers.GridSampler(grid, sweep.seed)
-    samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    return samplers[sweep.sampler](seed=sweep.seed + begun)
+    kind = optuna.samplers.TPESampler if sweep.sampler == "tpe" else optuna.samplers.RandomSampler
+    return kind(seed=sweep.seed + begun)
+
+
+def _grid(sweep: Sweep) -> list[dict[str, Value]]:
+    """Every combination of the lists of a sweep."""
+    spaces = [space for space in sweep.search.values() if not isinstance(space, Range)]
+    return [dict(zip(sweep.search, values, strict=True)) for values in itertools.product(*spaces)]
 
 
 def write_leaderboard(sweep: Sweep, found: Sequence[Trial], folder: Path) -> None:

@@ -20,7 +20,7 @@ from codewm_model.architecture import CodeWorldModel
 from codewm_model.cli.app import app
 from codewm_model.config import PRESETS, Config
 from codewm_model.corpus import build, common_words, load, newest_edits, versions
-from codewm_model.loading import of_corpus
+from codewm_model.loading import of_clones, of_corpus
 from codewm_model.run import Run
 from codewm_model.settings import overridden
 from codewm_model.shards import MANIFEST, MEGABYTE, Stream, one_by_one, read_shards
@@ -168,6 +168,17 @@ def test_every_shard_has_its_turn_and_no_more_than_fit_are_in_memory(
     assert sorted(seen) == sorted(shard.name for shard in stream.shards)
     again = Stream(shards, training, stream.common, hold_out=0.0)
     assert again.shards_of("edit", 3) == stream.shards_of("edit", 3)
+
+
+def test_a_corpus_that_fits_is_trained_on_as_the_repository_would_be(
+    corpus: Path, history: Path, tmp_path: Path
+) -> None:
+    material = of_corpus(corpus, PRESETS["smoke"].training, [], None)
+    assert material.stream is None
+    direct = of_clones([load(build(history, tmp_path, edits=4_000))], [], None)
+    assert_same(material.data.corpora[0], direct.data.corpora[0])
+    assert np.array_equal(material.data.held_out, direct.data.held_out)
+    assert material.trained_on == direct.trained_on
 
 
 def test_a_shard_larger_than_the_memory_is_named(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:

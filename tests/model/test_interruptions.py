@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,9 @@ from codewm_model.config import PRESETS, Config
 from codewm_model.loading import mined, of_clones
 from codewm_model.run import Run
 from codewm_model.settings import overridden
-from codewm_model.trainer import CHECKPOINT, read_checkpoint, train
+from codewm_model.trainer import CHECKPOINT, Interrupted, read_checkpoint, train
+
+resource = pytest.importorskip("resource", reason="signals and limits of a process are a matter of POSIX")
 
 STEPS, INTERVAL = 125, 25
 SETTINGS = (
@@ -81,14 +82,17 @@ def started(arguments: list[str], folder: Path, step: int) -> subprocess.Popen[s
     return process
 
 
-def trained(history: Path, folder: Path, *settings: str, resume: bool = False) -> dict[str, Any]:
-    """The checkpoint of a run to its end, in this process."""
+def trained(
+    history: Path, folder: Path, *settings: str, resume: bool = False, stop_after: int = 1 << 30
+) -> dict[str, Any]:
+    """The checkpoint of a run to its end, or stopped after so many steps, in this process."""
     config = overridden(PRESETS["smoke"], [*SETTINGS, *settings])
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
     corpora = mined([history], folder.parent / "cache", config.training, lambda name, done, total: None)
     torch.manual_seed(config.training.seed)
     material = of_clones(corpora, [], None)
+    steps: list[int] = []
     run = Run(
         CodeWorldModel(config.architecture),
         config,
@@ -97,8 +101,13 @@ def trained(history: Path, folder: Path, *settings: str, resume: bool = False) -
         [],
         folder,
         report=lambda record: None,
+        advance=lambda stage, step, total, loss: steps.append(step),
+        stop=lambda: len(steps) >= stop_after,
     )
-    train(run, resume=resume)
+    try:
+        train(run, resume=resume)
+    except Interrupted:
+        assert len(steps) == stop_after
     return read_checkpoint(folder)
 
 
@@ -119,6 +128,15 @@ def test_ctrl_c_loses_nothing_and_says_how_to_go_on(interrupted: tuple[Path, str
     assert "Traceback" not in said
     state = read_checkpoint(folder)
     assert state["step"] >= max(logged(folder))
+
+
+def test_twenty_steps_equal_ten_and_a_resumed_ten(history: Path, tmp_path: Path) -> None:
+    whole = trained(history, tmp_path / "whole", "transition_steps=20", "quantise_from=0.5", "warmup=5")
+    first = trained(history, tmp_path / "run", "transition_steps=20", "quantise_from=0.5", "warmup=5", stop_after=10)
+    assert (first["step"], first["finished"]) == (10, False)
+    again = trained(history, tmp_path / "run", "transition_steps=20", "quantise_from=0.5", "warmup=5", resume=True)
+    assert all(torch.equal(whole["model"][name], again["model"][name]) for name in whole["model"])
+    assert not all(torch.equal(whole["model"][name], first["model"][name]) for name in whole["model"])
 
 
 def test_a_killed_run_loses_one_interval_at_most_and_resumes_to_the_last_bit(
@@ -142,7 +160,6 @@ def test_a_killed_run_loses_one_interval_at_most_and_resumes_to_the_last_bit(
     assert all(torch.equal(whole["model"][name], parts["model"][name]) for name in whole["model"])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are a matter of POSIX")
 def test_a_full_disk_leaves_the_last_whole_checkpoint(
     interrupted: tuple[Path, str], history: Path, tmp_path: Path
 ) -> None:
