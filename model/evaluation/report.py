@@ -167,8 +167,8 @@ def markdown(report: Report) -> str:
         lines += ["", f"Not measured: {name} ({reason})."]
     lines += [
         "",
-        "The reference's released weights are not to be had as a package, and nothing is downloaded here: it has no rows",
-        "in these tables. In an earlier run of ours on the 18 test repositories, ties at random, the weights of paper 1 had",
+        "The reference's released weights are not to be had as a package, and nothing is downloaded here: it has no",
+        "rows in these tables. In an earlier run on the 18 test repositories, ties at random, the weights of paper 1 had",
         "0.493 on definitions (gallery 300), 0.334 with the sibling in another file, 0.199 on files and 0.368 on hard",
         "negatives; paper 1 itself claims 0.8131 for E3.",
         "",
@@ -197,7 +197,21 @@ def _table(section: Section, metrics: Mapping[str, Mapping[str, Summary]]) -> li
         lines.append("| " + " | ".join(cells) + " |")
     n = max(summary.n for summary in first.values())
     lines += ["", f"N: {n:,} ({order[0]})" + (f", {repositories} repositories." if repositories else ".")]
+    if repositories > 1:
+        lines += _by_repository(order[0], first, systems)
     return lines
+
+
+def _by_repository(metric: str, cells: Mapping[str, Summary], systems: Sequence[str]) -> list[str]:
+    """One metric for every repository, folded away."""
+    names = list(dict.fromkeys(name for summary in cells.values() for name in summary.by_repository))
+    shown = [system for system in systems if system in cells]
+    lines = ["", f"<details><summary>{metric} by repository</summary>", ""]
+    lines += ["| repository | " + " | ".join(shown) + " |", "| --- " * (len(shown) + 1) + "|"]
+    for name in names:
+        values = [cells[system].by_repository.get(name) for system in shown]
+        lines.append(f"| {name} | " + " | ".join("–" if v is None else f"{v:.3f}" for v in values) + " |")
+    return [*lines, "", "</details>"]
 
 
 def _figure(summary: Summary | None, *, wide: bool) -> str:

@@ -97,11 +97,11 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
     return found
 
 
-def fewest(commits: Sequence[CommitEdits]) -> Sequence[CommitEdits]:
+def fewest(commits: Sequence[CommitEdits]) -> list[CommitEdits]:
     """As many of the newest commits as the smallest gallery is made of."""
     _, size, most = DEFINITIONS[0]
     kept, _ = galleries.newest(commits, size, most)
-    return commits[: len(kept)]
+    return list(commits[: len(kept)])
 
 
 class _Pool:
