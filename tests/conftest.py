@@ -14,6 +14,18 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("codewm", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("codewm")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--thorough``: the long runs of tests/reliability, for a night rather than for every change."""
+    parser.addoption("--thorough", action="store_true", help="10,000 mutated files, 20,000 messages, 200 kills")
+
+
+@pytest.fixture
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether the long runs are wanted."""
+    return bool(request.config.getoption("--thorough"))
+
+
 FIRST_DATE = 1_700_000_000  # 14 November 2023, UTC; each commit is an hour after the one before
 
 

@@ -1,11 +1,12 @@
 """Git → edits and chains: the commits of the past, and the working tree. Runs no code of a repository."""
 
 from codewm_lsp.history.chains import Chain, chains
-from codewm_lsp.history.edits import Commit, CommitEdits, Edit, EditKind, file_edits
+from codewm_lsp.history.edits import LAST_DATE, Commit, CommitEdits, Edit, EditKind, file_edits
 from codewm_lsp.history.paths import is_python, is_secret
 from codewm_lsp.history.repository import Repository
 
 __all__ = [
+    "LAST_DATE",
     "Chain",
     "Commit",
     "CommitEdits",

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Final
 
 from codewm_lsp.source import Definition, DefinitionKind, fingerprint, parse_definitions, tokenize
+
+LAST_DATE: Final = 253_402_300_799
+"""The end of the year 9999, in seconds since 1970: a commit may claim any date, and none later can be written."""
 
 
 class EditKind(str, Enum):
@@ -21,7 +25,10 @@ class EditKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit, without its files. ``date`` is the committer's, in seconds since 1970 (UTC); ``parent`` the first."""
+    """A commit, without its files.
+
+    ``date`` is the committer's, in seconds since 1970 (UTC), at most ``LAST_DATE``; ``parent`` the first.
+    """
 
     sha: str
     author: str

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from codewm_lsp.history.edits import Commit
+from codewm_lsp.history.edits import LAST_DATE, Commit
 from codewm_lsp.history.git_process import GitProcess, HardenedGit
 from codewm_lsp.source import Definition, decode, parse_definitions
 
@@ -176,7 +176,7 @@ def _parse_commit(sha: str, data: bytes) -> tuple[Commit, tuple[str, ...]]:
             author = value.partition(b" <")[0]
         elif name == b"committer":
             stamp = value.rpartition(b"> ")[2].split(b" ")[0]
-            date = int(stamp) if stamp.isdigit() and len(stamp) < 19 else 0
+            date = min(int(stamp), LAST_DATE) if stamp.isdigit() and len(stamp) < 19 else 0
         elif name == b"encoding":
             encoding = value.decode("ascii", "replace")
     paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]

@@ -6,9 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
 import platformdirs
@@ -18,7 +19,7 @@ from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
-from codewm_lsp.index.memory import Memory, Range
+from codewm_lsp.index.memory import Memory, Range, sane
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import (
     LOG,
@@ -41,7 +42,19 @@ LIKE: Final = 0.8
 
 _UNAVAILABLE: Final = frozenset({"shallow", "missing"})  # reasons to skip a commit that may go away by themselves
 _ROWS_AT_ONCE: Final = 500  # ids in one statement
+_LAST_LINE: Final = 1 << 31
 _Answer = TypeVar("_Answer")
+_Asked = ParamSpec("_Asked")
+
+
+def _mended(question: Callable[Concatenate[Index, _Asked], _Answer]) -> Callable[Concatenate[Index, _Asked], _Answer]:
+    """A question that is asked again of a new index when the file turns out to be broken."""
+
+    @wraps(question)
+    def ask(index: Index, /, *arguments: _Asked.args, **options: _Asked.kwargs) -> _Answer:
+        return index._guarded(lambda: question(index, *arguments, **options))
+
+    return ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +284,7 @@ class Index:
             place=near[memory.place_of.values] if len(memory) else near[:0],
         )
 
+    @_mended
     def search(
         self,
         edit: Edit,
@@ -297,10 +311,17 @@ class Index:
             rows = _best(blended, allowed, k)
             edits = self._past_edits([row + 1 for row in rows.tolist()])
             return [
-                Hit(past, float(blended[row]), float(scores.meaning[row]), float(words[row]), float(scores.place[row]))
+                Hit(
+                    past,
+                    float(blended[row]),
+                    float(scores.meaning[row]),
+                    float(words[row]),
+                    float(scores.place[row]),
+                )
                 for past, row in zip(edits, rows.tolist(), strict=True)
             ]
 
+    @_mended
     def nearest(
         self,
         vectors: NDArray[np.float32],
@@ -326,6 +347,7 @@ class Index:
                 for row, rows in zip(products, chosen, strict=True)
             ]
 
+    @_mended
     def past_edits(
         self,
         *,
@@ -340,6 +362,7 @@ class Index:
             ids = history.edits(path, definition)
             return self._past_edits(ids if limit is None else ids[:limit])
 
+    @_mended
     def edits_of_commits(self, shas: Iterable[str]) -> list[PastEdit]:
         """The edits of the given commits, in the order of the commits; commits that are not there have none."""
         with self._lock:
@@ -354,6 +377,7 @@ class Index:
             self._refresh()
             return self._memory.vectors[np.asarray(ids, dtype=np.int64) - 1]
 
+    @_mended
     def history(self, within: Container[str] | None = None) -> History:
         """The counts of the commits in range. The last answer is kept."""
         with self._lock:
@@ -371,7 +395,7 @@ class Index:
         # Newest first; of commits of the same second the one indexed first, since indexing goes backwards.
         order = chosen[np.lexsort((chosen, -memory.dates.values[chosen]))].tolist()
         positions = {row: position for position, row in enumerate(order)}
-        with self._database.reading() as connection:
+        with sane(), self._database.reading() as connection:
             if len(self._places) < memory.place_count:
                 query = "SELECT path, definition FROM places WHERE id > ? ORDER BY id"
                 self._places.extend(
@@ -399,7 +423,7 @@ class Index:
         """Edits by id, in the order of the ids."""
         found: dict[int, PastEdit] = {}
         commits: dict[int, Commit] = {}
-        with self._database.reading() as connection:
+        with sane(), self._database.reading() as connection:
             for begin in range(0, len(ids), _ROWS_AT_ONCE):
                 some = ids[begin : begin + _ROWS_AT_ONCE]
                 query = f"""
@@ -413,6 +437,8 @@ class Index:
                 for commit_id, sha, author, date, subject, parent in connection.execute(query, missing):
                     commits[commit_id] = Commit(sha, from_sql(author), date, from_sql(subject), parent)
                 for id_, commit_id, path, definition, definition_kind, kind, line in rows:
+                    if not (isinstance(line, int) and 0 <= line <= _LAST_LINE):
+                        raise ValueError(f"edit {id_} is on no line")
                     found[id_] = PastEdit(
                         id=id_,
                         commit=commits[commit_id],
@@ -422,7 +448,8 @@ class Index:
                         kind=EditKind(kind),
                         line=line,
                     )
-        return [found[id_] for id_ in ids]
+        with sane():
+            return [found[id_] for id_ in ids]
 
     # Dismissals
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import builtins
 import sqlite3
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.postings import Postings, WeightedPostings
 from codewm_lsp.index.store import Damaged, from_sql
 from codewm_lsp.index.vectors import Vectors
@@ -23,6 +25,15 @@ FROM commits c LEFT JOIN payloads p ON p.commit_id = c.id WHERE c.id > ? ORDER B
 
 
 _Number = TypeVar("_Number", bound=np.generic)
+
+
+@contextmanager
+def sane() -> Iterator[None]:
+    """What comes out of a file may be of any type and size: where that cannot be worked with, it is ``Damaged``."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Damaged(f"its contents make no sense: {error}") from error
 
 
 class Column(Generic[_Number]):
@@ -86,6 +97,10 @@ class Memory:
 
         Raises ``Damaged`` where the file contradicts itself; the arrays must not be used then.
         """
+        with sane():
+            self._load(connection)
+
+    def _load(self, connection: sqlite3.Connection) -> None:
         self._load_places(connection)
         words: list[tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int8]]] = []
         dates: list[int] = []
@@ -93,6 +108,8 @@ class Memory:
             commit_id, sha, date, edits, places, vectors, scales, lengths, terms_, counts = row
             if commit_id != len(self.shas) + 1 or (places is None) != (edits == 0):
                 raise Damaged("commits are missing from it")
+            if not (isinstance(sha, str) and isinstance(date, int) and 0 <= date <= LAST_DATE):
+                raise Damaged(f"its commit {commit_id} is none")
             self.shas.append(sha)
             dates.append(date)
             self.first_rows.append([len(self.vectors)])
@@ -109,6 +126,8 @@ class Memory:
                 raise Damaged(f"the edits of commit {sha} are cut short") from error
             if not (len(place_ids) == len(scale) == len(length) == edits and len(term) == len(count) == length.sum()):
                 raise Damaged(f"the edits of commit {sha} are cut short")
+            if not np.isfinite(scale).all():
+                raise Damaged(f"the vectors of commit {sha} are none")
             if place_ids.min() < 1 or place_ids.max() > self.place_count:
                 raise Damaged(f"the places of commit {sha} are missing")
             rows = np.arange(len(self.vectors), len(self.vectors) + edits, dtype=np.int32)

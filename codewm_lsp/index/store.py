@@ -156,6 +156,7 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.execute("PRAGMA trusted_schema = 0")
         if self.path is not None:
             connection.execute("PRAGMA cache_size = -1024")  # our own arrays are the cache
         return connection
@@ -185,6 +186,11 @@ class Database:
                 connection.execute("INSERT INTO meta VALUES ('generation', hex(randomblob(8)))")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 return
+            # Nothing in the file's own schema is worked with: a trigger or a view in it would run with every question.
+            if connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY sql").fetchall() != [
+                (statement.strip(),) for statement in sorted(map(str.strip, _TABLES.split(";"))) if statement
+            ]:
+                raise Damaged("its tables are not those of CodeWM")
             found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
             if any(found.get(key) != value for key, value in expected.items()) or "generation" not in found:
                 raise Damaged("it belongs to another repository or model")
