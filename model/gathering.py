@@ -1,7 +1,7 @@
 """What the signals of ``codewm_lsp.hints`` say about the examples of a history, kept in a cache for the fit.
 
 Nothing here depends on a model: texts are kept beside the signals, so that any world model can be asked afterwards
-(``logits_of``) without reading the history again.
+(``Asking``) without reading the history again.
 """
 
 from __future__ import annotations
@@ -416,38 +416,34 @@ def _load(file: Path) -> Gathered:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Logits:
-    """The next-edit logits of the rows of the definition lists, and of those rows of groups whose text was kept."""
+class Asking:
+    """A world model asked about the texts of what was gathered; what it said is kept in the cache.
 
-    definitions: Floats
-    groups: Floats
+    Call ``save`` when done.
+    """
 
+    def __init__(self, one: Gathered, key: str, model: WorldModel, cache: Path) -> None:
+        self._one, self._model = one, model
+        self._file = cache / "logits" / f"{key}-{model.hash[:16]}.json"
+        self._known: dict[str, float] = json.loads(self._file.read_text("ascii")) if self._file.exists() else {}
+        self._vectors: dict[int, Floats] = {}
 
-def logits_of(one: Gathered, key: str, model: WorldModel, cache: Path) -> Logits:
-    """What a world model says, told the edits in progress; from the cache where it was asked before."""
-    file = cache / "logits" / f"{key}-{model.hash[:16]}.npz"
-    if not file.exists():
-        groups = one.groups
-        told: list[list[int]] = [[edit] for edit in one.definitions.edit.tolist()]
-        of_group: dict[int, list[int]] = {}
-        for group, edit in zip(groups.group.tolist(), groups.lists.edit.tolist(), strict=True):
-            of_group.setdefault(group, []).append(edit)
-        told_groups = [of_group[group] for group in groups.group.tolist()]
-        wanted = sorted({number for edits in (*told, *told_groups) for number in edits})
-        pairs = [(one.texts[before], one.texts[after]) for before, after in (one.edits[number] for number in wanted)]
-        vectors = dict(zip(wanted, model.embed_edits(pairs), strict=True))
-        found = []
-        for lists, asked in ((one.definitions, told), (groups.lists, told_groups)):
-            values = np.zeros(len(lists.relevant), dtype=np.float32)
-            for number, edits in enumerate(asked):
-                rows = np.arange(lists.start[number], lists.start[number + 1])
-                rows = rows[lists.text[rows] >= 0]
-                if len(rows):
-                    texts = [one.texts[text] for text in lists.text[rows].tolist()]
-                    values[rows] = model.predict_next(texts, np.stack([vectors[edit] for edit in edits])).logits
-            found.append(values)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, definitions=found[0], groups=found[1])
-    with np.load(file, allow_pickle=False) as stored:
-        return Logits(stored["definitions"], stored["groups"])
+    def __call__(self, edits: Sequence[int], texts: Sequence[int]) -> Floats:
+        """The next-edit logits of some texts, these edits being in progress (numbers of both)."""
+        told = ",".join(map(str, edits))
+        missing = [text for text in dict.fromkeys(texts) if f"{told}:{text}" not in self._known]
+        if missing:
+            one = self._one
+            new = [edit for edit in edits if edit not in self._vectors]
+            pairs = [(one.texts[before], one.texts[after]) for before, after in (one.edits[edit] for edit in new)]
+            self._vectors |= dict(zip(new, self._model.embed_edits(pairs), strict=True))
+            recent = np.stack([self._vectors[edit] for edit in edits])
+            logits = self._model.predict_next([one.texts[text] for text in missing], recent).logits
+            for text, logit in zip(missing, logits.tolist(), strict=True):
+                self._known[f"{told}:{text}"] = round(logit, 6)
+        return np.array([self._known[f"{told}:{text}"] for text in texts], dtype=np.float32)
+
+    def save(self) -> None:
+        """Keep what the model said."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._known), "ascii")

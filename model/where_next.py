@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.hints.where_next import CASES, MODEL_ASKED, Joint, Opinion, Several, probabilities, together
 from codewm_lsp.world_model import WorldModel
 from codewm_model.evaluation.where_next import SHOWN, THRESHOLDS, Looks, curve, first_relevant, reliability
-from codewm_model.gathering import Gathered, Groups, Lists, Logits, gathered, logits_of
+from codewm_model.gathering import Asking, Gathered, Groups, Lists, gathered
 from codewm_model.replay import clone_of
 
 Floats = NDArray[np.float32]
@@ -102,6 +102,8 @@ PLAIN_FILE: Final = (
 )
 SURE: Final = 0.55  # precision asked for on validation, so that half holds elsewhere
 PARTS: Final = ("definitions", "files")
+OPINIONS: Final = 30  # lists of a repository about which the world model is asked, to learn what its logit is worth
+LOOKS: Final = 100  # groups of a repository about which it is asked, to choose the threshold
 
 
 # The two linear models
@@ -121,6 +123,23 @@ class Fit:
         return np.asarray((lists.signals * per_row).sum(1))
 
 
+def _thinned(lists: Lists) -> Lists:
+    """One in three of the rows that stand for others, each for three times as many."""
+    sampled = np.flatnonzero(lists.weight > 1)
+    keep = lists.weight <= 1
+    keep[sampled[::3]] = True
+    counts = np.add.reduceat(keep.astype(np.int64), lists.start[:-1]) if len(lists) else np.zeros(0, dtype=np.int64)
+    return replace(
+        lists,
+        signals=lists.signals[keep],
+        relevant=lists.relevant[keep],
+        soon=lists.soon[keep],
+        weight=np.where(lists.weight > 1, 3 * lists.weight, lists.weight)[keep],
+        text=lists.text[keep],
+        start=np.concatenate([[0], np.cumsum(counts)]),
+    )
+
+
 def fit_lists(
     train: Sequence[Lists], *, penalty: float, cases: bool = True, columns: Sequence[int] | None = None
 ) -> Fit:
@@ -128,7 +147,7 @@ def fit_lists(
 
     Each repository weighs as the square root of its lists. ``penalty``: of squared weights of standardised signals.
     """
-    used = [lists for lists in train if len(lists)]
+    used = [_thinned(lists) for lists in train if len(lists)]
     width = used[0].signals.shape[1]
     chosen = np.arange(width) if columns is None else np.asarray(columns)
     every = np.concatenate([lists.signals[:, chosen] for lists in used])
@@ -147,7 +166,7 @@ def fit_lists(
     importance = torch.from_numpy(heaviness.astype(np.float32))
     number = torch.zeros(total).index_add(0, list_of, relevant)
     weights = torch.zeros((groups, len(chosen)), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([weights], max_iter=80, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
@@ -224,13 +243,31 @@ def _rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.repeat(wanted, np.diff(lists.start))
 
 
-def fit_joint(train: Sequence[Gathered], definition: Fit, file: Fit) -> Joint:
-    """Two logistic regressions of "changed, now or soon": one in the file of the edit, one in the others."""
+def _strangers(learnt: Sequence[Gathered], penalties: Mapping[str, float]) -> list[tuple[Fit, Fit]]:
+    """For each repository the two models learnt on the other half of them.
+
+    What probabilities mean is learnt from these: of the repositories that a model was learnt on it is too sure.
+    """
+    halves = []
+    for half in (0, 1):
+        others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
+        definitions, files = (
+            fit_lists([getattr(one, part) for one in others], penalty=penalties[part]) for part in PARTS
+        )
+        halves.append((definitions, files))
+    return [halves[number % 2] for number in range(len(learnt))]
+
+
+def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> Joint:
+    """Two logistic regressions of "changed, now or soon": one in the file of the edit, one in the others.
+
+    ``fitted``: for each repository the models of definitions and files.
+    """
     here: list[Doubles] = []
     there: list[Doubles] = []
     answers: tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]] = ([], [])
     heavy: tuple[list[Doubles], list[Doubles]] = ([], [])
-    for one in train:
+    for one, (definition, file) in zip(train, fitted, strict=True):
         lists = one.groups.lists
         alone = np.bincount(one.groups.group)[one.groups.group] == 1
         if not alone.any():
@@ -248,9 +285,11 @@ def fit_joint(train: Sequence[Gathered], definition: Fit, file: Fit) -> Joint:
             rows.append(values[chosen])
             answers[number].append(lists.soon[chosen])
             heavy[number].append(weight[chosen])
-    own, of_definition, crowd = logistic(*(np.concatenate(part) for part in (here, answers[0], heavy[0])))
-    bias, of_file, lead = logistic(*(np.concatenate(part) for part in (there, answers[1], heavy[1])))
-    return Joint(*(round(float(value), 5) for value in (own, of_definition, crowd, bias, of_file, lead)))
+    own, of_definition, crowd = logistic(
+        np.concatenate(here), np.concatenate(answers[0]), np.concatenate(heavy[0])
+    ).tolist()
+    bias, of_file, lead = logistic(np.concatenate(there), np.concatenate(answers[1]), np.concatenate(heavy[1])).tolist()
+    return Joint(*(round(value, 5) for value in (own, of_definition, crowd, bias, of_file, lead)))
 
 
 def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles:
@@ -263,13 +302,17 @@ def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The candidates of one group: log-odds after each edit (n, C), answers and weights; ``rows`` of the newest."""
+    """The candidates of one group: log-odds after each edit (n, C), answers and weights; ``rows`` of the newest.
+
+    ``own``: those of the newest edit's file. ``edits``: numbers of the edits in progress.
+    """
 
     odds: Doubles
     soon: NDArray[np.bool_]
     weight: Doubles
     rows: slice
     own: NDArray[np.bool_]
+    edits: tuple[int, ...]
 
 
 def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
@@ -286,6 +329,7 @@ def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
                 weight=lists.weight[newest].astype(np.float64),
                 rows=newest,
                 own=one.groups.file[newest] < 0,
+                edits=tuple(lists.edit[numbers].tolist()),
             )
         )
     return found
@@ -316,22 +360,22 @@ def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
 
 
 def fit_opinion(
-    train: Sequence[Gathered], said: Sequence[Logits], definition: Fit, joint: Joint, model: str
+    train: Sequence[Gathered], asking: Sequence[Asking], fitted: Sequence[Fit], joint: Joint, model: str
 ) -> Opinion:
     """What the world model's logit adds for the likeliest definitions of the revealed edit's file."""
     rows: list[Doubles] = []
     base: list[Doubles] = []
     answers: list[NDArray[np.bool_]] = []
     heavy: list[Doubles] = []
-    for one, logits in zip(train, said, strict=True):
+    for one, ask, definition in zip(train, asking, fitted, strict=True):
         lists = one.definitions
         scores = definition.scores(lists)
-        for number in range(len(lists)):
+        for number in range(min(len(lists), OPINIONS)):
             span = slice(int(lists.start[number]), int(lists.start[number + 1]))
             odds = _own_odds(scores[span], joint)
             likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
             base.append(odds[likely])
-            rows.append(logits.definitions[span][likely].astype(np.float64))
+            rows.append(ask([int(lists.edit[number])], lists.text[span][likely].tolist()).astype(np.float64))
             answers.append(lists.soon[span][likely])
             heavy.append(np.full(len(likely), len(lists) ** -0.5))
     if not rows:
@@ -349,38 +393,42 @@ def _own_odds(scores: Doubles, joint: Joint) -> Doubles:
     return np.asarray(joint.own + joint.definition * scores + joint.crowd * crowd)
 
 
-def looks_of(one: Gathered, odds: Doubles, said: Logits, several: Several, opinion: Opinion) -> Looks:
+def looks_of(one: Gathered, odds: Doubles, several: Several, opinion: Opinion, ask: Asking | None) -> Looks:
     """The lenses that would be seen in the file of the newest edit, by the weights as they are."""
     looks = Looks()
-    for group in _groups(one, odds):
-        if group.own.any():
-            combined = together(group.odds, several)[group.own]
-            logits = said.groups[group.rows][group.own]
-            order = np.argsort(-combined, kind="stable")
-            combined = combined[order]
-            asked = opinion.of(combined[:MODEL_ASKED], logits[order][:MODEL_ASKED], opinion.model)
-            combined[: len(asked)] = asked
-            again = np.argsort(-combined, kind="stable")
-            limit = max(0, SHOWN - len(group.odds))
-            looks.add(len(group.odds), probabilities(combined[again]), group.soon[group.own][order][again], limit)
+    lists = one.groups.lists
+    for group in _groups(one, odds)[: None if ask is None else LOOKS]:
+        if not group.own.any():
+            continue
+        combined = together(group.odds, several)[group.own]
+        order = np.argsort(-combined, kind="stable")
+        combined = combined[order]
+        if ask is not None:
+            likely = lists.text[group.rows][group.own][order][:MODEL_ASKED].tolist()
+            asked = opinion.of(combined[: len(likely)], ask(group.edits, likely), opinion.model)
+            again = np.argsort(-asked, kind="stable")
+            order[: len(likely)] = order[: len(likely)][again]
+            combined = np.concatenate([asked[again], np.minimum(combined[len(likely) :], asked.min())])
+        limit = max(0, SHOWN - len(group.odds))
+        looks.add(len(group.odds), probabilities(combined), group.soon[group.own][order], limit)
     return looks
 
 
 def threshold_of(looks: Mapping[str, Looks]) -> float:
-    """The lowest threshold from which on lenses are right often enough: all together, and in the mean repository."""
-    chosen = None
-    for threshold in reversed(THRESHOLDS):
+    """The lowest threshold from which on lenses are right often enough.
+
+    ``SURE`` of them all together, and half of them with one edit in progress, with several, and in the mean repository.
+    """
+    whole = _all(looks)
+    for threshold in THRESHOLDS:
         found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
-        right, lenses = found[:, 3], found[:, 2]
-        if lenses.sum() < 20:
-            continue
-        each = right[lenses > 0] / lenses[lenses > 0]
-        if min(right.sum() / lenses.sum(), each.mean()) < SURE:
-            break
-        chosen = threshold
-    if chosen is None:
-        raise TrainingError("No threshold is right often enough on the validation repositories. Gather more commits.")
-    return chosen
+        some = found[found[:, 2] >= 5]
+        _, _, lenses, right = whole.at(threshold)
+        parts = [whole.at(threshold, kinds) for kinds in ([0], [1, 2])]
+        enough = [part[3] >= part[2] / 2 for part in parts] + [not len(some) or (some[:, 3] / some[:, 2]).mean() >= 0.5]
+        if lenses and right >= SURE * lenses and all(enough):
+            return threshold
+    raise TrainingError("No threshold is right often enough on the validation repositories. Gather more commits.")
 
 
 # The command
@@ -398,7 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories learnt on")
     parser.add_argument("--commits", type=int, default=150, help="newest commits asked about, of a held-out repository")
     parser.add_argument("--train-commits", type=int, default=60, help="the same, of a repository learnt on")
-    parser.add_argument("--penalties", type=float, nargs="*", default=[3e-3, 1e-2, 3e-2])
+    parser.add_argument("--penalties", type=float, nargs="*", default=[3e-2, 1e-1])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     model = WorldModel.load(options.model)
@@ -443,7 +491,7 @@ def fit(
     """The record of ``weights.json``, and a report on the validation repositories."""
     learnt, held = [one for one, _ in train.values()], [one for one, _ in validation.values()]
     names = {"definitions": learnt[0].definition_names, "files": learnt[0].file_names}
-    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}}
+    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}, "with the model": {}}
     fits: dict[str, Fit] = {}
     plain: dict[str, Fit] = {}
     for part, few in zip(PARTS, (PLAIN_DEFINITION, PLAIN_FILE), strict=True):
@@ -455,6 +503,7 @@ def fit(
         scores = {penalty: _mean(tried[penalty], others)[0] for penalty in tried}
         best = max(scores, key=lambda penalty: scores[penalty])
         fits[part] = tried[best]
+        report["penalties"][f"{part} chosen"] = best
         report["penalties"][part] = {f"{penalty:g}": round(score, 4) for penalty, score in scores.items()}
         report["MRR, R@1, R@3"][part] = {
             "random": _rounded(_mean(None, others)),
@@ -462,19 +511,26 @@ def fit(
             "blend": _rounded(_mean(fits[part], others)),
             "blend, on the train repositories": _rounded(_mean(fits[part], lists)),
         }
-    joint = fit_joint(learnt, fits["definitions"], fits["files"])
-    odds = [odds_of(one.groups, fits["definitions"], fits["files"], joint) for one in learnt]
+    strangers = _strangers(learnt, {part: report["penalties"][f"{part} chosen"] for part in PARTS})
+    joint = fit_joint(learnt, strangers)
+    odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, strangers, strict=True)]
     several = fit_several(learnt, odds)
-    said = [logits_of(one, key, model, options.cache) for one, key in train.values()]
-    said_held = [logits_of(one, key, model, options.cache) for one, key in validation.values()]
-    opinion = fit_opinion(learnt, said, fits["definitions"], joint, model.hash)
-    report["MRR, R@1, R@3"]["definitions"] |= _with_model(held, said_held, fits["definitions"], joint, opinion)
-    looks = {
-        name: looks_of(one, odds_of(one.groups, fits["definitions"], fits["files"], joint), logits, several, opinion)
-        for (name, (one, _)), logits in zip(validation.items(), said_held, strict=True)
-    }
+    asking = [Asking(one, key, model, options.cache) for one, key in train.values()]
+    opinion = fit_opinion(learnt, asking, [fitted[0] for fitted in strangers], joint, model.hash)
+    looks: dict[str, Looks] = {}
+    bare: dict[str, Looks] = {}
+    for name, (one, key) in validation.items():
+        ask = Asking(one, key, model, options.cache)
+        asking.append(ask)
+        some = odds_of(one.groups, fits["definitions"], fits["files"], joint)
+        looks[name] = looks_of(one, some, several, opinion, ask)
+        bare[name] = looks_of(one, some, several, opinion, None)
+        ranks = _with_model(one, ask, fits["definitions"], joint, opinion)
+        report["with the model"][name] = {system: _rounded(values) for system, values in ranks.items()}
+    for ask in asking:
+        ask.save()
     threshold = threshold_of(looks)
-    everything = Looks([look for one in looks.values() for look in one.shown], sum(one.bins for one in looks.values()))
+    everything, without = _all(looks), _all(bare)
     report["joint"], report["several"], report["opinion"] = asdict(joint), asdict(several), asdict(opinion)
     report["threshold"] = threshold
     at = ("looks", "looks with a lens", "lenses", "right")
@@ -484,6 +540,7 @@ def fit(
     report["lenses"] = {
         "curve": {name: curve(one) for name, one in {**looks, "all": everything}.items()},
         "reliability": reliability(everything),
+        "reliability without a model": reliability(without),
     }
     record = {
         "definition": _record(fits["definitions"], names["definitions"]),
@@ -504,33 +561,40 @@ def fit(
             "commits": [options.train_commits, options.commits],
             "validation_mrr": {part: report["MRR, R@1, R@3"][part]["blend"][0] for part in PARTS},
             "command": "python -m codewm_model.where_next --repos CLONES --cache FOLDER "
-            "--output codewm_lsp/hints/weights.json",
+            "--output codewm_lsp/hints/weights.json"
+            f" --train-commits {options.train_commits} --commits {options.commits} --train {' '.join(train)}",
         },
     }
     return record, report
 
 
+def _all(looks: Mapping[str, Looks]) -> Looks:
+    whole = Looks()
+    for one in looks.values():
+        whole.shown += one.shown
+        whole.bins += one.bins
+    return whole
+
+
 def _with_model(
-    held: Sequence[Gathered], said: Sequence[Logits], definition: Fit, joint: Joint, opinion: Opinion
-) -> dict[str, list[float]]:
-    """MRR, R@1 and R@3 of the logit alone, and of the blend with it, on held-out definitions."""
-    found: dict[str, list[Doubles]] = {"model alone": [], "blend with the model": []}
-    for one, logits in zip(held, said, strict=True):
-        lists = one.definitions
-        scores = definition.scores(lists)
-        blended = np.zeros(len(scores))
-        for number in range(len(lists)):
-            span = slice(int(lists.start[number]), int(lists.start[number + 1]))
-            odds = _own_odds(scores[span], joint)
-            likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
-            asked = opinion.of(odds[likely], logits.definitions[span][likely], opinion.model)
-            odds = np.minimum(odds, asked.min(initial=np.inf))
-            odds[likely] = asked + 1e-9
-            blended[span] = odds
-        if len(lists):
-            found["model alone"].append(_ranks(logits.definitions.astype(np.float64), lists).mean(0))
-            found["blend with the model"].append(_ranks(blended, lists).mean(0))
-    return {name: _rounded(np.mean(values, 0)) for name, values in found.items() if values}
+    one: Gathered, ask: Asking, definition: Fit, joint: Joint, opinion: Opinion
+) -> dict[str, NDArray[np.float64]]:
+    """MRR, R@1 and R@3 of a repository's lists about which the model was asked: without it, and with it."""
+    lists = one.definitions
+    scores = definition.scores(lists)
+    chance = np.random.default_rng(0)
+    found: dict[str, list[tuple[float, float, float]]] = {"without": [], "with": []}
+    for number in range(min(len(lists), LOOKS)):
+        span = slice(int(lists.start[number]), int(lists.start[number + 1]))
+        odds = _own_odds(scores[span], joint)
+        found["without"].append(first_relevant(odds, lists.relevant[span], chance))
+        likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
+        logits = ask([int(lists.edit[number])], lists.text[span][likely].tolist())
+        asked = opinion.of(odds[likely], logits, opinion.model)
+        odds = odds - odds.max() + asked.min() - 1
+        odds[likely] = asked
+        found["with"].append(first_relevant(odds, lists.relevant[span], chance))
+    return {name: np.mean(values, 0) for name, values in found.items() if values}
 
 
 def _ranks(scores: NDArray[Any], lists: Lists) -> Doubles:

@@ -34,12 +34,16 @@ class Question:
     words: str
 
 
+_STANDING_IN = " (the working tree has none: these stand for the edits in progress, with the past before them)"
+
+
 def ask(repository: Repository, *, at: str | None = None, editing: str | None = None) -> Question:
     """Find the edits in progress.
 
-    Without ``at``: the working tree's changes, or those of the last commit when there are none. With ``at``: the same,
-    as if that revision were HEAD and the tree clean. ``editing`` (``PATH::DEFINITION``) leaves one of them; with
-    ``at`` it is that definition's change in that very revision, and history and files are those of its parent.
+    Without ``at``: the working tree's changes, or those of the last commit when there are none (the engine then leaves
+    that commit out of the past). With ``at``: the same, as if that revision were HEAD and the tree clean. ``editing``
+    (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very revision, and
+    history and files are those of its parent.
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
@@ -172,5 +176,5 @@ def _last_commit(repository: Repository, head: str, at: str | None, wanted: tupl
         head,
         _parent(found),
         None if at is None else head,
-        f"the changes of {title}" + (" (the working tree has none)" if at is None else ""),
+        f"the changes of {title}" + (_STANDING_IN if at is None else ""),
     )

@@ -290,6 +290,8 @@ class Engine:
         worded = rows[:WORDED].tolist()
         self._ask_model(question, worded)
         opinions = [question.opinions[row] for row in worded]
+        logits = np.array([one.logit for one in opinions], dtype=np.float32)
+        added = self._weights.opinion.added(logits, self._model.hash) if opinions else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
         if opinions:
             nearest = self._index.nearest(np.stack([one.edit for one in opinions]), k=EVIDENCE, within=question.past)
@@ -307,7 +309,9 @@ class Engine:
                     line=int(corpus.line[row]),
                     score=float(probabilities[place]),
                     likely=likely(opinion.action, opinion.source.kind, opinion.source.source) if opinion else (),
-                    reasons=reasons_next(state, edit, signals, row, self._weights) if opinion else (),
+                    reasons=reasons_next(state, edit, signals, row, self._weights, float(added[place]))
+                    if opinion
+                    else (),
                     evidence=evidence[place] if opinion else (),
                 )
             )

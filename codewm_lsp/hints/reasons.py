@@ -147,7 +147,12 @@ def _lines(candidate: _Candidate) -> str:
     return "has a line that you changed" if candidate.value("removed_lines") > 0.3 else ""
 
 
+def _model(candidate: _Candidate) -> str:
+    return f"the model expects it after {candidate.edited}"
+
+
 _SAID: Final[Mapping[str, Callable[[_Candidate], str]]] = {
+    "model": _model,
     "coupling": _together,
     "file_coupling": _files_together,
     "gone": _gone,
@@ -230,14 +235,19 @@ _FILE_GROUP_OF: Final[Mapping[str, str]] = {
 }
 
 
-def reasons_next(state: State, edit: Edit, signals: Signals, row: int, weights: Weights) -> tuple[Reason, ...]:
-    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first."""
+def reasons_next(
+    state: State, edit: Edit, signals: Signals, row: int, weights: Weights, opinion: float = 0.0
+) -> tuple[Reason, ...]:
+    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first.
+
+    ``opinion``: what the world model added to its log-odds.
+    """
     file = int(state.corpus.file[row])
     candidate = _Candidate(state, edit, signals, row, file)
     of_definitions, of_files = weights.after(edit)
     inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
     scale = weights.joint.definition if inside else weights.joint.lead
-    total: dict[str, float] = {}
+    total: dict[str, float] = {"model": opinion}
     for name, group in _GROUP_OF.items():
         if name in signals.definitions:
             weight = of_definitions.get(name, 0.0) * scale

@@ -84,12 +84,16 @@ class Opinion:
         """Log-odds of some definitions once ``model`` (its hash) gave their logits."""
         if not self.weight or not len(logits):
             return odds
-        mean, spread, trust = self.mean, self.spread, 1.0
-        if model != self.model:
-            mean, spread, trust = float(np.mean(logits)), max(float(np.std(logits)), 1e-3), _TRUST
-        said = np.clip((logits.astype(np.float64) - mean) / spread, -_FAR, _FAR)
-        kept = 1 + trust * (self.kept - 1)
-        return np.asarray(kept * odds + trust * self.weight * said)
+        kept = self.kept if model == self.model else 1 + _TRUST * (self.kept - 1)
+        return np.asarray(kept * odds + self.added(logits, model))
+
+    def added(self, logits: Floats, model: str) -> NDArray[np.float64]:
+        """What the logits of the definitions that ``model`` was asked about add to the log-odds of each."""
+        if model == self.model:
+            mean, spread, weight = self.mean, self.spread, self.weight
+        else:
+            mean, spread, weight = float(np.mean(logits)), max(float(np.std(logits)), 1e-3), _TRUST * self.weight
+        return np.asarray(weight * np.clip((logits.astype(np.float64) - mean) / spread, -_FAR, _FAR))
 
 
 Case = Mapping[str, float]

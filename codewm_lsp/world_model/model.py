@@ -38,6 +38,7 @@ _STATE_WORDS: Final = 160
 _TOKENS_AT_ONCE: Final = 256  # larger batches leave the processor's cache and are slower a definition
 _EDITS_AT_ONCE: Final = 32
 _CACHE: Final = 20_000  # states kept, 512 bytes each
+_OWN_CACHE: Final = 4_000  # sums of a definition's own words kept, 1 KB each: those asked about again at every pause
 _SIDES: Final = ("identity", "level", "role", "numbers")
 _INPUTS: Final = {
     "state": ("ids", "depths"),
@@ -86,6 +87,7 @@ class WorldModel:
         self._common = bundle.common.ranks()
         self._sessions = {graph: _session(bundle, graph, threads) for graph in GRAPHS}
         self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._own: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     @classmethod
     def load(cls, folder: Path | None = None, *, threads: int = 1) -> WorldModel:
@@ -143,7 +145,7 @@ class WorldModel:
                 np.zeros(0, np.float32),
                 np.zeros((0, RICH_ACTION_SIZE), np.float32),
             )
-        own = self._own_words(sources)
+        own = self._known_own_words(sources)
         mixture, share, contextual, parts, logits, actions = self._run(
             "next",
             {
@@ -170,6 +172,21 @@ class WorldModel:
         (around,) = lexical_sums(around_hashes, around_gate * around_there)
         return compose(signed, unsigned, place + around, contextual, parts)
 
+    def _known_own_words(self, sources: Sequence[str]) -> Matrix:
+        """The same as ``_own_words``, from the cache where it is known."""
+        keys = [_key(source) for source in sources]
+        missing = {key: source for key, source in zip(keys, sources, strict=True) if key not in self._own}
+        found = dict(zip(missing, self._own_words(list(missing.values())), strict=True)) if missing else {}
+        for key in keys:
+            if key in self._own:
+                self._own.move_to_end(key)
+                found[key] = self._own[key]
+        for key in missing:
+            self._own[key] = found[key].copy()
+        while len(self._own) > _OWN_CACHE:
+            self._own.popitem(last=False)
+        return np.stack([found[key] for key in keys])
+
     def _own_words(self, sources: Sequence[str]) -> Matrix:
         """(N, LEXICAL) sums over the words of definitions as they stand."""
         words = [state_words(source, self._common, most=_STATE_WORDS) for source in sources]
@@ -192,7 +209,7 @@ class WorldModel:
 
     def _encode(self, sources: Sequence[str]) -> Matrix:
         """Structure states (N, STRUCTURE), each different text once, from the cache where it is known."""
-        keys = [hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest() for source in sources]
+        keys = [_key(source) for source in sources]
         known: dict[bytes, NDArray[np.float32]] = {}
         missing: dict[bytes, str] = {}
         for key, source in zip(keys, sources, strict=True):
@@ -237,6 +254,10 @@ class WorldModel:
             f"{self.bundle.folder / (graph + '.onnx')} cannot be computed with: {why}; export the model again, or "
             "leave the model option out to use the shipped one"
         )
+
+
+def _key(source: str) -> bytes:
+    return hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 _NO_WORDS: Final = Words(
