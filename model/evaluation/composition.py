@@ -13,7 +13,7 @@ from codewm_lsp.world_model import rich_action
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.protocol import Candidate, Clone, Figure, Outcome, Progress, Role, Settings
 from codewm_model.evaluation.repositories import newest_commits, span
-from codewm_model.evaluation.targets import Matrix, target_of
+from codewm_model.evaluation.targets import Matrix, TargetEncoder, targets_of
 from codewm_model.evaluation.transitions import MINED, cosines
 
 STEPS: Final = 3
@@ -37,7 +37,8 @@ class Composition:
         self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
     ) -> Outcome:
         """Roll out on the chains of each repository."""
-        outcome = Outcome(explanation=_EXPLANATION)
+        measured, notes = targets_of(models)
+        outcome = Outcome(explanation=_EXPLANATION + notes)
         cache = Cache(settings.cache)
         for clone in repositories:
             progress(f"{clone.name}: mining", 0, 1)
@@ -51,22 +52,22 @@ class Composition:
                 )
                 continue
             outcome.ranges[clone.name] = span(commits)
-            for model in models:
+            for model, target in measured:
                 progress(f"{clone.name}: rolling out with {model.name}", 0, 1)
-                self._model(clone, model, windows, settings, outcome, several=len(models) > 1)
+                self._model(clone, model, target, windows, settings, outcome, several=len(models) > 1)
         return outcome
 
     def _model(
         self,
         clone: Clone,
         model: Candidate,
+        target: TargetEncoder,
         windows: Sequence[Sequence[Edit]],
         settings: Settings,
         outcome: Outcome,
         *,
         several: bool,
     ) -> None:
-        target = target_of(model)
         versions = [[own[0].before, *(edit.after for edit in own)] for own in windows]
         online = [model.world.structure_states([own[step] for own in versions]) for step in range(STEPS + 1)]
         true = [target.states([own[step] for own in versions]) for step in range(STEPS + 1)]

@@ -101,7 +101,10 @@ def bars(panels: Sequence[tuple[str, Sequence[Interval]]], label: str) -> Pictur
             axis.set_title(title)
             axis.grid(axis="y", visible=False)
             right = max((bar.high for bar in ordered), default=1.0)
-            axis.set_xlim(0, right * 1.14 if right > 0 else 1)
+            left = min(0.0, *(bar.low * 1.1 for bar in ordered))
+            axis.set_xlim(left, right * 1.14 if right > 0 else 1)
+            if left < 0:
+                axis.axvline(0, color="#555555", linewidth=0.8)
             for row, bar in enumerate(ordered):
                 axis.text(max(bar.high, bar.value) + right * 0.012, row, f"{bar.value:.3f}", va="center", fontsize=9)
         axes[-1, 0].set_xlabel(label)

@@ -56,6 +56,18 @@ class TargetEncoder:
         return np.stack([self._known[text] for text in sources])
 
 
+def targets_of(models: Sequence[Candidate]) -> tuple[list[tuple[Candidate, TargetEncoder]], str]:
+    """The models whose target encoders are at hand, with them; and a note on the others for the report."""
+    found: list[tuple[Candidate, TargetEncoder]] = []
+    notes = ""
+    for model in models:
+        try:
+            found.append((model, target_of(model)))
+        except OptionError as error:
+            notes += f"\nNot measured: {error}.\n"
+    return found, notes
+
+
 def target_of(model: Candidate) -> TargetEncoder:
     """The target encoder a model was trained against.
 
@@ -77,6 +89,6 @@ def target_of(model: Candidate) -> TargetEncoder:
     if training.target == "ema" and training.decay >= 1.0 and training.transition_steps and start == "scratch":
         return TargetEncoder(fresh, f"frozen at its random start, made again from seed {training.seed}")
     raise OptionError(
-        f"E1 and E2 measure {model.name} against the target encoder of its training, which is not at hand: name the "
-        f"folder of the training run that holds {TARGET}, or leave e1 and e2 out"
+        f"{model.name} is measured against the target encoder of its training, which is not at hand: name the folder of "
+        f"the training run that holds {TARGET}"
     )

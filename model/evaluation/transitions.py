@@ -26,7 +26,7 @@ from codewm_model.evaluation.protocol import (
     Settings,
 )
 from codewm_model.evaluation.repositories import newest_commits, span
-from codewm_model.evaluation.targets import Matrix, target_of
+from codewm_model.evaluation.targets import Matrix, targets_of
 
 GALLERY: Final = 5_000
 MINED: Final = 3_000
@@ -59,7 +59,7 @@ class Transitions:
         """Measure on the newest edits of all repositories together: the gallery is that of all."""
         outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE})
         cache = Cache(settings.cache)
-        each = -(-(settings.limit or GALLERY * 6 // 5) // len(repositories))
+        each = settings.limit or -(-GALLERY * 6 // 5 // len(repositories))
         edits: list[Edit] = []
         names: list[str] = []
         for number, clone in enumerate(repositories):
@@ -79,8 +79,9 @@ class Transitions:
         where = np.array(names)
         actions = np.stack([rich_action(e.before, e.after, e.definition_kind) for e in edits]).astype(np.float32)
         modified = np.array([bool(edit.before and edit.after) for edit in edits])
-        for model in models:
-            target = target_of(model)
+        measured, notes = targets_of(models)
+        outcome.explanation += notes
+        for model, target in measured:
             outcome.roles[model.name] = Role.MODEL
             outcome.extra[model.name] = {"target": target.source}
             progress(f"states of {model.name}", 0, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from codewm_lsp.world_model import WorldModel, rich_action, shipped
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.models import FullPrecision, embed, in_full_precision, load, training_seeds
 from codewm_model.evaluation.protocol import Clone
-from codewm_model.evaluation.targets import target_of
+from codewm_model.evaluation.targets import target_of, targets_of
 
 PAIRS = [
     ("def f(a):\n    return a\n", "def f(a, timeout=3):\n    return a + timeout\n"),
@@ -91,6 +92,20 @@ def test_a_frozen_target_is_made_again_from_the_seed(run: Path) -> None:
     first = target.states([before for before, _ in PAIRS])
     assert first.shape == (len(PAIRS), model.world.structure_states([""]).shape[1])
     assert target_of(model).states([PAIRS[0][0]])[0] == pytest.approx(first[0], abs=1e-5)
+
+
+def test_a_model_whose_target_is_lost_is_left_out_and_said(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("*.onnx", "model.json"))
+    about = json.loads((folder / "about.json").read_text("utf-8"))
+    about["config"]["training"]["decay"] = 0.996
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    (model,) = load([str(folder)])
+    found, notes = targets_of([model])
+    assert found == []
+    assert "target.safetensors" in notes
+    with pytest.raises(OptionError, match="not at hand"):
+        target_of(model)
 
 
 def test_models_that_differ_in_their_training_seed_alone_belong_together() -> None:
