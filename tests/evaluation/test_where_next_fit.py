@@ -1,0 +1,130 @@
+"""The fit of the where-next blend: what it learns, and that it means by its formulas what the product means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import TrainingError
+from codewm_lsp.hints.where_next import CASES, Weights, probabilities, rank, shipped_record
+from codewm_lsp.history import Repository
+from codewm_lsp.world_model import WorldModel
+from codewm_model.evaluation.where_next import Looks
+from codewm_model.gathering import Asking, Lists, gathered
+from codewm_model.lens_curve import draw
+from codewm_model.replay import examples, left_over, read_past
+from codewm_model.where_next import Fit, fit_lists, fit_several, logistic, odds_of, threshold_of
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def weights_of(record: dict[str, dict[str, float]], names: tuple[str, ...]) -> Fit:
+    return Fit(np.array([[record.get(case, {}).get(name, 0.0) for name in names] for case in ("always", *CASES)]))
+
+
+def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path) -> None:
+    folder = clones / "alpha+orders"
+    settings = {"commits": 4, "reveals": 1, "groups": 4, "all_files": True}
+    one, key = gathered(folder, tmp_path, "alpha/orders", **settings)
+    record = shipped_record()
+    weights = Weights.of(record)
+    definition = weights_of(record["definition"], one.definition_names)
+    file = weights_of(record["file"], one.file_names)
+    odds = odds_of(one.groups, definition, file, weights.joint)
+    first = odds[one.groups.lists.start[0] : one.groups.lists.start[1]]
+    with Repository.open(folder) as repository:
+        example = next(iter(examples(repository, read_past(repository, examples=4))))
+        edit = example.shuffled(0)[0]
+        expected = rank(example.state, [edit], weights).odds[left_over(example, [edit])]
+    assert len(first) == len(expected)
+    assert np.sort(first) == pytest.approx(np.sort(expected), abs=1e-3)
+    again, same = gathered(folder, tmp_path, "alpha/orders", **settings)
+    assert same == key
+    assert (again.groups.lists.signals == one.groups.lists.signals).all()
+    assert again.texts == one.texts
+
+
+def test_a_model_is_asked_once_for_the_same_thing(clones: Path, tmp_path: Path) -> None:
+    one, key = gathered(
+        clones / "alpha+orders", tmp_path, "alpha/orders", commits=2, reveals=1, groups=1, all_files=True
+    )
+    model = WorldModel.load()
+    ask = Asking(one, key, model, tmp_path)
+    edit = [int(one.definitions.edit[0])]
+    texts = one.definitions.text[:4].tolist()
+    said = ask(edit, texts)
+    told = np.stack(model.embed_edits([(one.texts[one.edits[edit[0]][0]], one.texts[one.edits[edit[0]][1]])]))
+    assert said == pytest.approx(model.predict_next([one.texts[text] for text in texts], told).logits, abs=1e-4)
+    ask.save()
+    assert (Asking(one, key, model, tmp_path)(edit, texts) == said).all()
+
+
+def lists(signals: NDArray[np.float32], relevant: NDArray[np.bool_], length: int) -> Lists:
+    count = len(signals) // length
+    return Lists(
+        signals=signals,
+        relevant=relevant,
+        soon=relevant,
+        weight=np.ones(len(signals), dtype=np.float32),
+        text=np.full(len(signals), -1),
+        start=np.arange(count + 1) * length,
+        cases=np.zeros((count, len(CASES)), dtype=bool),
+        reveal=np.zeros(count, dtype=np.int64),
+        edit=np.zeros(count, dtype=np.int64),
+    )
+
+
+def test_the_signal_that_tells_gets_the_weight() -> None:
+    chance = np.random.default_rng(0)
+    signals = chance.normal(size=(2_000, 3)).astype(np.float32)
+    score = 2 * signals[:, 1] + chance.gumbel(size=2_000)
+    relevant = np.zeros(2_000, dtype=bool)
+    relevant[np.arange(0, 2_000, 10) + score.reshape(-1, 10).argmax(1)] = True
+    found = fit_lists([lists(signals, relevant, 10)], penalty=1e-4).weights
+    assert found[0, 1] == pytest.approx(2, abs=0.4)
+    assert abs(found[0, [0, 2]]).max() < 0.3
+    assert np.allclose(found[1:], 0, atol=1e-6)
+    few = fit_lists([lists(signals, relevant, 10)], penalty=1e-4, cases=False, columns=[0, 2]).weights
+    assert few[0, 1] == 0
+
+
+def test_logistic_regression_finds_what_made_the_answers() -> None:
+    chance = np.random.default_rng(0)
+    rows = np.stack([np.ones(20_000), chance.normal(size=20_000)], 1)
+    answers = chance.random(20_000) < probabilities(rows @ np.array([-1.0, 0.7]))
+    found = logistic(rows, answers, np.ones(20_000))
+    assert found == pytest.approx([-1.0, 0.7], abs=0.06)
+    rest = logistic(rows, answers, np.ones(20_000), rows @ np.array([-1.0, 0.7]))
+    assert rest == pytest.approx([0, 0], abs=0.06)
+
+
+def test_without_several_edits_there_is_nothing_to_combine() -> None:
+    assert fit_several([], []).count == 0
+
+
+def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: Path) -> None:
+    looks = Looks()
+    for probability in np.repeat(np.arange(0.05, 0.95, 0.05), 20):
+        for number in range(10):
+            right = number < 10 * probability
+            looks.add(1 + number % 2, np.array([probability]), np.array([right]), 8)
+    threshold = threshold_of({"one": looks, "two": looks})
+    _, _, lenses, right = looks.at(threshold)
+    assert right >= 0.55 * lenses
+    _, _, lenses, right = looks.at(threshold - 0.1)
+    assert right < 0.55 * lenses
+    never = Looks()
+    never.add(1, np.array([0.9] * 8), np.zeros(8, dtype=bool), 8)
+    with pytest.raises(TrainingError, match="Gather more commits"):
+        threshold_of({"one": never})
+    from codewm_model.evaluation.where_next import curve
+
+    draw({"one": curve(looks), "all": curve(looks)}, threshold, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"lens-curve.svg", "lens-curve.png"}
