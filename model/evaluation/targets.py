@@ -89,6 +89,6 @@ def target_of(model: Candidate) -> TargetEncoder:
     if training.target == "ema" and training.decay >= 1.0 and training.transition_steps and start == "scratch":
         return TargetEncoder(fresh, f"frozen at its random start, made again from seed {training.seed}")
     raise OptionError(
-        f"{model.name} is measured against the target encoder of its training, which is not at hand: name the folder of "
-        f"the training run that holds {TARGET}"
+        f"{model.name} is measured against the target encoder of its training, which is not at hand: name the folder "
+        f"of the training run that holds {TARGET}"
     )
