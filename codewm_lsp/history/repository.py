@@ -79,7 +79,7 @@ class Repository:
 
     def relative(self, path: Path) -> str | None:
         """``path`` as the repository names it (below the root, with ``/``); None when it is outside."""
-        if self.root is None:
+        if self.root is None or "\0" in str(path):
             return None
         for root, full in (
             (os.path.abspath(self.root), os.path.abspath(path)),

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import Any, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
@@ -45,6 +45,15 @@ class CodewmProtocol(LanguageServerProtocol):
             if number != current and not future.done():
                 future.cancel()
         self._shutdown = True
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """JSON as a message. A request that is malformed gets its error: pygls only logs it, and the client waits."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if isinstance(data.get("method"), str) and isinstance(data.get("id"), (int, str)):
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
 
     def structured(self, value: object, wanted: type[Wanted]) -> Wanted:
         """JSON as a ``wanted``. Raises JsonRpcInvalidParams."""

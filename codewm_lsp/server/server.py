@@ -512,7 +512,7 @@ def _own(settings: object) -> object:
 
 def _file(uri: str) -> Path | None:
     path = to_fs_path(uri)
-    return Path(path) if path else None
+    return Path(path) if path and "\0" not in path else None  # a name that no system has would spoil every question
 
 
 def _uri(path: Path) -> str:

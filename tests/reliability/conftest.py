@@ -1,0 +1,5 @@
+"""What the long runs need of the other rooms."""
+
+from tests.server.conftest import server_environment
+
+__all__ = ["server_environment"]
