@@ -87,12 +87,14 @@ class TrainingConfig:
     )
     prediction_weight: float = setting(1.0, "paper 1", least=0)
     delta_weight: float = setting(0.5, "paper 1", least=0)
-    norm_weight: float = setting(0.1, "paper 1", least=0)
+    norm_weight: float = setting(0.02, "a fifth of paper 1's: an uncertain change is better predicted short", least=0)
     delta_origin: Literal["target", "online"] = setting(
         "target", "where a change of state begins; paper 1's online state adds a translation all edits share"
     )
     composition_weight: float = setting(0.5, "of all further steps of a roll-out together", least=0)
-    contrast_weight: float = setting(0.0, "InfoNCE of predictions against all states of the batch", least=0)
+    contrast_weight: float = setting(
+        1.0, "InfoNCE of predictions against all states of the batch: what brings them past a copy", least=0
+    )
     sigreg_weight: float = setting(0.0, "SIGReg on online states; what holds a training without target up", least=0)
     longest: int = setting(0, "definitions with more tokens are left out of the transition stage; 0: none", least=0)
     covariance_of: Literal["correlations", "covariances"] = setting(
@@ -100,13 +102,13 @@ class TrainingConfig:
     )
     covariance_weight: float = setting(0.02, "on correlations; twice paper 1's 0.01 on covariances", least=0)
     variance_weight: float = setting(0.1, "VICReg on the readout (paper 2)", least=0)
-    sibling_weight: float = setting(0.5, "InfoNCE on the differences of states: siblings are alike", least=0)
+    sibling_weight: float = setting(0.25, "InfoNCE on the differences of states: siblings are alike", least=0)
     temperature: float = setting(0.07, "of every InfoNCE term; the usual one", least=1e-4)
     word_dropout: float = setting(0.15, "a repository's own words are not to be learned by heart", least=0)
     commits_window: int = setting(150, "in-repository negatives come from this many neighbouring commits", least=2)
     clip: float = setting(1.0, "of the gradient's norm", least=0)
     quantise_from: float = setting(
-        0.6, "from this part of each stage on, weights are rounded to int4 in the forward pass", least=0
+        0.5, "from this part of each stage on, weights are rounded to int4 in the forward pass", least=0
     )
     evaluate_every: int = setting(250, "steps; an evaluation takes as long as some ten steps", least=1)
     checkpoint_every: int = setting(100, "steps; what a kill -9 loses at the most", least=1)
