@@ -2,7 +2,8 @@
 # make test               set up, lint, check types, run every test
 # make help               the rest
 #
-# Everything lives in .venv; nothing outside this folder is touched, but for Debian packages when root runs `make test`.
+# Everything lives in .venv and node_modules; nothing outside this folder is touched, but for Debian packages when root runs
+# `make test`, and the VS Code workbench that its tests need: scripts/workbench.sh keeps that in your cache folder.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +15,7 @@ export PYTHON VENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help hints test check lint format types pytest train wheel benchmarks clean
+.PHONY: help hints test check lint format types pytest extension vsix train wheel benchmarks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +23,7 @@ help: ## Show this list
 hints: $(VENV)/.runtime ## Similar past edits and what is likely to come next (REPO=/path, DIFF=1, ARGS="-k 20")
 	@$(BIN)/codewm hints -C "$(REPO)" $(if $(DIFF),--diff) $(ARGS)
 
-test: check pytest ## Lint, types and all tests; sets up what they need
+test: check pytest extension ## Lint, types and all tests; sets up what they need
 
 check: lint types ## Lint and types
 
@@ -44,6 +45,12 @@ types: $(VENV)/.tests
 pytest: $(VENV)/.tests
 	$(BIN)/python -m pytest $(ARGS)
 
+extension: $(VENV)/.tests ## Test the VS Code extension, in the real workbench
+	@sh scripts/extension.sh test
+
+vsix: ## Build vscode-extension/codewm.vsix
+	@sh scripts/extension.sh package
+
 train: $(VENV)/.tests ## Train on a repository (REPO=/path OUTPUT=folder ARGS="--preset local")
 	$(BIN)/codewm-train "$(REPO)" --output "$(or $(OUTPUT),runs/local)" $(ARGS)
 
@@ -57,6 +64,7 @@ wheel: $(VENV)/.runtime ## Build dist/*.whl
 
 clean: ## Remove everything that was built or set up
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	cd vscode-extension && rm -rf node_modules dist dist-test test-results *.vsix
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml scripts/setup.sh

@@ -116,7 +116,7 @@ describe('a repository in which a function was just changed', () => {
     const hash = await until('the hash', () => window.page.evaluate(() => navigator.clipboard.readText()), (seen) => /^[0-9a-f]{40}$/.test(seen));
     assert.match(shop.git('log', '-1', '--format=%s', hash), /^Give the \w+ client time-outs$/);
     await window.run('CodeWM: Open File at This Place');
-    await until('the file', () => window.page.locator('.tab.active .label-name').textContent(), (seen) => /^\w+\.py$/.test(seen ?? ''));
+    await until('the file', () => window.tab(), (seen) => /^\w+\.py$/.test(seen));
     const at = await window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent();
     assert.match(at ?? '', /Ln 12, Col 5/);
   });
@@ -141,7 +141,7 @@ describe('a repository in which a function was just changed', () => {
     await until('its reasons', () => window.rows(NEXT), (seen) => seen.some((row) => row.startsWith('likely to change: ')));
     await window.picture('where-next');
     await window.row(NEXT, 'store_session').click();
-    await until('the file', () => window.page.locator('.tab.active .label-name').textContent(), (seen) => seen === 'sessions.py');
+    await until('the file', () => window.tab(), (seen) => seen === 'sessions.py');
     await until('the place', () => window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent(), (seen) => /Ln 18, /.test(seen ?? ''));
   });
 

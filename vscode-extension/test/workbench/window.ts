@@ -7,6 +7,7 @@ import { type Machine, ROOT } from './machine';
 
 /** Milliseconds until a test gives up; nothing is asserted about time. */
 export const PATIENCE = Number(process.env['CODEWM_PATIENCE'] ?? 120_000);
+const OPENING = 300_000; // the same for a window, which on a busy machine takes its time
 
 /** Wait until `look` gives something that is `wanted`; what it gave. */
 export async function until<Seen>(
@@ -52,16 +53,15 @@ export class Window {
   static async open(machine: Machine, folder: string, file?: string, size = { width: 1280, height: 800 }): Promise<Window> {
     const context = await machine.browser.newContext({ viewport: size, deviceScaleFactor: 1 });
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: machine.origin });
-    context.setDefaultTimeout(PATIENCE);
-    context.setDefaultNavigationTimeout(PATIENCE);
+    context.setDefaultTimeout(OPENING);
     const page = await context.newPage();
     const window = new Window(page, folder, machine.authority);
     const payload = file === undefined ? [] : [['openFile', window.remote(path.join(folder, file))]];
     const query = new URLSearchParams({ folder, payload: JSON.stringify(payload) });
     await page.goto(`${machine.origin}/?${query.toString()}`, { waitUntil: 'commit' });
-    await page.locator('.monaco-workbench').waitFor({ timeout: PATIENCE });
+    await page.locator('.monaco-workbench').waitFor();
     if (file !== undefined) {
-      await page.locator('.monaco-editor .view-line').first().waitFor({ timeout: PATIENCE });
+      await page.locator('.monaco-editor .view-line').first().waitFor();
     }
     return window;
   }
@@ -119,11 +119,22 @@ export class Window {
       }
       return input.isVisible();
     });
-    await input.fill(`>${title}`);
     const first = this.page.locator('.quick-input-list .monaco-list-row').first();
-    await until(`the command "${title}"`, () => first.textContent(), (seen) => (seen ?? '').includes(title));
-    await input.press('Enter');
+    await until(`the command "${title}"`, async () => {
+      if (!(await input.isVisible())) {
+        await this.page.keyboard.press('F1'); // it closes when something else takes the focus
+      }
+      await input.fill(`>${title}`, { timeout: 5000 });
+      await first.filter({ hasText: title }).waitFor({ timeout: 5000 });
+      await input.press('Enter', { timeout: 5000 });
+      return true;
+    });
     await input.waitFor({ state: 'hidden', timeout: PATIENCE });
+  }
+
+  /** The name of the tab in front. */
+  async tab(): Promise<string> {
+    return (await this.page.locator('.tabs-container .tab.active').first().getAttribute('data-resource-name')) ?? '';
   }
 
   /** The first result of the palette for a title; empty when there is none. */

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Builds and tests the VS Code extension.
+#
+#   scripts/extension.sh package    vscode-extension/codewm.vsix
+#   scripts/extension.sh test       that, types, unit tests, and the tests in the real workbench
+#   scripts/extension.sh pictures   the tests in the workbench, which also draw docs/images/vscode-*.png
+#   scripts/extension.sh opening    REPO=/path: how long from opening a folder to the first lens
+#
+# Environment: VENV (.venv), whose codewm-lsp is tested.
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-test}
+VENV=${VENV:-.venv}
+
+say() { printf '%s\n' "$*" >&2; }
+
+code=0
+sh scripts/workbench.sh || code=$?
+if [ "$code" = 3 ]; then
+    say "EXTENSION NOT TESTED: see above for what is missing."
+    exit 0
+fi
+[ "$code" = 0 ] || exit "$code"
+CODEWM_WORKBENCH=$(sh scripts/workbench.sh path)
+PATH=$CODEWM_WORKBENCH/node-24/bin:$PATH
+case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
+CODEWM_LSP=$VENV/bin/codewm-lsp
+export PATH CODEWM_WORKBENCH CODEWM_LSP
+
+cd vscode-extension
+if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+    say "extension: installing what it is built with"
+    npm ci --silent --no-audit >&2
+    touch node_modules/.package-lock.json
+fi
+npx --no-install tsc --noEmit
+node build.mjs --minify --tests
+npx --no-install vsce package --no-dependencies --allow-missing-repository --no-rewrite-relative-links --out codewm.vsix >&2
+
+case $what in
+package) ls -l codewm.vsix ;;
+test) node --test --test-reporter=spec dist-test/unit-*.test.mjs dist-test/workbench-*.test.mjs ;;
+pictures)
+    CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-*.test.mjs
+    ;;
+opening) node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}" ;;
+*) say "say what to do: package, test, pictures or opening"; exit 2 ;;
+esac
