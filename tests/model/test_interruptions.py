@@ -25,13 +25,15 @@ from codewm_model.trainer import CHECKPOINT, Interrupted, read_checkpoint, train
 
 resource = pytest.importorskip("resource", reason="signals and limits of a process are a matter of POSIX")
 
-STEPS, INTERVAL = 125, 25
+STEPS, INTERVAL = 100, 25
 SETTINGS = (
     "threads=1",
     f"transition_steps={STEPS}",
     "edit_steps=0",
     "next_steps=0",
     "transition_batch=4",
+    "window=1",
+    "architecture.state_size=32",
     "evaluate_every=1000",
     f"checkpoint_every={INTERVAL}",
     "quantise_from=1.0",
