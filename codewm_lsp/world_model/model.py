@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import BundleError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
-from codewm_lsp.world_model.bundle import GRAPHS, Bundle, read_bundle, shipped
+from codewm_lsp.world_model.bundle import Bundle, read_bundle, shipped
 from codewm_lsp.world_model.embedding import (
     EDIT_SIZE,
     LEARNED,
@@ -85,7 +85,7 @@ class WorldModel:
         self.edit_size = EDIT_SIZE
         self.state_size = STATE_SIZE
         self._common = bundle.common.ranks()
-        self._sessions = {graph: _session(bundle, graph, threads) for graph in GRAPHS}
+        self._sessions = {graph: _session(bundle, graph, threads) for graph in bundle.graphs}
         self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._own: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import OptionError
-from codewm_lsp.world_model import EDIT_SIZE, STATE_SIZE, Bundle, WorldModel, read_bundle, shipped
+from codewm_lsp.world_model import Bundle, WorldModel, read_bundle, shipped
 from codewm_lsp.world_model.bundle import METADATA
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.protocol import Candidate, Clone, Progress
@@ -30,13 +30,7 @@ class FullPrecision(WorldModel):
     def __init__(self, run: Path) -> None:
         model, common, about = read_run(run)
         weights = hashlib.sha256((run / WEIGHTS).read_bytes()).hexdigest()[:16]
-        self.bundle = Bundle(run, run.resolve().name, weights, about, {}, common)
-        self.name = self.bundle.name
-        self.hash = weights
-        self.edit_size, self.state_size = EDIT_SIZE, STATE_SIZE
-        self._common = common.ranks()
-        self._sessions = {}
-        self._structures = OrderedDict()
+        super().__init__(Bundle(run, run.resolve().name, weights, about, {}, common))
         self._model = model.eval()
 
     @torch.no_grad()
