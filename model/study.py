@@ -294,9 +294,9 @@ class Course:
         """One figure over ``steps``."""
         return [float(evaluation[name]) for evaluation in self.evaluations]
 
-    def last(self, name: str, count: int = 5) -> float:
-        """Mean of the last evaluations (the paper's five)."""
-        return float(np.mean(self.curve(name)[-count:]))
+    def last(self, name: str) -> float:
+        """Mean of the last evaluations: the paper's five, of a short run its second half."""
+        return float(np.mean(self.curve(name)[-max(1, min(5, len(self.steps) // 2)) :]))
 
 
 def course(run: RunOf) -> Course:

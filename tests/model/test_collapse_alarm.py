@@ -91,10 +91,7 @@ def test_a_fast_target_sounds_the_alarm_while_the_loss_still_falls(
     losses = [record["loss"] for record in fast if "loss" in record]
     assert losses[-1] < losses[0]  # the curve everybody watches looks like success
     assert alarm["step"] < TRAINING.transition_steps - 20
-    gap, healthy = (
-        1 - [r for r in records if "copy_indicator" in r][-1]["copy_indicator"] for records in (fast, frozen)
-    )
-    assert gap < 0.5 * healthy
+    assert gap(fast) < 0.7 * gap(frozen)
     assert "follows the online one too fast (decay = 0.9)" in alarm["alarm"]
     assert "Set decay = 1.0" in alarm["alarm"]
 
