@@ -63,7 +63,7 @@ export class Repository {
   private clock: number;
 
   constructor(readonly path: string) {
-    this.clock = Math.floor(Date.now() / 1000) - 400 * DAY;
+    this.clock = Math.floor(Date.now() / 1000) - 330 * DAY;
     mkdirSync(path, { recursive: true });
     this.git('init', '--quiet', '--initial-branch=main');
   }
