@@ -238,7 +238,10 @@ def _reason(error: BaseException) -> str:
     """What went wrong, in one line: of an error that another one hides, the first one's."""
     while isinstance(error.__context__, OSError):
         error = error.__context__
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error).splitlines()[0]
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = str(error) or type(error).__name__
+    return text.splitlines()[0].split(". ")[0]
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
