@@ -18,7 +18,8 @@ from codewm_model.corpus import PaddedWords, padded
 from codewm_model.data import Dataset, tensor
 from codewm_model.parallel import processes, spread
 
-TOKENS_AT_ONCE: Final = 6_000
+TOKENS_AT_ONCE: Final = 1_500  # padded, on a CPU: what stays in its cache is half as fast again as four times as much
+TOKENS_ON_A_GPU: Final = 60_000
 
 
 def encode_states(encoder: nn.Module, data: Dataset, states: NDArray[np.int64], device: torch.device) -> Tensor:
@@ -27,9 +28,10 @@ def encode_states(encoder: nn.Module, data: Dataset, states: NDArray[np.int64], 
     lengths = data.lengths(states)[order]
     pieces = []
     start = 0
+    most = (TOKENS_AT_ONCE if device.type == "cpu" else TOKENS_ON_A_GPU) * processes()
     while start < len(order):
         end = start + 1
-        while end < len(order) and (end + 1 - start) * lengths[end] <= TOKENS_AT_ONCE * processes():
+        while end < len(order) and (end + 1 - start) * lengths[end] <= most:
             end += 1
         ids, depths = data.structures(states[order[start:end]])
         pieces.append(spread(encoder, tensor(ids, device), tensor(depths, device)).float())
