@@ -25,7 +25,10 @@ const WITHIN = 3 * 60_000; // milliseconds
 export class Restarts implements ErrorHandler {
   private readonly times: number[] = [];
 
-  constructor(private readonly gaveUp: () => void) {}
+  constructor(
+    private readonly begunAnew: () => void,
+    private readonly gaveUp: () => void,
+  ) {}
 
   error(): ErrorHandlerResult {
     return { action: ErrorAction.Continue, handled: true }; // the connection's end says it all
@@ -38,7 +41,8 @@ export class Restarts implements ErrorHandler {
       this.gaveUp();
       return { action: CloseAction.DoNotRestart, handled: true };
     }
-    return { action: CloseAction.Restart, message: 'The CodeWM server ended unexpectedly and was started again.' };
+    this.begunAnew();
+    return { action: CloseAction.Restart, handled: true };
   }
 }
 

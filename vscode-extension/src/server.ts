@@ -141,9 +141,10 @@ export class Server implements vscode.Disposable {
   private async begin(found: Found): Promise<void> {
     this.become({ kind: 'starting' });
     this.channels.log.info(`Starting ${[found.command, ...found.args].join(' ')} (found by ${found.where})`);
-    const restarts = new Restarts(() => {
-      this.become({ kind: 'failed', message: 'The server ended five times within three minutes.' });
-    });
+    const restarts = new Restarts(
+      () => void vscode.window.showWarningMessage('The CodeWM server ended unexpectedly and was started again.'),
+      () => this.become({ kind: 'failed', message: 'The server ended five times within three minutes.' }),
+    );
     const client = makeClient(found, this.neutralFolder, this.channels, restarts);
     this.client = client;
     client.onNotification(STATUS_CHANGED, (status: ServerStatus) => {
