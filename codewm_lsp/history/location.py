@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from codewm_lsp.errors import RepositoryError
+
+_REACHES_NETWORK: Final = os.name == "nt"  # there a path may name another machine, which is told who asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,30 @@ def _location(root: Path | None, git_dir: Path) -> Location:
     common = git_dir
     pointer = git_dir / "commondir"
     if pointer.is_file():
-        common = git_dir / _first_line(pointer)
+        line = _first_line(pointer)
+        _stay_here(line, pointer)
+        common = git_dir / line
+    alternates = common / "objects" / "info" / "alternates"
+    if _REACHES_NETWORK and alternates.is_file():
+        for line in alternates.read_bytes()[: 1 << 20].splitlines():
+            _stay_here(os.fsdecode(line), alternates)
     return Location(root, git_dir, Path(os.path.realpath(common)))
+
+
+def _stay_here(path: str, file: Path) -> None:
+    """Refuse a path of a repository's own files that leads to another machine, unless the repository lies on one."""
+    network = ("\\\\", "//")
+    if _REACHES_NETWORK and path.strip().strip('"').startswith(network) and not str(file).startswith(network):
+        raise RepositoryError(
+            f"{file} leads to another machine ({path.strip()[:200]!r}), and nothing is asked of other machines. "
+            "If you trust it, clone the repository whole: `git clone --dissociate`."
+        )
 
 
 def _linked(file: Path) -> Path:
     """The folder that a ``.git`` file (of a worktree or a submodule) points at."""
     line = _first_line(file)
+    _stay_here(line[len("gitdir:") :], file)
     target = file.parent / line[len("gitdir:") :].strip()
     if not line.startswith("gitdir:") or not _is_git_dir(target):
         raise RepositoryError(

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history import location
 from tests.security.conftest import Run, service
 from tests.security.traps import set_traps
 from tests.server.conftest import StartEditor
@@ -132,6 +134,25 @@ def test_objects_of_another_repository_are_at_most_read(
     codewm("hints", "-C", pointed.path)
     assert snapshot(other.path) == before
     assert not trap.with_name("it-ran").exists()
+
+
+@pytest.mark.parametrize("server", ["//evil.example/share", "\\\\evil.example\\share", '"//evil.example/share"'])
+@pytest.mark.parametrize("file", [".git", "commondir", "alternates"])
+def test_no_other_machine_is_asked_where_paths_can_name_one(
+    file: str, server: str, repository: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows; the check itself is run everywhere."""
+    monkeypatch.setattr(location, "_REACHES_NETWORK", True)
+    git = repository.path / ".git"
+    if file == ".git":
+        git.rename(repository.path / "elsewhere")
+        git.write_text(f"gitdir: {server}\n", encoding="utf-8")
+    elif file == "commondir":
+        (git / "commondir").write_text(f"{server}\n", encoding="utf-8")
+    else:
+        (git / "objects" / "info" / "alternates").write_text(f"../../other\n{server}\n", encoding="utf-8")
+    with pytest.raises(RepositoryError, match="leads to another machine"):
+        location.locate(repository.path)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
