@@ -103,6 +103,7 @@ PLAIN_FILE: Final = (
 SURE: Final = 0.55  # precision asked for on validation, so that half holds elsewhere
 PARTS: Final = ("definitions", "files")
 OPINIONS: Final = 30  # lists of a repository about which the world model is asked, to learn what its logit is worth
+LOUDER: Final = (0.0, 0.5, 1.0, 2.0, 3.0)  # how loud its opinion may be, beside what was learnt: validation chooses
 LOOKS: Final = 100  # groups of a repository about which it is asked, to choose the threshold
 
 
@@ -359,14 +360,21 @@ def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
     return best[1]
 
 
-def fit_opinion(
-    train: Sequence[Gathered], asking: Sequence[Asking], fitted: Sequence[Fit], joint: Joint, model: str
-) -> Opinion:
-    """What the world model's logit adds for the likeliest definitions of the revealed edit's file."""
-    rows: list[Doubles] = []
-    base: list[Doubles] = []
-    answers: list[NDArray[np.bool_]] = []
-    heavy: list[Doubles] = []
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The likeliest definitions of lists, with what the world model says of them."""
+
+    odds: Doubles
+    logits: Doubles
+    relevant: NDArray[np.bool_]
+    soon: NDArray[np.bool_]
+    start: NDArray[np.int64]
+    weight: Doubles  # of each list
+
+
+def _told(train: Sequence[Gathered], asking: Sequence[Asking], fitted: Sequence[Fit], joint: Joint) -> _Told:
+    parts: list[tuple[Doubles, Doubles, NDArray[np.bool_], NDArray[np.bool_]]] = []
+    weights: list[float] = []
     for one, ask, definition in zip(train, asking, fitted, strict=True):
         lists = one.definitions
         scores = definition.scores(lists)
@@ -374,18 +382,80 @@ def fit_opinion(
             span = slice(int(lists.start[number]), int(lists.start[number + 1]))
             odds = _own_odds(scores[span], joint)
             likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
-            base.append(odds[likely])
-            rows.append(ask([int(lists.edit[number])], lists.text[span][likely].tolist()).astype(np.float64))
-            answers.append(lists.soon[span][likely])
-            heavy.append(np.full(len(likely), len(lists) ** -0.5))
-    if not rows:
-        return Opinion()
-    logit = np.concatenate(rows)
-    mean, spread = float(logit.mean()), float(logit.std()) + 1e-6
-    odds = np.concatenate(base)
-    columns = np.stack([np.ones(len(odds)), np.clip((logit - mean) / spread, -3, 3), odds], 1)
-    _, weight, kept = logistic(columns, np.concatenate(answers), np.concatenate(heavy), odds)
-    return Opinion(round(float(weight), 5), round(1 + float(kept), 5), round(mean, 5), round(spread, 5), model)
+            logits = ask([int(lists.edit[number])], lists.text[span][likely].tolist()).astype(np.float64)
+            parts.append((odds[likely], logits, lists.relevant[span][likely], lists.soon[span][likely]))
+            weights.append(len(lists) ** -0.5)
+    odds, logits, relevant, soon = (np.concatenate(column) for column in zip(*parts, strict=True))
+    start = np.cumsum([0, *(len(part[0]) for part in parts)])
+    return _Told(odds, logits, relevant, soon, start, np.array(weights))
+
+
+def fit_opinion(told: _Told, model: str, louder: float = 1.0) -> Opinion:
+    """What the world model's logit adds for the likeliest definitions of the revealed edit's file.
+
+    How much it counts beside the log-odds is learnt from the order within lists; ``louder`` multiplies it. Then both
+    are scaled together, so that they mean probabilities.
+    """
+    mean, spread = float(told.logits.mean()), float(told.logits.std()) + 1e-6
+    said = np.clip((told.logits - mean) / spread, -3, 3)
+    lists = Lists(
+        signals=np.stack([told.odds, said], 1).astype(np.float32),
+        relevant=told.relevant,
+        soon=told.soon,
+        weight=np.ones(len(said), dtype=np.float32),
+        text=np.full(len(said), -1),
+        start=told.start,
+        cases=np.zeros((len(told.start) - 1, len(CASES)), dtype=bool),
+        reveal=np.zeros(len(told.start) - 1, dtype=np.int64),
+        edit=np.zeros(len(told.start) - 1, dtype=np.int64),
+    )
+    found = fit_lists([_answerable(lists)], penalty=1e-4, cases=False).weights[0]
+    share = louder * max(0.0, float(found[1])) / max(1e-6, float(found[0]))
+    rows = told.odds + share * said
+    heavy = np.repeat(told.weight, np.diff(told.start))
+    _, kept = logistic(np.stack([np.ones(len(rows)), rows], 1), told.soon, heavy).tolist()
+    # These lists all hold something relevant: how likely that is has been learnt, and must stay, from the groups.
+    bias = _bias(kept * rows, float(np.average(probabilities(told.odds), weights=heavy)), heavy)
+    return Opinion(
+        weight=round(kept * share, 5),
+        kept=round(kept, 5),
+        bias=round(bias, 5),
+        mean=round(mean, 5),
+        spread=round(spread, 5),
+        model=model,
+    )
+
+
+def _bias(odds: Doubles, wanted: float, weights: Doubles) -> float:
+    """What has to be added to log-odds for the mean of the probabilities to be ``wanted``."""
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if np.average(probabilities(odds + middle), weights=weights) < wanted:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _answerable(lists: Lists) -> Lists:
+    """Those lists that hold something relevant, and something that is not."""
+    counts = np.diff(lists.start)
+    right = np.add.reduceat(lists.relevant.astype(np.int64), lists.start[:-1])
+    keep = (right > 0) & (right < counts)
+    rows = np.repeat(keep, counts)
+    return replace(
+        lists,
+        signals=lists.signals[rows],
+        relevant=lists.relevant[rows],
+        soon=lists.soon[rows],
+        weight=lists.weight[rows],
+        text=lists.text[rows],
+        start=np.concatenate([[0], np.cumsum(counts[keep])]),
+        cases=lists.cases[keep],
+        reveal=lists.reveal[keep],
+        edit=lists.edit[keep],
+    )
 
 
 def _own_odds(scores: Doubles, joint: Joint) -> Doubles:
@@ -516,17 +586,34 @@ def fit(
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, strangers, strict=True)]
     several = fit_several(learnt, odds)
     asking = [Asking(one, key, model, options.cache) for one, key in train.values()]
-    opinion = fit_opinion(learnt, asking, [fitted[0] for fitted in strangers], joint, model.hash)
+    told = _told(learnt, asking, [fitted[0] for fitted in strangers], joint)
+    asking_held = {name: Asking(one, key, model, options.cache) for name, (one, key) in validation.items()}
+    asking += asking_held.values()
+    tried_opinions = {louder: fit_opinion(told, model.hash, louder) for louder in LOUDER}
+    heard: dict[float, dict[str, Any]] = {
+        louder: {
+            name: _with_model(one, asking_held[name], fits["definitions"], joint, opinion)
+            for name, (one, _) in validation.items()
+            if len(one.definitions)
+        }
+        for louder, opinion in tried_opinions.items()
+    }
+    means = {louder: float(np.mean([one["with"][0] for one in found.values()])) for louder, found in heard.items()}
+    louder = max(LOUDER, key=lambda one: means[one])
+    opinion = tried_opinions[louder]
+    report["with the model"] = {
+        "by how loud it is": {f"{one:g}": round(value, 4) for one, value in means.items()},
+        "repositories": {
+            name: {system: _rounded(values) for system, values in found.items()}
+            for name, found in heard[louder].items()
+        },
+    }
     looks: dict[str, Looks] = {}
     bare: dict[str, Looks] = {}
-    for name, (one, key) in validation.items():
-        ask = Asking(one, key, model, options.cache)
-        asking.append(ask)
+    for name, (one, _) in validation.items():
         some = odds_of(one.groups, fits["definitions"], fits["files"], joint)
-        looks[name] = looks_of(one, some, several, opinion, ask)
+        looks[name] = looks_of(one, some, several, opinion, asking_held[name])
         bare[name] = looks_of(one, some, several, opinion, None)
-        ranks = _with_model(one, ask, fits["definitions"], joint, opinion)
-        report["with the model"][name] = {system: _rounded(values) for system, values in ranks.items()}
     for ask in asking:
         ask.save()
     threshold = threshold_of(looks)

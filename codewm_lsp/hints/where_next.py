@@ -69,13 +69,14 @@ class Several:
 class Opinion:
     """What the world model's next-edit logit adds to the log-odds of the likeliest definitions.
 
-    ``weight`` · (logit − ``mean``) / ``spread``, beside ``kept`` · what the log-odds were. ``model`` is the hash of the
-    bundle that this was fitted for. Of any other model the logits are scaled by those of the definitions it was asked
-    about, and count half. A ``weight`` of 0: no model is asked.
+    ``weight`` · (logit − ``mean``) / ``spread``, beside ``bias`` + ``kept`` · what the log-odds were. ``model`` is the
+    hash of the bundle that this was fitted for. Of any other model the logits are scaled by those of the definitions it
+    was asked about, and count half. A ``weight`` of 0: no model is asked.
     """
 
     weight: float = 0.0
     kept: float = 1.0
+    bias: float = 0.0
     mean: float = 0.0
     spread: float = 1.0
     model: str = ""
@@ -84,8 +85,9 @@ class Opinion:
         """Log-odds of some definitions once ``model`` (its hash) gave their logits."""
         if not self.weight or not len(logits):
             return odds
-        kept = self.kept if model == self.model else 1 + _TRUST * (self.kept - 1)
-        return np.asarray(kept * odds + self.added(logits, model))
+        trust = 1.0 if model == self.model else _TRUST
+        kept, bias = 1 + trust * (self.kept - 1), trust * self.bias
+        return np.asarray(bias + kept * odds + self.added(logits, model))
 
     def added(self, logits: Floats, model: str) -> NDArray[np.float64]:
         """What the logits of the definitions that ``model`` was asked about add to the log-odds of each."""

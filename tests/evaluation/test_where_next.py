@@ -145,7 +145,7 @@ def test_edits_in_progress_are_no_independent_witnesses() -> None:
 
 
 def test_a_model_the_weights_were_not_fitted_for_is_heard_whatever_its_scale() -> None:
-    opinion = Opinion(weight=1.0, kept=0.8, mean=5.0, spread=2.0, model="known")
+    opinion = Opinion(weight=1.0, kept=0.8, bias=0.0, mean=5.0, spread=2.0, model="known")
     odds = np.zeros(4)
     logits = np.array([3.0, 5.0, 7.0, 9.0], dtype=np.float32)
     assert opinion.of(odds, logits, "known") == pytest.approx([-1, 0, 1, 2])

@@ -75,9 +75,10 @@ def test_what_changed_together_before_is_expected_again(shop: Any, open_engine: 
     editing = working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
     found = engine.next(editing, k=0)
     order = named(found)
-    assert order[0] == "shop/client.py::Client.put"
+    put = order.index("shop/client.py::Client.put")
+    assert put < 2  # send, which the changed line calls, may come before it
     assert order.index("tests/test_client.py::test_get") < order.index("shop/colours.py::mix")
-    assert any("changed together with get twice" in reason.words for reason in found[0].reasons)
+    assert any("changed together with get twice" in reason.words for reason in found[put].reasons)
 
 
 def test_paths_keep_the_candidates_of_these_files(shop: Any, open_engine: OpenEngine) -> None:
