@@ -42,10 +42,11 @@ export function activate(context: vscode.ExtensionContext): Api {
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, new PastFiles(server)),
     registerCommands({ server, hints, similar, next, log, storage: context.globalStorageUri }),
     vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration(SECTION)) {
+        void server.configure();
+      }
       if (startChanged(event)) {
         void server.reconsider();
-      } else if (event.affectsConfiguration(SECTION)) {
-        void server.configure();
       }
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.reconsider()),
