@@ -24,7 +24,7 @@ from codewm_lsp.source import (
     word_counts,
 )
 
-FILES, UNTOUCHED = 150, 75  # mutated files in an ordinary run
+FILES, UNTOUCHED = 100, 40  # mutated files in an ordinary run
 THOROUGH_FILES, THOROUGH_UNTOUCHED = 10_000, 1_000
 LARGEST = 40_000  # bytes of a file that is mutated
 PIECES = (

@@ -18,7 +18,7 @@ import psutil
 
 from tests.server.conftest import LAST, LAST_DEFINITION, PATIENCE, SERVER, service, write_history
 
-MESSAGES = 600
+MESSAGES = 400
 THOROUGH = 20_000
 BURST = 50  # messages sent before the answers to earlier ones are waited for
 SNAKE = "\U0001f40d"

@@ -121,7 +121,7 @@ async def test_lenses_hovers_messages_and_documents_are_plain_words(hostile: Any
 def test_a_terminal_gets_colours_and_nothing_else(hostile: Any, tmp_path: Path) -> None:
     import pty
 
-    for command in (("hints", "--diff"), ("next",), ("doctor",), ("index",)):
+    for command in (("hints", "--diff"), ("index",)):
         leader, follower = pty.openpty()
         process = subprocess.Popen(
             [*COMMAND, *command, "-C", str(hostile.path)],
