@@ -30,7 +30,7 @@ function environment(name: string): string {
 
 const folders = (): readonly vscode.WorkspaceFolder[] => vscode.workspace.workspaceFolders ?? [];
 const set = (name: string, value: unknown): Thenable<void> =>
-  vscode.workspace.getConfiguration('codewm').update(name, value, vscode.ConfigurationTarget.Global);
+  vscode.workspace.getConfiguration('codewm').update(name, value, vscode.ConfigurationTarget.Workspace);
 
 async function api(): Promise<Api> {
   const extension = vscode.extensions.getExtension<Api>('codewm.codewm');

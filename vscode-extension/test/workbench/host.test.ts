@@ -27,7 +27,7 @@ void it('the suite inside the extension host passes', async () => {
       return { path: shop.path };
     });
     const workspace = path.join(machine.folder, 'both.code-workspace');
-    writeFileSync(workspace, JSON.stringify({ folders }));
+    writeFileSync(workspace, JSON.stringify({ folders, settings: { 'codewm.path': SERVER } }));
 
     const page = await machine.browser.newPage();
     const lines: string[] = [];
