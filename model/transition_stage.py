@@ -156,7 +156,7 @@ class TransitionStage:
             save_file(self.target.state_dict(), self.run.folder / TARGET)
 
     def _watch(self, before: Tensor, after: Tensor) -> None:
-        if len(before):
+        if len(before) and not self.frozen:  # what stands still cannot collapse; batches differ, that is all
             self._heed(self.alarm.watch(self.step + 1, diagnostics.copy_indicator(before.detach(), after.detach())))
 
     def _heed(self, collapse: Collapse | None) -> None:
