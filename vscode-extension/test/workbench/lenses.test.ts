@@ -221,7 +221,7 @@ describe('a function that is being changed', () => {
     await until('no lens', () => window.lenses(), (lenses) => lenses.length === 0);
     await until('the hint on hovering', async () => {
       await window.page.mouse.move(600, 600);
-      await window.line('def fetch_sessions').hover();
+      await window.line('def fetch_sessions').hover({ position: { x: 90, y: 8 } });
       await new Promise((resolve) => setTimeout(resolve, 700));
       return (await window.page.locator('.monaco-hover').allTextContents()).join(' ');
     }, (seen) => seen.includes('CodeWM: like '));
