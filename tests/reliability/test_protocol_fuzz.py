@@ -41,6 +41,7 @@ class Fuzzer:
         self.answers: Counter[int] = Counter()
         self.results: dict[int, dict[str, Any]] = {}
         self.asked: set[int] = set()
+        self.doubled: set[int] = set()
         self.number = 0
         self.ended = threading.Event()
         self._outgoing: queue.Queue[bytes | None] = queue.Queue()
@@ -117,6 +118,7 @@ class Fuzzer:
 
     def wait(self, numbers: set[int]) -> None:
         """Until all of these are answered."""
+        numbers = numbers - self.doubled
         with self._news:
             done = self._news.wait_for(lambda: numbers <= self.answers.keys() or self.ended.is_set(), PATIENCE * 3)
         assert not self.ended.is_set(), f"the server ended with {self.process.wait(10)}"
@@ -214,7 +216,8 @@ class Fuzzer:
                 b"{}",
             )
             self.send(chance.choice(garbage))
-        else:
+        else:  # two requests of one number: which of them is answered is left open
+            self.doubled.add(self.number)
             self.send({"id": self.number, "method": "textDocument/codeLens", "params": {"textDocument": document}})
         return None
 
@@ -264,7 +267,7 @@ def test_the_server_survives_and_keeps_nothing(
         settled_memory = process.memory_info().rss
 
         # every question was answered once
-        assert [number for number in fuzzer.asked if fuzzer.answers[number] < 1] == []
+        assert [number for number in fuzzer.asked - fuzzer.doubled if fuzzer.answers[number] < 1] == []
 
         # and the answer to a good one is right
         uri = (repository.path / LAST).as_uri()
