@@ -291,7 +291,7 @@ class Engine:
         self._ask_model(question, worded)
         opinions = [question.opinions[row] for row in worded]
         logits = np.array([one.logit for one in opinions], dtype=np.float32)
-        added = self._weights.opinion.added(logits, self._model.hash) if opinions else logits
+        added = self._weights.opinion.added(logits, self._model.hash) * ranking.own[worded] if opinions else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
         if opinions:
             nearest = self._index.nearest(np.stack([one.edit for one in opinions]), k=EVIDENCE, within=question.past)

@@ -172,9 +172,10 @@ def shipped_weights() -> Weights:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """``odds``: the log-odds of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first,
-    each with its signals and the log-odds it alone gives, (N,)."""
+    each with its signals and the log-odds it alone gives, (N,). ``own``: which definitions are in a file of theirs."""
 
     odds: NDArray[np.float64]
+    own: NDArray[np.bool_]
     asked: tuple[tuple[Edit, Signals, NDArray[np.float64]], ...]
 
 
@@ -184,7 +185,9 @@ def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
     for edit in editing[:MOST_EDITS]:
         signals = state.signals(edit)
         asked.append((edit, signals, log_odds(state, edit, signals, weights)))
-    return Ranking(together(np.stack([odds for _, _, odds in asked]), weights.several), tuple(asked))
+    files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
+    own = np.isin(state.corpus.file, [file for file in files if file is not None])
+    return Ranking(together(np.stack([odds for _, _, odds in asked]), weights.several), own, tuple(asked))
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
@@ -207,18 +210,21 @@ def ordered(
     model: str,
     logits: Callable[[list[int]], Floats],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Rows by falling probability, and these probabilities; the world model is asked about the likeliest.
+    """Rows by falling probability, and these probabilities.
 
-    ``model``: its hash. ``logits``: gives its next-edit logits of some rows.
+    The world model is asked about the likeliest of the files with edits in progress: it orders the definitions of a
+    file well, and files worse than their own signals do. ``model``: its hash. ``logits``: gives its next-edit logits of
+    some rows.
     """
     rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
     odds = ranking.odds[rows]
-    if weights.opinion.weight and len(rows):
-        count = min(MODEL_ASKED, len(rows))
-        said = weights.opinion.of(odds[:count], logits(rows[:count].tolist()), model)
-        order = np.argsort(-said, kind="stable")
-        rows = np.concatenate([rows[:count][order], rows[count:]])
-        odds = np.concatenate([said[order], np.minimum(odds[count:], said.min())])
+    own = np.flatnonzero(ranking.own[rows])
+    if weights.opinion.weight and len(own):
+        asked, rest = own[:MODEL_ASKED], own[MODEL_ASKED:]
+        odds[asked] = weights.opinion.of(odds[asked], logits(rows[asked].tolist()), model)
+        odds[rest] = np.minimum(odds[rest], odds[asked].min())
+        order = np.argsort(-odds, kind="stable")
+        rows, odds = rows[order], odds[order]
     return rows, probabilities(odds)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from codewm_lsp.hints import Engine
-from codewm_lsp.hints.where_next import Opinion, Several, Weights, rank, shipped_record, together
+from codewm_lsp.hints.where_next import Opinion, Several, Weights, ordered, rank, shipped_record, together
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
 from codewm_lsp.world_model import WorldModel
@@ -106,6 +108,29 @@ def test_what_is_revealed_is_not_asked_for_and_the_future_is_not_known(clone: Cl
             for _, edits in past.commits[newest.position + 1 :]
             for one in edits
         )
+
+
+def test_a_model_reorders_the_files_being_edited_and_no_others(clone: Clone) -> None:
+    weights = Weights.of(shipped_record())
+    with Repository.open(clone.folder) as repository:
+        example = next(iter(examples(repository, read_past(repository, examples=2))))
+    edit = example.shuffled(0)[0]
+    ranking = rank(example.state, [edit], weights)
+    assert 0 < ranking.own.sum() < len(ranking.own)
+    asked: list[int] = []
+
+    def contrary(rows: list[int]) -> NDArray[np.float32]:
+        asked.extend(rows)
+        return np.linspace(-20, 20, len(rows), dtype=np.float32)
+
+    rows = np.arange(len(ranking.own))
+    order, likely = ordered(ranking, rows, weights, weights.opinion.model, contrary)
+    assert ranking.own[asked].all()
+    assert sorted(order) == rows.tolist()
+    assert (np.diff(likely) <= 0).all()
+    plain, _ = ordered(ranking, rows, replace(weights, opinion=Opinion()), "", contrary)
+    assert [row for row in order if not ranking.own[row]] == [row for row in plain if not ranking.own[row]]
+    assert [row for row in order if ranking.own[row]] != [row for row in plain if ranking.own[row]]
 
 
 def test_ties_are_broken_at_random() -> None:
