@@ -112,25 +112,25 @@ describe('a repository in which a function was just changed', () => {
 
   step('copies the commit hash and opens the file as it is now', async () => {
     await window.row(VIEW, 'client time-outs').click();
+    await until('its diff', () => window.diff(), (seen) => /^\w+\.py: \w+Client\./.test(seen.title));
     await window.run('CodeWM: Copy Commit Hash');
     const hash = await until('the hash', () => window.page.evaluate(() => navigator.clipboard.readText()), (seen) => /^[0-9a-f]{40}$/.test(seen));
     assert.match(shop.git('log', '-1', '--format=%s', hash), /^Give the \w+ client time-outs$/);
     await window.run('CodeWM: Open File at This Place');
     await until('the file', () => window.tab(), (seen) => /^\w+\.py$/.test(seen));
-    const at = await window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent();
-    assert.match(at ?? '', /Ln 12, Col 5/);
+    await until('the place', () => window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent(), (seen) => /Ln 12, Col 5/.test(seen ?? ''));
   });
 
   step('hides edits like one of them, and brings them back', async () => {
     const before = await until('rows', () => window.rows(VIEW), (seen) => seen.length > 4);
     const subject = /Give the \w+ client time-outs/.exec(before[0] ?? '')?.[0] ?? 'nothing';
     const name = /^fetch_(orders|users|invoices|reports)/.exec(before[0] ?? '')?.[0] ?? 'nothing';
-    await window.row(VIEW, name).click();
-    await window.run('CodeWM: Hide Edits Like This');
+    await window.row(VIEW, name).hover();
+    await window.row(VIEW, name).locator('.action-label[aria-label*="Hide Edits Like This"]').click();
     const toast = await window.notification(`Edits like '${subject}' are hidden`);
-    await until('the row to go', () => window.rows(VIEW), (seen) => seen.length > 0 && !seen.some((row) => row.startsWith(name)));
+    await until('the row to go', () => window.rows(VIEW), (seen) => seen.length > 0 && !seen.some((row) => row.startsWith(name + subject)));
     await toast.locator('.monaco-button', { hasText: 'Undo' }).click();
-    await until('the row to come back', () => window.rows(VIEW), (seen) => seen[0]?.startsWith(name) === true);
+    await until('the row to come back', () => window.rows(VIEW), (seen) => seen[0]?.startsWith(name + subject) === true);
   });
 
   step('lists where to go next, with the reason in words, and goes there', async () => {
@@ -223,7 +223,7 @@ describe('a function that is being changed', () => {
       await window.page.mouse.move(600, 600);
       await window.line('def fetch_sessions').hover({ position: { x: 90, y: 8 } });
       await new Promise((resolve) => setTimeout(resolve, 700));
-      return (await window.page.locator('.monaco-hover').allTextContents()).join(' ');
+      return (await window.page.locator('.monaco-hover').allTextContents()).join(' ').replaceAll('\u00a0', ' ');
     }, (seen) => seen.includes('CodeWM: like '));
     settings({ 'codewm.enable': false });
     await until('no lens', () => window.lenses(), (lenses) => lenses.length === 0);
