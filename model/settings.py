@@ -24,11 +24,12 @@ DEFAULT_PRESET: Final = "local"
 def read_toml(file: Path) -> dict[str, Any]:
     """A TOML file. Raises OptionError when it cannot be read or is none."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(f"{file} cannot be read ({error.strerror}): name a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{file} is no valid TOML ({error}): mend it there") from None
+    return found
 
 
 def configured(preset: str | None, file: Path | None, settings: Sequence[str]) -> tuple[str, Config]:

@@ -59,8 +59,8 @@ def _location(root: Path | None, git_dir: Path) -> Location:
         common = git_dir / line
     alternates = common / "objects" / "info" / "alternates"
     if _REACHES_NETWORK and alternates.is_file():
-        for line in alternates.read_bytes()[: 1 << 20].splitlines():
-            _stay_here(os.fsdecode(line), alternates)
+        for other in alternates.read_bytes()[: 1 << 20].splitlines():
+            _stay_here(os.fsdecode(other), alternates)
     return Location(root, git_dir, Path(os.path.realpath(common)))
 
 
