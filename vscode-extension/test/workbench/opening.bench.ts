@@ -65,7 +65,7 @@ async function keystrokes(machine: Machine, folder: string, withLens: boolean): 
 
 for (const vsix of [undefined, packaged()]) {
   const machine = await startMachine({ vsix });
-  machine.settings({ 'codewm.path': SERVER, 'codewm.threshold': 0.01 });
+  machine.settings({ 'codewm.path': SERVER });
   try {
     const shop = makeShop(path.join(machine.folder, 'large'));
     const part = readFileSync(path.join(shop.path, CHANGED), 'utf8');
