@@ -21,6 +21,8 @@ WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 ABOUT: Final = "about.json"
 LOG: Final = "log.jsonl"
+TARGET: Final = "target.safetensors"
+"""The target encoder at the end of the transition stage: what E1 and E2 measure against."""
 
 
 def write_run(folder: Path, model: CodeWorldModel, common: CommonWords, config: Config, about: dict[str, Any]) -> None:

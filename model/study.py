@@ -21,8 +21,8 @@ import numpy as np
 
 from codewm_lsp.errors import TrainingError
 from codewm_model.config import ArchitectureConfig, Config, TrainingConfig
+from codewm_model.runs import LOG
 
-LOG: Final = "log.jsonl"
 DONE: Final = "done.json"
 
 
@@ -107,11 +107,12 @@ _NETWORKS: Final = ArchitectureConfig(
     predictor_loops=6,
     predictor_expansion=4,
 )
+_SMALL: Final = dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1)
 SETTINGS: Final[Mapping[str, Setting]] = {
     "full": Setting("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
     "reduced": Setting(
         "300 steps of 32 windows of definitions of up to 48 tokens, one loop, a rate of 5e-4",
-        dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1),
+        _SMALL,
         dataclasses.replace(
             _PAPER,
             transition_steps=300,
@@ -126,7 +127,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "smoke": Setting(
         "a few steps, to see that it runs",
-        dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1),
+        _SMALL,
         dataclasses.replace(
             _PAPER,
             transition_steps=8,

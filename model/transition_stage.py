@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +19,7 @@ from codewm_model.architecture import CodeWorldModel
 from codewm_model.data import Dataset, TransitionSampler, tensor
 from codewm_model.encoding import encode_states
 from codewm_model.run import Run
-
-TARGET: Final = "target.safetensors"
-"""The target encoder at the end of the stage, in the folder of a run: what E1 and E2 measure against."""
+from codewm_model.runs import TARGET
 
 
 class TransitionStage:

@@ -17,11 +17,9 @@ from codewm_lsp.world_model.features import structure_tokens
 from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import Config
 from codewm_model.evaluation.protocol import Candidate
+from codewm_model.runs import TARGET
 
 Matrix = NDArray[np.float32]
-TARGET: Final = "target.safetensors"
-"""What the transition stage leaves in the folder of a run."""
-
 _TOKENS_AT_ONCE: Final = 4_000
 
 
