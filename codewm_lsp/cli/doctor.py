@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
 from codewm_lsp.errors import BundleError, CodewmError
+from codewm_lsp.logs import last_error, log_files, log_folder
 
 if TYPE_CHECKING:
     from codewm_lsp.history import Repository
@@ -42,6 +43,7 @@ def examine(path: Path, model_folder: Path | None, cache: Path | None) -> list[F
         Finding("python", "ok", f"{platform.python_version()} on {platform.platform()} ({sys.executable})"),
         *_libraries(),
         _server(),
+        _log(),
     ]
     git = _git()
     findings.append(git)
@@ -80,6 +82,19 @@ def _server() -> Finding:
     if beside:
         return Finding("server", "note", f"{beside}, which is not on PATH", "give your editor that full path")
     return Finding("server", "problem", "there is no codewm-lsp", "install codewm again: pip install --upgrade codewm")
+
+
+def _log() -> Finding:
+    folder = log_folder()
+    files = log_files(folder)
+    if not files:
+        return Finding("log", "ok", f"{folder}, which holds nothing: no server has met anything worth a line")
+    size = sum(file.stat().st_size for file in files if file.exists())
+    detail = f"{files[0]} is the newest of {len(files)} ({size / 1000:,.0f} KB)"
+    error = last_error(files[0])
+    return (
+        Finding("log", "note", f"{detail}; the newest error: {error[:300]}") if error else Finding("log", "ok", detail)
+    )
 
 
 def _git() -> Finding:

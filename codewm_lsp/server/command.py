@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import codewm_lsp
+from codewm_lsp.logs import log_to
 from codewm_lsp.threads import stay_on_one_core
 
 CLOSING: Final = 2.0  # seconds for the job at hand to end; what it has not written yet is done again next time
@@ -24,12 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "An editor starts it and talks to it over stdin and stdout.",
     )
     parser.add_argument("--stdio", action="store_true", help="talk over stdin and stdout (always so)")
-    parser.add_argument("--log-file", type=Path, metavar="FILE", help="write the log there as well as to stderr")
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="write the log there, rather than into the log folder of this system (codewm doctor names it)",
+    )
     parser.add_argument("--clientProcessId", type=int, metavar="PID", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"codewm-lsp {codewm_lsp.__version__}")
     options = parser.parse_args(arguments)
 
-    _log_to(options.log_file, parser)
+    try:
+        log_to(options.log_file)
+    except OSError as error:
+        parser.error(f"--log-file {options.log_file}: {error.strerror}. Name a file in a folder that can be written.")
     if sys.stdin is None or sys.stdout is None:
         parser.error("stdin and stdout must be open: an editor talks to the server through them")
     if sys.stdin.isatty():
@@ -56,15 +65,3 @@ def _own_stdout() -> BinaryIO:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         sys.stdout = sys.stderr
     return stream
-
-
-def _log_to(file: Path | None, parser: argparse.ArgumentParser) -> None:
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if sys.stderr is not None else []
-    if file is not None:
-        try:
-            handlers.append(logging.FileHandler(file, encoding="utf-8"))
-        except OSError as error:
-            parser.error(f"--log-file {file}: {error.strerror}. Name a file in a folder that can be written.")
-    logging.basicConfig(
-        level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )

@@ -144,7 +144,7 @@ class CodewmServer(LanguageServer):
 
     def say(self, level: Level, text: str) -> None:
         """One message to the user, or to the log only."""
-        _log.info("to the user: %s", text)
+        _log.log(logging.WARNING if level is Level.WARNING else logging.INFO, "to the user: %s", text)
         if level is Level.LOG:
             self.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
         else:

@@ -82,7 +82,15 @@ def codewm(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             encoding="utf-8",
             timeout=120,
             cwd=cwd or tmp_path,
-            env={**os.environ, "CODEWM_CACHE": str(tmp_path / "cache"), "PYTHONIOENCODING": "utf-8", **environment},
+            env={
+                **os.environ,
+                "CODEWM_CACHE": str(tmp_path / "cache"),
+                "HOME": str(tmp_path / "home"),
+                "LOCALAPPDATA": str(tmp_path / "local"),
+                "PYTHONIOENCODING": "utf-8",
+                "XDG_STATE_HOME": str(tmp_path / "state"),
+                **environment,
+            },
             check=False,
         )
 

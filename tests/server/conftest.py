@@ -170,6 +170,7 @@ def server_environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         "XDG_CACHE_HOME": str(cache),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
         "LOCALAPPDATA": str(cache),
         "HOME": str(tmp_path / "home"),
         "PYTHONWARNINGS": "error",
