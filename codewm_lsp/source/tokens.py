@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from tree_sitter import Parser
 
@@ -37,8 +38,7 @@ class Role(IntEnum):
     SYNTAX = 13
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A leaf of the syntax tree: its text, its part, and the 0-based line it starts on."""
 
     text: str
@@ -59,17 +59,91 @@ class Tokens:
     leaves: tuple[Leaf, ...]
 
 
-_PUNCTUATION: Final = frozenset("()[]{},.:;") | {"_"}
-_LITERALS: Final = {
-    "integer": Role.NUMBER,
-    "float": Role.NUMBER,
-    "true": Role.SYNTAX,
-    "false": Role.SYNTAX,
-    "none": Role.SYNTAX,
-    "ellipsis": Role.SYNTAX,
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a kind of node means, worked out once and not at every node.
+
+    ``opened``: whether what is below is looked at. With something below it, it is the token ``inner`` and gives the
+    identifiers there the part ``gives`` (where ``sets`` says that it does). With nothing below, ``sort`` says what is
+    made of it, ``token`` is its token and ``role`` its part. An identifier right below it has the part that ``fields``
+    name, else ``below``.
+    """
+
+    name: str
+    opened: bool
+    inner: int | None
+    sets: bool
+    gives: Role | None
+    sort: int
+    token: int
+    role: Role
+    fields: Mapping[str | None, Role] | None
+    below: Role
+
+
+_UNSEEN, _IDENTIFIER, _TEXT, _COMMENT, _LITERAL, _NUMBER, _BROKEN, _SYNTAX = range(8)
+_PUNCTUATION: Final = frozenset("()[]{},.:;") | {"_", "string_start", "string_end", "line_continuation"}
+_LITERALS: Final = frozenset({"true", "false", "none", "ellipsis"})
+_NUMBERS: Final = frozenset({"integer", "float"})
+_BODIES: Final = frozenset({"block", "module"})
+_NO_TOKEN: Final = frozenset({"string", "module", "expression_statement"})
+_GIVES: Final[dict[str, Role | None]] = {
+    "type": Role.TYPE,
+    "decorator": Role.DECORATOR,
+    "import_statement": Role.IMPORT,
+    "import_from_statement": Role.IMPORT,
+    "future_import_statement": Role.IMPORT,
+    "interpolation": None,
+    "argument_list": None,
 }
-_IMPORTS: Final = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
-_PARAMETERS: Final = frozenset({"parameters", "lambda_parameters", "list_splat_pattern", "dictionary_splat_pattern"})
+_FIELDS: Final[dict[str, dict[str | None, Role]]] = {
+    "function_definition": {"name": Role.NAME},
+    "class_definition": {"name": Role.NAME},
+    "default_parameter": {"name": Role.PARAMETER},
+    "typed_default_parameter": {"name": Role.PARAMETER},
+    "keyword_argument": {"name": Role.KEYWORD},
+    "call": {"function": Role.CALLEE},
+    "attribute": {"attribute": Role.ATTRIBUTE},
+}
+_PARAMETERS: Final = frozenset(
+    {"parameters", "lambda_parameters", "list_splat_pattern", "dictionary_splat_pattern", "typed_parameter"}
+)
+
+
+def _kind(name: str) -> _Kind:
+    sort, token, role = _SYNTAX, SYNTAX_IDS.get(name, NODE_IDS.get(name, UNKNOWN)), Role.SYNTAX
+    if name == "identifier":
+        sort = _IDENTIFIER
+    elif name in ("string_content", "escape_sequence"):
+        sort = _TEXT
+    elif name == "comment":
+        sort, role = _COMMENT, Role.COMMENT
+    elif name in _LITERALS:
+        sort, token = _LITERAL, NODE_IDS[name]
+    elif name in _NUMBERS:
+        sort, token, role = _NUMBER, NODE_IDS[name], Role.NUMBER
+    elif name == "ERROR":
+        sort = _BROKEN
+    elif name in _PUNCTUATION:
+        sort = _UNSEEN
+    return _Kind(
+        name=name,
+        opened=name not in ("string_start", "string_content"),
+        inner=None if name in _NO_TOKEN else ERROR if name == "ERROR" else NODE_IDS.get(name, UNKNOWN),
+        sets=name in _GIVES,
+        gives=_GIVES.get(name),
+        sort=sort,
+        token=token,
+        role=role,
+        fields=_FIELDS.get(name),
+        below=Role.PARAMETER if name in _PARAMETERS else Role.VARIABLE,
+    )
+
+
+_KINDS: Final = tuple(_kind(PYTHON.node_kind_for_id(number) or "") for number in range(PYTHON.node_kind_count))
+_COUNT: Final = len(_KINDS)
+_ERROR_KIND: Final = _kind("ERROR")  # whose number is the largest there is
+_NO_KIND: Final = _kind("")
 
 
 def tokenize(text: str) -> Tokens:
@@ -91,101 +165,71 @@ def _tokenize(text: str) -> Tokens:
     data = text[:MAX_TEXT].encode("utf-8", "replace")
     if has_endless_line(data):
         return Tokens((ERROR,), (0,), ())
+    ascii_only = len(data) == len(text)  # then a byte is a character, and nothing needs decoding
     cursor = Parser(PYTHON).parse(data).walk()
     ids: list[int] = []
     depths: list[int] = []
     leaves: list[Leaf] = []
-    parents: list[str] = []
-    roles: list[Role | None] = [None]  # what an enclosing node makes of its identifiers
-    depth = 0
+    parent, role = _NO_KIND, None  # role: what an enclosing node makes of its identifiers
+    above: list[tuple[_Kind, Role | None]] = []
+    shown = 0  # the depth, as far as it counts
+    line = counted = 0  # lines begun before the byte ``counted``
     while True:
         node = cursor.node
         assert node is not None
-        kind = node.type
-        role = roles[-1]
-        inner = cursor.goto_first_child() if kind not in ("string_start", "string_content") else False
-        if inner:
-            field = None
-            if kind == "ERROR":
-                token = ERROR
-            else:
-                token = NODE_IDS.get(kind, UNKNOWN)
-            if kind not in ("string", "module", "expression_statement"):
-                ids.append(token)
-                depths.append(min(depth, MAX_DEPTH))
-            if kind == "type" or kind == "decorator" or kind in _IMPORTS:
-                role = Role.TYPE if kind == "type" else Role.DECORATOR if kind == "decorator" else Role.IMPORT
-            elif kind == "string" and role is not Role.DOCSTRING and _is_docstring(parents, node):
+        number = node.kind_id
+        kind = _KINDS[number] if number < _COUNT else _ERROR_KIND
+        if kind.opened and cursor.goto_first_child():
+            if kind.inner is not None:
+                ids.append(kind.inner)
+                depths.append(shown)
+            above.append((parent, role))
+            if kind.sets:
+                role = kind.gives
+            elif kind.name == "string" and parent.name == "expression_statement" and above[-2][0].name in _BODIES:
                 role = Role.DOCSTRING
-            elif kind == "interpolation" or kind == "argument_list":
-                role = None
-            parents.append(kind)
-            roles.append(role)
-            depth += 1
+            parent = kind
+            if len(above) <= MAX_DEPTH:
+                shown = len(above)
             continue
-        if node.end_byte > node.start_byte and len(leaves) < MAX_LEAVES:
-            parent = parents[-1] if parents else ""
-            if kind == "identifier":
-                field = cursor.field_name
-                word = data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                leaves.append(Leaf(word, _identifier_role(parents, field, role, cursor), node.start_point.row))
-                ids.append(identifier_id(word))
-                depths.append(min(depth, MAX_DEPTH))
-            elif kind == "string_content" or kind == "escape_sequence" or parent == "string_content":
-                word = data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                leaves.append(Leaf(word, role if role is Role.DOCSTRING else Role.STRING, node.start_point.row))
-                ids.append(identifier_id(word))
-                depths.append(min(depth, MAX_DEPTH))
-            elif kind == "comment":
-                word = data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                leaves.append(Leaf(word, Role.COMMENT, node.start_point.row))
-            elif kind in _LITERALS:
-                word = data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-                leaves.append(Leaf(word, _LITERALS[kind], node.start_point.row))
-                ids.append(NODE_IDS[kind])
-                depths.append(min(depth, MAX_DEPTH))
-                if _LITERALS[kind] is Role.NUMBER:
-                    ids.append(identifier_id(word))
-                    depths.append(min(depth, MAX_DEPTH))
-            elif kind == "ERROR":
+        start, end, sort = node.start_byte, node.end_byte, kind.sort
+        if end > start and sort != _UNSEEN and len(leaves) < MAX_LEAVES:
+            line += data.count(b"\n", counted, start)
+            counted = start
+            if sort == _SYNTAX:
+                leaves.append(Leaf(kind.name, Role.SYNTAX, line))
+                ids.append(kind.token)
+                depths.append(shown)
+            elif sort == _BROKEN:
                 ids.append(ERROR)
-                depths.append(min(depth, MAX_DEPTH))
-            elif kind not in _PUNCTUATION and kind not in ("string_start", "string_end", "line_continuation"):
-                leaves.append(Leaf(kind, Role.SYNTAX, node.start_point.row))
-                ids.append(SYNTAX_IDS.get(kind, NODE_IDS.get(kind, UNKNOWN)))
-                depths.append(min(depth, MAX_DEPTH))
+                depths.append(shown)
+            else:
+                word = text[start:end] if ascii_only else data[start:end].decode("utf-8", "replace")
+                if sort == _IDENTIFIER:
+                    part = role
+                    if part is None or part is Role.DOCSTRING:
+                        fields = parent.fields
+                        part = parent.below if fields is None else fields.get(cursor.field_name, Role.VARIABLE)
+                    leaves.append(Leaf(word, part, line))
+                    ids.append(identifier_id(word))
+                    depths.append(shown)
+                elif sort == _TEXT:
+                    leaves.append(Leaf(word, role if role is Role.DOCSTRING else Role.STRING, line))
+                    ids.append(identifier_id(word))
+                    depths.append(shown)
+                else:
+                    leaves.append(Leaf(word, kind.role, line))
+                    if sort != _COMMENT:
+                        ids.append(kind.token)
+                        depths.append(shown)
+                    if sort == _NUMBER:
+                        ids.append(identifier_id(word))
+                        depths.append(shown)
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return Tokens(tuple(ids), tuple(depths), tuple(leaves))
-            if not parents:
-                return Tokens(tuple(ids), tuple(depths), tuple(leaves))
-            parents.pop()
-            roles.pop()
-            depth -= 1
-
-
-def _is_docstring(parents: list[str], node: object) -> bool:
-    return len(parents) >= 2 and parents[-1] == "expression_statement" and parents[-2] in ("block", "module")
-
-
-def _identifier_role(parents: list[str], field: str | None, role: Role | None, cursor: object) -> Role:
-    parent = parents[-1] if parents else ""
-    if role is not None and role is not Role.DOCSTRING:
-        return role
-    if field == "name":
-        if parent in ("function_definition", "class_definition"):
-            return Role.NAME
-        if parent in ("default_parameter", "typed_default_parameter"):
-            return Role.PARAMETER
-        if parent == "keyword_argument":
-            return Role.KEYWORD
-    if field == "function" and parent == "call":
-        return Role.CALLEE
-    if field == "attribute" and parent == "attribute":
-        return Role.ATTRIBUTE
-    if parent in _PARAMETERS or parent == "typed_parameter":
-        return Role.PARAMETER
-    return Role.VARIABLE
+            parent, role = above.pop()
+            shown = min(len(above), MAX_DEPTH)
 
 
 def fingerprint(tokens: Tokens) -> bytes:

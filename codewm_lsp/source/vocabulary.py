@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from functools import lru_cache
 from typing import Final
 
 TOKENISER_VERSION: Final = 1
@@ -253,6 +254,7 @@ SYNTAX_IDS: Final[dict[str, int]] = {name: len(_SPECIAL) + len(_NODES) + i for i
 FIRST_IDENTIFIER: Final = len(VOCABULARY) - IDENTIFIER_BUCKETS
 
 
+@lru_cache(maxsize=16_384)
 def identifier_id(text: str) -> int:
     """Token of an identifier or literal: a CRC-32 bucket, the same in every process and on every machine."""
     return FIRST_IDENTIFIER + zlib.crc32(text.encode("utf-8", "surrogatepass")) % IDENTIFIER_BUCKETS

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.source import Definition, DefinitionKind, Role, parse_definitions, split_identifier, tokenize
+from codewm_lsp.source import Definition, DefinitionKind, Leaf, Role, parse_definitions, split_identifier, tokenize
 from codewm_lsp.source.vocabulary import START
 from codewm_lsp.source.words import words_of_leaf
 from codewm_lsp.world_model.actions import rich_action
@@ -112,20 +111,21 @@ def _occurrences(text: str) -> tuple[tuple[int, str, int], ...]:
     """(line, word, role) of every word of a definition's own text; compound identifiers also whole."""
     found: list[tuple[int, str, int]] = []
     for leaf in tokenize(text).leaves:
-        role = int(leaf.role)
-        if leaf.role in _TEXTUAL:
-            if "\n" in leaf.text:
-                for offset, line in enumerate(leaf.text.split("\n")):
-                    for word in words_of_leaf(type(leaf)(line, leaf.role, leaf.line)):
-                        found.append((leaf.line + offset, word, role))
-                continue
-            found.extend((leaf.line, word, role) for word in words_of_leaf(leaf))
-            continue
-        parts = words_of_leaf(leaf)
-        found.extend((leaf.line, word, role) for word in parts)
-        if len(parts) > 1:
-            found.append((leaf.line, "=" + leaf.text[:96], role))
+        content, part, line = leaf
+        role = int(part)
+        if part in _TEXTUAL and "\n" in content:
+            for offset, piece in enumerate(content.split("\n")):
+                for word in words_of_leaf(Leaf(piece, part, line)):
+                    found.append((line + offset, word, role))
+        else:
+            for word in _words_of_leaf(leaf):
+                found.append((line, word, role))
     return tuple(found)
+
+
+def _words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
+    """The words of a leaf; a compound identifier also as a whole."""
+    return identifier_words(leaf.text) if leaf.role < Role.STRING else words_of_leaf(leaf)
 
 
 def _changed_lines(before: str, after: str) -> tuple[set[int], set[int]]:
@@ -223,46 +223,74 @@ def edit_features(
 
 def state_words(text: str, common: dict[int, int], *, most: int) -> Words:
     """The words of a definition as it stands; its counts are in the place of the context's (``numbers[:, 2]``)."""
+    return _words([(word, [0, 0, *row]) for word, row in _own_words(text).items()], common, most)
+
+
+def own_words(text: str, common: dict[int, int], *, most: int) -> tuple[list[str], list[int], list[int]]:
+    """What the words of a definition's state are made of: the words, their counts and roles. See ``state_words``."""
+    table = _own_words(text)
+    if len(table) > most:
+        words = list(table)
+        table = {words[i]: table[words[i]] for i in _rarest([_rank(word, common) for word in words], most)}
+    return list(table), [row[0] for row in table.values()], [row[2] for row in table.values()]
+
+
+def _own_words(text: str) -> dict[str, list[int]]:
+    """Word → [how often it stands there, -1, role of the first]."""
     table: dict[str, list[int]] = {}
     for _, word, role in _occurrences(text):
-        table.setdefault(word, [0, 0, 0, -1, role])[2] += 1
-    return _words(list(table.items()), common, most)
+        row = table.get(word)
+        if row is None:
+            table[word] = [1, -1, role]
+        else:
+            row[0] += 1
+    return table
 
 
 def _words(rows: list[tuple[str, list[int]]], common: dict[int, int], most: int) -> Words:
-    ranked = [(common.get(word_hash(word) & 0xFFFFFFFF, -1), word, row) for word, row in rows]
-    if len(ranked) > most:  # the rarest say most
-        order = sorted(range(len(ranked)), key=lambda i: (-_rarity(ranked[i][0]), i))[:most]
-        ranked = [ranked[i] for i in sorted(order)]
-    count = len(ranked)
-    numbers = np.zeros((count, NUMBERS), _FLOAT)
-    net = np.zeros(count, _FLOAT)
-    for i, (_, word, row) in enumerate(ranked):
-        delta = row[1] - row[0]
-        net[i] = math.copysign(math.log1p(abs(delta)), delta) if delta else 0.0
-        numbers[i] = (
-            math.log1p(row[0]),
-            math.log1p(row[1]),
-            math.log1p(row[2]),
-            abs(net[i]),
-            1.0 if word[0] == "=" else 0.0,
-            1.0 if word[0].isdigit() else 0.0,
-            min(len(word), 24) / 12 - 1,
-            1.0 if delta == 0 else 0.0,
-        )
+    ranks = [_rank(word, common) for word, _ in rows]
+    if len(rows) > most:
+        kept = _rarest(ranks, most)
+        rows, ranks = [rows[i] for i in kept], [ranks[i] for i in kept]
+    numbers = np.zeros((len(rows), NUMBERS), _FLOAT)
+    net = np.zeros(len(rows), _FLOAT)
+    if rows:
+        counts = np.array([row[:3] for _, row in rows])
+        delta = counts[:, 1] - counts[:, 0]
+        net[:] = np.copysign(np.log1p(np.abs(delta)), delta)
+        numbers[:, :3] = np.log1p(counts)
+        numbers[:, 3] = np.abs(net)
+        numbers[:, 4:7] = [shape_numbers(word) for word, _ in rows]
+        numbers[:, 7] = delta == 0
     return Words(
-        keys=tuple(word for _, word, _ in ranked),
-        hashes=np.array([word_hash(word) for _, word, _ in ranked], np.uint64),
-        identity=np.array([rank + 1 if 0 <= rank < IDENTITIES else 0 for rank, _, _ in ranked], np.int64),
-        level=np.array([level_of_rank(rank) for rank, _, _ in ranked], np.int64),
-        role=np.array([row[3] if row[3] >= 0 else row[4] for _, _, row in ranked], np.int64),
+        keys=tuple(word for word, _ in rows),
+        hashes=np.array([word_hash(word) for word, _ in rows], np.uint64),
+        identity=np.array([identity_of_rank(rank) for rank in ranks], np.int64),
+        level=np.array([level_of_rank(rank) for rank in ranks], np.int64),
+        role=np.array([row[3] if row[3] >= 0 else row[4] for _, row in rows], np.int64),
         numbers=numbers,
         net=net,
     )
 
 
-def _rarity(rank: int) -> int:
-    return rank if rank >= 0 else 1 << 30
+def _rank(word: str, common: dict[int, int]) -> int:
+    """The rank of a word among the common ones, -1 for a rare word."""
+    return common.get(word_hash(word) & 0xFFFFFFFF, -1)
+
+
+def _rarest(ranks: list[int], most: int) -> list[int]:
+    """Positions of the rarest words, which say most, in their order; of equally rare ones the first."""
+    return sorted(sorted(range(len(ranks)), key=lambda i: (-(ranks[i] if ranks[i] >= 0 else 1 << 30), i))[:most])
+
+
+def shape_numbers(word: str) -> tuple[float, ...]:
+    """The numbers 4 to 6 of a word, which are its own: a compound, a number, its length."""
+    return (1.0 if word[0] == "=" else 0.0, 1.0 if word[0].isdigit() else 0.0, min(len(word), 24) / 12 - 1)
+
+
+def identity_of_rank(rank: int) -> int:
+    """1 to ``IDENTITIES`` for the commonest words, 0 for one without an embedding of its own."""
+    return rank + 1 if 0 <= rank < IDENTITIES else 0
 
 
 def level_of_rank(rank: int) -> int:
@@ -278,6 +306,7 @@ def structure_tokens(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return ids, depths
 
 
+@lru_cache(maxsize=16_384)
 def identifier_words(identifier: str) -> tuple[str, ...]:
     """The words a name contributes: its parts, and itself when it has several."""
     parts = split_identifier(identifier)

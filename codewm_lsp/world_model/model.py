@@ -25,11 +25,20 @@ from codewm_lsp.world_model.embedding import (
     Matrix,
     compose,
     compose_predicted,
-    lexical_sums,
     relations,
     unit,
 )
-from codewm_lsp.world_model.features import NUMBERS, EditFeatures, Words, edit_features, state_words, structure_tokens
+from codewm_lsp.world_model.features import (
+    NUMBERS,
+    EditFeatures,
+    Words,
+    directions,
+    edit_features,
+    own_words,
+    structure_tokens,
+    word_hash,
+)
+from codewm_lsp.world_model.gates import PlaceGates
 
 RECENT: Final = 6
 onnxruntime.disable_telemetry_events()  # on Windows, where it goes through the system
@@ -88,6 +97,7 @@ class WorldModel:
         self._sessions = {graph: _session(bundle, graph, threads) for graph in bundle.graphs}
         self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._own: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._place_gates = PlaceGates(self._common, self._ask_place_gates)
 
     @classmethod
     def load(cls, folder: Path | None = None, *, threads: int = 1) -> WorldModel:
@@ -162,15 +172,22 @@ class WorldModel:
         before, after = self._encode([f.before for f in features]), self._encode([f.after for f in features])
         feed = _feed(changed, "changed", mask=True) | _feed(context, "context")
         feed |= {"before": before, "after": after, "action": np.stack([f.action for f in features])}
-        signed_gate, unsigned_gate, contextual, parts, place_gate, around_gate = self._run("edit", feed)
-        hashes, mask = _hashes(changed)
-        net = _stack([w.net for w in changed], np.float32)
-        there = feed["changed_numbers"][..., :3].max(-1) * mask
-        around_hashes, around_mask = _hashes(context)
-        around_there = feed["context_numbers"][..., :3].max(-1) * around_mask
-        signed, unsigned, place = lexical_sums(hashes, signed_gate * net, unsigned_gate * mask, place_gate * there)
-        (around,) = lexical_sums(around_hashes, around_gate * around_there)
-        return compose(signed, unsigned, place + around, contextual, parts)
+        signed_gate, unsigned_gate, contextual, parts = self._run("edit", feed, list(_OUTPUTS["edit"][:4]))[:4]
+        sums = [self._lexical_sums(f, signed_gate[row], unsigned_gate[row]) for row, f in enumerate(features)]
+        signed, unsigned, place = np.stack(sums, 1)
+        return compose(signed, unsigned, place, contextual, parts)
+
+    def _lexical_sums(self, features: EditFeatures, signed: Matrix, unsigned: Matrix) -> Matrix:
+        """The three sums (3, LEXICAL) over the words of one edit, by the gates (T,) of the changed ones."""
+        changed, context = features.changed, features.context
+        count = len(changed.keys)
+        roles = np.concatenate([changed.role, context.role])
+        there = np.concatenate([changed.numbers[:, :3], context.numbers[:, :3]]).max(1)
+        weights = np.zeros((3, len(roles)), np.float32)
+        weights[0, :count] = signed[:count] * changed.net
+        weights[1, :count] = unsigned[:count]
+        weights[2] = self._place_gates(changed.keys + context.keys, roles) * there
+        return np.asarray(weights @ directions(np.concatenate([changed.hashes, context.hashes])), np.float32)
 
     def _known_own_words(self, sources: Sequence[str]) -> Matrix:
         """The same as ``_own_words``, from the cache where it is known."""
@@ -189,23 +206,33 @@ class WorldModel:
 
     def _own_words(self, sources: Sequence[str]) -> Matrix:
         """(N, LEXICAL) sums over the words of definitions as they stand."""
-        words = [state_words(source, self._common, most=_STATE_WORDS) for source in sources]
         out = np.zeros((len(sources), STATE_SIZE - STRUCTURE), np.float32)
-        nothing = [_NO_WORDS]
-        order = sorted(range(len(words)), key=lambda i: len(words[i].hashes))
-        for start in range(0, len(order), _EDITS_AT_ONCE):
-            rows = order[start : start + _EDITS_AT_ONCE]
-            some = [words[i] for i in rows]
-            feed = _feed(nothing * len(rows), "changed", mask=True) | _feed(some, "context")
-            feed |= {
-                "before": np.zeros((len(rows), STRUCTURE), np.float32),
-                "after": np.zeros((len(rows), STRUCTURE), np.float32),
-                "action": np.zeros((len(rows), RICH_ACTION_SIZE), np.float32),
-            }
-            gate = self._run("edit", feed, ["place_context"])[0]
-            hashes, mask = _hashes(some)
-            (out[rows],) = lexical_sums(hashes, gate * feed["context_numbers"][..., 2] * mask)
+        for row, source in enumerate(sources):
+            words, counts, roles = own_words(source, self._common, most=_STATE_WORDS)
+            if words:
+                weights = self._place_gates(words, roles) * np.log1p(np.array(counts, np.float32))
+                out[row] = weights @ directions(np.array([word_hash(word) for word in words], np.uint64))
         return out
+
+    def _ask_place_gates(
+        self,
+        identity: NDArray[np.int64],
+        level: NDArray[np.int64],
+        role: NDArray[np.int64],
+        numbers: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """The gates (n,) of n words by what is known of each, from the graph of edits, told of no edit."""
+        feed = _feed([_NO_WORDS], "changed", mask=True)
+        feed |= {
+            "context_identity": identity[None],
+            "context_level": level[None],
+            "context_role": role[None],
+            "context_numbers": numbers[None],
+            "before": np.zeros((1, STRUCTURE), np.float32),
+            "after": np.zeros((1, STRUCTURE), np.float32),
+            "action": np.zeros((1, RICH_ACTION_SIZE), np.float32),
+        }
+        return np.asarray(self._run("edit", feed, ["place_context"])[0][0], np.float32)
 
     def _encode(self, sources: Sequence[str]) -> Matrix:
         """Structure states (N, STRUCTURE), each different text once, from the cache where it is known."""
@@ -319,11 +346,6 @@ def _feed(words: Sequence[Words], prefix: str, *, mask: bool = False) -> dict[st
         f"{prefix}_numbers": _stack([w.numbers for w in words], np.float32),
     }
     if mask:
-        feed[f"{prefix}_mask"] = _hashes(words)[1] > 0
+        width = feed[f"{prefix}_identity"].shape[1]
+        feed[f"{prefix}_mask"] = np.arange(width) < np.array([[len(w.keys)] for w in words])
     return feed
-
-
-def _hashes(words: Sequence[Words]) -> tuple[NDArray[np.uint64], Matrix]:
-    lengths = np.array([len(w.hashes) for w in words])
-    hashes = _stack([w.hashes for w in words], np.uint64)
-    return hashes, (np.arange(hashes.shape[1]) < lengths[:, None]).astype(np.float32)
