@@ -26,6 +26,7 @@ from codewm_lsp.server.documents import Anchor, Change, Document, anchor_on, shi
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Display, Options
+from codewm_lsp.server.pace import Pace, Pause
 from codewm_lsp.server.session import LARGEST_TEXT, Indexed, Place, Session, Workshop
 from codewm_lsp.server.status import Problem, RepositoryStatus, Stage, Status, Trouble
 from codewm_lsp.server.worker import Priority, Worker
@@ -53,6 +54,9 @@ class Progress(Protocol):
 
     def report(self, done: int, total: int) -> None:
         """So many of so many commits."""
+
+    def pause(self, why: Pause) -> None:
+        """Nothing is done just now."""
 
     def end(self, message: str) -> None:
         """Take it away."""
@@ -125,6 +129,8 @@ class Conductor:
         self._warm: set[Path] = set()  # roots with an index to answer from
         self._halted: set[Path] = set()  # indexing cancelled by the user
         self._failed: set[Path] = set()
+        self._pace = Pace()
+        self._pauses: dict[Path, Pause] = {}  # roots whose indexing waits just now
         self._progress: dict[Path, tuple[int, int]] = {}  # commits indexed, and how many there are
         self._problems: dict[Path, Problem] = {}
         self._said: set[str] = set()
@@ -256,7 +262,7 @@ class Conductor:
             snoozed=max(0.0, self._snoozed_until - self._loop.time()),
             model=self._workshop.model,
             repositories=tuple(
-                RepositoryStatus(root, self._stage(root), *self._progress.get(root, (0, 0)))
+                RepositoryStatus(root, self._stage(root), *self._progress.get(root, (0, 0)), self._pause(root))
                 for root in sorted({*self._warm, *self._indexing})
             ),
             problems=tuple(problem for folder, problem in sorted(self._problems.items()) if folder in concerned),
@@ -488,12 +494,17 @@ class Conductor:
 
     async def _index(self, root: Path) -> None:
         seconds = FIRST_SLICE
+        worked = 0.0
         bar: Progress | None = None
         ended = "stopped"
         self._failed.discard(root)
         try:
             while self.active() and root not in self._halted:
+                if await self._pace.give_way(worked, partial(self._wait, root, bar), partial(self._may_wait, root)):
+                    seconds = 2 * FIRST_SLICE
+                begun, self._indexing[root] = self._loop.time(), False
                 step = await self._slice(root, seconds, bar)
+                worked += self._loop.time() - begun
                 self._warm.add(root)
                 self._progress[root] = (step.done, step.total)
                 self._client.status_changed()
@@ -504,7 +515,6 @@ class Conductor:
                     ended = f"{step.total:,} commits"
                     if not self._indexing[root]:
                         break
-                    self._indexing[root] = False
                 elif bar is None and not step.busy:
                     bar = await self._client.begin("CodeWM: indexing history", partial(self._halted.add, root))
                 seconds = min(seconds * 2, LONGEST_SLICE)
@@ -515,6 +525,7 @@ class Conductor:
             self._failure("indexing", root, error)
         finally:
             del self._indexing[root]
+            self._pauses.pop(root, None)
             self._warm.add(root)
             if bar is not None:
                 bar.end(ended)
@@ -542,6 +553,20 @@ class Conductor:
 
         return await asyncio.wrap_future(self._worker.submit(work, Priority.INDEXING, ("index", root)))
 
+    def _may_wait(self, root: Path) -> bool:
+        """Whether indexing may be put off: not when it is to end, nor when there is a new commit."""
+        wanted = self.active() and root not in self._halted and not self._closed
+        return wanted and self.options.pause_when_busy and not self._indexing[root]
+
+    def _wait(self, root: Path, bar: Progress | None, why: Pause) -> None:
+        self._pauses[root] = why
+        if bar is not None and why is not Pause.NONE:
+            bar.pause(why)
+        self._client.status_changed()
+
+    def _pause(self, root: Path) -> Pause:
+        return self._pauses.get(root, Pause.NONE)
+
     def _progressed(self, root: Path, bar: Progress | None, done: int, total: int) -> None:
         self._progress[root] = (done, total)
         if bar is not None:
@@ -562,7 +587,7 @@ class Conductor:
 
     def _check_now(self, root: Path) -> None:
         session = self._workshop.session(root)
-        if session is None or root in self._indexing or not self.active():
+        if session is None or not self.active() or (root in self._indexing and not self._pause(root).value):
             return
 
         def checked(future: Future[bool]) -> None:

@@ -57,8 +57,8 @@ class Options:
 
     ``model``: folder of a bundle, None: the shipped one. ``threshold``: hints scored lower are not shown, 0 to 1.
     ``exclude``: globs relative to the repository, added to ``DEFAULT_EXCLUDE``. ``history_depth``: how many commits
-    are indexed, 0: all. ``eagerness``: milliseconds of quiet after which typing counts as paused. ``threads``: of
-    the model.
+    are indexed, 0: all. ``pause_when_busy``: indexing waits while other programs need the processor, and on a weak
+    battery. ``eagerness``: milliseconds of quiet after which typing counts as paused. ``threads``: of the model.
     """
 
     enable: bool = True
@@ -69,6 +69,7 @@ class Options:
     lenses_per_file: int = HintOptions().limit
     exclude: tuple[str, ...] = DEFAULT_EXCLUDE
     history_depth: int = 10_000
+    pause_when_busy: bool = True
     eagerness: int = 100
     threads: int = 1
     log_level: LogLevel = LogLevel.WARNING
@@ -187,6 +188,7 @@ _RULES: Final[dict[str, tuple[Callable[[object], object], str]]] = {
     "lenses_per_file": (_whole(0, 1000), "a whole number from 0 to 1000"),
     "exclude": (_globs, "a list of globs"),
     "history_depth": (_whole(0, 10_000_000), "a whole number of commits (0: all)"),
+    "pause_when_busy": (_boolean, "true or false"),
     "eagerness": (_whole(0, 60_000), "a whole number of milliseconds up to 60000"),
     "threads": (_whole(1, 64), "a whole number from 1 to 64"),
     "log_level": (LogLevel, '"error", "warning", "info" or "debug"'),

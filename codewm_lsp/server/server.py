@@ -25,6 +25,7 @@ from codewm_lsp.server.conductor import Conductor, Lens, Level, Progress
 from codewm_lsp.server.documents import Document
 from codewm_lsp.server.evidence import DiffFiles, Evidence, suggestions_text
 from codewm_lsp.server.options import Options, merge_settings, read_options
+from codewm_lsp.server.pace import Pause
 from codewm_lsp.server.protocol import CodewmProtocol
 
 _log = logging.getLogger(__name__)
@@ -240,6 +241,10 @@ class _Bar:
         self._ls.work_done_progress.report(
             self._token, types.WorkDoneProgressReport(message=f"{done:,} of {total:,} commits", percentage=percentage)
         )
+
+    def pause(self, why: Pause) -> None:
+        """Nothing is done just now."""
+        self._ls.work_done_progress.report(self._token, types.WorkDoneProgressReport(message=f"paused ({why.value})"))
 
     def end(self, message: str) -> None:
         """Take it away."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from codewm_lsp.server.pace import Pause
+
 
 class Stage(str, Enum):
     """How far a repository's index is. ``HALTED``: the user stopped it."""
@@ -28,12 +30,16 @@ class Trouble(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class RepositoryStatus:
-    """One repository: ``done`` of ``total`` commits are indexed; both are 0 before that is known."""
+    """One repository: ``done`` of ``total`` commits are indexed; both are 0 before that is known.
+
+    ``paused``: why indexing waits just now.
+    """
 
     root: Path
     stage: Stage
     done: int
     total: int
+    paused: Pause = Pause.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,13 @@ class Status:
             "snoozed": round(self.snoozed, 1),
             "model": {"name": self.model.name, "problem": self.model.problem},
             "repositories": [
-                {"root": uri_of(one.root), "stage": one.stage.value, "done": one.done, "total": one.total}
+                {
+                    "root": uri_of(one.root),
+                    "stage": one.stage.value,
+                    "done": one.done,
+                    "total": one.total,
+                    "paused": one.paused.value,
+                }
                 for one in self.repositories
             ],
             "problems": [

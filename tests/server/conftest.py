@@ -192,11 +192,12 @@ def start_editor(server_environment: dict[str, str]) -> StartEditor:
         settings: Any = None,
         folders: list[Path] | None = None,
         change: Callable[[types.ClientCapabilities], None] = lambda capabilities: None,
+        server: tuple[str, ...] = SERVER,
     ) -> AsyncIterator[Editor]:
         client = make_test_lsp_client()
         assert isinstance(client, LanguageClient)
         editor = Editor(client, folder)
-        await client.start_io(*SERVER, env=server_environment)
+        await client.start_io(*server, env=server_environment)
         capabilities = client_capabilities(profile)
         change(capabilities)
         workspace = [types.WorkspaceFolder(uri=path.as_uri(), name=path.name) for path in folders or [folder]]

@@ -157,7 +157,7 @@ async def test_the_status_is_told_as_it_changes(repository: Any, start_editor: S
             "enabled": True,
             "snoozed": 0.0,
             "model": {"problem": ""},
-            "repositories": [{"root": repository.path.as_uri(), "stage": "ready", "done": 7, "total": 7}],
+            "repositories": [{"root": repository.path.as_uri(), "stage": "ready", "done": 7, "total": 7, "paused": ""}],
             "problems": [],
         }
         await editor.run("codewm.toggle", False)

@@ -63,6 +63,8 @@ export interface RepositoryStatus {
   readonly stage: 'indexing' | 'ready' | 'halted' | 'failed';
   readonly done: number;
   readonly total: number;
+  /** Why indexing waits just now. */
+  readonly paused?: '' | 'battery' | 'load';
 }
 
 export interface Problem {

@@ -15,6 +15,7 @@ const OF_THE_SERVER = [
   'lensesPerFile',
   'exclude',
   'historyDepth',
+  'pauseWhenBusy',
   'threads',
   'logLevel',
 ] as const;

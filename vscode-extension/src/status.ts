@@ -73,6 +73,12 @@ function running(status: ServerStatus, version: string): Shown {
   const indexing = status.repositories.filter((one) => one.stage === 'indexing');
   const [done, total] = sums(indexing.length > 0 ? indexing : status.repositories);
   if (indexing.length > 0) {
+    const why = indexing.find((one) => one.paused)?.paused;
+    if (why && indexing.every((one) => one.paused)) {
+      const detail = `indexing paused (${why}) at ${done.toLocaleString('en')} of ${total.toLocaleString('en')} commits`;
+      const command = { title: 'Settings', command: 'workbench.action.openSettings', arguments: ['codewm.pauseWhenBusy'] };
+      return { ...calm, text: 'CodeWM', detail, command };
+    }
     const share = total > 0 ? `indexing ${String(Math.floor((100 * done) / total))} %` : 'indexing';
     return { ...calm, text: 'CodeWM', detail: share, busy: true, command: LOGS };
   }

@@ -68,7 +68,7 @@ function M.show_next(how)
   require('codewm.where_next').show(how)
 end
 
---- For a status line: "", "CodeWM", "CodeWM 42%", "CodeWM off", "CodeWM snoozed" or "CodeWM !".
+--- For a status line: "", "CodeWM", "CodeWM 42%", "CodeWM paused (battery)", "CodeWM off", "CodeWM snoozed" or "CodeWM !".
 function M.status(bufnr)
   return require('codewm.status').text(bufnr)
 end

@@ -35,8 +35,8 @@ local function share(repository)
   return repository.total > 0 and math.floor(100 * repository.done / repository.total) or 0
 end
 
---- How a buffer's client stands: nil without one, else "ready", "indexing" (and a percentage), "off", "snoozed" or
---- "trouble" (and what it is, in words).
+--- How a buffer's client stands: nil without one, else "ready", "indexing" (and a percentage), "paused" (and why:
+--- "battery" or "load"), "off", "snoozed" or "trouble" (and what it is, in words).
 function M.of(bufnr)
   local client = client_of(bufnr)
   if not client then
@@ -55,6 +55,9 @@ function M.of(bufnr)
     return 'trouble', problem.message
   end
   for _, repository in ipairs(status.repositories) do
+    if (repository.paused or '') ~= '' then
+      return 'paused', repository.paused
+    end
     if repository.stage == 'indexing' and repository.done < repository.total then
       return 'indexing', share(repository)
     end
@@ -62,7 +65,7 @@ function M.of(bufnr)
   return 'ready'
 end
 
---- For a status line: "", "CodeWM", "CodeWM 42%", "CodeWM off", "CodeWM snoozed" or "CodeWM !".
+--- For a status line: "", "CodeWM", "CodeWM 42%", "CodeWM paused (battery)", "CodeWM off", "CodeWM snoozed" or "CodeWM !".
 function M.text(bufnr)
   local how, more = M.of(bufnr)
   if not how then
@@ -71,6 +74,8 @@ function M.text(bufnr)
     return 'CodeWM'
   elseif how == 'indexing' then
     return ('CodeWM %d%%'):format(more)
+  elseif how == 'paused' then
+    return ('CodeWM paused (%s)'):format(more)
   end
   return how == 'trouble' and 'CodeWM !' or 'CodeWM ' .. how
 end
@@ -92,7 +97,8 @@ function M.lines(bufnr)
   end
   for _, repository in ipairs(status.repositories) do
     local root = vim.uri_to_fname(repository.root)
-    local words = ('%s: %s, %d of %d commits indexed'):format(root, repository.stage, repository.done, repository.total)
+    local stage = (repository.paused or '') == '' and repository.stage or ('paused (%s)'):format(repository.paused)
+    local words = ('%s: %s, %d of %d commits indexed'):format(root, stage, repository.done, repository.total)
     table.insert(lines, words)
   end
   for _, problem in ipairs(status.problems) do
