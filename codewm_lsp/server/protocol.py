@@ -1,12 +1,12 @@
 """Where the server departs from pygls: it keeps the documents itself, and it shuts down with requests in flight.
 
 pygls splits lines at form feeds and other characters that the protocol does not count as line ends, and walks through
-a whole line letter by letter for each key stroke.
+a whole line letter by letter for each key stroke. It also keeps what it did with each notification for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from lsprotocol import types
@@ -45,6 +45,25 @@ class CodewmProtocol(LanguageServerProtocol):
             if number != current and not future.done():
                 future.cancel()
         self._shutdown = True
+
+    def _execute_handler(
+        self,
+        msg_id: int | str,
+        handler: Callable[..., Any],
+        callback: Callable[..., Any],
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Run a handler, and forget its future when that is done: only those of requests are forgotten by pygls."""
+        super()._execute_handler(msg_id, handler, callback, args, kwargs)
+        future = self._request_futures.get(msg_id)
+
+        def forget(done: object) -> None:
+            if self._request_futures.get(msg_id) is future:
+                del self._request_futures[msg_id]
+
+        if future is not None:
+            future.add_done_callback(forget)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """JSON as a message. A request that is malformed gets its error: pygls only logs it, and the client waits."""
