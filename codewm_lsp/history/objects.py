@@ -78,12 +78,28 @@ class Objects:
                 for blob, data in zip(
                     part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
                 ):
-                    if isinstance(data, bytes) and is_text(data):
-                        text = decode(data)
-                        found[blob] = self._remember(blob, parse_definitions(text), len(text))
-                    else:
-                        found[blob] = MISSING if data == MISSING else None
+                    found[blob] = self._definitions_in(blob, data)
         return found
+
+    def read_ahead(self, blobs: Iterable[str]) -> bool:
+        """Parse blobs that will be asked for, all that are not known yet at once: asking Git for a few at a time costs
+        more than reading them. False when one of them is missing, or Git died of it; the others may be known now."""
+        with self._lock:
+            wanted = [blob for blob in dict.fromkeys(blobs) if blob not in self._parsed]
+            whole = True
+            for start in range(0, len(wanted), _IN_FLIGHT):
+                part = wanted[start : start + _IN_FLIGHT]
+                for blob, data in zip(part, self._fetch(part, "blob", 0), strict=True):
+                    whole = whole and self._definitions_in(blob, data) != MISSING
+                if not whole:
+                    break
+            return whole
+
+    def _definitions_in(self, blob: str, data: bytes | str | None) -> tuple[Definition, ...] | str | None:
+        if isinstance(data, bytes) and is_text(data):
+            text = decode(data)
+            return self._remember(blob, parse_definitions(text), len(text))
+        return MISSING if data == MISSING else None
 
     def trim(self) -> None:
         """Give back most of the memory that a walk filled."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -28,6 +28,7 @@ MAX_FILES: Final = 30
 _GIVE_UP_AFTER: Final = (
     40  # commits of missing objects, none with edits between them, before the rest is taken for such
 )
+_READ_AHEAD: Final = 48  # blobs of one commit after the other that are asked for at once
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -233,6 +234,7 @@ class Repository:
         shallow = self._shallow()
         diff = self._new_diff(max_files)
         missing = 0
+        together = True  # while no object is missing, the blobs of several commits are asked for at once
         try:
             batch: list[str] = []
             size = 8  # the first answers soon, the others in bulk
@@ -249,8 +251,15 @@ class Repository:
                 found = [commit for commit in self._objects.commits(batch) if commit is not None]
                 single = [commit.sha for commit, parents in found if len(parents) < 2 and commit.sha not in shallow]
                 changes = self._changes(single, diff) if single and missing < _GIVE_UP_AFTER else {}
-                for commit, parents in found:
+                ahead = 0  # commits of this batch whose blobs are read
+                for number, (commit, parents) in enumerate(found):
                     known = changes.get(commit.sha) if missing < _GIVE_UP_AFTER else None
+                    if number == ahead and together:
+                        blobs: list[str] = []
+                        while ahead < len(found) and len(blobs) < _READ_AHEAD:
+                            blobs += _blobs(changes.get(found[ahead][0].sha) or (), max_files)
+                            ahead += 1
+                        together = not missing and self._objects.read_ahead(blobs)
                     edits = self._commit_edits(commit, parents, known, max_files, shallow)
                     if edits.skipped == "missing":
                         missing += 1
@@ -293,13 +302,7 @@ class Repository:
         renames = tuple((change.previous_path, change.path) for change in changes if change.previous_path is not None)
         if len(changes) > max_files:
             return CommitEdits(commit, (), "bulk", renames)
-        blobs = [
-            blob
-            for change in changes
-            if change.before != change.after
-            for blob in (change.before, change.after)
-            if blob is not None
-        ]
+        blobs = _blobs(changes, max_files)
         definitions = self._objects.definitions(blobs, all_or_none=True) if blobs else {}
         if any(found == MISSING for found in definitions.values()):
             return CommitEdits(commit, (), "missing", renames)
@@ -315,3 +318,16 @@ class Repository:
                 definition_edits(change.path, before, after, previous_path=change.previous_path, commit=commit)
             )
         return CommitEdits(commit, tuple(edits), None, renames)
+
+
+def _blobs(changes: Collection[FileChange], max_files: int) -> list[str]:
+    """The blobs that the edits of a commit are made from; none when it has more files than wanted."""
+    if len(changes) > max_files:
+        return []
+    return [
+        blob
+        for change in changes
+        if change.before != change.after
+        for blob in (change.after, change.before)
+        if blob is not None
+    ]

@@ -10,14 +10,12 @@ broken in one of them cannot change the tokens of another.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from hashlib import blake2b
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
@@ -147,75 +145,76 @@ def has_endless_line(data: bytes) -> bool:
 
 def _pieces(data: bytes) -> list[_Piece]:
     """The file, whole or in pieces that parse each by itself, which comes to the same."""
-    statements = [data[start:end] for start, end in _statements(data, 0, len(data), 0)]
-    pieces = [_piece(statement) for statement in statements]
+    statements = list(_statements(data, 0, len(data), 0, _piece))
+    pieces = [piece for _, _, piece in statements]
     if not any(piece.broken for piece in pieces):
         return pieces
     root = Parser(PYTHON).parse(data).root_node
     if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
         return [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
-    return [_broken_piece(statements[index]) if piece.broken else piece for index, piece in enumerate(pieces)]
+    return [_broken_piece(data[start:end]) if piece.broken else piece for start, end, piece in statements]
 
 
 _Answer = TypeVar("_Answer")
 
 
 class _Memory(Generic[_Answer]):
-    """Answers given last, by the text they are about; least recently used ones go first."""
+    """Answers given last, by the text they are about, in two generations: an answer that is asked for again moves to
+    the younger one; when that is full, the older one is forgotten."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self._limit = limit // 2
         self._size = 0
         self._lock = Lock()
-        self._answers: OrderedDict[bytes, tuple[_Answer, int]] = OrderedDict()
+        self._young: dict[bytes, tuple[_Answer, int]] = {}
+        self._old: dict[bytes, tuple[_Answer, int]] = {}
 
     def get(self, key: bytes) -> _Answer | None:
-        with self._lock:
-            known = self._answers.get(key)
+        known = self._young.get(key)
+        if known is None:
+            known = self._old.get(key)
             if known is None:
                 return None
-            self._answers.move_to_end(key)
-            return known[0]
+            self.put(key, *known)
+        return known[0]
 
     def put(self, key: bytes, answer: _Answer, size: int) -> None:
         with self._lock:
-            if key not in self._answers:
-                self._answers[key] = (answer, size)
+            if key not in self._young:
+                if self._size + size > self._limit:
+                    self._old, self._young, self._size = self._young, {}, 0
+                self._young[key] = (answer, size)
                 self._size += size
-            while self._size > self._limit:
-                self._size -= self._answers.popitem(last=False)[1][1]
 
 
 _PIECES: _Memory[_Piece] = _Memory(_PIECE_MEMORY)
+_BROKEN: _Memory[_Piece] = _Memory(_PIECE_MEMORY // 4)
 _PARSED: _Memory[_Parsed] = _Memory(_PARSED_MEMORY)
 
 
 def _piece(data: bytes) -> _Piece:
     """Parse some statements; the second time the answer is remembered."""
-    key = blake2b(data, digest_size=16).digest()
-    known = _PIECES.get(key)
+    known = _PIECES.get(data)
     if known is None:
         parsed = _parse_members(data) if len(data) > _LARGE_CLASS else None
-        parsed = parsed or _parse(data, key)
+        parsed = parsed or _parse(data)
         known = _cut(data, list(parsed.spans), broken=parsed.broken)
-        _PIECES.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+        _PIECES.put(data, known, 2 * len(data) + 400 * (1 + len(known.definitions)))
     return known
 
 
 def _broken_piece(data: bytes) -> _Piece:
     """A statement that does not parse, cut by its headers and indentation; remembered too."""
-    key = b"broken" + blake2b(data, digest_size=16).digest()
-    known = _PIECES.get(key)
+    known = _BROKEN.get(data)
     if known is None:
         known = _cut(data, _spans_of_statement(data, 0, len(data)), broken=True)
-        _PIECES.put(key, known, len(data) + 400 * (1 + len(known.definitions)))
+        _BROKEN.put(data, known, 2 * len(data) + 400 * (1 + len(known.definitions)))
     return known
 
 
-def _parse(data: bytes, key: bytes | None = None) -> _Parsed:
+def _parse(data: bytes) -> _Parsed:
     """Parse some statements as they are; the second time the answer is remembered."""
-    key = key or blake2b(data, digest_size=16).digest()
-    known = _PARSED.get(key)
+    known = _PARSED.get(data)
     if known is None:
         root = Parser(PYTHON).parse(data).root_node
         tail: list[tuple[int, int]] = []
@@ -228,7 +227,7 @@ def _parse(data: bytes, key: bytes | None = None) -> _Parsed:
         else:
             tail.clear()
         known = _Parsed(tuple(_spans_of_tree(root, 0)), root.has_error, tuple(reversed(tail)))
-        _PARSED.put(key, known, 200 * (2 + len(known.spans)))
+        _PARSED.put(data, known, len(data) + 200 * (2 + len(known.spans)))
     return known
 
 
@@ -240,8 +239,7 @@ def _parse_members(data: bytes) -> _Parsed | None:
     indent = len(header.group(1))
     spans: list[_Span] = []
     end = 0
-    for begin, stop in _statements(data, header.start(1), len(data), indent, first=0):
-        member = _parse(data[begin:stop])
+    for begin, _, member in _statements(data, header.start(1), len(data), indent, _parse, first=0):
         if member.broken or not member.tail:
             return None
         if begin and member.tail[0][1] < indent:
@@ -386,7 +384,7 @@ def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> li
     spans = [own]
     indent = _body_indent(piece, header.end())
     if indent:
-        for member_start, member_end in _statements(data, start + header.end(), end, indent):
+        for member_start, member_end, _ in _statements(data, start + header.end(), end, indent, _parse):
             member = data[member_start:member_end].lstrip(b" \t")
             if _STARTS_DEFINITION.match(member):
                 spans.extend(_spans_of_statement(data, member_start, member_end, depth + 1))
@@ -402,57 +400,71 @@ def _body_indent(piece: bytes, after: int) -> int:
     return min((width for match in _MEMBER.finditer(piece, after) if (width := len(match.group(1))) > own), default=0)
 
 
-def _statements(data: bytes, begin: int, end: int, indent: int, first: int | None = None) -> Iterator[tuple[int, int]]:
-    """Byte ranges of the statements at indentation ``indent`` between ``begin`` and ``end``.
+class _Judged(Protocol):
+    """What is known of some statements, among it whether they parse by themselves."""
+
+    @property
+    def broken(self) -> bool: ...
+
+
+_Judgement = TypeVar("_Judgement", bound=_Judged)
+
+
+def _statements(
+    data: bytes,
+    begin: int,
+    end: int,
+    indent: int,
+    judge: Callable[[bytes], _Judgement],
+    first: int | None = None,
+) -> Iterator[tuple[int, int, _Judgement]]:
+    """Byte ranges of the statements at indentation ``indent`` between ``begin`` and ``end``, each with what ``judge``
+    finds in it.
 
     ``first``: where the first range starts instead, whatever stands there.
 
     An unfinished statement takes in as many following ones as make it whole (a string over several lines with text
     at the margin), at most ``_MAX_EXTENSIONS``; when none does, it stays alone.
     """
-    bounds: list[tuple[int, bool]] = []  # (offset, starts a definition)
+    edges: list[int] = []
     after_decorator = False
+    open_piece = False  # whether what follows and is no definition belongs to the range before
     for match in _margin(indent).finditer(data, begin, end):
-        decorator = match.group(2) == b"@" and len(match.group(1)) == indent
+        starts = match.lastindex == 2 and match.end(1) - match.start() == indent
+        decorator = starts and match.group(2) == b"@"
         if after_decorator:
             after_decorator = decorator
             continue
-        starts = match.group(2) is not None and len(match.group(1)) == indent
-        if starts or not bounds or bounds[-1][1]:
-            bounds.append((match.start(), starts))
+        if starts or not open_piece:
+            edges.append(match.start())
+            open_piece = not starts
         after_decorator = decorator
-    if not bounds:
+    if not edges:
         if not indent:
-            yield begin, end
+            yield begin, end, judge(data[begin:end])
         return
     if not indent:
-        bounds[0] = (begin, bounds[0][1])
+        edges[0] = begin
     if first is not None:
-        bounds.insert(0, (first, False))
-    edges = [offset for offset, _ in bounds] + [end]
-    unfinished = _unfinished_member if indent else _unfinished
+        edges.insert(0, first)
+    edges.append(end)
+    count = len(edges) - 1
     failures = 0
     index = 0
-    while index < len(bounds):
+    while index < count:
         stop = index + 1
-        if unfinished(data[edges[index] : edges[stop]]) and failures < _MAX_FAILURES:
-            for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, len(edges))):
+        judged = judge(data[edges[index] : edges[stop]])
+        if judged.broken and failures < _MAX_FAILURES:
+            for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, count + 1)):
                 if edges[further] - edges[index] > _MAX_EXTENSION:
                     break
-                if not unfinished(data[edges[index] : edges[further]]):
-                    stop = further
+                longer = judge(data[edges[index] : edges[further]])
+                if not longer.broken:
+                    stop, judged = further, longer
                     break
             failures += stop == index + 1
-        yield edges[index], edges[stop]
+        yield edges[index], edges[stop], judged
         index = stop
-
-
-def _unfinished(data: bytes) -> bool:
-    return _piece(data).broken
-
-
-def _unfinished_member(data: bytes) -> bool:
-    return _parse(data).broken
 
 
 def _line_starts(data: bytes) -> list[int]:
