@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,30 +18,35 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.index import earlier, sweeping
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
-from codewm_lsp.index.memory import Memory, Range, sane
+from codewm_lsp.index.matrix import Matrix
+from codewm_lsp.index.memory import Memory, Query, Range, Stale, listing_of, sane
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import (
     LOG,
+    VECTORS,
     Damaged,
     Database,
     Identity,
     WriterLock,
+    beside,
     explained,
     from_sql,
     is_damage,
     set_aside,
     to_sql,
 )
-from codewm_lsp.index.vectors import quantise
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.index.writing import Entry, generation_of, insert
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
 LIKE: Final = 0.8
 """Cosine of two edit vectors from which one is "like" the other for a dismissal."""
 
 _UNAVAILABLE: Final = frozenset({"shallow", "missing"})  # reasons to skip a commit that may go away by themselves
+_VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 _ROWS_AT_ONCE: Final = 500  # ids in one statement
 _LAST_LINE: Final = 1 << 31
 _Answer = TypeVar("_Answer")
@@ -99,11 +105,19 @@ class Index:
         self._writer_lock = WriterLock(path)
         self._dismissals = Dismissals(None if path is None else path.parent / "dismissed.sqlite3")
         self._unavailable: set[str] = set()
-        self._memory = Memory(identity.edit_size)
+        self._memory = self._new_memory("")
         self._version: object = None
-        self._hidden: tuple[object, NDArray[np.bool_]] | None = None
+        self._hidden: tuple[object, NDArray[np.int64]] | None = None
         self._history: tuple[Range, History] | None = None
         self._places: list[tuple[str, str]] = []
+        self._renames: tuple[object, list[tuple[int, str, str]]] | None = None
+
+    def _new_memory(self, generation: str) -> Memory:
+        return Memory(self._matrix(generation), None if self.path is None else self.path.parent, generation)
+
+    def _matrix(self, generation: str) -> Matrix:
+        path = beside(self.path, generation, VECTORS) if self.path is not None and generation else None
+        return Matrix(path, self._identity.edit_size, generation)
 
     @classmethod
     def open(
@@ -126,7 +140,10 @@ class Index:
         path = folder / identity.file_name()
         reason: str
         try:
-            return cls(identity, path, blend or Blend())
+            index = cls(identity, path, blend or Blend())
+            index._take_over(folder / identity.file_name(earlier.LAYOUT))
+            sweeping.sweep(path)
+            return index
         except sqlite3.OperationalError as error:
             if not any(sign in str(error) for sign in ("readonly", "unable to open")):
                 raise explained(error, path) from error
@@ -139,6 +156,34 @@ class Index:
             "every start. Make the folder writable for you, or choose another one."
         )
         return index
+
+    def _take_over(self, old: Path) -> None:
+        """Go on with the edits of an index that an earlier version made, if there is one; then delete it."""
+        if not old.exists() or not self.acquire_writer():
+            return
+        before = self.size()
+        try:
+            try:
+                for batch in earlier.batches(old, self._identity):
+                    self._store(batch)
+                settled = earlier.settled(old)
+            except (Damaged, sqlite3.Error) as error:
+                if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
+                    return  # busy: the next one will
+                self._notice(
+                    f"The index {old} of an earlier version was broken ({error}): what is missing is made again."
+                )
+                settled = None
+            if settled is not None:
+                self.settle(*settled)
+            if sweeping.delete_index(old):
+                taken = self.size() - before
+                self._notice(
+                    f"An earlier version of CodeWM made the index {old}: its {taken:,} edits were taken over into "
+                    f"{self.path}, and the old file was deleted."
+                )
+        finally:
+            self.release_writer()
 
     def _notice(self, text: str) -> None:
         self.notices.append(text)
@@ -188,12 +233,12 @@ class Index:
         """Shas of the commits that could not be looked into; the next process tries them again."""
         return frozenset(self._unavailable)
 
-    def settled(self) -> tuple[str, int] | None:
+    def settled(self, repository: int | None = None) -> tuple[str, int] | None:
         """The last commit noted by ``settle``, and how many commits it reaches, itself included."""
 
         def read() -> tuple[str, int] | None:
             with self._database.reading() as connection:
-                row = connection.execute("SELECT value FROM meta WHERE key = 'settled'").fetchone()
+                row = connection.execute("SELECT value FROM meta WHERE key = ?", (_settled(repository),)).fetchone()
             sha, _, count = row[0].partition(" ") if row else ("", "", "")
             return (sha, int(count)) if row else None
 
@@ -201,14 +246,16 @@ class Index:
             self._refresh()
             return self._guarded(read)
 
-    def settle(self, sha: str, count: int) -> None:
+    def settle(self, sha: str, count: int, repository: int | None = None) -> None:
         """Note that every commit ``sha`` reaches is done, so that the next update need not walk over them."""
 
         def write() -> None:
             with self._database.writing() as connection:
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('settled', ?)", (f"{sha} {count}",))
+                row = (_settled(repository), f"{sha} {count}")
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
 
         self._guarded(write)
+        self._seal()
 
     def size(self) -> int:
         """How many edits there are."""
@@ -216,10 +263,11 @@ class Index:
             self._refresh()
             return len(self._memory)
 
-    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]], *, repository: int | None = None) -> None:
         """Store commits with the vectors (edits, edit_size) of their edits: all of the batch, or nothing.
 
-        A commit that is there already is left as it is. One that could not be looked into (beyond the end of a shallow
+        ``repository``: its number in an index of several (see ``register``). A commit that is there already is left as
+        it is. One that could not be looked into (beyond the end of a shallow
         history, objects missing) is passed over and counts as known in this process only. Raises ``IndexStoreError``
         when the disk is full or the file is locked.
         """
@@ -229,28 +277,94 @@ class Index:
         with self._lock:
             self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in _UNAVAILABLE)
             self._refresh()  # a file that was deleted meanwhile is made anew before it is written to
-        payloads = [
-            (item, _Payload.of(item.edits, vectors)) for item, vectors in batch if item.skipped not in _UNAVAILABLE
-        ]
+        self._store(
+            [Entry.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE]
+        )
 
+    def _store(self, entries: Sequence[Entry]) -> None:
         def write() -> None:
             with self._database.writing() as connection:
-                for item, payload in payloads:
-                    _insert(connection, item, payload)
+                insert(connection, self._matrix_of(connection), entries)
 
         self._guarded(write)
+        self._seal()
+
+    def _matrix_of(self, connection: sqlite3.Connection) -> Matrix:
+        generation = generation_of(connection)
+        return self._memory.matrix if generation == self._memory.generation else self._matrix(generation)
+
+    def _seal(self) -> None:
+        """Make a part of the newest edits when they are many."""
+        with self._lock:
+            self._refresh()
+            if not self._memory.ripe():
+                return
+            plan, generation = self._memory.plan(), self._memory.generation
+        part = plan.part()  # not under the lock: searching goes on
+        if self.path is None:
+            with self._lock:
+                self._memory.keep(part, plan.kept)
+            return
+        path = beside(self.path, generation, f"{part.first_row}-{part.rows.stop}.part")
+        try:
+            part.save(path, generation)
+        except OSError as error:
+            LOG.warning("A part of the index %s cannot be written (%s): searching is slower", self.path, error)
+            return
+
+        def publish() -> bool:
+            with self._database.writing() as connection:
+                if generation_of(connection) != generation or listing_of(connection) != plan.listing:
+                    return False
+                connection.execute("DELETE FROM parts WHERE first_row >= ?", (part.first_row,))
+                numbers = (part.first_row, len(part), part.first_commit, len(part.sizes))
+                row = (path.name, *numbers, part.first_place, len(part.places))
+                connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                return True
+
+        if self._guarded(publish):
+            for name, first, *_ in plan.listing:
+                if first >= part.first_row and name != path.name:
+                    with suppress(OSError):  # still mapped, where the system minds: swept up later
+                        path.with_name(name).unlink()
+
+    def register(self, key: str, name: str, place: str) -> int:
+        """The number of a repository in an index of several; name and place are those given last."""
+
+        def write() -> int:
+            with self._database.writing() as connection:
+                connection.execute(
+                    "INSERT INTO repositories (key, name, place) VALUES (?, ?, ?) "
+                    "ON CONFLICT (key) DO UPDATE SET name = excluded.name, place = excluded.place",
+                    (key, to_sql(name), to_sql(place)),
+                )
+                (number,) = connection.execute("SELECT id FROM repositories WHERE key = ?", (key,)).fetchone()
+                return int(number)
+
+        return self._guarded(write)
+
+    @_mended
+    def repositories(self) -> dict[int, tuple[str, str, str]]:
+        """Key, name and place of the repositories of an index of several, by number."""
+        with sane(), self._database.reading() as connection:
+            rows = connection.execute("SELECT id, key, name, place FROM repositories").fetchall()
+            return {number: (key, from_sql(name), from_sql(place)) for number, key, name, place in rows}
 
     def clear(self) -> None:
         """Forget every edit, to index again from scratch. What was dismissed stays dismissed."""
 
         def write() -> None:
             with self._database.writing() as connection:
-                for table in ("payloads", "renames", "edits", "places", "commits"):
+                tables = ("payloads", "renames", "edits", "places", "commits", "terms", "parts", "repositories")
+                for table in tables:
                     connection.execute(f"DELETE FROM {table}")
-                connection.execute("DELETE FROM meta WHERE key = 'settled'")
+                connection.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
                 connection.execute("UPDATE meta SET value = hex(randomblob(8)) WHERE key = 'generation'")
 
         self._guarded(write)
+        with self._lock:
+            self._refresh()
+            sweeping.sweep_beside(self.path, self._memory.generation)
 
     def acquire_writer(self) -> bool:
         """Take the right to index, at once or not at all. ``release_writer`` or the process's end gives it back."""
@@ -269,20 +383,21 @@ class Index:
         """
         with self._lock:
             self._refresh()
-            return self._scores(edit, vector, self._memory.range(within))
+            query = self._query(edit, vector)
+            with sane():
+                return self._memory.scores(query, self._memory.range(within))
 
-    def _scores(self, edit: Edit, vector: NDArray[np.float32], asked: Range) -> Scores:
-        memory = self._memory
+    def _query(self, edit: Edit, vector: NDArray[np.float32]) -> Query:
+        if vector.shape != (self._identity.edit_size,):
+            raise ValueError(f"a vector of shape {vector.shape} asked of {self._identity.edit_size} numbers")
         words = words_of_edit(edit)
-        signed, unsigned = asked.words.cosines(terms(words), counts(words))
         place = place_words(edit.path, edit.definition)
-        _, near = asked.places.cosines(terms(place), counts(place))
-        return Scores(
-            meaning=memory.vectors.products(np.asarray(vector, dtype=np.float32).reshape(1, -1))[0],
-            signed=signed,
-            unsigned=unsigned,
-            place=near[memory.place_of.values] if len(memory) else near[:0],
-        )
+        with self._database.reading() as connection:
+            return Query(
+                vector=np.ascontiguousarray(vector, dtype=np.float32),
+                words=self._memory.terms(connection, terms(words), counts(words)),
+                place=self._memory.terms(connection, terms(place), counts(place)),
+            )
 
     @_mended
     def search(
@@ -303,22 +418,16 @@ class Index:
             self._refresh()
             if not len(self._memory):
                 return []
-            asked = self._memory.range(within)
-            scores = self._scores(edit, vector, asked)
-            blended = scores.blended(self.blend)
-            words = scores.words(self.blend)
-            allowed = self._allowed(asked, exclude_definition)
-            rows = _best(blended, allowed, k)
+            query = self._query(edit, vector)
+            with sane():
+                asked = self._memory.range(within)
+                rows, scores = self._memory.best(query, k, self.blend, asked, self._allowed(asked, exclude_definition))
+                self._memory.matrix.verify(rows[:_VERIFIED])
+            blended, words = scores.blended(self.blend), scores.words(self.blend)
             edits = self._past_edits([row + 1 for row in rows.tolist()])
             return [
-                Hit(
-                    past,
-                    float(blended[row]),
-                    float(scores.meaning[row]),
-                    float(words[row]),
-                    float(scores.place[row]),
-                )
-                for past, row in zip(edits, rows.tolist(), strict=True)
+                Hit(past, float(blended[at]), float(scores.meaning[at]), float(words[at]), float(scores.place[at]))
+                for at, past in enumerate(edits)
             ]
 
     @_mended
@@ -338,13 +447,18 @@ class Index:
             self._refresh()
             if not len(self._memory):
                 return [[] for _ in vectors]
-            products = self._memory.vectors.products(np.asarray(vectors, dtype=np.float32))
-            allowed = self._allowed(self._memory.range(within), exclude_definition)
-            chosen = [_best(row, allowed, k) for row in products]
-            found = {edit.id: edit for edit in self._past_edits(sorted({int(r) + 1 for rows in chosen for r in rows}))}
+            with sane():
+                allowed = self._allowed(self._memory.range(within), exclude_definition)
+                chosen = self._memory.nearest(np.asarray(vectors, dtype=np.float32), k, allowed)
+                found_rows = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in chosen)]))
+                self._memory.matrix.verify(found_rows[:_VERIFIED])
+            found = {edit.id: edit for edit in self._past_edits((found_rows + 1).tolist())}
             return [
-                [Hit(found[int(r) + 1], float(row[r]), float(row[r]), 0.0, 0.0) for r in rows]
-                for row, rows in zip(products, chosen, strict=True)
+                [
+                    Hit(found[row + 1], product, product, 0.0, 0.0)
+                    for row, product in zip(rows.tolist(), products.tolist(), strict=True)
+                ]
+                for rows, products in chosen
             ]
 
     @_mended
@@ -363,19 +477,23 @@ class Index:
             return self._past_edits(ids if limit is None else ids[:limit])
 
     @_mended
-    def edits_of_commits(self, shas: Iterable[str]) -> list[PastEdit]:
+    def edits_of_commits(self, shas: Collection[str]) -> list[PastEdit]:
         """The edits of the given commits, in the order of the commits; commits that are not there have none."""
         with self._lock:
             self._refresh()
-            rows = {sha: row for row, sha in enumerate(self._memory.shas)}
+            rows = self._rows_of_commits(shas)
             ids = [row + 1 for sha in shas if sha in rows for row in self._memory.rows_of(rows[sha])]
             return self._past_edits(ids)
 
+    @_mended
     def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """The embeddings of edits by id, (len(ids), edit_size), to a precision of 1/127 of the largest number."""
         with self._lock:
             self._refresh()
-            return self._memory.vectors[np.asarray(ids, dtype=np.int64) - 1]
+            rows = np.asarray(ids, dtype=np.int64) - 1
+            with sane():
+                self._memory.matrix.verify(rows[:_VERIFIED])
+                return self._memory.matrix.floats(rows)
 
     @_mended
     def history(self, within: Container[str] | None = None) -> History:
@@ -402,22 +520,79 @@ class Index:
                     (from_sql(path), from_sql(definition))
                     for path, definition in connection.execute(query, (len(self._places),))
                 )
-            renames = [
-                (positions[commit - 1], from_sql(old), from_sql(new))
-                for commit, old, new in connection.execute("SELECT commit_id, old, new FROM renames")
-                if commit - 1 in positions
-            ]
+        renames = [(positions[row], old, new) for row, old, new in self._all_renames() if row in positions]
         dates = memory.dates.values
         return History(
             [(int(dates[row]), memory.rows_of(row)) for row in order], self._places, memory.place_of.values, renames
         )
 
-    def _allowed(self, asked: Range, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_]:
-        allowed = asked.inside & ~self._dismissed_rows()
+    def _allowed(self, asked: Range, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_] | None:
+        """The edits that may be shown; None: all of them."""
+        hidden = self._dismissed_rows()
         if exclude_definition is not None:
-            own = np.array(self._history_of(asked).edits(*exclude_definition), dtype=np.int64) - 1
-            allowed[own] = False
+            hidden = np.concatenate([hidden, self._own_rows(asked, *exclude_definition)])
+        if asked.inside is None and not len(hidden):
+            return None
+        allowed = np.ones(len(self._memory), dtype=np.bool_) if asked.inside is None else asked.inside.copy()
+        allowed[hidden] = False
         return allowed
+
+    def _own_rows(self, asked: Range, path: str, definition: str) -> NDArray[np.int64]:
+        """The edits of a definition, under the older paths of its file too; the same as ``History.edits`` finds."""
+        memory = self._memory
+        names = {path}
+        renames = [row for row in self._all_renames() if asked.commits[row[0]]]
+        while grown := {old for _, old, new in renames if new in names} - names:
+            names |= grown
+        dates = memory.dates.values
+        # Newest first, as in ``_count``: what a rename says holds for the commits before it.
+        steps = sorted((row for row in renames if row[1] in names), key=lambda row: (-int(dates[row[0]]), row[0]))
+        newest: dict[str, str] = {}
+        spans: dict[str, list[tuple[int, bool]]] = {name: [(-1, name == path)] for name in names}
+        for commit, old, new in steps:
+            newest[old] = newest.get(new, new)
+            spans[old].append((commit, newest[old] == path))
+        found: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+        with self._database.reading() as connection:
+            for name in names:
+                place = (to_sql(name), to_sql(definition))
+                row = connection.execute("SELECT id FROM places WHERE path = ? AND definition = ?", place).fetchone()
+                if row is None:
+                    continue
+                rows = np.flatnonzero(memory.place_of.values == row[0] - 1)
+                if len(spans[name]) == 1:
+                    found.append(rows[:] if spans[name][0][1] else rows[:0])
+                    continue
+                for edit in rows.tolist():
+                    commit = int(memory.commit_of.values[edit])
+                    own = (-int(dates[commit]), commit)
+                    said = [says for at, says in spans[name] if at < 0 or (-int(dates[at]), at) < own]
+                    if said[-1]:
+                        found.append(np.array([edit], dtype=np.int64))
+        return np.concatenate(found)
+
+    def _all_renames(self) -> list[tuple[int, str, str]]:
+        """Row of the commit, old and new path of every rename."""
+        if self._renames is None or self._renames[0] != self._version:
+            with sane(), self._database.reading() as connection:
+                size = len(self._memory.dates.values)
+                renames = [
+                    (commit - 1, from_sql(old), from_sql(new))
+                    for commit, old, new in connection.execute("SELECT commit_id, old, new FROM renames ORDER BY rowid")
+                    if 0 < commit <= size
+                ]
+            self._renames = (self._version, renames)
+        return self._renames[1]
+
+    def _rows_of_commits(self, shas: Iterable[str]) -> dict[str, int]:
+        wanted = list(dict.fromkeys(shas))
+        found: dict[str, int] = {}
+        with sane(), self._database.reading() as connection:
+            for begin in range(0, len(wanted), _ROWS_AT_ONCE):
+                some = wanted[begin : begin + _ROWS_AT_ONCE]
+                query = f"SELECT sha, id - 1 FROM commits WHERE sha IN ({','.join('?' * len(some))})"
+                found.update(connection.execute(query, some).fetchall())
+        return {sha: row for sha, row in found.items() if 0 <= row < len(self._memory.dates.values)}
 
     def _past_edits(self, ids: Sequence[int]) -> list[PastEdit]:
         """Edits by id, in the order of the ids."""
@@ -480,33 +655,32 @@ class Index:
         """Everything dismissed in this repository, under any model."""
         return self._dismissals.all()
 
-    def _dismissed_rows(self) -> NDArray[np.bool_]:
+    def _dismissed_rows(self) -> NDArray[np.int64]:
         dismissed = frozenset(item for item in self._dismissals.all() if item.scope is not Scope.HINT)
         memory = self._memory
         key = (dismissed, len(memory), self._version)
         if self._hidden is not None and self._hidden[0] == key:
             return self._hidden[1]
-        hidden = np.zeros(len(memory), dtype=np.bool_)
-        if dismissed:
-            commits = {sha: row for row, sha in enumerate(memory.shas)}
-            alike: list[int] = []
-            for item in dismissed:
-                if item.sha not in commits:
-                    continue
-                rows = memory.rows_of(commits[item.sha])
-                if item.scope is Scope.COMMIT:
-                    hidden[rows.start : rows.stop] = True
-                    continue
-                for past in self._past_edits([row + 1 for row in rows]):
-                    if (past.path, past.definition) == (item.path, item.definition):
-                        hidden[past.id - 1] = True
-                        if item.scope is Scope.LIKE:
-                            alike.append(past.id - 1)
-            if alike:
-                queries = memory.vectors[np.array(alike, dtype=np.int64)]
-                hidden |= (memory.vectors.products(queries) >= LIKE).any(axis=0)
-        self._hidden = (key, hidden)
-        return hidden
+        hidden = [np.zeros(0, dtype=np.int64)]
+        alike: list[int] = []
+        commits = self._rows_of_commits(item.sha for item in dismissed)
+        for item in dismissed:
+            if item.sha not in commits:
+                continue
+            rows = memory.rows_of(commits[item.sha])
+            if item.scope is Scope.COMMIT:
+                hidden.append(np.arange(rows.start, rows.stop))
+                continue
+            for past in self._past_edits([row + 1 for row in rows]):
+                if (past.path, past.definition) == (item.path, item.definition):
+                    hidden.append(np.array([past.id - 1]))
+                    if item.scope is Scope.LIKE:
+                        alike.append(past.id - 1)
+        if alike:
+            hidden.append(memory.at_least(memory.matrix.floats(np.array(alike, dtype=np.int64)), LIKE))
+        result = np.unique(np.concatenate(hidden))
+        self._hidden = (key, result)
+        return result
 
     # Keeping up with the file
 
@@ -520,21 +694,25 @@ class Index:
         version = self._database.version()
         if version == self._version:
             return
-        with self._database.reading() as connection:
-            (generation,) = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
-            if generation != self._memory.generation:
-                self._forget()
-                self._memory.generation = generation
+        for patient in (True, True, False):
             try:
-                self._memory.load(connection)
+                with self._database.reading() as connection:
+                    generation = generation_of(connection)
+                    if generation != self._memory.generation:
+                        self._forget()
+                        self._memory = self._new_memory(generation)
+                    self._memory.load(connection, patient=patient)
+                break
+            except Stale:
+                self._forget()
             except BaseException:
                 self._forget()
                 raise
         self._version = version
 
     def _forget(self) -> None:
-        self._memory = Memory(self._identity.edit_size)
-        self._version = self._hidden = self._history = None
+        self._memory = self._new_memory("")
+        self._version = self._hidden = self._history = self._renames = None
         self._places = []
 
     def _reopen(self) -> None:
@@ -547,6 +725,8 @@ class Index:
         for attempt in (1, 2):
             try:
                 return action()
+            except OSError as error:
+                raise explained(error, self.path) from error
             except (Damaged, sqlite3.DatabaseError) as error:
                 if attempt == 1 and isinstance(error, sqlite3.ProgrammingError):
                     continue  # another thread has just opened the file anew
@@ -570,88 +750,5 @@ class Index:
         self._database = self._opened()
 
 
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """The edits of a commit, packed: numbers little-endian, one after the other."""
-
-    vectors: bytes
-    scales: bytes
-    lengths: bytes
-    terms: bytes
-    counts: bytes
-
-    @staticmethod
-    def of(edits: Sequence[Edit], vectors: NDArray[np.float32]) -> _Payload:
-        words = [words_of_edit(edit) for edit in edits]
-        rows, scales = quantise(vectors)
-        return _Payload(
-            vectors=rows.tobytes(),
-            scales=scales.astype("<f4").tobytes(),
-            lengths=np.array([len(word) for word in words], dtype="<u4").tobytes(),
-            terms=b"".join(terms(word).astype("<u8").tobytes() for word in words),
-            counts=b"".join(counts(word).tobytes() for word in words),
-        )
-
-
-def _insert(connection: sqlite3.Connection, item: CommitEdits, payload: _Payload) -> None:
-    commit = item.commit
-    (commit_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM commits").fetchone()
-    added = connection.execute(
-        "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            commit_id,
-            commit.sha,
-            commit.parent,
-            to_sql(commit.author),
-            commit.date,
-            to_sql(commit.subject),
-            item.skipped,
-            len(item.edits),
-        ),
-    )
-    if not added.rowcount:
-        return
-    for old, new in item.renames:
-        connection.execute("INSERT INTO renames VALUES (?, ?, ?)", (commit_id, to_sql(old), to_sql(new)))
-    if not item.edits:
-        return
-    (edit_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM edits").fetchone()
-    places: list[int] = []
-    for edit in item.edits:
-        place = (to_sql(edit.path), to_sql(edit.definition))
-        found = connection.execute("SELECT id FROM places WHERE path = ? AND definition = ?", place).fetchone()
-        if found is None:
-            (new_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM places").fetchone()
-            connection.execute("INSERT INTO places VALUES (?, ?, ?)", (new_id, *place))
-            found = (new_id,)
-        places.append(found[0])
-    connection.executemany(
-        "INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (edit_id + offset, commit_id, place, edit.definition_kind.value, edit.kind.value, edit.line)
-            for offset, (edit, place) in enumerate(zip(item.edits, places, strict=True))
-        ],
-    )
-    connection.execute(
-        "INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            commit_id,
-            np.array(places, dtype="<i4").tobytes(),
-            payload.vectors,
-            payload.scales,
-            payload.lengths,
-            payload.terms,
-            payload.counts,
-        ),
-    )
-
-
-def _best(scores: NDArray[np.float32], allowed: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    """Rows of the ``k`` best scores (0: all) among those allowed, best first; of equal ones the one indexed first."""
-    rows = np.flatnonzero(allowed)
-    if 0 < k < len(rows):
-        own = scores[rows]
-        threshold = np.partition(own, len(own) - k)[len(own) - k]
-        rows = rows[own >= threshold]
-    order = np.argsort(-scores[rows], kind="stable")
-    return rows[order][:k] if k else rows[order]
+def _settled(repository: int | None) -> str:
+    return "settled" if repository is None else f"settled {repository}"

@@ -1,18 +1,21 @@
 """The SQLite file of an index: opening, checking, setting aside what is broken, and transactions.
 
 One file a repository, model, tokeniser and layout of the tables, so that a new model never meets old vectors. WAL mode:
-readers never wait for the writer. Everything a commit brings is written in one transaction.
+readers never wait for the writer. Everything a commit brings is written in one transaction; its vectors lie in a file
+beside (``matrix``), written before the transaction ends, and so do arrays made from all of it (``parts``).
 """
 
 from __future__ import annotations
 
+import errno
+import glob
 import logging
 import re
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,15 +24,17 @@ from codewm_lsp.errors import IndexStoreError
 
 LOG: Final = logging.getLogger("codewm.index")
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 APPLICATION_ID: Final = 0x436F6457  # "CodW", in the header of the file: another program's database is told apart
 BUSY_SECONDS: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE repositories (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, place TEXT NOT NULL);
 CREATE TABLE commits (
     id INTEGER PRIMARY KEY, sha TEXT NOT NULL UNIQUE, parent TEXT, author TEXT NOT NULL, date INTEGER NOT NULL,
-    subject TEXT NOT NULL, skipped TEXT, edits INTEGER NOT NULL
+    subject TEXT NOT NULL, skipped TEXT, edits INTEGER NOT NULL, repository INTEGER
 );
+CREATE TABLE terms (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL UNIQUE);
 CREATE TABLE places (id INTEGER PRIMARY KEY, path TEXT NOT NULL, definition TEXT NOT NULL, UNIQUE (path, definition));
 CREATE TABLE edits (
     id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL, place INTEGER NOT NULL, definition_kind TEXT NOT NULL,
@@ -37,9 +42,13 @@ CREATE TABLE edits (
 );
 CREATE TABLE renames (commit_id INTEGER NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL);
 CREATE TABLE payloads (
-    commit_id INTEGER PRIMARY KEY, places BLOB NOT NULL, vectors BLOB NOT NULL, scales BLOB NOT NULL,
-    lengths BLOB NOT NULL, terms BLOB NOT NULL, counts BLOB NOT NULL
+    commit_id INTEGER PRIMARY KEY, places BLOB NOT NULL, lengths BLOB NOT NULL, terms BLOB NOT NULL,
+    counts BLOB NOT NULL
 );
+CREATE TABLE parts (
+    file TEXT PRIMARY KEY, first_row INTEGER NOT NULL, edits INTEGER NOT NULL, first_commit INTEGER NOT NULL,
+    commits INTEGER NOT NULL, first_place INTEGER NOT NULL, places INTEGER NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -52,9 +61,9 @@ class Identity:
     tokeniser: str
     edit_size: int
 
-    def file_name(self) -> Path:
+    def file_name(self, layout: int = LAYOUT) -> Path:
         """Path below the cache folder."""
-        name = f"{_safe(self.model)[:16]}-{_safe(self.tokeniser)[:8]}-{self.edit_size}-v{LAYOUT}.sqlite3"
+        name = f"{_safe(self.model)[:16]}-{_safe(self.tokeniser)[:8]}-{self.edit_size}-v{layout}.sqlite3"
         return Path(_safe(self.repository)[:32]) / name
 
 
@@ -73,6 +82,18 @@ def to_sql(text: str) -> SqlText:
 def from_sql(value: SqlText) -> str:
     """The text that ``to_sql`` took."""
     return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+_COMPANION: Final = re.compile(r"\.[0-9A-F]{16}\.[0-9a-z.-]+")
+VECTORS: Final = "vectors"
+GENERATION: Final = re.compile(r"[0-9A-F]{16}")
+
+
+def beside(path: Path, generation: str, name: str) -> Path:
+    """A file that belongs to one generation of the index in ``path``. Raises ``Damaged`` for what is no generation."""
+    if not GENERATION.fullmatch(generation):
+        raise Damaged("it has no generation")
+    return path.with_name(f"{path.name}.{generation}.{name}")
 
 
 def _safe(text: str) -> str:
@@ -99,9 +120,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     )
 
 
-def explained(error: sqlite3.Error, path: Path | None) -> IndexStoreError:
-    """The error of SQLite as one that a user can act on."""
+def explained(error: sqlite3.Error | OSError, path: Path | None) -> IndexStoreError:
+    """The error of SQLite, or of the file beside it, as one that a user can act on."""
     text = str(error)
+    if isinstance(error, OSError):
+        text = error.strerror or text
+        text = f"{text}, the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"{text}: unable to open"
     where = f"The index {path}" if path else "The index in memory"
     if "closed" in text:
         return IndexStoreError(f"{where} was closed while it was being used. Ask again.")
@@ -260,10 +284,20 @@ def _file_of(path: Path) -> tuple[int, int] | None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a broken index and its companions out of the way; returns the new name of the file."""
+    """Rename a broken index and its companions out of the way; returns the new name of the file.
+
+    Its vectors stay with it; the parts, which are made from both, are deleted.
+    """
     number = 1
     while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
         number += 1
+    for companion in path.parent.glob(f"{glob.escape(path.name)}.*"):
+        if _COMPANION.fullmatch(companion.name.removeprefix(path.name)):
+            with suppress(OSError):  # mapped by another process, where the system minds: swept up later
+                if companion.name.endswith(VECTORS):
+                    companion.rename(aside.with_name(f"{aside.name}.{VECTORS}"))
+                else:
+                    companion.unlink()
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         try:

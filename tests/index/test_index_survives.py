@@ -253,8 +253,8 @@ def test_a_file_broken_while_it_is_open_is_made_anew(
     index = open_index(repository)
     update(repository, encoder, index, limit=60)
     with closing(sqlite3.connect(index.path)) as connection:
-        connection.execute("UPDATE payloads SET vectors = x'00' WHERE commit_id = 60")
-        connection.execute("UPDATE meta SET value = 'again' WHERE key = 'generation'")
+        connection.execute("UPDATE payloads SET counts = x'00' WHERE commit_id = 60")
+        connection.execute("UPDATE meta SET value = '0123456789ABCDEF' WHERE key = 'generation'")
         connection.commit()
     assert index.size() == 0
     assert len(index.notices) == 1

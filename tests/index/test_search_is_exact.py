@@ -13,31 +13,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codewm_lsp.index import Blend, changed_words, place_words, update
-from codewm_lsp.index.postings import Postings
-from codewm_lsp.index.vectors import Vectors, quantise
-from codewm_lsp.index.words import counts, terms
+from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms, Weighing
+from codewm_lsp.index.matrix import Matrix, quantise
 
 WORDS = st.sampled_from(["get", "put", "timeout", "retry", "self", "return", "none", "session"])
 BAG = st.dictionaries(WORDS, st.integers(-3, 3).filter(bool), max_size=6)
 
 
-def test_products_with_quantised_rows_are_those_of_the_floats() -> None:
+def test_products_with_quantised_rows_are_those_of_the_floats(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    floats = random.standard_normal((9_000, 96)).astype(np.float32)
+    floats = random.standard_normal((3_000, 96)).astype(np.float32)
     floats /= np.linalg.norm(floats, axis=1, keepdims=True)
     floats[17] = 0  # an edit the model sees nothing in
-    vectors = Vectors(96)
-    for begin in range(0, 9_000, 1_234):
-        vectors.append(*quantise(floats[begin : begin + 1_234]))
-    queries = floats[[3, 5_000, 8_999]]
+    matrix = Matrix(tmp_path / "vectors", 96, "0" * 16)
+    for begin in range(0, 3_000, 1_234):
+        matrix.write(begin, *quantise(floats[begin : begin + 1_234]))
+    matrix.map(3_000)
+    queries = floats[[3, 2_000, 2_999]]
     exact = queries @ floats.T
-    assert len(vectors) == 9_000
-    np.testing.assert_allclose(vectors.products(queries), exact, atol=0.005)
-    for found, wanted in zip(vectors.products(queries), exact, strict=True):
-        best = np.argsort(-found)[:10]
+    found = matrix.products(queries, range(3_000))
+    np.testing.assert_allclose(found, exact, atol=0.005)
+    for one, wanted in zip(found, exact, strict=True):
+        best = np.argsort(-one)[:10]
         assert wanted[best].min() >= np.sort(wanted)[-10] - 0.01
-    np.testing.assert_allclose(vectors[np.array([17, 8_999])], floats[[17, 8_999]], atol=0.005)
-    np.testing.assert_allclose(vectors.products(vectors[np.arange(9_000)][:2])[:, :2].diagonal(), 1, atol=0.01)
+    some = np.array([17, 2_999])
+    matrix.verify(some)
+    np.testing.assert_allclose(matrix.floats(some), floats[some], atol=0.005)
+    np.testing.assert_allclose(matrix.at(some, queries[2]), exact[2, some], atol=0.005)
 
 
 def plain_cosine(query: dict[str, float], other: dict[str, float], idf: dict[str, float]) -> float:
@@ -49,15 +51,35 @@ def plain_cosine(query: dict[str, float], other: dict[str, float], idf: dict[str
 
 
 @settings(max_examples=60, deadline=None)
-@given(documents=st.lists(st.tuples(BAG, st.booleans()), min_size=1, max_size=30), query=BAG)
+@given(
+    documents=st.lists(st.tuples(BAG, st.booleans()), min_size=1, max_size=30),
+    query=BAG,
+    common=st.sampled_from([0, 2, 64]),
+)
 def test_cosines_of_words_are_those_of_a_plain_computation(
-    documents: list[tuple[dict[str, int], bool]], query: dict[str, int]
+    documents: list[tuple[dict[str, int], bool]], query: dict[str, int], common: int
 ) -> None:
-    postings = Postings()
-    for number, (bag, _) in enumerate(documents):
-        postings.append(terms(bag), np.full(len(bag), number, dtype=np.int32), counts(bag))
+    numbers = {word: number for number, word in enumerate(["", *sorted(set().union(*(bag for bag, _ in documents)))])}
+
+    def terms_of(bag: dict[str, int]) -> Terms:
+        weights = WEIGHTS[np.array(list(bag.values()), dtype=np.int8).view(np.uint8)]
+        return Terms(np.array([numbers.get(word, 0) for word in bag], dtype=np.int64), weights)
+
+    lexicon = Lexicon.of(
+        np.array([len(bag) for bag, _ in documents], dtype=np.int64),
+        np.array([numbers[word] for bag, _ in documents for word in bag], dtype=np.int32),
+        np.array([count for bag, _ in documents for count in bag.values()], dtype=np.int8),
+        common=common,
+    )
     inside = np.array([inside for _, inside in documents])
-    signed, unsigned = postings.weighted(inside.astype(np.float64)).cosines(terms(query), counts(query))
+    found = np.zeros(len(numbers))
+    lexicon.count(inside.astype(np.float64), found)
+    weights = np.log1p(max(1, inside.sum()) / np.maximum(found, 1)).astype(np.float32)
+    asked = Weighing.of(terms_of(query), weights)
+    signed, unsigned = lexicon.cosines(np.arange(len(documents)), asked, weights)
+    bounds = lexicon.bounds_of(asked) * lexicon.inverse_lengths(weights) / (asked.length or 1)
+    assert (bounds >= unsigned - 1e-5).all()
+    assert (bounds <= unsigned * 1.1 + 0.05).all()
 
     def weigh(bag: dict[str, int]) -> dict[str, float]:
         return {word: math.copysign(math.log1p(abs(count)), count) for word, count in bag.items()}

@@ -28,7 +28,11 @@ def history(make_repository: Callable[..., Any]) -> Any:
     return repository
 
 
-PLAUSIBLE = ("words that drive a terminal", "paths that lead outside")  # what is shown is cleaned where it is shown
+PLAUSIBLE = (
+    "words that drive a terminal",
+    "paths that lead outside",
+    "parts that lead elsewhere",
+)  # what is shown is cleaned where it is shown
 EVIL = {
     "words that drive a terminal": """
         UPDATE commits SET subject = :attack, author = :attack;
@@ -39,8 +43,11 @@ EVIL = {
         UPDATE commits SET date = 9223372036854775807; UPDATE edits SET line = -9223372036854775808;
     """,
     "dates before all bounds": "UPDATE commits SET date = -9223372036854775808;",
-    "vectors that are no numbers": "UPDATE payloads SET scales = replace(hex(scales), '0', 'F');",
-    "blobs of other sizes": "UPDATE payloads SET vectors = zeroblob(50000000), counts = x'ff';",
+    "words that are no numbers": "UPDATE payloads SET lengths = replace(hex(lengths), '0', 'F');",
+    "words that nobody knows": "UPDATE payloads SET terms = replace(hex(terms), '0', 'F');",
+    "blobs of other sizes": "UPDATE payloads SET terms = zeroblob(50000000), counts = x'ff';",
+    "a generation that leads elsewhere": "UPDATE meta SET value = '../../../../etc/' WHERE key = 'generation';",
+    "parts that lead elsewhere": "INSERT INTO parts VALUES ('../../../../etc/passwd', 0, 4, 0, 4, 0, 4);",
     "numbers that refer to nothing": "UPDATE edits SET place = 4611686018427387904, commit_id = -1;",
     "other types": "UPDATE commits SET subject = x'ff00ff', date = 'tomorrow', edits = 'many';",
     "kinds that are none": "UPDATE edits SET kind = 'exec', definition_kind = '__import__(\"os\")';",
@@ -85,7 +92,6 @@ def attack(path: Path, script: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         for statement in filter(str.strip, split(script)):
             connection.execute(statement, {"attack": ATTACK} if ":attack" in statement else {})
-        connection.execute("UPDATE meta SET value = 'again' WHERE key = 'generation'")
         connection.commit()
 
 

@@ -1,0 +1,126 @@
+"""The vectors of an index: one matrix in a file of its own, mapped into memory, one row an edit.
+
+Rows are only ever added at the end, under the write lock of the SQLite file, before the transaction that counts them:
+what a killed process leaves behind the last counted row is written over by the next one. Each row carries a checksum
+over its numbers and its place, so that a row cut short, lost or moved is found out.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.index.store import Damaged
+
+MAGIC: Final = b"CodeWM vectors 2"
+HEADER: Final = 64
+_BLOCK: Final = 512  # rows widened to float at a time: they stay in the cache (measured best of 128 … 4096)
+
+
+def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """(N, D) floats → (N, D) bytes and (N,) scales, ``bytes × scale ≈ floats`` to half a scale."""
+    scales = (np.abs(vectors).max(axis=1, initial=0.0) / 127.0).astype(np.float32)
+    divisor = np.where(scales > 0, scales, 1.0)[:, None]
+    return np.rint(vectors / divisor).astype(np.int8), scales
+
+
+class Matrix:
+    """(N, D) quantised rows in a file, or in memory where ``path`` is None."""
+
+    def __init__(self, path: Path | None, size: int, generation: str) -> None:
+        self.path = path
+        self.size = size
+        self._header = MAGIC + np.array([size], dtype="<u4").tobytes() + generation.encode("ascii", "replace")[:32]
+        self._header = self._header.ljust(HEADER - 4, b"\0")
+        self._header += np.array([zlib.crc32(self._header)], dtype="<u4").tobytes()
+        self._row = np.dtype([("vector", "i1", (size,)), ("scale", "<f4"), ("check", "<u4")])
+        self._rows: NDArray[Any] = np.zeros(0, dtype=self._row)  # mapped, or kept
+
+    def write(self, first: int, rows: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
+        """Write rows from number ``first`` on, over whatever is there. Raises OSError, or ``Damaged``."""
+        records = np.zeros(len(rows), dtype=self._row)
+        records["vector"], records["scale"] = rows, scales
+        for number, record in enumerate(records, first):
+            record["check"] = _check(record.tobytes(), number)
+        if self.path is None:
+            self._rows = np.concatenate([self._rows[:first], records])
+            return
+        if not first and not self._is_ours():
+            with self.path.open("wb") as file:  # new; what stands there belongs to no edit
+                file.write(self._header)
+        self._require(first)
+        with self.path.open("r+b") as file:
+            file.seek(HEADER + first * self._row.itemsize)
+            file.write(records.tobytes())
+            file.flush()
+            os.fsync(file.fileno())  # a machine that loses power has the rows of every edit that SQLite has
+
+    def _is_ours(self) -> bool:
+        assert self.path is not None
+        try:
+            with self.path.open("rb") as file:
+                return file.read(HEADER) == self._header
+        except FileNotFoundError:
+            return False
+
+    def _require(self, rows: int) -> None:
+        assert self.path is not None
+        if not self._is_ours():
+            raise Damaged(f"its vectors, {self.path.name}, are missing or not its own")
+        if self.path.stat().st_size < HEADER + rows * self._row.itemsize:
+            raise Damaged(f"its vectors, {self.path.name}, are cut short")
+
+    def map(self, rows: int) -> None:
+        """Have at least so many rows at hand. Raises ``Damaged`` when the file has fewer or is another one."""
+        if rows <= len(self._rows) or self.path is None:
+            if rows > len(self._rows):
+                raise Damaged("vectors are missing from it")
+            return
+        self._require(rows)
+        self._rows = np.memmap(self.path, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
+
+    def verify(self, rows: NDArray[np.int64]) -> None:
+        """Raises ``Damaged`` where a row is not the one that was written there."""
+        for number in rows.tolist():
+            record = self._rows[number]
+            if int(record["check"]) != _check(record.tobytes(), number) or not np.isfinite(record["scale"]):
+                raise Damaged(f"the vector of edit {number + 1} is broken")
+
+    def floats(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """The given rows as floats, (rows, D)."""
+        records = self._rows[rows]
+        widened: NDArray[np.float32] = np.asarray(records["vector"]).astype(np.float32)
+        widened *= np.asarray(records["scale"])[:, None]
+        return widened
+
+    def at(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Products of one query with the given rows. A row's is the same to the last bit whatever others are asked."""
+        result = np.empty(len(rows), dtype=np.float32)
+        for begin in range(0, len(rows), _BLOCK):
+            records = self._rows[rows[begin : begin + _BLOCK]]
+            numbers = np.ascontiguousarray(records["vector"]).astype(np.float32)
+            np.multiply(
+                np.einsum("ij,j->i", numbers, query), records["scale"], out=result[begin : begin + len(records)]
+            )
+        return result
+
+    def products(self, queries: NDArray[np.float32], rows: range) -> NDArray[np.float32]:
+        """Products of (Q, D) queries with a run of rows, (Q, rows): the cosines, where both sides are of length 1."""
+        result = np.empty((len(queries), len(rows)), dtype=np.float32)
+        transposed = np.ascontiguousarray(queries.T, dtype=np.float32)
+        block = np.empty((_BLOCK, self.size), dtype=np.float32)
+        for begin in range(0, len(rows), _BLOCK):
+            records = self._rows[rows.start + begin : min(rows.start + begin + _BLOCK, rows.stop)]
+            piece = block[: len(records)]
+            np.copyto(piece, records["vector"])
+            np.multiply((piece @ transposed).T, records["scale"], out=result[:, begin : begin + len(records)])
+        return result
+
+
+def _check(record: bytes, number: int) -> int:
+    return zlib.crc32(record[:-4], number & 0xFFFFFFFF)

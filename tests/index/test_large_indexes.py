@@ -1,0 +1,323 @@
+"""Parts with sketches, bounds and files answer exactly like a look at every edit, and can go missing at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.index import Blend, Index, Scope
+from codewm_lsp.index import memory as index_memory
+from codewm_lsp.source import DefinitionKind
+
+SIZE = 160  # more than one stage of the sketch
+WORDS = [f"word{number}" for number in range(60)]
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of dozens of edits rather than thousands, so that many are made and joined."""
+    monkeypatch.setattr(index_memory, "SEAL", 40)
+    monkeypatch.setattr(index_memory, "MERGE", 2)
+    monkeypatch.setattr(index_memory, "_FEW", 3)
+    monkeypatch.setattr(index_memory, "_GROUP", 4)
+
+
+@cache
+def some_commits(
+    seed: int, count: int, *, near: float = 0.3, first: int = 0
+) -> list[tuple[CommitEdits, NDArray[np.float32]]]:
+    """Commits of up to five edits; vectors in clusters, words and places of very different frequency."""
+    random = np.random.default_rng(seed)
+    centres = random.standard_normal((12, SIZE)) * np.linspace(2, 0.05, SIZE)
+    found = []
+    for number in range(first, first + count):
+        sha = hashlib.sha1(f"{seed} {number}".encode()).hexdigest()
+        commit = Commit(sha, "Ada", 1_700_000_000 + number // 3, f"Change {number}", None)
+        edits, vectors = [], []
+        for _ in range(int(random.integers(0, 6))):
+            words = random.choice(WORDS, size=random.integers(0, 9), p=FREQUENCIES)
+            removed = random.choice(WORDS, size=random.integers(0, 3), p=FREQUENCIES)
+            place = int(random.zipf(1.6)) % 40
+            edits.append(
+                Edit(
+                    path=f"package_{place % 3}/file_{place}.py",
+                    definition=f"Class{place % 5}.method_{int(random.integers(4))}",
+                    definition_kind=DefinitionKind.FUNCTION,
+                    kind=EditKind.MODIFIED,
+                    before=" ".join(removed),
+                    after=" ".join(words),
+                    line=3,
+                    previous_path=None,
+                    commit=commit,
+                )
+            )
+            vector = centres[random.integers(12)] + near * random.standard_normal(SIZE)
+            vectors.append(np.zeros(SIZE) if random.random() < 0.02 else vector / np.linalg.norm(vector))
+        renames: tuple[tuple[str, str], ...] = ()
+        if random.random() < 0.03:
+            one, two = random.integers(40, size=2)
+            renames = ((f"package_{one % 3}/file_{one}.py", f"package_{two % 3}/file_{two}.py"),)
+        matrix = np.array(vectors, dtype=np.float32).reshape(-1, SIZE)
+        found.append((CommitEdits(commit, tuple(edits), None, renames), matrix))
+    return found
+
+
+FREQUENCIES = 1 / np.arange(1, len(WORDS) + 1)
+FREQUENCIES /= FREQUENCIES.sum()
+
+
+def opened(folder: Path, blend: Blend | None = None) -> Index:
+    return Index.open("large", "a model", folder=folder, edit_size=SIZE, blend=blend)
+
+
+def added(index: Index, commits: list[tuple[CommitEdits, NDArray[np.float32]]], batch: int) -> None:
+    for begin in range(0, len(commits), batch):
+        index.add(commits[begin : begin + batch])
+
+
+def question(commits: list[tuple[CommitEdits, NDArray[np.float32]]], at: int) -> tuple[Edit, NDArray[np.float32]]:
+    pairs = [(edit, vector) for item, vectors in commits for edit, vector in zip(item.edits, vectors, strict=True)]
+    return pairs[at % len(pairs)]
+
+
+def parts_of(index: Index) -> list[Path]:
+    assert index.path is not None
+    return sorted(index.path.parent.glob("*.part"))
+
+
+SHAPES = ((30, 0.3), (120, 0.02), (200, 0.3), (200, 2.0))  # commits, and how near to each other their vectors are
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[int, float], Index]]:
+    """Indexes in many small parts, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("SEAL", 40), ("MERGE", 0.3), ("_FEW", 3), ("_GROUP", 4)):
+            patch.setattr(index_memory, name, value)
+        indexes = {shape: opened(tmp_path_factory.mktemp("large")) for shape in SHAPES}
+        for (count, near), index in indexes.items():
+            added(index, some_commits(count, count, near=near), 30)
+        yield indexes
+        for index in indexes.values():
+            index.close()
+
+
+@settings(
+    max_examples=60,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    shape=st.sampled_from(SHAPES),
+    at=st.integers(0, 10_000),
+    k=st.sampled_from([1, 3, 10, 50]),
+    blend=st.sampled_from([Blend(), Blend(1.0, 0, 0, 0), Blend(0.0, 0.4, 0.4, 0.2), Blend(0.2, 0.0, 0.0, 0.8)]),
+    share=st.sampled_from([0.0, 0.02, 0.5, 0.97, 1.0]),
+    exclude=st.booleans(),
+    dismissed=st.sampled_from([None, None, Scope.EDIT, Scope.LIKE, Scope.COMMIT]),
+)
+def test_the_best_are_those_of_a_look_at_every_edit(
+    large: dict[tuple[int, float], Index],
+    shape: tuple[int, float],
+    at: int,
+    k: int,
+    blend: Blend,
+    share: float,
+    exclude: bool,
+    dismissed: Scope | None,
+) -> None:
+    index = large[shape]
+    index.blend = blend
+    commits = some_commits(shape[0], shape[0], near=shape[1])
+    assert index.size() < 100 or len(parts_of(index)) >= 2
+    random = np.random.default_rng(at)
+    within = None
+    if share < 1:
+        within = frozenset(item.commit.sha for item, _ in commits if random.random() < share)
+    hidden = None if dismissed is None else index.dismiss(index.past_edits()[at % 50], scope=dismissed)
+    try:
+        edit, vector = question(commits, at)
+        own = (edit.path, edit.definition) if exclude else None
+        everything = index.search(edit, vector, k=0, within=within, exclude_definition=own)
+        blended = index.scores(edit, vector, within=within).blended(blend)
+        found = [hit.score for hit in everything]
+        assert found == sorted(found, reverse=True)
+        assert found == pytest.approx([blended[hit.edit.id - 1] for hit in everything], abs=1e-5)
+        allowed = {past.id for past in index.past_edits(within=within)}
+        if own is not None:
+            allowed -= {past.id for past in index.past_edits(path=own[0], definition=own[1], within=within)}
+        if hidden is None:
+            assert {hit.edit.id for hit in everything} == allowed
+        else:
+            assert {hit.edit.id for hit in everything} <= allowed
+        assert index.search(edit, vector, k=k, within=within, exclude_definition=own) == everything[:k]
+        (near_all,) = index.nearest(vector[None], k=0, within=within)
+        assert index.nearest(np.stack([vector, vector]), k=k, within=within) == [near_all[:k]] * 2
+        assert index.nearest(vector[None], k=k, within=within) == [near_all[:k]]
+    finally:
+        if hidden is not None:
+            index.restore(hidden)
+
+
+def test_parts_are_shared_joined_and_few(small_parts: None, tmp_path: Path) -> None:
+    commits = some_commits(1, 250)
+    with opened(tmp_path) as writer, opened(tmp_path) as reader:
+        sizes = []
+        for begin in range(0, len(commits), 25):
+            writer.add(commits[begin : begin + 25])
+            sizes.append(reader.size())
+            edit, vector = question(commits, begin)
+            assert reader.search(edit, vector, k=5) == writer.search(edit, vector, k=5)
+        assert sizes == sorted(sizes)
+        assert sizes[-1] == sum(len(item.edits) for item, _ in commits)
+        assert 1 <= len(parts_of(writer)) <= 6
+        assert writer.notices == reader.notices == []
+    with opened(tmp_path) as later:
+        answer = later.search(edit, vector, k=5)
+        assert answer == later.search(edit, vector, k=0)[:5]
+        assert len(later.known()) == len(commits)
+        later.clear()
+        assert later.size() == 0
+        assert parts_of(later) == []
+        assert len(list(tmp_path.rglob("*.vectors"))) == 0
+        added(later, commits[:20], 5)
+        assert later.size() == sum(len(item.edits) for item, _ in commits[:20])
+
+
+@pytest.mark.parametrize("harm", ["missing", "truncated", "overwritten at its start", "of another index", "emptied"])
+def test_a_part_that_cannot_be_used_is_made_again_without_a_word(harm: str, small_parts: None, tmp_path: Path) -> None:
+    commits = some_commits(2, 150)
+    with opened(tmp_path / "one") as index:
+        added(index, commits, 20)
+        edit, vector = question(commits, 5)
+        before = index.search(edit, vector, k=7)
+        (first, *_) = parts_of(index)
+        place = index.path
+    assert place is not None
+    if harm == "missing":
+        first.unlink()
+    elif harm == "of another index":
+        with opened(tmp_path / "two") as other:
+            added(other, some_commits(3, 150), 20)
+            (foreign, *_) = parts_of(other)
+        first.write_bytes(foreign.read_bytes())
+    else:
+        data = first.read_bytes()
+        kept = {"truncated": data[: len(data) // 2], "emptied": b"", "overwritten at its start": b"x" * 64 + data[64:]}
+        first.write_bytes(kept[harm])
+    with opened(tmp_path / "one") as index:
+        assert index.search(edit, vector, k=7) == before
+        index.add(some_commits(2, 1, first=150))
+        assert index.search(edit, vector, k=7, within={item.commit.sha for item, _ in commits}) == pytest.approx(before)
+        assert index.notices == []
+        assert parts_of(index)
+    with opened(tmp_path / "one") as index:
+        assert index.search(edit, vector, k=7, within={item.commit.sha for item, _ in commits})[0] == before[0]
+
+
+@pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "a row moved", "a bit flipped"])
+def test_vectors_that_are_broken_are_set_aside_with_their_index(
+    harm: str, small_parts: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    commits = some_commits(4, 120)
+    with opened(tmp_path) as index:
+        added(index, commits, 20)
+        path, size = index.path, index.size()
+    assert path is not None
+    (vectors,) = tmp_path.rglob("*.vectors")
+    data = bytearray(vectors.read_bytes())
+    row = (len(data) - 64) // size
+    if harm == "missing":
+        vectors.unlink()
+    elif harm == "truncated":
+        vectors.write_bytes(data[: len(data) // 2])
+    elif harm == "foreign":
+        vectors.write_bytes(b"a recipe for soup " * 10_000)
+    elif harm == "a row moved":
+        vectors.write_bytes(data[: 64 + row] + data[64 : len(data) - row])
+    else:
+        for at in range(64, len(data), row):
+            data[at] ^= 4
+        vectors.write_bytes(data)
+    with opened(tmp_path) as index:
+        edit, vector = question(commits, 9)
+        assert index.search(edit, vector, k=3) == []
+        (notice,) = index.notices
+        assert str(path) in notice
+        assert "made anew" in notice
+        assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [notice]
+        added(index, commits, 20)
+        assert index.size() == size
+        assert index.search(edit, vector, k=3)
+    assert list(path.parent.glob("*.broken-1"))
+
+
+def test_rows_behind_the_last_edit_are_written_over(tmp_path: Path) -> None:
+    """What a writer leaves that was killed between its vectors and the end of its transaction."""
+    commits = some_commits(5, 30)
+    with opened(tmp_path) as index:
+        added(index, commits[:15], 5)
+    (vectors,) = tmp_path.rglob("*.vectors")
+    with vectors.open("ab") as file:
+        file.write(b"\x55" * 10_001)
+    with opened(tmp_path) as index:
+        added(index, commits[15:], 5)
+        assert index.notices == []
+        edits = index.past_edits()
+        assert len(edits) == sum(len(item.edits) for item, _ in commits)
+        for item, wanted in commits:
+            own = sorted((past for past in edits if past.commit.sha == item.commit.sha), key=lambda past: past.id)
+            np.testing.assert_allclose(index.vectors([past.id for past in own]), wanted, atol=0.01)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A cache folder with an index of five parts' worth of commits."""
+    with opened(tmp_path) as index:
+        added(index, some_commits(6, 60), 20)
+    return tmp_path
+
+
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * 86_400
+    for file in path.parent.glob(f"{path.name}*"):
+        os.utime(file, (then, then))
+
+
+def test_the_index_of_a_model_long_unused_is_deleted_and_nothing_else(folder: Path) -> None:
+    def other(model: str) -> Path:
+        with Index.open("large", model, folder=folder, edit_size=SIZE) as index:
+            added(index, some_commits(7, 10), 10)
+            assert index.path is not None
+            return index.path
+
+    old, recent, held = other("old"), other("recent"), other("held")
+    foreign = old.with_name("notes-12345678-160-v1.sqlite3")
+    foreign.write_bytes(b"somebody's notes" * 100)
+    mine = old.with_name("my-notes.txt")
+    mine.write_text("keep")
+    aside = old.with_name(old.name + ".broken-1")
+    aside.write_bytes(b"broken")
+    for path in (old, foreign, mine, aside, held):
+        age(path, 100)
+    age(recent, 20)
+    with Index.open("large", "held", folder=folder, edit_size=SIZE):
+        age(held, 100)
+        with opened(folder) as index:
+            assert index.size()
+            assert index.notices == []
+    left = {path.name for path in old.parent.iterdir()}
+    assert not any(name.startswith(old.name) for name in left)
+    assert {recent.name, foreign.name, mine.name, held.name, index.path.name if index.path else ""} <= left
+    assert len([name for name in left if name.endswith(".vectors")]) == 3
