@@ -17,14 +17,14 @@ from functools import lru_cache
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Node, Query, QueryCursor
+
+from codewm_lsp.source.trees import PYTHON, tree_of
 
 MODULE_NAME = "<module>"
 MAX_TEXT = 1 << 20
 """Bytes of the largest text that is parsed."""
 
-PYTHON = Language(tree_sitter_python.language())
 _DEFINITION_TYPES = ("decorated_definition", "function_definition", "class_definition")
 _DEFINITIONS = Query(PYTHON, f"[{' '.join(f'({name})' for name in _DEFINITION_TYPES)}] @definition")
 _HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
@@ -149,7 +149,7 @@ def _pieces(data: bytes) -> list[_Piece]:
     pieces = [piece for _, _, piece in statements]
     if not any(piece.broken for piece in pieces):
         return pieces
-    root = Parser(PYTHON).parse(data).root_node
+    root = tree_of(data).root_node
     if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
         return [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
     return [_broken_piece(data[start:end]) if piece.broken else piece for start, end, piece in statements]
@@ -216,7 +216,7 @@ def _parse(data: bytes) -> _Parsed:
     """Parse some statements as they are; the second time the answer is remembered."""
     known = _PARSED.get(data)
     if known is None:
-        root = Parser(PYTHON).parse(data).root_node
+        root = tree_of(data).root_node
         tail: list[tuple[int, int]] = []
         for index in range(root.child_count - 1, max(-1, root.child_count - _MAX_TAIL), -1):
             child = root.child(index)
@@ -362,7 +362,7 @@ def _definition_nodes(root: Node) -> list[Node]:
 def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> list[_Span]:
     """Definitions of one statement of a broken file; a broken class is cut into its members in turn."""
     piece = data[start:end]
-    root = Parser(PYTHON).parse(piece).root_node
+    root = tree_of(piece).root_node
     body = piece.lstrip(b" \t")
     if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _STARTS_DEFINITION.match(body):
         return list(_spans_of_tree(root, start))

@@ -9,9 +9,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from tree_sitter import Parser
-
-from codewm_lsp.source.definitions import MAX_TEXT, PYTHON, has_endless_line
+from codewm_lsp.source.definitions import MAX_TEXT, has_endless_line
+from codewm_lsp.source.trees import PYTHON, tree_of
 from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, identifier_id
 
 MAX_LEAVES: Final = 20_000
@@ -166,7 +165,7 @@ def _tokenize(text: str) -> Tokens:
     if has_endless_line(data):
         return Tokens((ERROR,), (0,), ())
     ascii_only = len(data) == len(text)  # then a byte is a character, and nothing needs decoding
-    cursor = Parser(PYTHON).parse(data).walk()
+    cursor = tree_of(data).walk()
     ids: list[int] = []
     depths: list[int] = []
     leaves: list[Leaf] = []

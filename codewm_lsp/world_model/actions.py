@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from tree_sitter import Node, Parser, Query, QueryCursor
+from tree_sitter import Node, Query, QueryCursor
 
-from codewm_lsp.source.definitions import PYTHON, DefinitionKind
+from codewm_lsp.source.definitions import DefinitionKind
+from codewm_lsp.source.trees import PYTHON, tree_of
 
 RICH_ACTION: Final = (
     "add",
@@ -127,7 +128,7 @@ def rich_action(before: str, after: str, definition_kind: DefinitionKind) -> NDA
 def _parts(text: str) -> _Parts:
     if not text:
         return _EMPTY
-    root = Parser(PYTHON).parse(text.encode("utf-8", "replace")).root_node
+    root = tree_of(text.encode("utf-8", "replace")).root_node
     captures = QueryCursor(_PARTS).captures(root)
     functions: dict[str, list[bytes]] = {}
     names = _in_order(captures.get("name", []))

@@ -85,7 +85,7 @@ class EditFeatures:
         return not self.changed.keys
 
 
-@lru_cache(maxsize=262_144)
+@lru_cache(maxsize=65_536)
 def word_hash(word: str) -> int:
     """64 bits that stand for a word, the same on every machine; the low half finds it among the common ones."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
@@ -106,7 +106,7 @@ def directions(hashes: NDArray[np.uint64]) -> NDArray[np.float32]:
     return bits.astype(_FLOAT) * 2 - 1
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _occurrences(text: str) -> tuple[tuple[int, str, int], ...]:
     """(line, word, role) of every word of a definition's own text; compound identifiers also whole."""
     found: list[tuple[int, str, int]] = []

@@ -9,7 +9,7 @@ from tree_sitter import Parser
 from codewm_lsp.history import EditKind, file_edits
 from codewm_lsp.history.edits import _differ
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, fingerprint, tokenize
-from codewm_lsp.source.definitions import PYTHON
+from codewm_lsp.source.trees import PYTHON
 
 BEFORE = '''import os
 
