@@ -15,7 +15,7 @@ export PYTHON VENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help hints test check lint format types pytest extension vsix train wheel benchmarks clean
+.PHONY: help hints test check lint format types pytest extension vsix train wheel dist docs benchmarks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,15 @@ wheel: $(VENV)/.runtime ## Build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls -l dist
 
+dist: $(VENV)/.dist ## Build dist/*.whl and dist/*.tar.gz, as they are published
+	@rm -rf build/lib build/bdist.* dist
+	$(BIN)/python -m build --outdir dist .
+	@ls -l dist
+
+docs: $(VENV)/.docs ## Build the documentation's site into build/site
+	@$(BIN)/python scripts/site.py
+	$(BIN)/zensical build --strict --config-file mkdocs.yml
+
 clean: ## Remove everything that was built or set up
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cd vscode-extension && rm -rf node_modules dist dist-test test-results *.vsix
@@ -69,6 +78,10 @@ clean: ## Remove everything that was built or set up
 
 $(VENV)/.runtime: pyproject.toml scripts/setup.sh
 	@sh scripts/setup.sh runtime
+	@touch $@
+
+$(VENV)/.docs $(VENV)/.dist: $(VENV)/.%: pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh $*
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml scripts/setup.sh

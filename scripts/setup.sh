@@ -3,6 +3,8 @@
 #
 #   scripts/setup.sh runtime    what `codewm` and `codewm-lsp` need
 #   scripts/setup.sh tests      that, the trainer, and everything the tests use
+#   scripts/setup.sh docs       what builds the documentation's site, and nothing else
+#   scripts/setup.sh dist       what builds the packages that are published, and nothing else
 #
 # Environment: PYTHON (python3), VENV (.venv), TORCH (what to hand to pip for PyTorch, when its CPU build is not found).
 set -eu
@@ -86,5 +88,7 @@ make_venv
 case "${1:-}" in
 runtime) install_runtime ;;
 tests) install_tests ;;
-*) fail "say what to set up: runtime or tests" ;;
+docs) pip_install "zensical>=0.0.40" ;;
+dist) pip_install "build>=1.2" ;;
+*) fail "say what to set up: runtime, tests, docs or dist" ;;
 esac
