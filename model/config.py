@@ -60,23 +60,27 @@ class ArchitectureConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """One training run: three stages in a row, each with its own number of steps.
+    """One training run: four stages in a row, each with its own number of steps.
 
     ``transition``: the JEPA over chains. ``edit``: the edit encoder over siblings, on states frozen by then.
-    ``next``: the next-edit predictor over the order of real histories.
+    ``next``: the next-edit predictor over the order of real histories. ``predictor``: the transition predictor alone,
+    over states that stand still by then.
     """
 
     seed: int = setting(42, "the paper's first; set before a single weight is made", least=0)
     transition_steps: int = setting(400, "more repositories help more than more steps", least=0)
     edit_steps: int = setting(900, "held-out repositories stop gaining about there", least=0)
     next_steps: int = setting(800, "held-out repositories stop gaining about there", least=0)
+    predictor_steps: int = setting(3_000, "of states that are computed once: as long as sixty of the first", least=0)
     transition_batch: int = setting(48, "half of them windows of chains, half siblings; what a laptop holds", least=4)
     edit_batch: int = setting(192, "in-batch negatives of three repositories", least=4)
     next_batch: int = setting(96, "of three repositories; the distractors beside it are drawn apart", least=3)
+    predictor_batch: int = setting(256, "windows of chains; their states are at hand", least=2)
     window: int = setting(3, "transitions of a chain in one sample (paper 1)", least=1)
     transition_rate: float = setting(5e-4, "higher than paper 1's 1e-4: far fewer steps", least=0)
     edit_rate: float = setting(1e-3, "a small network from scratch", least=0)
     next_rate: float = setting(1e-3, "a small network from scratch", least=0)
+    predictor_rate: float = setting(1e-3, "a small network, on states that stand still", least=0)
     warmup: int = setting(100, "half of paper 1's, for a tenth of its steps", least=0)
     weight_decay: float = setting(0.01, "AdamW's own, on matrices only", least=0)
     target: Literal["ema", "none"] = setting(
@@ -94,6 +98,9 @@ class TrainingConfig:
     composition_weight: float = setting(0.5, "of all further steps of a roll-out together", least=0)
     contrast_weight: float = setting(
         1.0, "InfoNCE of predictions against all states of the batch: what brings them past a copy", least=0
+    )
+    predictor_contrast_weight: float = setting(
+        0.3, "the same over states that stand still: 1.0 costs some of the direction of the change", least=0
     )
     sigreg_weight: float = setting(0.0, "SIGReg on online states; what holds a training without target up", least=0)
     longest: int = setting(0, "definitions with more tokens are left out of the transition stage; 0: none", least=0)
@@ -228,6 +235,7 @@ PRESETS: dict[str, Config] = {
             transition_steps=0,
             edit_steps=250,
             next_steps=150,
+            predictor_steps=0,
             edit_rate=2e-4,
             next_rate=2e-4,
             warmup=20,
@@ -241,9 +249,11 @@ PRESETS: dict[str, Config] = {
             transition_steps=6,
             edit_steps=6,
             next_steps=6,
+            predictor_steps=6,
             transition_batch=12,
             edit_batch=24,
             next_batch=12,
+            predictor_batch=12,
             warmup=2,
             evaluate_every=3,
             checkpoint_every=3,

@@ -13,7 +13,7 @@ from torch import Tensor
 from codewm_lsp.source.vocabulary import PAD
 from codewm_model.corpus import RepositoryCorpus
 
-STAGES = ("transition", "edit", "next")
+STAGES = ("transition", "edit", "next", "predictor")
 
 
 class Dataset:

@@ -81,6 +81,7 @@ _PAPER: Final = TrainingConfig(
     transition_steps=15_000,
     edit_steps=0,
     next_steps=0,
+    predictor_steps=0,
     transition_batch=128,
     transition_rate=1e-4,
     warmup=200,

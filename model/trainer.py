@@ -1,4 +1,4 @@
-"""Training in three stages: the transition JEPA, the edit encoder, the next-edit predictor.
+"""Training in four stages: the transition JEPA, the edit encoder, the next-edit predictor, the transition predictor.
 
 Each stage freezes what came before it, so that its inputs are computed once: states after the first, embeddings of
 edits after the second. Every step is a function of the weights, the seed, the stage and the step: a run that was
@@ -28,10 +28,12 @@ from codewm_model.data import STAGES, Dataset, generator
 from codewm_model.edit_stage import EditStage
 from codewm_model.next_stage import NextStage
 from codewm_model.parallel import any_of_all, average_gradients, rank, share_weights, wait_for_all
+from codewm_model.predictor_stage import PredictorStage
 from codewm_model.run import Run
 from codewm_model.transition_stage import TransitionStage
 
 CHECKPOINT: Final = "checkpoint.pt"
+Stage = TransitionStage | EditStage | NextStage | PredictorStage
 
 
 class Interrupted(Exception):
@@ -67,6 +69,7 @@ def _trained(run: Run, stage: str) -> list[nn.Module]:
         "transition": [model.state, model.transition],
         "edit": [model.edit],
         "next": [model.next],
+        "predictor": [model.transition],
     }
     return modules[stage]
 
@@ -169,7 +172,7 @@ def _take_turn(run: Run, stage: str, step: int) -> int:
     return turn
 
 
-def _without_cache(work: TransitionStage | EditStage | NextStage) -> dict[str, Any] | None:
+def _without_cache(work: Stage) -> dict[str, Any] | None:
     """The state of a stage for another turn: rows of the cache are those of this turn's states."""
     if not isinstance(work, TransitionStage):
         return None
@@ -190,10 +193,11 @@ def _schedule(step: int, steps: int, warmup: int) -> float:
     return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-_STAGES: Final[dict[str, Callable[[Run], TransitionStage | EditStage | NextStage]]] = {
+_STAGES: Final[dict[str, Callable[[Run], Stage]]] = {
     "transition": TransitionStage,
     "edit": EditStage,
     "next": NextStage,
+    "predictor": PredictorStage,
 }
 
 
@@ -201,7 +205,7 @@ def _save(
     run: Run,
     following: tuple[str, int],
     optimiser: torch.optim.Optimizer | None,
-    work: TransitionStage | EditStage | NextStage,
+    work: Stage,
     finished: bool,
 ) -> None:
     if rank():

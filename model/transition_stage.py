@@ -205,19 +205,27 @@ def measure_transitions(
     where = where.reshape(-1, 2)
     online = encode_states(model.state, data, states, device)
     target = online if target_encoder is model.state else encode_states(target_encoder, data, states, device)
-    predicted = model.transition(online[where[:, 0]], tensor(data.action[rows], device))
-    before, after = target[where[:, 0]], target[where[:, 1]]
     origin = online[where[:, 0]]
+    predicted = model.transition(origin, tensor(data.action[rows], device))
+    return state_changes(origin, target[where[:, 0]], target[where[:, 1]], predicted) | {
+        "rank_online": diagnostics.effective_rank(online),
+        "rank_target": diagnostics.effective_rank(target),
+        "feature_std": diagnostics.feature_deviation(online),
+        "feature_std_target": diagnostics.feature_deviation(target),
+    }
+
+
+@torch.no_grad()
+def state_changes(origin: Tensor, before: Tensor, after: Tensor, predicted: Tensor) -> dict[str, float]:
+    """The figures of E1. All (N, D): online and target state before, target state after, predicted state after."""
     return {
-        "transitions": float(len(rows)),
+        "transitions": float(len(before)),
         "copy_indicator": diagnostics.copy_indicator(before, after),
         "transition_cosine_paper": float(F.cosine_similarity(predicted - origin, after - origin).mean()),
         "transition_cosine": float(F.cosine_similarity(predicted - before, after - before).mean()),
-        "rank_online": diagnostics.effective_rank(online),
-        "rank_target": diagnostics.effective_rank(target),
+        "rank_online": diagnostics.effective_rank(origin),
+        "rank_target": diagnostics.effective_rank(after),
         "rank_predicted": diagnostics.effective_rank(predicted),
-        "feature_std": diagnostics.feature_deviation(online),
-        "feature_std_target": diagnostics.feature_deviation(target),
         **diagnostics.nearest_neighbours(predicted, after),
         **{f"copy_{name}": value for name, value in diagnostics.nearest_neighbours(before, after).items()},
     }

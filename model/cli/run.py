@@ -365,8 +365,8 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
 
 
 def _figures(record: dict[str, Any]) -> dict[str, float]:
-    """The diagnostics of a transition evaluation; nothing of any other record."""
-    if record.get("stage") != "transition" or not record.get("evaluation"):
+    """The diagnostics of an evaluation of transitions; nothing of any other record."""
+    if record.get("stage") not in ("transition", "predictor") or not record.get("evaluation"):
         return {}
     return {key: value for key, value in record.items() if isinstance(value, float)}
 

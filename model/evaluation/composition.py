@@ -14,15 +14,15 @@ from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.protocol import Candidate, Clone, Figure, Outcome, Progress, Role, Settings
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, TargetEncoder, targets_of
-from codewm_model.evaluation.transitions import MINED, cosines
+from codewm_model.evaluation.transitions import MINED, cosines, turn
 
 STEPS: Final = 3
 WINDOWS: Final = 300  # of a repository
 LEAST: Final = 5
 FORCED, FREE = "teacher-forced", "free-running"
-HONEST, PAPER = "honest", "paper's"
+HONEST, PAPER, TURNED = "honest", "paper's", "paper's, online states turned"
 NULLS: Final = ("shuffled actions", "random trajectory", "mean change", "own change before", "identity")
-METRICS: Final = tuple(f"delta cosine, {form}, {mode}" for form in (HONEST, PAPER) for mode in (FORCED, FREE))
+METRICS: Final = tuple(f"delta cosine, {form}, {mode}" for form in (HONEST, PAPER, TURNED) for mode in (FORCED, FREE))
 
 
 class Composition:
@@ -80,6 +80,8 @@ class Composition:
             outcome.left_out[clone.name] = f"fewer than {LEAST} roll-outs of which every step changes the target state"
             return
         online, true, actions = ([rows[moved] for rows in own] for own in (online, true, actions))
+        turned = turn(online[0].shape[1])
+        origins = {HONEST: true, PAPER: online, TURNED: [rows @ turned for rows in online]}
         outcome.roles[model.name] = Role.MODEL
         label = {null: f"{null} ({model.name})" if several else null for null in NULLS}
         outcome.roles |= dict.fromkeys(label.values(), Role.BASELINE)
@@ -89,8 +91,7 @@ class Composition:
             for mode in (FORCED, FREE):
                 predicted = _rolled(model, online, actions, free=mode == FREE)
                 shuffled = _rolled(model, online, [rows[others] for rows in actions], free=mode == FREE)
-                for form in (HONEST, PAPER):
-                    origin = true if form == HONEST else online
+                for form, origin in origins.items():
                     found: dict[str, list[NDArray[np.float64]]] = {}
                     for step in range(STEPS):
                         start, end = origin[step], true[step + 1]
@@ -160,10 +161,12 @@ _EXPLANATION = """\
 The newest three modifications in a row of each definition with at least four versions. *Teacher-forced*: each step is
 predicted from the true (online) state before it; *free-running*: from the prediction before it. Per step the cosine of
 the predicted with the true change of state. *Honest*: both begin at the target state before the step; *paper's*: both
-begin at the online state before the step. Five nulls, each by the same measure: the actions of another chain (*shuffled
-actions*); the true change of another chain (*random trajectory*); the mean of all true changes of the repository (*mean
-change*); the chain's own previous change again, at the first step the one after it (*own change before*: how consistent
-a chain is with itself); the target state before, copied (*identity*: under the honest measure no change at all, and 0;
+begin at the online state before the step; where a model's target is its own state encoder, these two are the same.
+*Online states turned*: the paper's measure with the online states turned by a fixed rotation, by which nothing is known
+better. Five nulls, each by the same measure: the actions of another chain (*shuffled actions*); the true change of
+another chain (*random trajectory*); the mean of all true changes of the repository (*mean change*); the chain's own
+previous change again, at the first step the one after it (*own change before*: how consistent a chain is with itself);
+the target state before, copied (*identity*: under the honest measure no change at all, and 0;
 under the paper's measure it is the translation between the two spaces alone). Windows with a step that does not change
 the target state are left out.
 """

@@ -1,8 +1,13 @@
-"""The target encoder of a model's training, which no bundle holds: read from its run, or made again from its seed."""
+"""What a model's predictions are held against: the target encoder its transition predictor was trained against last.
+
+That is its own state encoder, where the predictor was trained on states that stand still. Elsewhere it is another one,
+which no bundle holds: it is read from the run, or made again from its seed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,37 +26,47 @@ from codewm_model.runs import TARGET
 
 Matrix = NDArray[np.float32]
 _TOKENS_AT_ONCE: Final = 4_000
+_TEXTS_AT_ONCE: Final = 512
 
 
 class TargetEncoder:
-    """Texts of definitions → target states, each different text once."""
+    """Texts of definitions → target states, each different text once. ``encode``: (N,) texts → (N, state_size)."""
 
-    def __init__(self, encoder: torch.nn.Module, source: str) -> None:
-        self._encoder = encoder.eval()
+    def __init__(self, encode: Callable[[Sequence[str]], Matrix], source: str) -> None:
+        self._encode = encode
         self._known: dict[str, Matrix] = {}
         self.source = source
 
-    @torch.no_grad()
     def states(self, sources: Sequence[str]) -> Matrix:
         """(N, state_size)."""
         missing = [text for text in dict.fromkeys(sources) if text not in self._known]
-        tokens = {text: structure_tokens(text) for text in missing}
-        missing.sort(key=lambda text: len(tokens[text][0]))
-        start = 0
-        while start < len(missing):
-            end = start + 1
-            while end < len(missing) and (end + 1 - start) * len(tokens[missing[end]][0]) <= _TOKENS_AT_ONCE:
-                end += 1
-            width = len(tokens[missing[end - 1]][0])
-            ids = np.full((end - start, width), PAD, np.int64)
-            depths = np.zeros((end - start, width), np.int64)
-            for row, text in enumerate(missing[start:end]):
-                own = tokens[text]
-                ids[row, : len(own[0])], depths[row, : len(own[1])] = own
-            found = self._encoder(torch.from_numpy(ids), torch.from_numpy(depths)).float().numpy()
-            self._known.update(zip(missing[start:end], found, strict=True))
-            start = end
+        for start in range(0, len(missing), _TEXTS_AT_ONCE):
+            texts = missing[start : start + _TEXTS_AT_ONCE]
+            self._known.update(zip(texts, self._encode(texts), strict=True))
         return np.stack([self._known[text] for text in sources])
+
+
+@torch.no_grad()
+def _encoded(encoder: torch.nn.Module, sources: Sequence[str]) -> Matrix:
+    tokens = [structure_tokens(text) for text in sources]
+    order = sorted(range(len(tokens)), key=lambda row: len(tokens[row][0]))
+    found: list[Matrix] = [np.zeros(0, np.float32)] * len(tokens)
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * len(tokens[order[end]][0]) <= _TOKENS_AT_ONCE:
+            end += 1
+        width = len(tokens[order[end - 1]][0])
+        ids = np.full((end - start, width), PAD, np.int64)
+        depths = np.zeros((end - start, width), np.int64)
+        for row, text in enumerate(order[start:end]):
+            own = tokens[text]
+            ids[row, : len(own[0])], depths[row, : len(own[1])] = own
+        states = encoder(torch.from_numpy(ids), torch.from_numpy(depths)).float().numpy()
+        for text, state in zip(order[start:end], states, strict=True):
+            found[text] = state
+        start = end
+    return np.stack(found)
 
 
 def targets_of(models: Sequence[Candidate]) -> tuple[list[tuple[Candidate, TargetEncoder]], str]:
@@ -67,12 +82,14 @@ def targets_of(models: Sequence[Candidate]) -> tuple[list[tuple[Candidate, Targe
 
 
 def target_of(model: Candidate) -> TargetEncoder:
-    """The target encoder a model was trained against.
+    """The target encoder that a model's transition predictor was trained against last.
 
     Raises OptionError where it can be neither read nor made again.
     """
     config = Config.from_dict(model.world.bundle.metadata.get("config", {}))
     training = config.training
+    if training.predictor_steps:
+        return TargetEncoder(model.world.structure_states, "its own state encoder, which stood still meanwhile")
     torch.manual_seed(training.seed)  # directly before the weights are made, as the training does
     fresh = CodeWorldModel(config.architecture).state
     if model.run is not None and (model.run / TARGET).exists():
@@ -82,10 +99,12 @@ def target_of(model: Candidate) -> TargetEncoder:
             raise TrainingError(
                 f"{model.run / TARGET} is damaged or of another model ({error}): train again"
             ) from error
-        return TargetEncoder(fresh, f"read from {TARGET} of the training run")
+        return TargetEncoder(partial(_encoded, fresh.eval()), f"read from {TARGET} of the training run")
     start = model.world.bundle.metadata.get("training", {}).get("from", "scratch")
     if training.target == "ema" and training.decay >= 1.0 and training.transition_steps and start == "scratch":
-        return TargetEncoder(fresh, f"frozen at its random start, made again from seed {training.seed}")
+        return TargetEncoder(
+            partial(_encoded, fresh.eval()), f"frozen at its random start, made again from seed {training.seed}"
+        )
     raise OptionError(
         f"{model.name} is measured against the target encoder of its training, which is not at hand: name the folder "
         f"of the training run that holds {TARGET}"

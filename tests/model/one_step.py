@@ -14,6 +14,7 @@ from codewm_model.data import STAGES, Dataset, generator
 from codewm_model.edit_stage import EditStage
 from codewm_model.next_stage import NextStage
 from codewm_model.parallel import average_gradients, group, processes, rank, share_weights
+from codewm_model.predictor_stage import PredictorStage
 from codewm_model.run import Run
 from codewm_model.transition_stage import TransitionStage
 
@@ -30,7 +31,7 @@ def main(corpus_folder: Path, output: Path) -> None:
         use([corpus], common)
         run = Run(model, config, common, Dataset([corpus]), [], output.parent, report=lambda record: None)
         found = {"processes": torch.tensor(processes())}
-        for stage, make in zip(STAGES, (TransitionStage, EditStage, NextStage), strict=True):
+        for stage, make in zip(STAGES, (TransitionStage, EditStage, NextStage, PredictorStage), strict=True):
             model.zero_grad(set_to_none=True)
             losses = make(run).losses(generator(7, stage, 0))
             torch.stack(list(losses.values())).sum().backward()

@@ -35,7 +35,7 @@ PREDICTORS = [name for name in OURS if find(name).predictor]
 
 def trained(history: Path, folder: Path, *settings: str) -> Run:
     """A run of two steps of the transition stage."""
-    short = ("transition_steps=2", "edit_steps=0", "next_steps=0", "threads=1", "evaluate_every=2")
+    short = ("transition_steps=2", "edit_steps=0", "next_steps=0", "predictor_steps=0", "threads=1", "evaluate_every=2")
     config = overridden(PRESETS["smoke"], [*short, *settings])
     folder.mkdir()
     corpus = load(build(history, folder / "corpus", edits=200))

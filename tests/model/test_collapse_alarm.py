@@ -31,6 +31,7 @@ TRAINING = TrainingConfig(
     transition_steps=80,
     edit_steps=0,
     next_steps=0,
+    predictor_steps=0,
     transition_batch=16,
     transition_rate=5e-4,
     warmup=15,

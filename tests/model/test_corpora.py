@@ -223,7 +223,7 @@ def test_training_in_turns_is_deterministic_and_resumes_to_the_last_bit(
     records = run(tmp_path / "whole", None, False)
     turns = [record for record in records if "turn" in record]
     assert max(record["resident"] for record in turns) <= 2
-    assert {record["stage"] for record in turns} == {"transition", "edit", "next"}
+    assert {record["stage"] for record in turns} == {"transition", "edit", "next", "predictor"}
     assert len({record["shards"] for record in turns}) > 1
     assert any("e4/300/mrr" in record for record in records)  # on what was held out
     run(tmp_path / "parts", 3, False)  # within a turn of the first stage

@@ -31,6 +31,7 @@ SETTINGS = (
     f"transition_steps={STEPS}",
     "edit_steps=0",
     "next_steps=0",
+    "predictor_steps=0",
     "transition_batch=4",
     "window=1",
     "architecture.state_size=32",

@@ -37,7 +37,7 @@ def both(history: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[
     return one, two
 
 
-@pytest.mark.parametrize("stage", ["transition", "edit", "next"])
+@pytest.mark.parametrize("stage", ["transition", "edit", "next", "predictor"])
 def test_two_processes_have_the_losses_of_one(both: tuple[dict[str, torch.Tensor], ...], stage: str) -> None:
     one, two = both
     names = [name for name in one if name.startswith(f"{stage}/loss/")]
@@ -46,7 +46,7 @@ def test_two_processes_have_the_losses_of_one(both: tuple[dict[str, torch.Tensor
         torch.testing.assert_close(two[name], one[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize("stage", ["transition", "edit", "next"])
+@pytest.mark.parametrize("stage", ["transition", "edit", "next", "predictor"])
 def test_two_processes_have_the_gradients_of_one(both: tuple[dict[str, torch.Tensor], ...], stage: str) -> None:
     one, two = both
     names = [name for name in one if name.startswith(f"{stage}/gradient/")]

@@ -33,6 +33,7 @@ threads = 1
 transition_steps = 4
 edit_steps = 0
 next_steps = 0
+predictor_steps = 0
 checkpoint_every = 1
 evaluate_every = 2
 

@@ -30,7 +30,7 @@ def test_a_run_leaves_weights_a_card_a_log_and_a_bundle(finished: Finished) -> N
     }
     records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     evaluated = {record["stage"] for record in records if record.get("evaluation")}
-    assert evaluated == {"transition", "edit", "next"}
+    assert evaluated == {"transition", "edit", "next", "predictor"}
     assert any("copy_indicator" in record and "rank_predicted" in record for record in records)
     card = (folder / "README.md").read_text()
     assert "repository" in card
