@@ -15,7 +15,7 @@ from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
 from codewm_lsp.hints.changes import Changes
 from codewm_lsp.hints.reasons import reasons_next, reasons_similar
 from codewm_lsp.hints.signals import State
-from codewm_lsp.hints.snapshot import Snapshots
+from codewm_lsp.hints.snapshot import Contents, Snapshots
 from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
@@ -80,8 +80,7 @@ class _Question:
     state: State
     ranking: Ranking
     past: frozenset[str]
-    at: str | None
-    unsaved: Mapping[str, str]
+    contents: Contents
     recent: NDArray[np.float32] | None = None
     opinions: dict[int, _Opinion] = field(default_factory=dict)
 
@@ -130,7 +129,7 @@ class Engine:
         """
         if not editing:
             return []
-        question = self._question(editing, at, unsaved or {})
+        question = self._question(editing, at, unsaved or {}, None)
         rows, probabilities = self._ordered(question, self._candidates(question.state, editing, paths))
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
@@ -151,7 +150,7 @@ class Engine:
         """
         options = options or HintOptions()
         texts = {**(unsaved or {}), path: text}
-        editing = self._repository.working_edits(texts)
+        editing, changed = self._repository.working(texts)
         if not editing or options.limit <= 0:
             return []
         now = time.time()
@@ -161,7 +160,9 @@ class Engine:
             for edit in own[: options.limit]:
                 found.extend(self._similar_hint(edit, options, now))
         if HintKind.NEXT in options.kinds and len(found) < options.limit:
-            found.extend(self._next_hints(path, editing, texts, options, options.limit - len(found), now))
+            # The file being looked at says most: its edits count as the newest.
+            question = self._question(sorted(editing, key=lambda edit: edit.path != path), None, texts, changed)
+            found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
         return sorted(found, key=lambda hint: hint.line)
 
     def _similar_hint(self, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
@@ -182,10 +183,8 @@ class Engine:
         ]
 
     def _next_hints(
-        self, path: str, editing: Sequence[Edit], texts: Mapping[str, str], options: HintOptions, limit: int, now: float
+        self, path: str, editing: Sequence[Edit], question: _Question, options: HintOptions, limit: int, now: float
     ) -> list[Hint]:
-        # The file being looked at says most: its edits count as the newest.
-        question = self._question(sorted(editing, key=lambda edit: edit.path != path), None, texts)
         rows, probabilities = self._ordered(question, self._candidates(question.state, editing, [path]))
         shown = probabilities >= options.threshold
         rows, probabilities = rows[shown][:limit], probabilities[shown][:limit]
@@ -227,16 +226,22 @@ class Engine:
             self._before = (reached, asked, reached - asked)
         return self._before[2]
 
-    def _question(self, editing: Sequence[Edit], at: str | None, unsaved: Mapping[str, str]) -> _Question:
+    def _question(
+        self,
+        editing: Sequence[Edit],
+        at: str | None,
+        unsaved: Mapping[str, str],
+        changed: Mapping[str, str | None] | None,
+    ) -> _Question:
         past = self._past(at, editing)
-        corpus = self._snapshots.corpus(at, unsaved)
+        corpus, contents = self._snapshots.corpus(at, unsaved, changed)
         history = self._index.history(past)
         if self._changes is None or self._changes[0] is not history:
             self._changes = (history, Changes(history.definitions, *history.events))
         changes = self._changes[1]
         if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
             self._state = State(corpus, changes)
-        return _Question(self._state, self._rank(self._state, editing), past, at, unsaved)
+        return _Question(self._state, self._rank(self._state, editing), past, contents)
 
     def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:
         asked = tuple(editing[:MOST_EDITS])
@@ -321,7 +326,5 @@ class Engine:
         """The texts of some definitions, their files read once."""
         corpus = question.state.corpus
         files = sorted({int(corpus.file[row]) for row in rows})
-        parsed = {
-            file: self._snapshots.definitions(corpus.paths[file], question.at, question.unsaved) for file in files
-        }
+        parsed = {file: self._snapshots.definitions(corpus.paths[file], question.contents) for file in files}
         return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}

@@ -17,6 +17,10 @@ from codewm_lsp.source import Definition, parse_definitions
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 
 
+Contents = tuple[dict[str, str], dict[str, str]]
+"""Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
+
+
 class Snapshots:
     """Remembers parsed files, and the last corpus."""
 
@@ -27,15 +31,21 @@ class Snapshots:
         self._trees: tuple[str, dict[str, str]] = ("", {})
         self._last: tuple[dict[str, str], Corpus] | None = None
 
-    def corpus(self, at: str | None, unsaved: Mapping[str, str]) -> Corpus:
-        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None."""
+    def corpus(
+        self, at: str | None, unsaved: Mapping[str, str], changed: Mapping[str, str | None] | None = None
+    ) -> tuple[Corpus, Contents]:
+        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None; and what
+        they were read from.
+
+        ``changed``: what ``Repository.changed_texts`` says just now, where it has been asked already.
+        """
         if len(self._vocabulary) > _WORDS:
             self._vocabulary = Vocabulary()
             self._parsed.clear()
             self._last = None
-        keys, texts = self.contents(at, unsaved)
+        contents = keys, texts = self._contents(at, unsaved, changed)
         if self._last is not None and self._last[0] == keys:
-            return self._last[1]
+            return self._last[1], contents
         files: dict[str, ParsedFile] = {}
         for path, key in keys.items():
             parsed = self._parse(key, texts.get(path))
@@ -45,15 +55,16 @@ class Snapshots:
             self._parsed.popitem(last=False)
         corpus = Corpus(files, self._vocabulary)
         self._last = (keys, corpus)
-        return corpus
+        return corpus, contents
 
-    def contents(self, at: str | None, unsaved: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
+    def _contents(
+        self, at: str | None, unsaved: Mapping[str, str], changed: Mapping[str, str | None] | None
+    ) -> Contents:
         if at is not None:
             return self._files(at), {}
         keys = dict(self._files(self._repository.head()))
         texts: dict[str, str] = {}
-        for path, text in self._repository.changed_texts(unsaved).items():
+        for path, text in (self._repository.changed_texts(unsaved) if changed is None else changed).items():
             if text is None:
                 keys.pop(path, None)
             else:
@@ -61,9 +72,9 @@ class Snapshots:
                 keys[path], texts[path] = f"text:{digest.hexdigest()}", text
         return keys, texts
 
-    def definitions(self, path: str, at: str | None, unsaved: Mapping[str, str]) -> tuple[Definition, ...]:
+    def definitions(self, path: str, contents: Contents) -> tuple[Definition, ...]:
         """The definitions of one file with their texts; none where there is no such file."""
-        keys, texts = self.contents(at, unsaved)
+        keys, texts = contents
         if path in texts:
             return parse_definitions(texts[path])
         text = self._repository.read(keys[path]) if path in keys else None

@@ -19,6 +19,7 @@ from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
 from codewm_lsp.history.paths import is_inside, is_wanted
+from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
 from codewm_lsp.source import Definition
 
@@ -46,6 +47,7 @@ class Repository:
         self._diff: DiffTree | None = None
         self._working = WorkingTree(self._git, self._objects, location.root) if location.root is not None else None
         self._commits: set[str] = set()  # ids that Git has found to be commits
+        self._ignores_case = ignores_case(location.git_dir)
 
     @classmethod
     def open(cls, path: Path) -> Repository:
@@ -79,7 +81,16 @@ class Repository:
         return bool(self._shallow())
 
     def relative(self, path: Path) -> str | None:
-        """``path`` as the repository names it (below the root, with ``/``); None when it is outside."""
+        """``path`` as the repository names it (below the root, with ``/``); None when it is outside.
+
+        Where the file system does not care for case, a file of HEAD has the spelling that it has there.
+        """
+        relative = self._relative(path)
+        if relative is None or not self._ignores_case or self._working is None:
+            return relative
+        return self._working.spelled(self._resolve("HEAD"), relative)
+
+    def _relative(self, path: Path) -> str | None:
         if self.root is None or "\0" in str(path):
             return None
         for root, full in (
@@ -92,6 +103,8 @@ class Repository:
                 continue  # another drive
             if relative != os.curdir and relative.split(os.sep)[0] != os.pardir:
                 return relative.replace(os.sep, "/")
+            if self._ignores_case and (found := below(full, root)) is not None:
+                return found
         return None
 
     def head(self, rev: str = "HEAD") -> str:
@@ -184,6 +197,12 @@ class Repository:
         if self._working is None:
             return ()
         return self._working.edits(self._resolve("HEAD"), unsaved or {})
+
+    def working(self, unsaved: Mapping[str, str] | None = None) -> tuple[tuple[Edit, ...], dict[str, str | None]]:
+        """``working_edits`` and ``changed_texts`` of one look at the files."""
+        if self._working is None:
+            return (), {}
+        return self._working.edits_and_texts(self._resolve("HEAD"), unsaved or {})
 
     def changed_texts(self, unsaved: Mapping[str, str] | None = None) -> dict[str, str | None]:
         """The Python files of the working tree that differ from HEAD: path → text, None where the file is gone."""

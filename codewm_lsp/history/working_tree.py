@@ -21,7 +21,8 @@ from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_process import HardenedGit
 from codewm_lsp.history.log import list_tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
-from codewm_lsp.history.paths import is_inside, is_wanted
+from codewm_lsp.history.paths import is_inside, is_wanted, to_open
+from codewm_lsp.history.spelling import folded, spellings
 from codewm_lsp.source import decode, parse_definitions
 
 _RACY_SECONDS: Final = 2.0  # a file this young may change again without its time stamp changing
@@ -48,9 +49,16 @@ class WorkingTree:
         self._lock = threading.Lock()
         self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
         self._seen: dict[str, _Seen] = {}
+        self._spellings: tuple[str, dict[str, str]] = ("", {})
 
     def edits(self, head: str | None, unsaved: Mapping[str, str]) -> tuple[Edit, ...]:
         """Edits since ``head`` (None: since nothing), by path. ``unsaved`` text stands for the file of that path."""
+        return self.edits_and_texts(head, unsaved)[0]
+
+    def edits_and_texts(
+        self, head: str | None, unsaved: Mapping[str, str]
+    ) -> tuple[tuple[Edit, ...], dict[str, str | None]]:
+        """``edits`` and ``texts`` of one look at the files."""
         with self._lock:
             before, after = self._changed(head, unsaved)
         renames = self._renames(before, after)
@@ -73,12 +81,22 @@ class WorkingTree:
                     previous_path=origin if origin != path else None,
                 )
             )
-        return tuple(edits)
+        return tuple(edits), after
 
     def texts(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, str | None]:
         """The text of each file that differs from ``head``; None where it is gone."""
         with self._lock:
             return self._changed(head, unsaved)[1]
+
+    def spelled(self, head: str | None, path: str) -> str:
+        """``path`` as the commit spells it, where the file system does not care for case."""
+        with self._lock:
+            tree, _ = self._files(head)
+            if path in tree:
+                return path
+            if self._spellings[0] != (head or ""):
+                self._spellings = (head or "", spellings(tree))
+            return self._spellings[1].get(folded(path), path)
 
     def _files(self, head: str | None) -> tuple[dict[str, tuple[bytes, str]], dict[bytes, str]]:
         """The commit's files, and their paths by the bytes that Git has for them; without those that are not UTF-8."""
@@ -130,7 +148,7 @@ class WorkingTree:
             folders[folder] = os.path.normcase(real) == os.path.normcase(os.path.join(self._real_root, *parts))
         if not folders[folder]:
             return None  # below a symbolic link: not this repository's file
-        full = f"{self._root}{os.sep}{path.replace('/', os.sep)}"
+        full = to_open(f"{self._root}{os.sep}{path.replace('/', os.sep)}")
         try:
             status = os.lstat(full)
             if not stat.S_ISREG(status.st_mode):

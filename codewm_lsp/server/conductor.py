@@ -37,6 +37,7 @@ Result = TypeVar("Result")
 
 FIRST_SLICE: Final = 0.5  # seconds of indexing before lenses are looked at again, uninterrupted; then doubled each time
 LONGEST_SLICE: Final = 8.0
+BEGUN: Final = 0.5  # of the pause after which lenses may change, when they are begun to be computed
 CHECK_DELAY: Final = 0.2  # seconds between a sign of life and the look whether HEAD moved
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
 
@@ -136,6 +137,7 @@ class Conductor:
         self._said: set[str] = set()
         self._switched: bool | None = None  # the toggle, where it was used
         self._snoozed_until = 0.0
+        self._quiet_from = 0.0  # when the last key stroke will have been a pause ago
         self._refreshing = False
         self._closed = False
 
@@ -164,7 +166,10 @@ class Conductor:
         opened.lenses = _moved(opened.lenses, change, opened.document)
         if opened.shown is not None:  # the editor moves them in the same way
             opened.shown = _moved(opened.shown, change, opened.document)
-        self._debouncer.call(uri, self.options.eagerness / 1000, partial(self._paused, opened))
+        eagerness = self.options.eagerness / 1000
+        self._quiet_from = self._loop.time() + eagerness
+        self._debouncer.cancel(("found", uri))
+        self._debouncer.call(uri, eagerness * BEGUN, partial(self._paused, opened))
 
     def saved(self, uri: str) -> None:
         """A document was saved: a moment to look at what failed, and at HEAD."""
@@ -177,6 +182,7 @@ class Conductor:
     def close_document(self, uri: str) -> None:
         """A document was closed."""
         self._debouncer.cancel(uri)
+        self._debouncer.cancel(("found", uri))
         self._files.pop(uri, None)
         self._client.status_changed()
 
@@ -403,7 +409,12 @@ class Conductor:
         return _Found(place, session.hints(place.path, text, self._relative(unsaved, place.root), options))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
-        if self._files.get(opened.document.uri) is not opened:
+        uri = opened.document.uri
+        if self._files.get(uri) is not opened:
+            return
+        wait = self._quiet_from - self._loop.time()
+        if wait > 0:  # nothing moves while somebody is typing
+            self._debouncer.call(("found", uri), wait, partial(self._found, opened, version, text, future))
             return
         try:
             found = future.result()

@@ -1,0 +1,108 @@
+"""Lenses change in a pause and not while somebody types, however early they are worked out. Time is driven by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.hints import Hint, HintKind
+from codewm_lsp.server.conductor import Conductor, OpenFile, _Found
+from codewm_lsp.server.documents import Document
+from codewm_lsp.server.options import Display, Options
+from codewm_lsp.server.session import Place
+from tests.server.test_debounce import Clock
+
+TEXT = "def one():\n    pass\n\n\ndef two():\n    pass\n"
+
+
+class Loop(Clock):
+    """As much of an event loop as a conductor needs."""
+
+    def time(self) -> float:
+        return self.now
+
+    def call_soon_threadsafe(self, action: Callable[..., object], *arguments: object) -> None:
+        pass
+
+    def create_task(self, work: Coroutine[Any, Any, None]) -> None:
+        work.close()
+
+
+class Editor:
+    """An editor that shows nothing and can be told nothing."""
+
+    def say(self, level: object, text: str) -> None: ...
+
+    def can_refresh(self) -> bool:
+        return False
+
+    def shows_status(self) -> bool:
+        return False
+
+    def status_changed(self) -> None: ...
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def conductor(loop: Loop, tmp_path: Path) -> Iterator[Conductor]:
+    conductor = Conductor(Editor(), loop, [], Options(display=Display.OFF, eagerness=100))  # type: ignore[arg-type]
+    conductor._warm.add(tmp_path)
+    conductor.open(Document("file:///a.py", "python", 1, TEXT), tmp_path / "a.py")
+    yield conductor
+    conductor.close(5.0)
+
+
+def found(conductor: Conductor, root: Path, *, version: int, text: str, line: int) -> OpenFile:
+    """The worker has worked out one lens for this version of the text."""
+    opened = conductor._files["file:///a.py"]
+    future: Future[_Found] = Future()
+    hint = Hint(HintKind.NEXT, "a.py", "two", line, "likely next", 0.5, ())
+    future.set_result(_Found(Place(root, "a.py"), [hint]))
+    conductor._found(opened, version, text, future)
+    return opened
+
+
+def stroke(conductor: Conductor, version: int) -> str:
+    """A line more at the top."""
+    document = conductor.document("file:///a.py")
+    assert document is not None
+    conductor.changed(document.uri, document.apply(version, (0, 0), (0, 0), "\n"))
+    return document.text
+
+
+def lines(opened: OpenFile) -> list[int]:
+    return [lens.anchor.line for lens in opened.lenses]
+
+
+def test_what_is_found_when_nobody_types_shows_at_once(conductor: Conductor, tmp_path: Path) -> None:
+    assert lines(found(conductor, tmp_path, version=1, text=TEXT, line=4)) == [4]
+
+
+def test_what_is_found_early_waits_for_the_pause(conductor: Conductor, loop: Loop, tmp_path: Path) -> None:
+    text = stroke(conductor, 2)
+    loop.advance(0.075)
+    opened = found(conductor, tmp_path, version=2, text=text, line=5)
+    assert lines(opened) == []
+    loop.advance(0.02)
+    assert lines(opened) == []
+    loop.advance(0.01)
+    assert lines(opened) == [5]
+
+
+def test_the_next_key_stroke_throws_away_what_waits(conductor: Conductor, loop: Loop, tmp_path: Path) -> None:
+    text = stroke(conductor, 2)
+    loop.advance(0.075)
+    opened = found(conductor, tmp_path, version=2, text=text, line=5)
+    text = stroke(conductor, 3)
+    loop.advance(1.0)
+    assert lines(opened) == []
+    found(conductor, tmp_path, version=3, text=text, line=6)
+    assert lines(opened) == [6]
