@@ -103,7 +103,7 @@ def _git() -> Finding:
     if git is None:
         return Finding("git", "problem", "there is no git on PATH", remedy)
     try:
-        said = subprocess.run([git, "--version"], capture_output=True, text=True, timeout=20, check=True)
+        said = subprocess.run([git, "--version"], capture_output=True, encoding="utf-8", timeout=20, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         return Finding("git", "problem", f"{git} does not run: {error}", remedy)
     return Finding("git", "ok", f"{said.stdout.strip()} ({git})")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
+
+from codewm_lsp.dates import moment
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
@@ -21,7 +22,7 @@ def dump(record: Json) -> str:
 
 def iso_date(seconds: int) -> str:
     """Unix seconds → ISO 8601 in UTC."""
-    return datetime.fromtimestamp(seconds, tz=timezone.utc).isoformat()
+    return moment(seconds).isoformat()
 
 
 def edit_record(similar: SimilarEdit, diff: str | None = None) -> dict[str, object]:

@@ -1,4 +1,8 @@
-"""Which paths of a repository are read: regular Python files that do not look like a place for secrets."""
+"""Which paths of a repository are read: regular Python files that do not look like a place for secrets.
+
+Paths of a repository have ``/`` on every system. What Windows makes of some names (a device, another stream, another
+file) is known here, whatever the system.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,10 @@ _SECRET: Final = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.ssh|\.aws|\.gnupg|(?:secrets?|credentials?|passwords?)\.pyi?)(?:/|$)", re.IGNORECASE
 )
 _UNSAFE_PARTS: Final = frozenset({"", ".", ".."})
+_WINDOWS: Final = os.name == "nt"
+_LONG: Final = 240  # characters of a path that Windows takes without further ado, less room for what is appended
+_FORBIDDEN: Final = re.compile(r'[\\:*?"<>|\x00-\x1f]|[ .]$')  # in a name on Windows
+_DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
 
 
 def is_python(path: str) -> bool:
@@ -35,7 +43,19 @@ def is_inside(path: str) -> bool:
     parts = path.split("/")
     if any(part in _UNSAFE_PARTS or part.lower() == ".git" for part in parts):
         return False
-    return os.sep == "/" or not any("\\" in part or ":" in part for part in parts)
+    return not _WINDOWS or all(map(is_name_on_windows, parts))
+
+
+def is_name_on_windows(name: str) -> bool:
+    """Whether Windows has files of this name, and takes it for no other file (``git~1``) and no device (``nul.py``)."""
+    return not _FORBIDDEN.search(name) and not _DEVICE.match(name) and name.lower() != "git~1"
+
+
+def to_open(path: str) -> str:
+    """An absolute path of this system as it can be opened, however long it is."""
+    if not _WINDOWS or len(path) < _LONG or path.startswith("\\\\?\\"):
+        return path
+    return f"\\\\?\\UNC\\{path[2:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
 
 
 def decode_path(path: bytes) -> str:

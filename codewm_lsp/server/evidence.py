@@ -12,9 +12,9 @@ import stat
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
+from codewm_lsp.dates import moment
 from codewm_lsp.hints import age, clean
 
 
@@ -54,7 +54,7 @@ class PastChange:
         return {
             "commit": self.commit,
             "author": clean(self.author),
-            "date": datetime.fromtimestamp(self.date, tz=timezone.utc).isoformat(),
+            "date": moment(self.date).isoformat(),
             "subject": clean(self.subject),
             "path": self.path,
             "definition": self.definition,
@@ -167,7 +167,7 @@ class DiffFiles:
 def _commits(edits: Sequence[PastChange], now: float) -> str:
     parts = []
     for number, edit in enumerate(edits, 1):
-        day = datetime.fromtimestamp(edit.date, tz=timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+        day = moment(edit.date).strftime("%Y-%m-%d %H:%M UTC")
         score = "" if edit.score is None else f" · score {edit.score:.2f}"
         parts.append(f"\n# {number} of {len(edits)}{score} · {clean(edit.path)} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)

@@ -46,12 +46,13 @@ def run(*command: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: building leaves files behind."""
+    """Built as it is published, from the source distribution; from a copy, for building leaves files behind."""
     source = tmp_path_factory.mktemp("source") / "codewm"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_SOURCE))
     target = tmp_path_factory.mktemp("dist")
-    done = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", target, source)
+    done = run(sys.executable, "-m", "build", "--outdir", target, source)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(target.glob("*.tar.gz"))) == 1
     (built,) = target.glob("*.whl")
     return built
 

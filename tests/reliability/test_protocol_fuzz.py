@@ -32,11 +32,11 @@ VALUES: tuple[Any, ...] = (
 class Fuzzer:
     """One editor gone mad."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], seed: int) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], seed: int, server: tuple[str, ...] = SERVER) -> None:
         self.chance = random.Random(seed)
         self.folder = folder
         self.process = subprocess.Popen(
-            SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+            server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
         self.answers: Counter[int] = Counter()
         self.results: dict[int, dict[str, Any]] = {}
@@ -86,17 +86,20 @@ class Fuzzer:
             self.ended.set()
 
     def _take(self, message: dict[str, Any]) -> None:
-        if "method" in message and "id" in message:  # the server asks: it is answered, refused or ignored
-            answer = self.chance.choice(
-                ({"result": None}, {"error": {"code": -32601, "message": "no"}}, {"result": SNAKE}, None)
-            )
-            if answer is not None:
+        if "method" in message and "id" in message:
+            if (answer := self.reply()) is not None:
                 self.send({"id": message["id"], **answer})
         elif isinstance(message.get("id"), int):
             with self._news:
                 self.answers[message["id"]] += 1
                 self.results[message["id"]] = message
                 self._news.notify_all()
+
+    def reply(self) -> dict[str, Any] | None:
+        """What the server asks is answered, refused or ignored."""
+        return self.chance.choice(
+            ({"result": None}, {"error": {"code": -32601, "message": "no"}}, {"result": SNAKE}, None)
+        )
 
     def send(self, message: Any) -> None:
         body = message if isinstance(message, bytes) else json.dumps({"jsonrpc": "2.0", **message}).encode()
