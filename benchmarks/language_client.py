@@ -80,7 +80,11 @@ class LanguageClient:
 
     def change(self, uri: str, version: int, start: int, end: int, text: str) -> None:
         """Put ``text`` in the place of the lines from ``start`` up to ``end``."""
-        place = {"start": {"line": start, "character": 0}, "end": {"line": end, "character": 0}}
+        self.edit(uri, version, (start, 0), (end, 0), text)
+
+    def edit(self, uri: str, version: int, start: tuple[int, int], end: tuple[int, int], text: str) -> None:
+        """Put ``text`` in the place of what is between two positions (line, character)."""
+        place = {side: {"line": at[0], "character": at[1]} for side, at in (("start", start), ("end", end))}
         self.notify(
             "textDocument/didChange",
             {"textDocument": {"uri": uri, "version": version}, "contentChanges": [{"range": place, "text": text}]},
@@ -89,6 +93,11 @@ class LanguageClient:
     def lenses(self, uri: str) -> list[dict[str, Any]]:
         """The lenses of a document."""
         return self.request("textDocument/codeLens", {"textDocument": {"uri": uri}}) or []
+
+    def save(self, uri: str, file: Path, text: str) -> None:
+        """Write a document to its file."""
+        file.write_text(text, encoding="utf-8")
+        self.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
 
     def wait_for_lenses(self, uri: str, seconds: float) -> tuple[list[dict[str, Any]], float]:
         """Ask whenever the server says so, until there are lenses; with the moment at which they came."""
