@@ -24,7 +24,7 @@ FROM commits c LEFT JOIN payloads p ON p.commit_id = c.id ORDER BY c.id
 """
 _EDITS: Final = """
 SELECT p.path, p.definition, e.definition_kind, e.kind, e.line FROM edits e JOIN places p ON p.id = e.place
-WHERE e.commit_id = ? ORDER BY e.id
+WHERE e.id BETWEEN ? AND ? ORDER BY e.id
 """
 
 
@@ -49,9 +49,10 @@ def batches(path: Path, identity: Identity) -> Iterator[list[Entry]]:
         for commit, old, new in connection.execute("SELECT commit_id, old, new FROM renames ORDER BY rowid"):
             renames.setdefault(commit, []).append((from_sql(old), from_sql(new)))
         batch: list[Entry] = []
-        edits = 0
+        edits, last = 0, 0
         for row in connection.execute(_COMMITS).fetchall():
-            entry = _entry(connection, row, tuple(renames.get(row[0], ())), identity.edit_size)
+            entry = _entry(connection, row, last, tuple(renames.get(row[0], ())), identity.edit_size)
+            last += len(entry.edits)
             batch.append(entry)
             edits += len(entry.edits)
             if edits >= BATCH:
@@ -70,7 +71,9 @@ def _opened(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _entry(connection: sqlite3.Connection, row: Any, renames: tuple[tuple[str, str], ...], size: int) -> Entry:
+def _entry(
+    connection: sqlite3.Connection, row: Any, last: int, renames: tuple[tuple[str, str], ...], size: int
+) -> Entry:
     number, sha, parent, author, date, subject, skipped, edits, vectors, scales, lengths, terms, counts = row
     if not (isinstance(date, int) and 0 <= date <= LAST_DATE and isinstance(sha, str)):
         raise Damaged(f"its commit {number} is none")
@@ -80,7 +83,7 @@ def _entry(connection: sqlite3.Connection, row: Any, renames: tuple[tuple[str, s
         renames=renames,
         edits=tuple(
             (from_sql(path), from_sql(definition), definition_kind, kind, line)
-            for path, definition, definition_kind, kind, line in connection.execute(_EDITS, (number,))
+            for path, definition, definition_kind, kind, line in connection.execute(_EDITS, (last + 1, last + edits))
         ),
         vectors=np.frombuffer(vectors or b"", dtype="i1").reshape(-1, size),
         scales=np.frombuffer(scales or b"", dtype="<f4"),

@@ -39,7 +39,7 @@ from codewm_lsp.index.store import (
     to_sql,
 )
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
-from codewm_lsp.index.writing import Entry, generation_of, insert
+from codewm_lsp.index.writing import Entry, entries, generation_of, insert
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
 LIKE: Final = 0.8
@@ -165,7 +165,7 @@ class Index:
         try:
             try:
                 for batch in earlier.batches(old, self._identity):
-                    self._store(batch)
+                    self.store(batch)
                 settled = earlier.settled(old)
             except (Damaged, sqlite3.Error) as error:
                 if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
@@ -277,14 +277,14 @@ class Index:
         with self._lock:
             self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in _UNAVAILABLE)
             self._refresh()  # a file that was deleted meanwhile is made anew before it is written to
-        self._store(
-            [Entry.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE]
-        )
+        self.store([Entry.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE])
 
-    def _store(self, entries: Sequence[Entry]) -> None:
+    def store(self, commits: Sequence[Entry]) -> None:
+        """Store commits as they are stored elsewhere; see ``add``."""
+
         def write() -> None:
             with self._database.writing() as connection:
-                insert(connection, self._matrix_of(connection), entries)
+                insert(connection, self._matrix_of(connection), commits)
 
         self._guarded(write)
         self._seal()
@@ -373,6 +373,13 @@ class Index:
     def release_writer(self) -> None:
         """Give the right to index back."""
         self._writer_lock.release()
+
+    def entries(self) -> list[Entry]:
+        """Everything that is stored, to be put into another index (``store``) without being embedded again."""
+        with self._lock:
+            self._refresh()
+            with self._database.reading() as connection, sane():
+                return list(entries(connection, self._memory.matrix))
 
     # Questions
 

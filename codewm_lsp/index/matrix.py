@@ -91,6 +91,11 @@ class Matrix:
             if int(record["check"]) != _check(record.tobytes(), number) or not np.isfinite(record["scale"]):
                 raise Damaged(f"the vector of edit {number + 1} is broken")
 
+    def rows(self, rows: range) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+        """A run of rows as they are stored: bytes and scales."""
+        records = self._rows[rows.start : rows.stop]
+        return np.ascontiguousarray(records["vector"]), np.ascontiguousarray(records["scale"])
+
     def floats(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """The given rows as floats, (rows, D)."""
         records = self._rows[rows]

@@ -133,8 +133,8 @@ def listing_of(connection: sqlite3.Connection) -> _Listing:
 class Memory:
     """The arrays of one index, rows in the order of the ids: edit ``id`` is row ``id - 1``, and so are commits.
 
-    What is sealed in parts is mapped from their files, and shared between processes. In memory of its own are eight bytes
-    an edit, what a range needs (five bytes an edit more) and the newest edits.
+    What is sealed in parts is mapped from their files, and shared between processes. In memory of its own are eight
+    bytes an edit, what a range needs (five bytes an edit more) and the newest edits.
     """
 
     def __init__(self, matrix: Matrix, folder: Path | None, generation: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Commit, CommitEdits
 from codewm_lsp.index.matrix import Matrix, quantise
 from codewm_lsp.index.memory import numbers_of
-from codewm_lsp.index.store import Damaged, SqlText, to_sql
+from codewm_lsp.index.store import Damaged, SqlText, from_sql, to_sql
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 
 
@@ -77,6 +78,43 @@ def insert(connection: sqlite3.Connection, matrix: Matrix, entries: Sequence[Ent
             edit_id += len(entry.edits)
     if edit_id > first:
         matrix.write(first, np.concatenate([one.vectors for one in new]), np.concatenate([one.scales for one in new]))
+
+
+_COMMITS: Final = """
+SELECT c.sha, c.parent, c.author, c.date, c.subject, c.skipped, c.repository, c.edits, p.lengths, p.terms, p.counts
+FROM commits c LEFT JOIN payloads p ON p.commit_id = c.id ORDER BY c.id
+"""
+_EDITS: Final = """
+SELECT p.path, p.definition, e.definition_kind, e.kind, e.line FROM edits e JOIN places p ON p.id = e.place
+WHERE e.id BETWEEN ? AND ? ORDER BY e.id
+"""
+
+
+def entries(connection: sqlite3.Connection, matrix: Matrix) -> Iterator[Entry]:
+    """The opposite of ``insert``: everything that is stored, in its order. Renames are left out."""
+    hashes = np.array([0, *(value for (value,) in connection.execute("SELECT hash FROM terms ORDER BY id"))])
+    words = hashes.astype(np.int64).view(np.uint64)
+    row = 0
+    found = connection.execute(_COMMITS).fetchall()
+    for sha, parent, author, date, subject, skipped, repository, count, lengths, terms_, counts_ in found:
+        edits = tuple(
+            (from_sql(path), from_sql(definition), *rest)
+            for path, definition, *rest in connection.execute(_EDITS, (row + 1, row + count))
+        )
+        vectors, scales = matrix.rows(range(row, row + count))
+        row += count
+        yield Entry(
+            commit=Commit(sha, from_sql(author), date, from_sql(subject), parent),
+            skipped=skipped,
+            renames=(),
+            edits=edits,
+            vectors=vectors,
+            scales=scales,
+            lengths=np.frombuffer(lengths or b"", dtype="<u4").astype(np.int64),
+            terms=words[np.frombuffer(terms_ or b"", dtype="<i4")],
+            counts=np.frombuffer(counts_ or b"", dtype="i1"),
+            repository=repository,
+        )
 
 
 def _insert_commit(connection: sqlite3.Connection, commit_id: int, entry: Entry) -> bool:
