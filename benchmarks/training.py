@@ -164,7 +164,7 @@ def ours(
     stage = TransitionStage(run)
     optimiser = _optimiser(model, training)
     if cached:
-        stage._targets(np.arange(data.states_count))
+        stage.targets(np.arange(data.states_count))
 
     def step(number: int) -> int:
         random = generator(training.seed, "transition", number)

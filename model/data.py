@@ -12,8 +12,7 @@ from torch import Tensor
 
 from codewm_lsp.source.vocabulary import PAD
 from codewm_model.corpus import RepositoryCorpus
-
-STAGES = ("transition", "edit", "next", "predictor")
+from codewm_model.stages import STAGES
 
 
 class Dataset:

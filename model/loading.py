@@ -10,9 +10,10 @@ from typing import Any, Final
 from codewm_lsp.world_model.features import CommonWords
 from codewm_model.config import TrainingConfig
 from codewm_model.corpus import RepositoryCorpus, build, common_words, load
-from codewm_model.data import STAGES, Dataset
+from codewm_model.data import Dataset
 from codewm_model.parallel import rank, wait_for_all
 from codewm_model.shards import Shard, Stream, fits, held_out, one_by_one, read_shards
+from codewm_model.stages import STAGES
 
 HOLD_OUT: Final = 0.1
 """The newest part of every repository's edits, which is evaluated on when no repository is named for that."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_model.config import Config
-from codewm_model.data import STAGES
+from codewm_model.stages import STAGES
 
 Figures = Callable[[dict[str, float], int], None]
 """Takes figures by name and the step over all stages."""

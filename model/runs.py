@@ -15,12 +15,10 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.features import CommonWords
 from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import Config
-from codewm_model.data import STAGES
 
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 ABOUT: Final = "about.json"
-LOG: Final = "log.jsonl"
 TARGET: Final = "target.safetensors"
 """The target encoder at the end of the transition stage: what E1 and E2 measure against."""
 
@@ -35,24 +33,6 @@ def write_run(folder: Path, model: CodeWorldModel, common: CommonWords, config: 
         (folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
     except OSError as error:
         raise TrainingError(f"{folder} cannot be written ({error}): free some disk space and resume") from error
-
-
-def forget_after(log: Path, stage: str, step: int) -> list[dict[str, Any]]:
-    """Cut a log back to what had happened by a step, for a run that goes on from there; the records that are left."""
-    kept: list[dict[str, Any]] = []
-    if log.exists():
-        for line in log.read_text(encoding="utf-8").splitlines():
-            try:
-                record = json.loads(line)
-                when = STAGES.index(record["stage"]), int(record["step"])
-            except (ValueError, KeyError, TypeError):
-                continue  # a line cut short when the run was killed
-            if when <= (STAGES.index(stage), step):
-                kept.append(record)
-    partial = log.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-    partial.replace(log)
-    return kept
 
 
 def read_run(folder: Path) -> tuple[CodeWorldModel, CommonWords, dict[str, Any]]:

@@ -23,7 +23,8 @@ from codewm_lsp.world_model.embedding import EDIT_SIZE
 from codewm_lsp.world_model.features import LEXICAL, CommonWords
 from codewm_model.config import TrainingConfig, check_format
 from codewm_model.corpus import RepositoryCorpus, about, build, load_part, newest_edits, use, versions
-from codewm_model.data import STAGES, Dataset
+from codewm_model.data import Dataset
+from codewm_model.stages import STAGES
 
 MANIFEST: Final = "manifest.json"
 MEGABYTE: Final = 1 << 20

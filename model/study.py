@@ -21,7 +21,7 @@ import numpy as np
 
 from codewm_lsp.errors import TrainingError
 from codewm_model.config import ArchitectureConfig, Config, TrainingConfig
-from codewm_model.runs import LOG
+from codewm_model.log import LOG, forget_after, read_log
 
 DONE: Final = "done.json"
 
@@ -187,7 +187,7 @@ def train_run(setting: Setting, run: RunOf, corpora: Sequence[Path], validation:
     from codewm_model.corpus import common_words, load
     from codewm_model.data import Dataset
     from codewm_model.run import Run
-    from codewm_model.trainer import CHECKPOINT, train
+    from codewm_model.trainer import CHECKPOINT, read_checkpoint, train
 
     config = config_of(setting, run)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -196,6 +196,9 @@ def train_run(setting: Setting, run: RunOf, corpora: Sequence[Path], validation:
     torch.manual_seed(run.seed)  # before a single weight is made
     model = CodeWorldModel(config.architecture)
     resume = (run.folder / CHECKPOINT).exists()
+    if resume:
+        state = read_checkpoint(run.folder)
+        forget_after(run.folder / LOG, state["stage"], state["step"])
     began = time.monotonic()
     with (run.folder / LOG).open("a" if resume else "w", encoding="utf-8") as log:
 
@@ -261,23 +264,8 @@ def run_all(
 def _steps_done(run: RunOf, steps: int) -> int:
     if run.complete:
         return steps
-    records = read_log(run.folder)
+    records = read_log(run.folder / LOG)
     return int(records[-1]["step"]) if records else 0
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Records of a run so far; a line cut short by a kill, and steps made again after it, do not count twice."""
-    file = folder / LOG
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    if file.exists():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            kind = "evaluation" if record.get("evaluation") else "alarm" if "alarm" in record else "step"
-            found[(record.get("stage"), record["step"], kind)] = record
-    return sorted(found.values(), key=lambda record: record["step"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +291,7 @@ class Course:
 
 def course(run: RunOf) -> Course:
     """Read a run. Raises TrainingError when it holds no evaluation."""
-    records = read_log(run.folder)
+    records = read_log(run.folder / LOG)
     evaluations = [r for r in records if r.get("evaluation")]
     losses = [r for r in records if "loss" in r]
     alarms = [r["step"] for r in records if "alarm" in r]
@@ -359,14 +347,12 @@ def table(courses: Sequence[Course]) -> str:
 
 def figure(courses: Sequence[Course], output: Path) -> list[Path]:
     """Indicator, loss, transition cosine and effective rank over steps: ``collapse.png`` and ``collapse.svg``."""
-    import matplotlib as mpl
+    from matplotlib import pyplot
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    from codewm_model.evaluation import plots
 
-    colours = dict(
-        zip((arm.name for arm in ARMS), ("#e69f00", "#d55e00", "#0072b2", "#009e73", "#cc79a7"), strict=True)
-    )
+    palette = (plots.ORANGE, plots.VERMILION, plots.BLUE, plots.GREEN, plots.PURPLE)
+    colours = dict(zip((arm.name for arm in ARMS), palette, strict=True))
     panels = (
         ("gap to 1 of the copy indicator", "gap"),
         ("training loss", "loss"),
@@ -376,34 +362,30 @@ def figure(courses: Sequence[Course], output: Path) -> list[Path]:
         ("deviation of the target's features", "feature_std_target"),
     )
     dashed = {"transition_cosine_paper": "transition_cosine", "rank_target": "rank_predicted"}
-    plotted, axes = plt.subplots(2, 3, figsize=(13, 7), constrained_layout=True)
-    for axis, (title, name) in zip(axes.flat, panels, strict=True):
-        for found in courses:
-            colour = colours[found.run.arm.name]
-            style: dict[str, Any] = {"color": colour, "alpha": 0.85, "linewidth": 1.3}
-            label = found.run.arm.words if found.run.seed == courses[0].run.seed else None
-            if name == "loss":
-                axis.plot(found.loss_steps, found.losses, label=label, **style)
-            elif name == "gap":
-                axis.plot(found.steps, [1 - v for v in found.curve("copy_indicator")], label=label, **style)
-                if found.alarm:
-                    axis.axvline(found.alarm, color=colour, linestyle=":", linewidth=1)
-            else:
-                axis.plot(found.steps, found.curve(name), label=label, **style)
-                if name in dashed:
-                    axis.plot(found.steps, found.curve(dashed[name]), linestyle="--", **style)
-        axis.set_title(title, fontsize=10)
-        axis.set_xlabel("step")
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-        if name in ("gap", "loss"):
-            axis.set_yscale("log")
-    plotted.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-    files = [output / "collapse.png", output / "collapse.svg"]
-    plotted.savefig(files[0], dpi=130)
-    plotted.savefig(files[1], metadata={"Date": None})
-    plt.close(plotted)
-    return files
+    with plots.styled():
+        plotted, axes = pyplot.subplots(2, 3, figsize=(13, 7), constrained_layout=True)
+        for axis, (title, name) in zip(axes.flat, panels, strict=True):
+            for found in courses:
+                colour = colours[found.run.arm.name]
+                style: dict[str, Any] = {"color": colour, "alpha": 0.85, "linewidth": 1.3}
+                label = found.run.arm.words if found.run.seed == courses[0].run.seed else None
+                if name == "loss":
+                    axis.plot(found.loss_steps, found.losses, label=label, **style)
+                elif name == "gap":
+                    axis.plot(found.steps, [1 - v for v in found.curve("copy_indicator")], label=label, **style)
+                    if found.alarm:
+                        axis.axvline(found.alarm, color=colour, linestyle=":", linewidth=1)
+                else:
+                    axis.plot(found.steps, found.curve(name), label=label, **style)
+                    if name in dashed:
+                        axis.plot(found.steps, found.curve(dashed[name]), linestyle="--", **style)
+            axis.set_title(title)
+            axis.set_xlabel("step")
+            if name in ("gap", "loss"):
+                axis.set_yscale("log")
+        plotted.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        name = plots.save(plotted, output, "collapse")
+    return [output / f"{name}.png", output / f"{name}.svg"]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -24,11 +24,11 @@ from codewm_lsp.errors import OptionError, TrainingError
 from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import Config, check_format
 from codewm_model.corpus import RepositoryCorpus
-from codewm_model.data import STAGES
 from codewm_model.loading import Material, mined, of_clones, of_corpus
+from codewm_model.log import LOG, forget_after
 from codewm_model.run import Run
-from codewm_model.runs import LOG, forget_after
 from codewm_model.settings import DEFAULT_PRESET, find_preset, overridden, read_toml, with_table
+from codewm_model.stages import STAGES
 from codewm_model.trainer import CHECKPOINT, read_checkpoint, train
 
 STUDY: Final = "study.db"

@@ -24,12 +24,13 @@ from codewm_lsp.errors import OptionError, TrainingError
 from codewm_model.architecture import set_rounding
 from codewm_model.config import FORMAT, Config, check_format
 from codewm_model.corpus import use
-from codewm_model.data import STAGES, Dataset, generator
+from codewm_model.data import Dataset, generator
 from codewm_model.edit_stage import EditStage
 from codewm_model.next_stage import NextStage
 from codewm_model.parallel import any_of_all, average_gradients, rank, share_weights, wait_for_all
 from codewm_model.predictor_stage import PredictorStage
 from codewm_model.run import Run
+from codewm_model.stages import STAGES
 from codewm_model.transition_stage import TransitionStage
 
 CHECKPOINT: Final = "checkpoint.pt"

@@ -66,7 +66,8 @@ class TransitionStage:
         self.cache[state["rows"]] = state["values"]
         self.cached[state["rows"].numpy()] = True
 
-    def _targets(self, states: NDArray[np.int64]) -> Tensor:
+    def targets(self, states: NDArray[np.int64]) -> Tensor:
+        """Target states (N, state_size); those of a frozen target are kept."""
         with torch.no_grad():
             if not self.frozen:
                 return encode_states(self.target, self.run.data, states, self.run.device)
@@ -85,7 +86,7 @@ class TransitionStage:
         where = where.reshape(-1, 2)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=training.bf16 or run.device.type == "cuda"):
             online = encode_states(run.model.state, run.data, states, run.device)
-        target = online if training.target == "none" else self._targets(states)
+        target = online if training.target == "none" else self.targets(states)
         before, after = online[where[:, 0]], online[where[:, 1]]
         target_before, target_after = target[where[:, 0]], target[where[:, 1]]
         action = tensor(run.data.action[edits], run.device)

@@ -116,13 +116,14 @@ def _train(options: _Options) -> None:
 def _train_together(options: _Options, preset: str, config: Config, device: Any, folder: Path) -> None:
     import torch
 
-    from codewm_model.data import STAGES
     from codewm_model.loading import mined, of_clones, of_corpus
+    from codewm_model.log import LOG, forget_after
     from codewm_model.parallel import rank
     from codewm_model.progress import Progress
     from codewm_model.reporting import global_step, reporting
     from codewm_model.run import Run
-    from codewm_model.runs import LOG, forget_after, write_run
+    from codewm_model.runs import write_run
+    from codewm_model.stages import STAGES
     from codewm_model.trainer import Interrupted, read_checkpoint, steps_of, train
 
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of torchrun on this machine

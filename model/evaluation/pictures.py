@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from codewm_model.evaluation.protocol import Candidate, Clone, Role, Settings
 from codewm_model.evaluation.report import Section
 from codewm_model.evaluation.repositories import newest_commits
 from codewm_model.evaluation.sibling_search import LARGEST
+from codewm_model.log import LOG, read_log
 
 COLOURS: Final = {
     Role.CHANCE: "#C9C9C9",
@@ -28,7 +28,6 @@ COLOURS: Final = {
     Role.BOUND: plots.GREY,
 }
 SAMPLE: Final = 300  # edits of a repository in the projection and the spectra
-LOG: Final = "log.jsonl"
 _KINDS: Final = ("modified", "added", "removed")
 _CURVES: Final = (
     ("copy_indicator", "Copy indicator", "cosine of target(before), target(after)"),
@@ -133,23 +132,6 @@ def _curves(models: Sequence[Candidate], folder: Path) -> list[tuple[str, str]]:
             )
         )
     return pictures
-
-
-def read_log(file: Path) -> list[dict[str, Any]]:
-    """The records of a training log; lines cut short are passed over."""
-    records: list[dict[str, Any]] = []
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return records
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and "step" in record and "stage" in record:
-            records.append(record)
-    return records
 
 
 def _embedded(

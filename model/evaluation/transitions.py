@@ -13,7 +13,6 @@ from codewm_lsp.history import Edit
 from codewm_lsp.world_model import rich_action
 from codewm_model.diagnostics import effective_rank
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.pictures import LOG, read_log
 from codewm_model.evaluation.protocol import (
     EVERYWHERE,
     RANDOM,
@@ -27,6 +26,7 @@ from codewm_model.evaluation.protocol import (
 )
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, targets_of
+from codewm_model.log import LOG, read_log
 
 GALLERY: Final = 5_000
 MINED: Final = 3_000
@@ -164,7 +164,7 @@ class Transitions:
         found = [
             float(record["transition_cosine_paper"])
             for record in read_log(model.run / LOG)
-            if record.get("evaluation") and record.get("stage") == "transition" and "transition_cosine_paper" in record
+            if record.get("evaluation") and record["stage"] == "transition" and "transition_cosine_paper" in record
         ][-EVALUATIONS:]
         if found:
             value = float(np.mean(found))

@@ -10,12 +10,13 @@ import torch
 from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import PRESETS
 from codewm_model.corpus import common_words, load, use
-from codewm_model.data import STAGES, Dataset, generator
+from codewm_model.data import Dataset, generator
 from codewm_model.edit_stage import EditStage
 from codewm_model.next_stage import NextStage
 from codewm_model.parallel import average_gradients, group, processes, rank, share_weights
 from codewm_model.predictor_stage import PredictorStage
 from codewm_model.run import Run
+from codewm_model.stages import STAGES
 from codewm_model.transition_stage import TransitionStage
 
 
