@@ -16,6 +16,7 @@ from codewm_lsp import logs
 from codewm_lsp.dates import moment
 from codewm_lsp.history import LAST_DATE, Repository, paths
 from codewm_lsp.history import repository as repository_module
+from codewm_lsp.index import Dismissal, Index, Scope
 from codewm_lsp.server.evidence import DiffFiles
 from tests.server.conftest import service
 from tests.server.test_logs import record
@@ -144,3 +145,30 @@ def test_a_log_that_a_virus_scanner_holds_goes_on_when_it_is_let_go(tmp_path: Pa
     handler.handle(record("the last line"))
     handler.close()
     assert "the last line" in Path(handler.baseFilename).read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("windows_files")
+@pytest.mark.parametrize("harm", ["truncated", "overwritten"])
+def test_broken_files_are_set_aside_where_an_open_file_cannot_be_renamed(harm: str, tmp_path: Path) -> None:
+    def damage(path: Path) -> None:
+        data = path.read_bytes()
+        path.write_bytes(data[:300] if harm == "truncated" else b"x" * 4096 + data[4096:])
+
+    def reopened() -> Index:
+        return Index.open("a-repository", "a-model", folder=tmp_path, edit_size=64)
+
+    dismissal = Dismissal(Scope.COMMIT, "0" * 40)
+    with reopened() as index:
+        index.hide(dismissal)
+    assert index.path is not None
+    damage(index.path)
+    with reopened() as index:
+        assert len(index.notices) == 1
+        assert index.size() == 0
+        assert index.dismissed() == {dismissal}
+        assert len(list(index.path.parent.glob("*.broken-1"))) == 1
+        (dismissals,) = (file for file in tmp_path.rglob("*dismissed*") if file.suffix == ".sqlite3")
+        damage(dismissals)
+        assert index.dismissed() == frozenset()
+        index.hide(dismissal)
+        assert index.dismissed() == {dismissal}
