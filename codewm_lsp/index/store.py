@@ -8,6 +8,7 @@ beside (``matrix``), written before the transaction ends, and so do arrays made 
 from __future__ import annotations
 
 import errno
+import gc
 import glob
 import logging
 import re
@@ -288,6 +289,7 @@ def set_aside(path: Path) -> Path:
 
     Its vectors stay with it; the parts, which are made from both, are deleted.
     """
+    gc.collect()  # a connection that failed is open until its statements are gone; Windows renames no open file
     number = 1
     while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
         number += 1
