@@ -74,6 +74,16 @@ IndexSeconds = Annotated[
         show_default=False,
     ),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="WHERE",
+        help="An index of many repositories (made by codewm index --store): a folder, http://HOST:6333/COLLECTION for "
+        "a Qdrant server, or qdrant:FOLDER.",
+        show_default=False,
+    ),
+]
 NoIndex = Annotated[bool, typer.Option("--no-index", help="Answer from what has been indexed already.")]
 
 
@@ -143,6 +153,12 @@ def _codewm(
 
 @app.command()
 def index(
+    repositories: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[REPOSITORY]...", help="With --store: the repositories it is to hold.", show_default=False
+        ),
+    ] = None,
     repository: RepositoryPath = Path("."),
     at: Annotated[str, typer.Option("--at", metavar="REV", help="Index what this revision can reach.")] = "HEAD",
     limit: Annotated[
@@ -150,10 +166,24 @@ def index(
     ] = None,
     model: Model = None,
     cache: Cache = None,
+    store: Store = None,
     json: AsJson = False,
 ) -> None:
-    """Index the history of a repository, newest first. Stop it whenever you like: it goes on where it was."""
+    """Index the history of a repository, newest first. Stop it whenever you like: it goes on where it was.
+
+    With --store: of several, into one index that codewm similar and codewm hints can be asked about.
+    """
     with exit_codes():
+        if store is not None:
+            from codewm_lsp.cli.stores import fill
+
+            fill(store, repositories or [repository], model, cache, at=at, limit=limit, as_json=json)
+            return
+        if repositories:
+            raise OptionError(
+                f"codewm index {repositories[0]}: several repositories go into a store, with --store; "
+                f"one is indexed by codewm index -C {repositories[0]}"
+            )
         from codewm_lsp.cli.asking import NothingToAnswerError
         from codewm_lsp.cli.report import Reporter, consoles
         from codewm_lsp.cli.session import bring_up_to_date, open_session
@@ -202,14 +232,16 @@ def similar(
     cache: Cache = None,
     index_seconds: IndexSeconds = None,
     no_index: NoIndex = False,
+    store: Store = None,
 ) -> None:
     """The past edits most like those of the working tree, or of the last commit when nothing has been changed.
 
     JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", "kind"
-    (added, modified or removed), "score"}]}; with --diff also "diff".
+    (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".
     """
     with exit_codes():
-        _answer(("similar",), repository, k, at, editing, diff, json, model, cache, 0.0 if no_index else index_seconds)
+        seconds = 0.0 if no_index else index_seconds
+        _answer(("similar",), repository, k, at, editing, diff, json, model, cache, seconds, store)
 
 
 @app.command(name="next")
@@ -246,6 +278,7 @@ def hints(
     cache: Cache = None,
     index_seconds: IndexSeconds = None,
     no_index: NoIndex = False,
+    store: Store = None,
 ) -> None:
     """Both at once: similar past edits, and what is likely to come next."""
     with exit_codes():
@@ -260,6 +293,7 @@ def hints(
             model,
             cache,
             0.0 if no_index else index_seconds,
+            store,
         )
 
 
@@ -274,11 +308,13 @@ def _answer(
     model: Path | None,
     cache: Path | None,
     index_seconds: float | None,
+    store: str | None = None,
 ) -> None:
     from codewm_lsp.cli import session as asked
     from codewm_lsp.cli.asking import ask
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.stores import elsewhere, similar_in
     from codewm_lsp.cli.wire import dump, edit_record, prediction_record, query_record
 
     out, progress = consoles()
@@ -287,15 +323,19 @@ def _answer(
         _pass_on(session, progress)
         question = ask(session.repository, at=at, editing=editing)
         enough = asked.ENOUGH if at is None else asked.ENOUGH_AT
-        done, total = asked.prepare(session, question.history, progress, index_seconds, enough=enough)
+        done, total = 0, 0
+        if store is None or "next" in kinds:
+            done, total = asked.prepare(session, question.history, progress, index_seconds, enough=enough)
         if done < total:
             Reporter(progress).line(
                 f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"
             )
-        edits = asked.similar(session, question, k) if "similar" in kinds else []
+        edits = []
+        if "similar" in kinds:
+            edits = asked.similar(session, question, k) if store is None else similar_in(store, session, question, k)
         predictions = asked.predictions(session, question, k) if "next" in kinds else []
         asked.require([*edits, *predictions], session, question)
-        diffs = PastDiffs(session.repository) if with_diffs else None
+        diffs = PastDiffs(session.repository, elsewhere(cache) if store else {}) if with_diffs else None
         edit_diffs = [diffs.of(item.edit) if diffs else None for item, _ in edits]
         evidence_diffs = [[diffs.of(item.edit) if diffs else None for item in one.evidence] for one in predictions]
         if as_json:

@@ -102,6 +102,7 @@ class Reporter:
             self.line(
                 (f"{number:3d}  ", "dim"),
                 (f"{item.score:.2f}  ", "bold green"),
+                (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
                 (edit.definition, "cyan"),
                 (f"  {edit.kind.value}", "dim"),

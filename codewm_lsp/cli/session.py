@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit
     from codewm_lsp.history import Edit, Repository
-    from codewm_lsp.index import Index
+    from codewm_lsp.index import Index, Target
     from codewm_lsp.index import Progress as IndexProgress
     from codewm_lsp.world_model import WorldModel
 
@@ -60,6 +60,20 @@ def bring_up_to_date(
     session: Session, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
 ) -> IndexProgress:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
+    return updated(session.repository, session.model, session.index, revision, console, seconds=seconds, limit=limit)
+
+
+def updated(
+    repository: Repository,
+    model: WorldModel,
+    target: Target,
+    revision: str,
+    console: Console,
+    *,
+    seconds: float | None,
+    limit: int | None,
+) -> IndexProgress:
+    """The same for an index or a repository's place in a store."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from codewm_lsp.index import update
@@ -76,9 +90,9 @@ def bring_up_to_date(
     ) as bar:
         task = bar.add_task("", total=None)
         return update(
-            session.repository,
-            session.model,
-            session.index,
+            repository,
+            model,
+            target,
             rev=revision,
             limit=limit,
             progress=lambda done, total: bar.update(task, completed=done, total=total),

@@ -38,6 +38,8 @@ def edit_record(similar: SimilarEdit, diff: str | None = None) -> dict[str, obje
         "kind": edit.kind.value,
         "score": round(float(similar.score), 6),
     }
+    if edit.source is not None:
+        record["repository"] = edit.source.name
     if diff is not None:
         record["diff"] = diff
     return record

@@ -2,9 +2,9 @@
 
 from codewm_lsp.index.blend import LEXICAL, Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Scope
-from codewm_lsp.index.index import Hit, Index, PastEdit
+from codewm_lsp.index.index import Hit, Index, PastEdit, Source
 from codewm_lsp.index.statistics import Changes, Coupling, History
-from codewm_lsp.index.update import EditEncoder, Outcome, Progress, update
+from codewm_lsp.index.update import EditEncoder, Outcome, Progress, Target, update
 from codewm_lsp.index.words import changed_words, place_words
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "Progress",
     "Scope",
     "Scores",
+    "Source",
+    "Target",
     "changed_words",
     "place_words",
     "update",

@@ -17,7 +17,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
-from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import earlier, sweeping
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
@@ -64,8 +64,19 @@ def _mended(question: Callable[Concatenate[Index, _Asked], _Answer]) -> Callable
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A repository of an index of several: ``key`` tells it from all others, ``name`` is shown."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PastEdit:
-    """An edit of the index. Its texts are not stored: ``Repository.edits_of(commit.sha)`` reads them again."""
+    """An edit of the index. Its texts are not stored: ``Repository.edits_of(commit.sha)`` reads them again.
+
+    ``source``: the repository it comes from, in an index of several.
+    """
 
     id: int
     commit: Commit
@@ -74,6 +85,7 @@ class PastEdit:
     definition_kind: DefinitionKind
     kind: EditKind
     line: int
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,27 +340,27 @@ class Index:
                     with suppress(OSError):  # still mapped, where the system minds: swept up later
                         path.with_name(name).unlink()
 
-    def register(self, key: str, name: str, place: str) -> int:
-        """The number of a repository in an index of several; name and place are those given last."""
+    def register(self, source: Source) -> int:
+        """The number of a repository in an index of several; its name is the one given last."""
 
         def write() -> int:
             with self._database.writing() as connection:
                 connection.execute(
-                    "INSERT INTO repositories (key, name, place) VALUES (?, ?, ?) "
-                    "ON CONFLICT (key) DO UPDATE SET name = excluded.name, place = excluded.place",
-                    (key, to_sql(name), to_sql(place)),
+                    "INSERT INTO repositories (key, name) VALUES (?, ?) "
+                    "ON CONFLICT (key) DO UPDATE SET name = excluded.name",
+                    (source.key, to_sql(source.name)),
                 )
-                (number,) = connection.execute("SELECT id FROM repositories WHERE key = ?", (key,)).fetchone()
-                return int(number)
+                row = connection.execute("SELECT id FROM repositories WHERE key = ?", (source.key,)).fetchone()
+                return int(row[0])
 
         return self._guarded(write)
 
     @_mended
-    def repositories(self) -> dict[int, tuple[str, str, str]]:
-        """Key, name and place of the repositories of an index of several, by number."""
+    def repositories(self) -> dict[int, Source]:
+        """The repositories of an index of several, by number."""
         with sane(), self._database.reading() as connection:
-            rows = connection.execute("SELECT id, key, name, place FROM repositories").fetchall()
-            return {number: (key, from_sql(name), from_sql(place)) for number, key, name, place in rows}
+            rows = connection.execute("SELECT id, key, name FROM repositories ORDER BY id").fetchall()
+            return {number: Source(key, from_sql(name)) for number, key, name in rows}
 
     def clear(self) -> None:
         """Forget every edit, to index again from scratch. What was dismissed stays dismissed."""
@@ -605,6 +617,8 @@ class Index:
         """Edits by id, in the order of the ids."""
         found: dict[int, PastEdit] = {}
         commits: dict[int, Commit] = {}
+        of_commit: dict[int, Source] = {}
+        sources: dict[int, Source] = {}
         with sane(), self._database.reading() as connection:
             for begin in range(0, len(ids), _ROWS_AT_ONCE):
                 some = ids[begin : begin + _ROWS_AT_ONCE]
@@ -614,9 +628,14 @@ class Index:
                 rows = connection.execute(query, some).fetchall()
                 missing = sorted({row[1] for row in rows} - commits.keys())
                 query = f"""
-                    SELECT id, sha, author, date, subject, parent FROM commits
+                    SELECT id, sha, author, date, subject, parent, repository FROM commits
                     WHERE id IN ({",".join("?" * len(missing))})"""
-                for commit_id, sha, author, date, subject, parent in connection.execute(query, missing):
+                for commit_id, sha, author, date, subject, parent, number in connection.execute(query, missing):
+                    if not (isinstance(date, int) and 0 <= date <= LAST_DATE):
+                        raise ValueError(f"commit {commit_id} has no date")
+                    if number is not None:
+                        sources = sources or self.repositories()
+                        of_commit[commit_id] = sources[number]
                     commits[commit_id] = Commit(sha, from_sql(author), date, from_sql(subject), parent)
                 for id_, commit_id, path, definition, definition_kind, kind, line in rows:
                     if not (isinstance(line, int) and 0 <= line <= _LAST_LINE):
@@ -629,6 +648,7 @@ class Index:
                         definition_kind=DefinitionKind(definition_kind),
                         kind=EditKind(kind),
                         line=line,
+                        source=of_commit.get(commit_id),
                     )
         with sane():
             return [found[id_] for id_ in ids]

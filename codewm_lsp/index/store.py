@@ -30,7 +30,7 @@ APPLICATION_ID: Final = 0x436F6457  # "CodW", in the header of the file: another
 BUSY_SECONDS: Final = 5.0
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE repositories (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, place TEXT NOT NULL);
+CREATE TABLE repositories (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
 CREATE TABLE commits (
     id INTEGER PRIMARY KEY, sha TEXT NOT NULL UNIQUE, parent TEXT, author TEXT NOT NULL, date INTEGER NOT NULL,
     subject TEXT NOT NULL, skipped TEXT, edits INTEGER NOT NULL, repository INTEGER

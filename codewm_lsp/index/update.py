@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import CommitEdits, Repository
-from codewm_lsp.index.index import Index
 
 BATCH_EDITS: Final = 64  # what a kill loses at most; their tokens are still remembered when they are embedded
 BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, so that searching finds it
@@ -26,6 +25,20 @@ class EditEncoder(Protocol):
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """(before, after) texts → unit rows (len(pairs), edit_size)."""
         ...
+
+
+class Target(Protocol):
+    """What is filled: an ``Index``, or one repository's part of something larger."""
+
+    @property
+    def edit_size(self) -> int: ...
+    def known(self) -> set[str]: ...
+    def unavailable(self) -> frozenset[str]: ...
+    def settled(self) -> tuple[str, int] | None: ...
+    def settle(self, sha: str, count: int) -> None: ...
+    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None: ...
+    def acquire_writer(self) -> bool: ...
+    def release_writer(self) -> None: ...
 
 
 class Outcome(str, Enum):
@@ -50,7 +63,7 @@ class Progress:
 def update(
     repository: Repository,
     model: EditEncoder,
-    index: Index,
+    index: Target,
     *,
     rev: str = "HEAD",
     limit: int | None = None,
@@ -123,7 +136,7 @@ def update(
         index.release_writer()
 
 
-def _wanted(repository: Repository, index: Index, tip: str, limit: int | None) -> tuple[list[str], int]:
+def _wanted(repository: Repository, index: Target, tip: str, limit: int | None) -> tuple[list[str], int]:
     """The commits to look at, newest first, and how many more are known to be done.
 
     After a first complete update these are the new ones alone: walking a long history takes longer than indexing a

@@ -1,0 +1,152 @@
+"""``--store``: filling an index of many repositories, and asking it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import platformdirs
+
+from codewm_lsp.errors import OptionError
+
+if TYPE_CHECKING:
+    from codewm_lsp.cli.asking import Question
+    from codewm_lsp.cli.session import Session
+    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.history import Edit
+    from codewm_lsp.index import PastEdit
+
+_PLACES: Final = "repositories.json"
+
+
+def fill(
+    location: str,
+    paths: Sequence[Path],
+    model_folder: Path | None,
+    cache: Path | None,
+    *,
+    at: str,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Index repositories into a store, one after the other, and say how many edits each brought."""
+    from codewm_lsp.cli.asking import NothingToAnswerError
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.session import updated
+    from codewm_lsp.cli.wire import dump
+    from codewm_lsp.history import Repository
+    from codewm_lsp.index import Outcome
+    from codewm_lsp.stores import open_store, source_of
+    from codewm_lsp.world_model import WorldModel
+
+    out, progress = consoles()
+    with ExitStack() as stack:
+        repositories = [(path, stack.enter_context(Repository.open(path))) for path in paths]
+        named: dict[str, Path] = {}
+        sources = []
+        for path, repository in repositories:
+            source = source_of(repository)
+            if source.key in named:
+                raise OptionError(
+                    f"{path} is the same repository as {named[source.key]} (their histories begin with the same "
+                    "commit): name it once"
+                )
+            named[source.key] = path
+            sources.append(source)
+        model = WorldModel.load(model_folder)
+        store = stack.enter_context(
+            closing(open_store(location, model_hash=model.hash, edit_size=model.edit_size, create=True))
+        )
+        records = []
+        for (_, repository), source in zip(repositories, sources, strict=True):
+            started = time.monotonic()
+            done = updated(
+                repository, model, store.shelf(source), repository.head(at), progress, seconds=None, limit=limit
+            )
+            if done.outcome is Outcome.BUSY:
+                raise NothingToAnswerError(f"another process is filling the store {location} and goes on with it")
+            _remember(cache, source.key, repository.root or repository.git_dir)
+            seconds = time.monotonic() - started
+            records.append(
+                {
+                    "repository": source.name,
+                    "commits": done.done,
+                    "of": done.total,
+                    "added": done.added,
+                    "seconds": round(seconds, 3),
+                }
+            )
+            if not as_json:
+                Reporter(out).line(
+                    (source.name, "magenta"),
+                    f": {done.done:,} of {done.total:,} commits indexed, {done.added:,} new edits ({seconds:.1f} s)",
+                )
+        size = store.size()
+        if as_json:
+            sys.stdout.write(dump({"store": location, "edits": size, "repositories": records}) + "\n")
+        else:
+            names = ", ".join(source.name for source in store.sources())
+            Reporter(out).line(f"{size:,} edits in the store, of {names}")
+
+
+def similar_in(location: str, session: Session, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
+    """Past edits of a store, best first, each with the edit in progress that it resembles most; ``k`` 0: all.
+
+    Of the repository at hand, only what counts as past is shown, and never the very definition that is edited.
+    """
+    from codewm_lsp.cli.session import QUERIES
+    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.hints.reasons import reasons_similar
+    from codewm_lsp.stores import open_store, source_of
+
+    own = source_of(session.repository)
+    past = frozenset(session.repository.ancestors(question.history))
+    best: dict[tuple[str, str, str], tuple[SimilarEdit, Edit]] = {}
+    model = session.model
+    with closing(open_store(location, model_hash=model.hash, edit_size=model.edit_size, create=False)) as store:
+        for edit in question.edits[:QUERIES]:
+
+            def accept(found: PastEdit, edit: Edit = edit) -> bool:
+                if found.source is None or found.source.key != own.key:
+                    return True
+                return found.commit.sha in past and (found.path, found.definition) != (edit.path, edit.definition)
+
+            vector = model.embed_edits([(edit.before, edit.after)])[0]
+            for hit in store.search(edit, vector, k=k, accept=accept):
+                name = (hit.edit.commit.sha, hit.edit.path, hit.edit.definition)
+                known = best.get(name)
+                if known is None or hit.score > known[0].score:
+                    best[name] = (SimilarEdit(hit.edit, hit.score, reasons_similar(hit)), edit)
+    found = sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
+    return found[:k] if k else found
+
+
+def elsewhere(cache: Path | None) -> dict[str, Path]:
+    """Where the repositories that were put into stores from here lie on this machine, by key."""
+    with suppress(OSError, ValueError):
+        found = json.loads(_file(cache).read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return {key: Path(path) for key, path in found.items() if isinstance(path, str)}
+    return {}
+
+
+def _remember(cache: Path | None, key: str, path: Path) -> None:
+    file = _file(cache)
+    known = {name: str(place) for name, place in elsewhere(cache).items()}
+    known[key] = str(path)
+    with suppress(OSError):  # it only saves the user a look for the diff
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f"{file.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(known), encoding="utf-8")
+        temporary.replace(file)
+
+
+def _file(cache: Path | None) -> Path:
+    folder = Path(platformdirs.user_cache_dir("codewm", appauthor=False)) if cache is None else cache
+    return folder / _PLACES

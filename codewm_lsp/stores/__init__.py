@@ -1,0 +1,40 @@
+"""One index over many repositories: in SQLite on this machine, or in a Qdrant collection that others ask too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from codewm_lsp.errors import OptionError
+from codewm_lsp.index import Source
+from codewm_lsp.stores.interface import Store, source_of
+
+__all__ = ["Source", "Store", "open_store", "source_of"]
+
+_QDRANT = "qdrant:"
+
+
+def open_store(location: str, *, model_hash: str, edit_size: int, create: bool) -> Store:
+    """Open a store; ``create``: make it where there is none.
+
+    ``location``: a folder (SQLite), ``http://HOST:PORT[/COLLECTION]`` or https (a Qdrant server; a key is taken from
+    the environment, ``QDRANT_API_KEY``), or ``qdrant:FOLDER`` (Qdrant's embedded mode). Only a location that is an
+    address is ever connected to. Raises ``OptionError`` or ``IndexStoreError``.
+    """
+    remote = location.startswith(("http://", "https://"))
+    if remote or location.startswith(_QDRANT):
+        from codewm_lsp.stores.qdrant import QdrantStore
+
+        if remote:
+            key = os.environ.get("QDRANT_API_KEY")
+            return QdrantStore.connect(location, key, model_hash=model_hash, edit_size=edit_size, create=create)
+        folder = Path(location.removeprefix(_QDRANT))
+        return QdrantStore.embedded(folder, model_hash=model_hash, edit_size=edit_size, create=create)
+    if "://" in location or not location:
+        raise OptionError(
+            f"--store {location!r} is neither a folder nor an address: write a folder for SQLite, "
+            "http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant without a server"
+        )
+    from codewm_lsp.stores.sqlite import SqliteStore
+
+    return SqliteStore.open(Path(location), model_hash=model_hash, edit_size=edit_size, create=create)

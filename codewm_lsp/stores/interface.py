@@ -1,0 +1,62 @@
+"""What a store of many repositories' edits can do, whatever it is kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Hit, PastEdit, Source, Target
+
+MORE: Final = 4  # how many times as many are looked up when too many were not accepted
+
+
+class Store(Protocol):
+    """Edits of many repositories under one model. Raises ``IndexStoreError`` when it cannot be used."""
+
+    def shelf(self, source: Source) -> Target:
+        """The place of a repository, made where there is none."""
+        ...
+
+    def sources(self) -> list[Source]:
+        """The repositories that are in it."""
+        ...
+
+    def size(self) -> int:
+        """How many edits there are."""
+        ...
+
+    def search(
+        self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
+    ) -> list[Hit]:
+        """The ``k`` accepted past edits most like ``edit``, best first (0: all), each with its repository."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+def source_of(repository: Repository) -> Source:
+    """A repository under the name it has in a store: the same for every clone of it, on every machine.
+
+    Its key is the oldest commit of its history, so that forks count as the same repository.
+    """
+    folder = repository.root or repository.git_dir
+    name = folder.parent.name if folder.name in (".git", "repo") else folder.name
+    history = repository.ancestors()
+    return Source(key=history[-1] if history else repository.key, name=name.removesuffix(".git") or "repository")
+
+
+def accepted(search: Callable[[int], list[Hit]], k: int, accept: Callable[[PastEdit], bool], size: int) -> list[Hit]:
+    """The first ``k`` accepted answers of a search that is asked for more and more."""
+    wanted = k * MORE if k else 0
+    while True:
+        hits = search(wanted)
+        found = [hit for hit in hits if accept(hit.edit)]
+        if not k or len(found) >= k or wanted >= size or len(hits) < wanted:
+            return found[:k] if k else found
+        wanted *= MORE

@@ -1,0 +1,532 @@
+"""A store in a Qdrant collection, which many people ask over the network, or in Qdrant's embedded mode.
+
+A point is an edit, a commit that is done, a repository, or the one that says whose collection it is. Numbers of points
+follow from what they are, so that doing something twice changes nothing. Qdrant finds the nearest edits by meaning, by
+words and by place; these few are scored here as everywhere else, with words weighed by counts that the points of the
+repositories carry. Unlike an index on this machine it does not look at every edit: with many, one that is among the
+nearest ``CANDIDATES`` by none of the three is not found.
+"""
+
+from __future__ import annotations
+
+import base64
+import sys
+import uuid
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import IndexStoreError, OptionError
+from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source
+from codewm_lsp.index.lexicon import WEIGHTS
+from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
+from codewm_lsp.stores.interface import accepted
+
+COLLECTION: Final = "codewm"
+LAYOUT: Final = 1
+CANDIDATES: Final = 200
+TIMEOUT: Final = 20  # seconds
+_SPACE: Final = uuid.UUID("6f0a1c1e-58c5-4d55-9a3e-0c0de0c0de00")
+_ABOUT: Final = str(uuid.uuid5(_SPACE, "about"))
+_PAGE: Final = 2_000
+_UNAVAILABLE: Final = frozenset({"shallow", "missing"})
+
+
+class _Counts:
+    """In how many edits each term stands, as two arrays that are packed into a point."""
+
+    def __init__(self, packed: str = "") -> None:
+        self.found: dict[int, int] = {}
+        if packed:
+            raw = zlib.decompress(base64.b64decode(packed))
+            numbers, found = np.frombuffer(raw, dtype="<u4").reshape(2, -1)
+            self.found = dict(zip(numbers.tolist(), found.tolist(), strict=True))
+
+    def add(self, numbers: Sequence[int]) -> None:
+        """Count an edit."""
+        for number in numbers:
+            self.found[number] = self.found.get(number, 0) + 1
+
+    def packed(self) -> str:
+        """As text."""
+        arrays = np.array([list(self.found), list(self.found.values())], dtype="<u4")
+        return base64.b64encode(zlib.compress(arrays.tobytes())).decode("ascii")
+
+
+class QdrantStore:
+    """See the top of the file."""
+
+    def __init__(self, client: Any, where: str, collection: str, model_hash: str, edit_size: int, blend: Blend) -> None:
+        self._client = client
+        self._where = where
+        self._collection = collection
+        self._model = model_hash
+        self.edit_size = edit_size
+        self._blend = blend
+        self._weights: tuple[int, dict[int, int], dict[int, int]] | None = None
+
+    @staticmethod
+    def connect(address: str, key: str | None, *, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
+        """A collection of a server: ``http://HOST:PORT/COLLECTION``."""
+        parts = urlsplit(address)
+        collection = parts.path.strip("/") or COLLECTION
+        if "/" in collection or not parts.hostname or parts.username or parts.query:
+            raise OptionError(
+                f"--store {parts.scheme}://{parts.hostname}…: write http://HOST:6333/COLLECTION, without user, "
+                "password or query; a key is taken from QDRANT_API_KEY"
+            )
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 6333)
+        except ValueError as error:
+            raise OptionError(f"--store {address}: the port is no number from 1 to 65535") from error
+        if key and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise OptionError(f"--store {address}: a key is not sent unencrypted. Use https, or unset QDRANT_API_KEY")
+        client = _library().QdrantClient(
+            host=parts.hostname,
+            port=port,
+            https=parts.scheme == "https",
+            api_key=key,
+            timeout=TIMEOUT,
+            check_compatibility=False,
+        )
+        return QdrantStore._ready(client, f"{address}", collection, model_hash, edit_size, create)
+
+    @staticmethod
+    def embedded(folder: Path, *, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
+        """A collection in a folder, without a server; ``:memory:``: nowhere."""
+        library = _library()
+        where = f"qdrant:{folder}"
+        if str(folder) == ":memory:":
+            return QdrantStore._ready(
+                library.QdrantClient(":memory:"), where, COLLECTION, model_hash, edit_size, create
+            )
+        if not create and not folder.is_dir():
+            raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {where} REPOSITORY…")
+        try:
+            client = library.QdrantClient(path=str(folder))
+        except RuntimeError as error:  # its own lock
+            raise IndexStoreError(
+                f"The store {where} is used by another program. Wait for it, or use a Qdrant server."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise IndexStoreError(f"The store {where} cannot be opened: {error}") from error
+        return QdrantStore._ready(client, where, COLLECTION, model_hash, edit_size, create)
+
+    @staticmethod
+    def _ready(client: Any, where: str, collection: str, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
+        store = QdrantStore(client, where, collection, model_hash, edit_size, Blend())
+        try:
+            store._check(create)
+        except BaseException:
+            client.close()
+            raise
+        return store
+
+    def _check(self, create: bool) -> None:
+        with self._answers():
+            exists = self._client.collection_exists(self._collection)
+        if not exists:
+            if not create:
+                raise IndexStoreError(
+                    f"There is no collection {self._collection!r} in {self._where}. Make it: "
+                    f"codewm index --store {self._where} REPOSITORY…"
+                )
+            self._create()
+        with self._answers():
+            found = self._client.retrieve(self._collection, [_ABOUT])
+        about = found[0].payload if found else {}
+        if about.get("type") != "about":
+            raise IndexStoreError(
+                f"The collection {self._collection!r} in {self._where} was not made by CodeWM. Name another one."
+            )
+        wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
+        if any(about.get(name) != value for name, value in wanted.items()):
+            raise IndexStoreError(
+                f"The store {self._where} was filled with the model {about.get('model')}, and this one is "
+                f"{self._model}: ask with that one (--model), or fill a collection of another name."
+            )
+
+    def _create(self) -> None:
+        models = _library().models
+        with self._answers():
+            self._client.create_collection(
+                self._collection,
+                vectors_config={
+                    "meaning": models.VectorParams(size=self.edit_size, distance=models.Distance.DOT, on_disk=True)
+                },
+                sparse_vectors_config={name: models.SparseVectorParams() for name in ("words", "place")},
+            )
+            if self._where.startswith("http"):
+                for field in ("type", "repository"):
+                    self._client.create_payload_index(
+                        self._collection, field, field_schema=models.PayloadSchemaType.KEYWORD
+                    )
+            about = {
+                "type": "about",
+                "model": self._model,
+                "tokeniser": VOCABULARY_HASH,
+                "size": self.edit_size,
+                "layout": LAYOUT,
+            }
+            self._put([models.PointStruct(id=_ABOUT, vector={}, payload=about)])
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        """Whatever goes wrong between here and there, in one message."""
+        exceptions = _library().http.exceptions
+        try:
+            yield
+        except exceptions.ResponseHandlingException as error:
+            raise IndexStoreError(
+                f"The store {self._where} cannot be reached ({error}). Start the server, or correct the address."
+            ) from error
+        except exceptions.UnexpectedResponse as error:
+            said = error.reason_phrase or error.content.decode("utf-8", "replace")[:200]
+            remedy = " Set QDRANT_API_KEY to a key that may do this." if error.status_code in (401, 403) else ""
+            raise IndexStoreError(f"The store {self._where} refused: {error.status_code} {said}.{remedy}") from error
+
+    def _put(self, points: Sequence[Any]) -> None:
+        if points:
+            self._client.upsert(self._collection, list(points), wait=True)
+
+    def _where_is(self, **values: str) -> Any:
+        models = _library().models
+        return models.Filter(
+            must=[models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in values.items()]
+        )
+
+    def _all(self, condition: Any, fields: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        offset = None
+        while True:
+            with self._answers():
+                points, offset = self._client.scroll(
+                    self._collection, scroll_filter=condition, limit=_PAGE, offset=offset, with_payload=list(fields)
+                )
+            yield from (point.payload for point in points)
+            if offset is None:
+                return
+
+    def shelf(self, source: Source) -> QdrantShelf:
+        """The place of a repository."""
+        return QdrantShelf(self, source)
+
+    def sources(self) -> list[Source]:
+        """The repositories that are in it."""
+        found = self._all(self._where_is(type="repository"), ("repository", "name"))
+        return sorted(
+            (Source(str(one["repository"]), str(one["name"])) for one in found), key=lambda one: (one.name, one.key)
+        )
+
+    def size(self) -> int:
+        """How many edits there are."""
+        with self._answers():
+            return int(self._client.count(self._collection, count_filter=self._where_is(type="edit"), exact=True).count)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def forget_weights(self) -> None:
+        """Count the words anew with the next question."""
+        self._weights = None
+
+    def _weighing(self) -> tuple[int, dict[int, int], dict[int, int]]:
+        """How many edits there are, and in how many each word stands, of the edits and of their places."""
+        if self._weights is None:
+            words: dict[int, int] = {}
+            places: dict[int, int] = {}
+            total = 0
+            for one in self._all(self._where_is(type="repository"), ("edits", "words", "places")):
+                total += int(one["edits"])
+                for table, field in ((words, "words"), (places, "places")):
+                    for number, count in _Counts(one[field]).found.items():
+                        table[number] = table.get(number, 0) + count
+            self._weights = total, words, places
+        return self._weights
+
+    def search(
+        self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
+    ) -> list[Hit]:
+        """The ``k`` accepted past edits most like ``edit`` among those that Qdrant finds near; see above."""
+        size = self.size()
+        if not size:
+            return []
+        return accepted(lambda wanted: self._search(edit, vector, wanted or size), k, accept, size)
+
+    def _search(self, edit: Edit, vector: NDArray[np.float32], k: int) -> list[Hit]:
+        models = _library().models
+        words, place = words_of_edit(edit), place_words(edit.path, edit.definition)
+        total, in_edits, in_places = self._weighing()
+        asked = _Bag.of(_short(terms(words)), counts(words), in_edits, total)
+        near = _Bag.of(_short(terms(place)), counts(place), in_places, total)
+        limit = max(CANDIDATES, k)
+        queries: list[Any] = [(vector.tolist(), "meaning")]
+        for bag, name in ((asked, "words"), (near, "place")):
+            if bag.weights:
+                values = {number: abs(weight) * bag.idf[number] for number, weight in bag.weights.items()}
+                queries.append((models.SparseVector(indices=list(values), values=list(values.values())), name))
+        with self._answers():
+            answers = self._client.query_batch_points(
+                self._collection,
+                [
+                    models.QueryRequest(
+                        query=query,
+                        using=name,
+                        limit=limit,
+                        filter=self._where_is(type="edit"),
+                        with_payload=True,
+                        with_vector=["meaning"],
+                    )
+                    for query, name in queries
+                ],
+            )
+        points = {str(point.id): point for answer in answers for point in answer.points}
+        found = [self._scored(point, vector, asked, near, in_edits, in_places, total) for point in points.values()]
+        kept = [hit for hit in found if hit is not None]
+        kept.sort(key=lambda hit: (-hit.score, -hit.edit.commit.date, hit.edit.commit.sha, hit.edit.id))
+        return kept[:k]
+
+    def _scored(
+        self,
+        point: Any,
+        vector: NDArray[np.float32],
+        asked: _Bag,
+        near: _Bag,
+        in_edits: Mapping[int, int],
+        in_places: Mapping[int, int],
+        total: int,
+    ) -> Hit | None:
+        payload = point.payload
+        try:
+            edit = PastEdit(
+                id=uuid.UUID(str(point.id)).int >> 66,
+                commit=Commit(
+                    str(payload["commit"]),
+                    str(payload["author"]),
+                    min(max(int(payload["date"]), 0), LAST_DATE),
+                    str(payload["subject"]),
+                    payload["parent"],
+                ),
+                path=str(payload["path"]),
+                definition=str(payload["definition"]),
+                definition_kind=DefinitionKind(payload["definition_kind"]),
+                kind=EditKind(payload["kind"]),
+                line=max(0, int(payload["line"])),
+                source=Source(str(payload["repository"]), str(payload["name"])),
+            )
+            own = _Bag.of(payload["terms"], np.array(payload["counts"], dtype=np.int8), in_edits, total)
+            place = place_words(edit.path, edit.definition)
+            there = _Bag.of(_short(terms(place)), counts(place), in_places, total)
+            meaning = float(np.dot(np.asarray(point.vector["meaning"], dtype=np.float32), vector))
+        except (KeyError, TypeError, ValueError):
+            return None  # somebody else wrote it
+        signed, unsigned = asked.cosines(own)
+        _, nearness = near.cosines(there)
+        scores = Scores(*(np.array([value], dtype=np.float32) for value in (meaning, signed, unsigned, nearness)))
+        score, words = float(scores.blended(self._blend)[0]), float(scores.words(self._blend)[0])
+        return Hit(edit, score, meaning, words, nearness) if np.isfinite(score) else None
+
+
+class QdrantShelf:
+    """One repository's points."""
+
+    def __init__(self, store: QdrantStore, source: Source) -> None:
+        self._store = store
+        self._source = source
+        self._unavailable: set[str] = set()
+        self._id = str(uuid.uuid5(_SPACE, f"repository {source.key}"))
+        with store._answers():
+            found = store._client.retrieve(store._collection, [self._id])
+        about = found[0].payload if found else {}
+        self._settled: str = about.get("settled", "")
+        mine = store._where_is(type="commit", repository=source.key)
+        self._known = {str(one["commit"]) for one in store._all(mine, ("commit",))}
+        self._edits = int(about.get("edits", 0))
+        self._words, self._places = _Counts(about.get("words", "")), _Counts(about.get("places", ""))
+        if self._stored() != self._edits:  # the last one to fill it was killed
+            self._count_again()
+        self._note()
+
+    @property
+    def edit_size(self) -> int:
+        """Numbers in a vector."""
+        return self._store.edit_size
+
+    def known(self) -> set[str]:
+        """Shas of the commits that are done."""
+        return self._known | self._unavailable
+
+    def unavailable(self) -> frozenset[str]:
+        """Shas of the commits that could not be looked into."""
+        return frozenset(self._unavailable)
+
+    def settled(self) -> tuple[str, int] | None:
+        """The last commit noted by ``settle``."""
+        sha, _, count = self._settled.partition(" ")
+        return (sha, int(count)) if count.isdecimal() else None
+
+    def settle(self, sha: str, count: int) -> None:
+        """Note that every commit ``sha`` reaches is done."""
+        self._settled = f"{sha} {count}"
+        self._note()
+
+    def acquire_writer(self) -> bool:
+        """Always: two that fill the same repository do the same."""
+        return True
+
+    def release_writer(self) -> None:
+        """Note what was counted so far."""
+        if self._stored() != self._edits:  # somebody else filled it too
+            self._count_again()
+        self._note()
+
+    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+        """Store commits with the vectors of their edits; a commit counts as done after its edits are there."""
+        models = _library().models
+        edits: list[Any] = []
+        commits: list[Any] = []
+        for item, vectors in batch:
+            sha = item.commit.sha
+            if item.skipped in _UNAVAILABLE:
+                self._unavailable.add(sha)
+                continue
+            if sha in self._known:
+                continue
+            for number, (edit, vector) in enumerate(zip(item.edits, vectors, strict=True)):
+                edits.append(self._point(models, item.commit, number, edit, vector))
+            payload = {"type": "commit", "repository": self._source.key, "commit": sha}
+            commits.append(models.PointStruct(id=self._name("commit", sha), vector={}, payload=payload))
+            self._known.add(sha)
+            self._edits += len(item.edits)
+        with self._store._answers():
+            self._store._put(edits)
+            self._store._put(commits)
+        self._store.forget_weights()
+
+    def _point(self, models: Any, commit: Commit, number: int, edit: Edit, vector: NDArray[np.float32]) -> Any:
+        words, place = words_of_edit(edit), place_words(edit.path, edit.definition)
+        own, there = _short(terms(words)), _short(terms(place))
+        self._words.add(own)
+        self._places.add(there)
+        weights = np.abs(WEIGHTS[counts(words).view(np.uint8)])
+        length = float(np.linalg.norm(weights)) or 1.0
+        payload = {
+            "type": "edit",
+            "repository": self._source.key,
+            "name": _text(self._source.name),
+            "commit": commit.sha,
+            "author": _text(commit.author),
+            "date": commit.date,
+            "subject": _text(commit.subject),
+            "parent": commit.parent,
+            "path": _text(edit.path),
+            "definition": _text(edit.definition),
+            "definition_kind": edit.definition_kind.value,
+            "kind": edit.kind.value,
+            "line": edit.line,
+            "terms": own,
+            "counts": counts(words).tolist(),
+        }
+        return models.PointStruct(
+            id=self._name("edit", commit.sha, str(number)),
+            vector={
+                "meaning": vector.astype(np.float32).tolist(),
+                "words": models.SparseVector(**_distinct(own, (weights / length).tolist())),
+                "place": models.SparseVector(**_distinct(there, [len(there) ** -0.5] * len(there))),
+            },
+            payload=payload,
+        )
+
+    def _name(self, *parts: str) -> str:
+        return str(uuid.uuid5(_SPACE, " ".join((self._source.key, *parts))))
+
+    def _stored(self) -> int:
+        condition = self._store._where_is(type="edit", repository=self._source.key)
+        with self._store._answers():
+            return int(self._store._client.count(self._store._collection, count_filter=condition, exact=True).count)
+
+    def _count_again(self) -> None:
+        self._edits, self._words, self._places = 0, _Counts(), _Counts()
+        condition = self._store._where_is(type="edit", repository=self._source.key)
+        for one in self._store._all(condition, ("path", "definition", "terms")):
+            self._edits += 1
+            self._words.add(one["terms"])
+            self._places.add(_short(terms(place_words(one["path"], one["definition"]))))
+
+    def _note(self) -> None:
+        payload = {
+            "type": "repository",
+            "repository": self._source.key,
+            "name": _text(self._source.name),
+            "settled": self._settled,
+            "edits": self._edits,
+            "words": self._words.packed(),
+            "places": self._places.packed(),
+        }
+        with self._store._answers():
+            self._store._put([_library().models.PointStruct(id=self._id, vector={}, payload=payload)])
+        self._store.forget_weights()
+
+
+class _Bag:
+    """The words of an edit or of a place, weighed."""
+
+    def __init__(self, weights: dict[int, float], idf: dict[int, float]) -> None:
+        self.weights = weights
+        self.idf = idf
+        self.length = float(np.sqrt(sum((weight * idf[number]) ** 2 for number, weight in weights.items())))
+
+    @staticmethod
+    def of(numbers: Sequence[int], found: NDArray[np.int8], present: Mapping[int, int], total: int) -> _Bag:
+        values = WEIGHTS[found.view(np.uint8)].tolist()
+        weights = {int(number): float(value) for number, value in zip(numbers, values, strict=True)}
+        idf = {number: float(np.log1p(max(1, total) / max(1, present.get(number, 0)))) for number in weights}
+        return _Bag(weights, idf)
+
+    def cosines(self, other: _Bag) -> tuple[float, float]:
+        """With signs and without."""
+        products = [
+            weight * other.weights[number] * self.idf[number] ** 2
+            for number, weight in self.weights.items()
+            if number in other.weights
+        ]
+        length = self.length * other.length
+        return (sum(products) / length, sum(map(abs, products)) / length) if length else (0.0, 0.0)
+
+
+def _short(numbers: NDArray[np.uint64]) -> list[int]:
+    """Terms as the 32-bit numbers that Qdrant's sparse vectors have."""
+    short: list[int] = (numbers & np.uint64(0xFFFFFFFF)).tolist()
+    return short
+
+
+def _distinct(numbers: Sequence[int], values: Sequence[float]) -> dict[str, list[Any]]:
+    """A sparse vector; of two terms that were shortened to one number the last counts."""
+    found = dict(zip(numbers, values, strict=True))
+    return {"indices": list(found), "values": list(found.values())}
+
+
+def _text(text: str) -> str:
+    """Text as JSON can hold it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _library() -> Any:
+    if "qdrant_client" not in sys.modules:
+        try:
+            import qdrant_client
+        except ImportError as error:
+            raise OptionError(
+                "a store in Qdrant needs a package that is not installed: pip install 'codewm[qdrant]'. A folder in "
+                "its place (SQLite) needs none"
+            ) from error
+        assert qdrant_client
+    return sys.modules["qdrant_client"]

@@ -1,0 +1,105 @@
+"""A store in a folder of this machine: one index, searched exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import IndexStoreError
+from codewm_lsp.history import CommitEdits, Edit
+from codewm_lsp.index import Hit, Index, PastEdit, Source
+from codewm_lsp.stores.interface import accepted
+
+_KEY = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteShelf:
+    """One repository's commits. One that shares them with another (a clone, a fork) does not store them again."""
+
+    index: Index
+    number: int
+
+    @property
+    def edit_size(self) -> int:
+        """Numbers in a vector."""
+        return self.index.edit_size
+
+    def known(self) -> set[str]:
+        """Shas of the commits that are done."""
+        return self.index.known()
+
+    def unavailable(self) -> frozenset[str]:
+        """Shas of the commits that could not be looked into."""
+        return self.index.unavailable()
+
+    def settled(self) -> tuple[str, int] | None:
+        """The last commit noted by ``settle``."""
+        return self.index.settled(self.number)
+
+    def settle(self, sha: str, count: int) -> None:
+        """Note that every commit ``sha`` reaches is done."""
+        self.index.settle(sha, count, self.number)
+
+    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+        """Store commits with the vectors of their edits."""
+        self.index.add(batch, repository=self.number)
+
+    def acquire_writer(self) -> bool:
+        """Take the right to index."""
+        return self.index.acquire_writer()
+
+    def release_writer(self) -> None:
+        """Give it back."""
+        self.index.release_writer()
+
+
+class SqliteStore:
+    """See the top of the file."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+
+    @staticmethod
+    def open(folder: Path, *, model_hash: str, edit_size: int, create: bool) -> SqliteStore:
+        """Open the store of a folder."""
+        if not create and not (folder / _KEY).is_dir():
+            raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {folder} REPOSITORY…")
+        if folder.exists() and not folder.is_dir():
+            raise IndexStoreError(f"The store {folder} is a file, not a folder. Name a folder.")
+        before = {file.name for file in (folder / _KEY).glob("*.sqlite3")} if folder.exists() else set()
+        index = Index.open(_KEY, model_hash, folder=folder, edit_size=edit_size)
+        others = [name for name in before if index.path is None or name != index.path.name]
+        if not create and not index.size() and others:
+            index.close()
+            raise IndexStoreError(
+                f"The store {folder} was filled with another model than {model_hash}: ask with that one (--model), or "
+                f"fill it again: codewm index --store {folder} REPOSITORY…"
+            )
+        return SqliteStore(index)
+
+    def shelf(self, source: Source) -> SqliteShelf:
+        """The place of a repository."""
+        return SqliteShelf(self.index, self.index.register(source))
+
+    def sources(self) -> list[Source]:
+        """The repositories that are in it."""
+        return list(self.index.repositories().values())
+
+    def size(self) -> int:
+        """How many edits there are."""
+        return self.index.size()
+
+    def search(
+        self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
+    ) -> list[Hit]:
+        """The ``k`` accepted past edits most like ``edit``, of all there are."""
+        return accepted(lambda wanted: self.index.search(edit, vector, k=wanted), k, accept, self.size())
+
+    def close(self) -> None:
+        """Close the index."""
+        self.index.close()
