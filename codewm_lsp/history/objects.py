@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from codewm_lsp.history.edits import LAST_DATE, Commit
 from codewm_lsp.history.git_process import GitProcess, HardenedGit
-from codewm_lsp.source import Definition, decode, parse_definitions
+from codewm_lsp.source import Definition, Outline, decode, parse_version
 
 MAX_BLOB: Final = 1 << 20
 """Bytes of the largest file that is read."""
@@ -31,6 +31,7 @@ class Objects:
         self._process: GitProcess | None = None
         self._lock = threading.RLock()
         self._parsed: OrderedDict[str, tuple[Definition, ...]] = OrderedDict()
+        self._outlines: dict[str, Outline] = {}
         self._sizes: dict[str, int] = {}
         self._characters = 0
 
@@ -39,6 +40,7 @@ class Objects:
         with self._lock:
             self._stop()
             self._parsed.clear()
+            self._outlines.clear()
             self._sizes.clear()
             self._characters = 0
 
@@ -78,27 +80,34 @@ class Objects:
                 for blob, data in zip(
                     part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
                 ):
-                    found[blob] = self._definitions_in(blob, data)
+                    found[blob] = self._definitions_in(blob, data, None)
         return found
 
-    def read_ahead(self, blobs: Iterable[str]) -> bool:
+    def read_ahead(self, blobs: Mapping[str, str | None]) -> bool:
         """Parse blobs that will be asked for, all that are not known yet at once: asking Git for a few at a time costs
-        more than reading them. False when one of them is missing, or Git died of it; the others may be known now."""
+        more than reading them. False when one of them is missing, or Git died of it; the others may be known now.
+
+        ``blobs``: each with another version of the same file, where there is one.
+        """
         with self._lock:
-            wanted = [blob for blob in dict.fromkeys(blobs) if blob not in self._parsed]
+            wanted = [blob for blob in blobs if blob not in self._parsed]
             whole = True
             for start in range(0, len(wanted), _IN_FLIGHT):
                 part = wanted[start : start + _IN_FLIGHT]
                 for blob, data in zip(part, self._fetch(part, "blob", 0), strict=True):
-                    whole = whole and self._definitions_in(blob, data) != MISSING
+                    whole = whole and self._definitions_in(blob, data, blobs[blob]) != MISSING
                 if not whole:
                     break
             return whole
 
-    def _definitions_in(self, blob: str, data: bytes | str | None) -> tuple[Definition, ...] | str | None:
+    def _definitions_in(
+        self, blob: str, data: bytes | str | None, other: str | None
+    ) -> tuple[Definition, ...] | str | None:
         if isinstance(data, bytes) and is_text(data):
             text = decode(data)
-            return self._remember(blob, parse_definitions(text), len(text))
+            definitions, outline = parse_version(text, self._outlines.get(other) if other is not None else None)
+            self._outlines[blob] = outline
+            return self._remember(blob, definitions, len(text))
         return MISSING if data == MISSING else None
 
     def trim(self) -> None:
@@ -117,6 +126,7 @@ class Objects:
         while self._characters > limit:
             oldest, _ = self._parsed.popitem(last=False)
             self._characters -= self._sizes.pop(oldest)
+            self._outlines.pop(oldest, None)
 
     def _fetch(self, shas: Sequence[str], kind: str, restarts: int = _MAX_RESTARTS) -> list[bytes | str | None]:
         """The bytes of each object; ``MISSING``, or None where it is too large or of another kind. Lock held."""

@@ -274,9 +274,10 @@ class Repository:
                 for number, (commit, parents) in enumerate(found):
                     known = changes.get(commit.sha) if missing < _GIVE_UP_AFTER else None
                     if number == ahead and together:
-                        blobs: list[str] = []
+                        blobs: dict[str, str | None] = {}
                         while ahead < len(found) and len(blobs) < _READ_AHEAD:
-                            blobs += _blobs(changes.get(found[ahead][0].sha) or (), max_files)
+                            for blob, other in _blobs(changes.get(found[ahead][0].sha) or (), max_files).items():
+                                blobs.setdefault(blob, other)
                             ahead += 1
                         together = not missing and self._objects.read_ahead(blobs)
                     edits = self._commit_edits(commit, parents, known, max_files, shallow)
@@ -339,14 +340,15 @@ class Repository:
         return CommitEdits(commit, tuple(edits), None, renames)
 
 
-def _blobs(changes: Collection[FileChange], max_files: int) -> list[str]:
-    """The blobs that the edits of a commit are made from; none when it has more files than wanted."""
+def _blobs(changes: Collection[FileChange], max_files: int) -> dict[str, str | None]:
+    """The blobs that the edits of a commit are made from, each with the other version of the same file; none when it
+    has more files than wanted."""
     if len(changes) > max_files:
-        return []
-    return [
-        blob
-        for change in changes
-        if change.before != change.after
-        for blob in (change.after, change.before)
-        if blob is not None
-    ]
+        return {}
+    found: dict[str, str | None] = {}
+    for change in changes:
+        if change.before != change.after:
+            for blob, other in ((change.after, change.before), (change.before, change.after)):
+                if blob is not None:
+                    found.setdefault(blob, other)
+    return found

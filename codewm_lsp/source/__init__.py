@@ -1,7 +1,14 @@
 """Python text → definitions → tokens. Pure functions; tree-sitter underneath; survives syntax errors."""
 
 from codewm_lsp.source.decoding import decode
-from codewm_lsp.source.definitions import MODULE_NAME, Definition, DefinitionKind, parse_definitions
+from codewm_lsp.source.definitions import (
+    MODULE_NAME,
+    Definition,
+    DefinitionKind,
+    Outline,
+    parse_definitions,
+    parse_version,
+)
 from codewm_lsp.source.tokens import Leaf, Role, Tokens, fingerprint, tokenize
 from codewm_lsp.source.vocabulary import TOKENISER_VERSION, VOCABULARY, VOCABULARY_HASH
 from codewm_lsp.source.words import split_identifier, word_counts
@@ -14,11 +21,13 @@ __all__ = [
     "Definition",
     "DefinitionKind",
     "Leaf",
+    "Outline",
     "Role",
     "Tokens",
     "decode",
     "fingerprint",
     "parse_definitions",
+    "parse_version",
     "split_identifier",
     "tokenize",
     "word_counts",

@@ -10,7 +10,7 @@ broken in one of them cannot change the tokens of another.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -100,6 +100,21 @@ class _Piece:
     broken: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A text cut into its statements, and what is known of each: what the next version of it is parsed from.
+
+    ``placed``: of each statement its definitions, with their numbered names and their lines in the text.
+    """
+
+    statements: tuple[bytes, ...]
+    pieces: tuple[_Piece, ...]
+    placed: tuple[tuple[Definition, ...], ...]
+
+
+_NOTHING = Outline((), (), ())
+
+
 def parse_definitions(text: str) -> tuple[Definition, ...]:
     """Cut ``text`` into its definitions, in the order in which they stand; the module's remainder comes first.
 
@@ -107,35 +122,53 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
     into, nor is text with an endless line: all of it is the module. Statements seen before (in another version of the
     file, most of the time) are not parsed again.
     """
+    return parse_version(text, _NOTHING)[0]
+
+
+def parse_version(text: str, other: Outline | None) -> tuple[tuple[Definition, ...], Outline]:
+    """The same, given the outline of ``other``, a version of the text that differs little: the statements that both
+    begin and end with are not looked at again. The answer is that of ``parse_definitions``; and the text's outline."""
     data = text.encode("utf-8", "replace")
     if len(data) > MAX_TEXT or has_endless_line(data):
         whole = data.decode("utf-8")
-        return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, data.count(b"\n") + 1, whole),)
-    remainder: list[str] = []
+        return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, data.count(b"\n") + 1, whole),), _NOTHING
+    other = other or _NOTHING
+    statements, pieces, same = _pieces_like(data, other)
+    placed: list[tuple[Definition, ...]] = []
     definitions: list[Definition] = []
     names: dict[str, int] = {}
     base = 0
-    for piece in _pieces(data):
-        for definition in piece.definitions:
-            name = definition.name
-            count = names[name] = names.get(name, 0) + 1
-            if base or count > 1:
-                definition = Definition(
-                    name if count == 1 else f"{name}#{count}",
-                    definition.kind,
-                    definition.line + base,
-                    definition.start + base,
-                    definition.end + base,
-                    definition.source,
-                )
-            definitions.append(definition)
-        remainder.append(piece.remainder)
+    for index, piece in enumerate(pieces):
+        if index < same:
+            known = other.placed[index]
+            for definition in piece.definitions:
+                names[definition.name] = names.get(definition.name, 0) + 1
+        else:
+            known = tuple([_place(definition, base, names) for definition in piece.definitions])
+        placed.append(known)
+        definitions += known
         base += piece.lines
-    rest = "".join(remainder)
+    rest = "".join([piece.remainder for piece in pieces])
     if rest.strip():
         lines = max(1, base + (not data.endswith(b"\n")))
         definitions.insert(0, Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest))
-    return tuple(definitions)
+    return tuple(definitions), Outline(tuple(statements), tuple(pieces), tuple(placed))
+
+
+def _place(definition: Definition, base: int, names: dict[str, int]) -> Definition:
+    """A definition of a piece as one of the text: below ``base`` lines, and by a name that no other has."""
+    name = definition.name
+    count = names[name] = names.get(name, 0) + 1
+    if not base and count == 1:
+        return definition
+    return Definition(
+        name if count == 1 else f"{name}#{count}",
+        definition.kind,
+        definition.line + base,
+        definition.start + base,
+        definition.end + base,
+        definition.source,
+    )
 
 
 def has_endless_line(data: bytes) -> bool:
@@ -143,16 +176,63 @@ def has_endless_line(data: bytes) -> bool:
     return data.count(b"\\\n") >= _MAX_CONTINUATIONS and _CONTINUATIONS.search(data) is not None
 
 
-def _pieces(data: bytes) -> list[_Piece]:
+def _pieces_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence[_Piece], int]:
+    """The statements of a file with their pieces, and how many at its beginning are those of ``other``.
+
+    Where a statement ends is told by the first line of the next. So the last of the same statements at the beginning,
+    and the first of those at the end, are looked at again with what stands between; and where something there does not
+    parse by itself, all of the file is.
+    """
+    known = other.statements
+    begin = same = 0
+    while same < len(known) and data.startswith(known[same], begin):
+        begin += len(known[same])
+        same += 1
+    if same == len(known) and begin == len(data) and known:
+        return known, other.pieces, same
+    if same:
+        same -= 1
+        begin -= len(known[same])
+    end = len(data)
+    rest = len(known)  # statements from there on stand at the end of the file too
+    while rest > same and data.endswith(known[rest - 1], begin, end):
+        rest -= 1
+        end -= len(known[rest])
+    if rest < len(known):
+        end += len(known[rest])
+        rest += 1
+    while rest < len(known) and not _is_definition(known[rest]):
+        end += len(known[rest])
+        rest += 1
+    if same or rest < len(known):
+        between = list(_statements(data, begin, end, 0, _piece)) if begin < end else []
+        pieces = [*other.pieces[:same], *(piece for _, _, piece in between), *other.pieces[rest:]]
+        if not any(piece.broken for piece in pieces):
+            return [*known[:same], *(data[start:stop] for start, stop, _ in between), *known[rest:]], pieces, same
+    statements, pieces = _pieces(data)
+    return statements, pieces, 0
+
+
+def _is_definition(statement: bytes) -> bool:
+    """Whether a statement begins with a definition at the margin, which begins one whatever stands before it."""
+    match = _margin(0).match(statement)
+    return match is not None and match.lastindex == 2
+
+
+def _pieces(data: bytes) -> tuple[list[bytes], list[_Piece]]:
     """The file, whole or in pieces that parse each by itself, which comes to the same."""
-    statements = list(_statements(data, 0, len(data), 0, _piece))
-    pieces = [piece for _, _, piece in statements]
+    found = list(_statements(data, 0, len(data), 0, _piece))
+    statements = [data[start:end] for start, end, _ in found]
+    pieces = [piece for _, _, piece in found]
     if not any(piece.broken for piece in pieces):
-        return pieces
+        return statements, pieces
     root = tree_of(data).root_node
     if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
-        return [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
-    return [_broken_piece(data[start:end]) if piece.broken else piece for start, end, piece in statements]
+        return [], [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
+    pieces = [
+        _broken_piece(statement) if piece.broken else piece for statement, piece in zip(statements, pieces, strict=True)
+    ]
+    return statements, pieces
 
 
 _Answer = TypeVar("_Answer")

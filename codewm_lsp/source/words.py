@@ -15,13 +15,13 @@ _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _TEXT: Final = re.compile(r"[^\W_][\w]*|\d+(?:\.\d+)?")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)
 def split_identifier(identifier: str) -> tuple[str, ...]:
     """``getHTTPResponse_2`` → ``("get", "http", "response", "2")``."""
     return tuple(part.lower()[:MAX_WORD] for part in _PARTS.findall(identifier))
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def _words_of_text(text: str) -> tuple[str, ...]:
     return tuple(word for piece in _TEXT.findall(text) for word in split_identifier(piece))
 
