@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Index, Scope
 from codewm_lsp.index import memory as index_memory
-from codewm_lsp.source import DefinitionKind
+from codewm_lsp.index.writing import Entry
+from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
 SIZE = 160  # more than one stage of the sketch
 WORDS = [f"word{number}" for number in range(60)]
@@ -321,3 +324,92 @@ def test_the_index_of_a_model_long_unused_is_deleted_and_nothing_else(folder: Pa
     assert not any(name.startswith(old.name) for name in left)
     assert {recent.name, foreign.name, mine.name, held.name, index.path.name if index.path else ""} <= left
     assert len([name for name in left if name.endswith(".vectors")]) == 3
+
+
+EARLIER = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE commits (
+    id INTEGER PRIMARY KEY, sha TEXT NOT NULL UNIQUE, parent TEXT, author TEXT NOT NULL, date INTEGER NOT NULL,
+    subject TEXT NOT NULL, skipped TEXT, edits INTEGER NOT NULL
+);
+CREATE TABLE places (id INTEGER PRIMARY KEY, path TEXT NOT NULL, definition TEXT NOT NULL, UNIQUE (path, definition));
+CREATE TABLE edits (
+    id INTEGER PRIMARY KEY, commit_id INTEGER NOT NULL, place INTEGER NOT NULL, definition_kind TEXT NOT NULL,
+    kind TEXT NOT NULL, line INTEGER NOT NULL
+);
+CREATE TABLE renames (commit_id INTEGER NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL);
+CREATE TABLE payloads (
+    commit_id INTEGER PRIMARY KEY, places BLOB NOT NULL, vectors BLOB NOT NULL, scales BLOB NOT NULL,
+    lengths BLOB NOT NULL, terms BLOB NOT NULL, counts BLOB NOT NULL
+);
+"""
+
+
+def write_earlier(path: Path, commits: list[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+    """An index as versions before this one wrote it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    places: dict[tuple[str, str], int] = {}
+    row = 0
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(EARLIER)
+        about = {"repository": "large", "model": "a model", "tokeniser": VOCABULARY_HASH, "edit_size": str(SIZE)}
+        about |= {"layout": "1", "generation": "00FF00FF00FF00FF", "settled": f"{commits[0][0].commit.sha} 7"}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", about.items())
+        connection.execute("PRAGMA application_id = 1131373655")
+        for number, (item, vectors) in enumerate(commits, 1):
+            entry = Entry.of(item, vectors)
+            commit = entry.commit
+            connection.execute(
+                "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (number, commit.sha, None, commit.author, commit.date, commit.subject, None, len(entry.edits)),
+            )
+            for old, new in entry.renames:
+                connection.execute("INSERT INTO renames VALUES (?, ?, ?)", (number, old, new))
+            ids = []
+            for place_path, definition, *rest in entry.edits:
+                place = places.setdefault((place_path, definition), len(places) + 1)
+                connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?)", (place, place_path, definition))
+                ids.append(place)
+                row += 1
+                connection.execute("INSERT INTO edits VALUES (?, ?, ?, ?, ?, ?)", (row, number, place, *rest))
+            if ids:
+                blobs = (np.array(ids, dtype="<i4"), entry.vectors, entry.scales.astype("<f4"))
+                blobs += (entry.lengths.astype("<u4"), entry.terms.astype("<u8"), entry.counts)
+                values = (number, *(blob.tobytes() for blob in blobs))
+                connection.execute("INSERT INTO payloads VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        connection.commit()
+
+
+@pytest.mark.parametrize("harm", [None, "cut short", "of another repository"])
+def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_parts: None, tmp_path: Path) -> None:
+    commits = some_commits(8, 120)
+    with opened(tmp_path / "plain") as plain:
+        added(plain, commits, 30)
+        edit, vector = question(commits, 4)
+        wanted = plain.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition))
+        assert plain.path is not None
+        old = tmp_path / "earlier" / plain.path.relative_to(tmp_path / "plain")
+        old = old.with_name(old.name.replace("-v2.", "-v1."))
+    write_earlier(old, commits)
+    with closing(sqlite3.connect(old)) as connection:
+        if harm == "cut short":
+            connection.execute("UPDATE payloads SET vectors = x'00' WHERE commit_id > 60")
+        elif harm == "of another repository":
+            connection.execute("UPDATE meta SET value = 'other' WHERE key = 'repository'")
+        connection.commit()
+    with opened(tmp_path / "earlier") as index:
+        assert not old.exists()
+        assert str(old) in index.notices[0]
+        if harm is None:
+            assert len(index.notices) == 1
+            assert f"{index.size():,} edits were taken over" in index.notices[0]
+            assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
+            assert index.settled() == (commits[0][0].commit.sha, 7)
+        else:
+            assert "was broken" in index.notices[0]
+            assert index.settled() is None
+        added(index, commits, 30)
+        assert index.size() == sum(len(item.edits) for item, _ in commits)
+        assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
+    with opened(tmp_path / "earlier") as index:
+        assert index.notices == []

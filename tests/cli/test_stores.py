@@ -1,0 +1,76 @@
+"""``--store``: several repositories in one index, asked by the same commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def other_history(make_repository: Callable[..., Any]) -> Any:
+    """A repository of other people, in which a function is given a timeout too."""
+    repository = make_repository("orders")
+    plain = "import transport\n\n\ndef fetch(url):\n    answer = transport.send('get', url)\n    return answer\n"
+    repository.commit("Begin", {"orders/api.py": plain})
+    timed = plain.replace("(url)", "(url, timeout=30)").replace("'get', url", "'get', url, timeout=timeout")
+    repository.commit("Add a timeout to fetch()", {"orders/api.py": timed})
+    return repository
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "qdrant"])
+def test_a_store_answers_with_edits_of_other_repositories(
+    kind: str, history: Any, make_repository: Callable[..., Any], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    if kind == "qdrant":
+        pytest.importorskip("qdrant_client")
+    other = other_history(make_repository)
+    store = str(tmp_path / "store") if kind == "sqlite" else f"qdrant:{tmp_path / 'store'}"
+    done = codewm("index", "--store", store, history.path, other.path, "--json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert [one["repository"] for one in record["repositories"]] == ["history", "orders"]
+    assert record["edits"] == sum(one["added"] for one in record["repositories"]) > 0
+
+    asked = codewm("similar", "-C", history.path, "--store", store, "--json", "--diff")
+    assert asked.returncode == 0, asked.stderr
+    edits = json.loads(asked.stdout)["edits"]
+    assert {edit["repository"] for edit in edits} == {"history", "orders"}
+    assert not any(edit["commit"] == history.git("rev-parse", "HEAD") for edit in edits)
+    theirs = next(edit for edit in edits if edit["repository"] == "orders" and edit["kind"] == "modified")
+    assert "+def fetch(url, timeout=30):" in theirs["diff"]
+
+    shutil.rmtree(other.path)
+    words = codewm("hints", "-C", history.path, "--store", store, "--diff", "-k", "0")
+    assert words.returncode == 0, words.stderr
+    assert "orders" in words.stdout
+    assert "orders is not on this machine" in " ".join(words.stdout.split())
+    assert "Likely to come next" in words.stdout
+
+    again = codewm("index", "--store", store, history.path, "--json")
+    assert json.loads(again.stdout)["repositories"][0]["added"] == 0
+
+
+def test_the_same_repository_twice_is_refused(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
+    shutil.copytree(history.path, tmp_path / "copy")
+    done = codewm("index", "--store", tmp_path / "store", history.path, tmp_path / "copy")
+    assert done.returncode == 2
+    assert "is the same repository as" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_several_repositories_need_a_store(history: Any, codewm: Callable[..., Any]) -> None:
+    done = codewm("index", history.path)
+    assert done.returncode == 2
+    assert "with --store" in done.stderr
+    assert "codewm index -C" in done.stderr
+
+
+def test_a_store_that_is_not_there(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
+    done = codewm("similar", "-C", history.path, "--store", tmp_path / "nowhere")
+    assert done.returncode == 1
+    assert "There is no store" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
