@@ -143,7 +143,7 @@ def _remember(cache: Path | None, key: str, path: Path) -> None:
     with suppress(OSError):  # it only saves the user a look for the diff
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(f"{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(known), encoding="utf-8")
+        temporary.write_text(json.dumps(known), encoding="utf-8", newline="\n")
         temporary.replace(file)
 
 
