@@ -31,6 +31,7 @@ import codewm_lsp
 from benchmarks.rows import number, percentile
 from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 from codewm_lsp.index import Index, update
+from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.index.writing import Entry
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.threads import stay_on_one_core
@@ -209,6 +210,8 @@ def probe(work: Path) -> dict[str, Any]:
         Edit(path, definition, kind, _kind(before, after), before, after, 0, None, None)
         for path, definition, before, after in texts
     ]
+    for edit in edits:
+        words_of_edit(edit)  # tokenised and kept when an edit is embedded, before it is looked up
     folder = work / "index"
     with Index.open(KEY, model, folder=folder, edit_size=vectors.shape[1]) as index:
         idle = process.memory_info()
