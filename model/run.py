@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,23 @@ from codewm_model.data import Dataset
 from codewm_model.shards import Stream
 
 Report = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How a run was begun, which its checkpoints keep: what a card says of a resumed run holds for all of it.
+
+    ``minutes`` were spent on it before ``since``, a time of ``time.monotonic()``.
+    """
+
+    preset: str = "base"
+    start: str = "scratch"
+    minutes: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+
+    def spent(self) -> float:
+        """Minutes, those before it was resumed included."""
+        return self.minutes + (time.monotonic() - self.since) / 60
 
 
 @dataclass(slots=True)
@@ -43,4 +61,5 @@ class Run:
     vectors: NDArray[np.float32] | None = None
     validation_data: Dataset | None = None
     validation_states: Tensor | None = None
+    begun: Begun = field(default_factory=lambda: Begun())
     stream: Stream | None = None  # when the corpus does not fit into memory; ``data`` is then that of one turn

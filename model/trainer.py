@@ -223,6 +223,7 @@ def _save(
         "optimiser": optimiser.state_dict() if optimiser else None,
         "target": work.state() if isinstance(work, TransitionStage) else None,
         "data": _fingerprint(run),
+        "begun": {"preset": run.begun.preset, "start": run.begun.start, "minutes": run.begun.spent()},
     }
     partial = run.folder / (CHECKPOINT + ".partial")
     try:

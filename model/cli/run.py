@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +120,7 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
     from codewm_model.parallel import rank
     from codewm_model.progress import Progress
     from codewm_model.reporting import global_step, reporting
-    from codewm_model.run import Run
+    from codewm_model.run import Begun, Run
     from codewm_model.runs import write_run
     from codewm_model.stages import STAGES
     from codewm_model.trainer import Interrupted, read_checkpoint, steps_of, train
@@ -129,11 +128,12 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of torchrun on this machine
     threads = config.training.threads or max(1, (os.cpu_count() or 1) // beside)
     torch.set_num_threads(threads)
-    start = options.start or ("shipped" if preset == "local" else "scratch")
-    began = time.monotonic()
+    begun = Begun(preset, options.start or ("shipped" if preset == "local" else "scratch"))
     state = read_checkpoint(folder) if options.resume else None
     if state:
         config = _resumed(state, options)
+        begun = dataclasses.replace(begun, **state.get("begun", {}))
+    start = begun.start
     with Progress(quiet=rank() > 0) as progress:
         corpora: list[RepositoryCorpus] = []
         cache = options.cache or options.output / "corpus"
@@ -179,6 +179,7 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
                         advance=progress.step,
                         stop=stop,
                         device=device,
+                        begun=begun,
                         stream=material.stream,
                     ),
                     resume=options.resume,
@@ -195,11 +196,11 @@ def _train_together(options: _Options, preset: str, config: Config, device: Any,
             "edits": sum(r["edits"] for r in trained_on),
             "config": config.as_dict(),
             "training": {
-                "preset": preset,
+                "preset": begun.preset,
                 "from": start if start in ("scratch", "shipped") else about_start.get("name", "a run"),
                 "seed": config.training.seed,
                 "steps": {stage: steps_of(config, stage) for stage in STAGES},
-                "minutes": round((time.monotonic() - began) / 60, 1),
+                "minutes": round(begun.spent(), 1),
                 "device": device.type,
                 "threads": threads,
             },

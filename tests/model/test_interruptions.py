@@ -133,6 +133,20 @@ def test_ctrl_c_loses_nothing_and_says_how_to_go_on(interrupted: tuple[Path, str
     assert state["step"] >= max(logged(folder))
 
 
+def test_a_resumed_run_says_how_it_was_begun(interrupted: tuple[Path, str], history: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(interrupted[0], folder)
+    shutil.copytree(interrupted[0].parent / "cache", tmp_path / "cache")
+    minutes = read_checkpoint(folder)["begun"]["minutes"]
+    plain = [sys.executable, "-m", "codewm_model.cli", "run", str(history), "--output", str(folder), "--resume"]
+    more = ["--cache", str(tmp_path / "cache"), "--no-export"]
+    done = subprocess.run([*plain, *more], capture_output=True, text=True, timeout=500, check=False)
+    assert done.returncode == 0, done.stderr
+    training = json.loads((folder / "about.json").read_text(encoding="utf-8"))["training"]
+    assert (training["preset"], training["from"]) == ("smoke", "scratch")
+    assert training["minutes"] >= round(minutes, 1)
+
+
 def test_twenty_steps_equal_ten_and_a_resumed_ten(history: Path, tmp_path: Path) -> None:
     whole = trained(history, tmp_path / "whole", "transition_steps=20", "quantise_from=0.5", "warmup=5")
     first = trained(history, tmp_path / "run", "transition_steps=20", "quantise_from=0.5", "warmup=5", stop_after=10)
