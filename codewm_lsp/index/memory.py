@@ -579,7 +579,7 @@ class Memory:
             bounds[:, hidden] = -np.inf
             guesses[:, hidden] = -np.inf
         found = []
-        for own, guessed, score in zip(bounds, guesses, exact, strict=True):
+        for query, own, guessed, score in zip(queries, bounds, guesses, exact, strict=True):
             tried = _promising(guessed, 2 * k + 64)
             tried = tried[own[tried] > -np.inf]
             scores = score(tried)
@@ -592,10 +592,13 @@ class Memory:
             begin, size = 0, 256
             while begin < len(left) and own[left[begin]] >= least - _ROUNDING:
                 some = left[begin : begin + size]
+                begin, size = begin + size, min(size * 2, 16_384)
+                if lexical is not None:  # what is exactly known of the vectors spares most of them the look at words
+                    known = self.matrix.at(some, query) * np.float32(weight) + lexical[some]
+                    some = some[known >= least - _ROUNDING]
                 tried = np.concatenate([tried, some])
                 scores = np.concatenate([scores, score(some)])
                 least = _kth(scores, k)
-                begin, size = begin + size, min(size * 2, 16_384)
             found.append(np.sort(tried[scores >= least - _ROUNDING]))
         return found
 
