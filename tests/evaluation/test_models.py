@@ -85,8 +85,26 @@ def test_embeddings_are_kept_by_the_texts_they_are_of(tmp_path: Path) -> None:
     assert embed(model, clone, PAIRS, cache).tolist() == first.tolist()
 
 
-def test_a_frozen_target_is_made_again_from_the_seed(run: Path) -> None:
+def with_settings(run: Path, folder: Path, **settings: object) -> Path:
+    """The weights of a run alone, as if it had been trained with other settings."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("*.onnx", "model.json"))
+    about = json.loads((folder / "about.json").read_text("utf-8"))
+    about["config"]["training"].update(settings)
+    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    return folder
+
+
+def test_a_predictor_trained_last_is_held_against_its_own_encoder(run: Path) -> None:
     (model,) = load([str(run)])
+    target = target_of(model)
+    texts = [before for before, _ in PAIRS]
+    assert "its own state encoder" in target.source
+    assert target.states(texts) == pytest.approx(model.world.structure_states(texts), abs=1e-5)
+    assert target.states(texts[::-1]) == pytest.approx(target.states(texts)[::-1])
+
+
+def test_a_frozen_target_is_made_again_from_the_seed(run: Path, tmp_path: Path) -> None:
+    (model,) = load([str(with_settings(run, tmp_path / "before", predictor_steps=0))])
     target = target_of(model)
     assert "made again from seed" in target.source
     first = target.states([before for before, _ in PAIRS])
@@ -95,11 +113,7 @@ def test_a_frozen_target_is_made_again_from_the_seed(run: Path) -> None:
 
 
 def test_a_model_whose_target_is_lost_is_left_out_and_said(run: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "moved"
-    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("*.onnx", "model.json"))
-    about = json.loads((folder / "about.json").read_text("utf-8"))
-    about["config"]["training"]["decay"] = 0.996
-    (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    folder = with_settings(run, tmp_path / "moved", predictor_steps=0, decay=0.996)
     (model,) = load([str(folder)])
     found, notes = targets_of([model])
     assert found == []
