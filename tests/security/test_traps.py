@@ -176,7 +176,7 @@ async def test_nothing_is_written_into_the_users_folders(
     async with start_editor(repository.path) as editor:
         await editor.lenses_when(editor.open("reports.py"))
     found = [path for folder in (home, tmp_path / "cache") for path in folder.rglob("*") if path.is_file()]
-    assert {path.suffix for path in found} <= {".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".writer"}
+    assert {path.suffix for path in found} <= {".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".vectors", ".writer"}
 
 
 def can_trace() -> bool:
