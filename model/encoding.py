@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.embedding import compose, lexical_sums
-from codewm_lsp.world_model.features import MAX_CHANGED, MAX_CONTEXT
+from codewm_lsp.world_model.features import MAX_CHANGED, MAX_CONTEXT, of_similar_length
 from codewm_model.architecture import CodeWorldModel, EditEncoder, StateEncoder
 from codewm_model.corpus import PaddedWords, padded
 from codewm_model.data import Dataset, tensor
@@ -24,19 +24,14 @@ TOKENS_ON_A_GPU: Final = 60_000
 
 def encode_states(encoder: nn.Module, data: Dataset, states: NDArray[np.int64], device: torch.device) -> Tensor:
     """States (N,) → (N, state_size), in batches of similar length; differentiable unless called under no_grad."""
-    order = np.argsort(data.lengths(states), kind="stable")
-    lengths = data.lengths(states)[order]
-    pieces = []
-    start = 0
     most = (TOKENS_AT_ONCE if device.type == "cpu" else TOKENS_ON_A_GPU) * processes()
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and (end + 1 - start) * lengths[end] <= most:
-            end += 1
-        ids, depths = data.structures(states[order[start:end]])
+    order: list[int] = []
+    pieces = []
+    for rows in of_similar_length(data.lengths(states).tolist(), most):
+        ids, depths = data.structures(states[rows])
         pieces.append(spread(encoder, tensor(ids, device), tensor(depths, device)).float())
-        start = end
-    inverse = np.empty_like(order)
+        order += rows
+    inverse = np.empty(len(order), np.int64)
     inverse[order] = np.arange(len(order))
     return torch.cat(pieces)[tensor(inverse, device)]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codewm_lsp.errors import TrainingError
-from codewm_model import objectives
+from codewm_model import diagnostics, objectives
 from codewm_model.data import tensor
 from codewm_model.encoding import all_states
 from codewm_model.run import Run
@@ -117,6 +117,10 @@ class PredictorStage:
             with torch.no_grad():
                 predicted = run.model.transition(before, tensor(data.action[chosen], run.device))
             measured = state_changes(before, before, after, predicted)
+            measured |= {
+                "rank_online": diagnostics.effective_rank(before),
+                "rank_target": diagnostics.effective_rank(after),
+            }
             change = after - before
             measured["mean_change_cosine"] = float(F.cosine_similarity(change.mean(0)[None], change).mean())
             found |= {name + key: value for key, value in measured.items()}

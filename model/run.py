@@ -61,5 +61,5 @@ class Run:
     vectors: NDArray[np.float32] | None = None
     validation_data: Dataset | None = None
     validation_states: Tensor | None = None
-    begun: Begun = field(default_factory=lambda: Begun())
+    begun: Begun = field(default_factory=Begun)
     stream: Stream | None = None  # when the corpus does not fit into memory; ``data`` is then that of one turn

@@ -218,14 +218,15 @@ def measure_transitions(
 
 @torch.no_grad()
 def state_changes(origin: Tensor, before: Tensor, after: Tensor, predicted: Tensor) -> dict[str, float]:
-    """The figures of E1. All (N, D): online and target state before, target state after, predicted state after."""
+    """The figures of E1 but for the ranks of the encoders' states.
+
+    All (N, D): online and target state before, target state after, predicted state after.
+    """
     return {
         "transitions": float(len(before)),
         "copy_indicator": diagnostics.copy_indicator(before, after),
         "transition_cosine_paper": float(F.cosine_similarity(predicted - origin, after - origin).mean()),
         "transition_cosine": float(F.cosine_similarity(predicted - before, after - before).mean()),
-        "rank_online": diagnostics.effective_rank(origin),
-        "rank_target": diagnostics.effective_rank(after),
         "rank_predicted": diagnostics.effective_rank(predicted),
         **diagnostics.nearest_neighbours(predicted, after),
         **{f"copy_{name}": value for name, value in diagnostics.nearest_neighbours(before, after).items()},

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.source import Definition, DefinitionKind, Leaf, Role, parse_definitions, split_identifier, tokenize
-from codewm_lsp.source.vocabulary import START
+from codewm_lsp.source.vocabulary import PAD, START
 from codewm_lsp.source.words import words_of_leaf
 from codewm_lsp.world_model.actions import rich_action
 
@@ -303,6 +304,30 @@ def structure_tokens(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     tokens = tokenize(text)
     ids = np.array((START, *tokens.ids[: MAX_STRUCTURE - 1]), np.int64)
     depths = np.array((0, *tokens.depths[: MAX_STRUCTURE - 1]), np.int64)
+    return ids, depths
+
+
+def of_similar_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Rows in batches, the shortest first: ``most`` tokens at most with the padding, or a single row."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and (end + 1 - start) * lengths[order[end]] <= most:
+            end += 1
+        yield order[start:end]
+        start = end
+
+
+def padded_structures(
+    tokens: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What ``structure_tokens`` gave of some definitions, as arrays of ids and depths (B, T)."""
+    width = max(len(ids) for ids, _ in tokens)
+    ids = np.full((len(tokens), width), PAD, np.int64)
+    depths = np.zeros((len(tokens), width), np.int64)
+    for row, own in enumerate(tokens):
+        ids[row, : len(own[0])], depths[row, : len(own[1])] = own
     return ids, depths
 
 

@@ -34,7 +34,9 @@ from codewm_lsp.world_model.features import (
     Words,
     directions,
     edit_features,
+    of_similar_length,
     own_words,
+    padded_structures,
     structure_tokens,
     word_hash,
 )
@@ -246,22 +248,13 @@ class WorldModel:
                 known[key] = cached
             elif key not in known:
                 missing[key] = source
-        tokens = {key: structure_tokens(source) for key, source in missing.items()}
-        order = sorted(tokens, key=lambda key: len(tokens[key][0]))
-        start = 0
-        while start < len(order):
-            end = start + 1
-            while end < len(order) and (end + 1 - start) * len(tokens[order[end]][0]) <= _TOKENS_AT_ONCE:
-                end += 1
-            width = len(tokens[order[end - 1]][0])
-            ids = np.zeros((end - start, width), np.int64)
-            depths = np.zeros((end - start, width), np.int64)
-            for row, key in enumerate(order[start:end]):
-                ids[row, : len(tokens[key][0])], depths[row, : len(tokens[key][1])] = tokens[key]
+        new = list(missing)
+        tokens = [structure_tokens(source) for source in missing.values()]
+        for rows in of_similar_length([len(ids) for ids, _ in tokens], _TOKENS_AT_ONCE):
+            ids, depths = padded_structures([tokens[row] for row in rows])
             (states,) = self._run("state", {"ids": ids, "depths": depths})
-            for key, state in zip(order[start:end], states, strict=True):
-                known[key] = self._structures[key] = state.copy()
-            start = end
+            for row, state in zip(rows, states, strict=True):
+                known[new[row]] = self._structures[new[row]] = state.copy()
         while len(self._structures) > _CACHE:
             self._structures.popitem(last=False)
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, STRUCTURE), np.float32)

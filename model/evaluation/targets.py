@@ -17,8 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from codewm_lsp.errors import OptionError, TrainingError
-from codewm_lsp.source.vocabulary import PAD
-from codewm_lsp.world_model.features import structure_tokens
+from codewm_lsp.world_model.features import of_similar_length, padded_structures, structure_tokens
 from codewm_model.architecture import CodeWorldModel
 from codewm_model.config import Config
 from codewm_model.evaluation.protocol import Candidate
@@ -49,23 +48,12 @@ class TargetEncoder:
 @torch.no_grad()
 def _encoded(encoder: torch.nn.Module, sources: Sequence[str]) -> Matrix:
     tokens = [structure_tokens(text) for text in sources]
-    order = sorted(range(len(tokens)), key=lambda row: len(tokens[row][0]))
     found: list[Matrix] = [np.zeros(0, np.float32)] * len(tokens)
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and (end + 1 - start) * len(tokens[order[end]][0]) <= _TOKENS_AT_ONCE:
-            end += 1
-        width = len(tokens[order[end - 1]][0])
-        ids = np.full((end - start, width), PAD, np.int64)
-        depths = np.zeros((end - start, width), np.int64)
-        for row, text in enumerate(order[start:end]):
-            own = tokens[text]
-            ids[row, : len(own[0])], depths[row, : len(own[1])] = own
+    for rows in of_similar_length([len(ids) for ids, _ in tokens], _TOKENS_AT_ONCE):
+        ids, depths = padded_structures([tokens[row] for row in rows])
         states = encoder(torch.from_numpy(ids), torch.from_numpy(depths)).float().numpy()
-        for text, state in zip(order[start:end], states, strict=True):
-            found[text] = state
-        start = end
+        for row, state in zip(rows, states, strict=True):
+            found[row] = state
     return np.stack(found)
 
 
