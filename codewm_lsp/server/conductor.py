@@ -421,7 +421,8 @@ class Conductor:
         except Exception as error:
             opened.fresh.set()
             inside = not self._folders or any(folder in opened.file.parents for folder in self._folders)
-            self._failure("the hints of a file", opened.file, error, quiet=not inside)
+            served = opened.place is not None and opened.place.root in self._warm
+            self._failure("the hints of a file", opened.file, error, quiet=not inside, served=served)
             return
         opened.place, root = found.place, found.place.root
         self._problems.pop(opened.file.parent, None)
@@ -508,6 +509,7 @@ class Conductor:
         worked = 0.0
         bar: Progress | None = None
         ended = "stopped"
+        served = root in self._warm
         self._failed.discard(root)
         try:
             while self.active() and root not in self._halted:
@@ -533,7 +535,7 @@ class Conductor:
         except Exception as error:
             ended = "failed"
             self._failed.add(root)
-            self._failure("indexing", root, error)
+            self._failure("indexing", root, error, served=served)
         finally:
             del self._indexing[root]
             self._pauses.pop(root, None)
@@ -659,15 +661,22 @@ class Conductor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _failure(self, what: str, where: Path, error: BaseException, *, quiet: bool = False) -> None:
-        """Say an expected error as it is and no louder than it deserves; any other goes to the log with its trace."""
+    def _failure(
+        self, what: str, where: Path, error: BaseException, *, quiet: bool = False, served: bool = False
+    ) -> None:
+        """Say an expected error as it is and no louder than it deserves; any other goes to the log with its trace.
+
+        A repository that was ``served`` and cannot be read now is most likely being replaced by a new clone: that
+        stands in the status and in the log, and the next change is another try.
+        """
         if isinstance(error, (CancelledError, asyncio.CancelledError)):
             return
         if isinstance(error, CodewmError):
             outside = isinstance(error, RepositoryError)
             level = Level.INFO if outside else Level.WARNING
             message = str(error)
-            self.say_once(Level.LOG if quiet or (outside and self._client.shows_status()) else level, message)
+            hushed = quiet or (outside and (served or self._client.shows_status()))
+            self.say_once(Level.LOG if hushed else level, message)
         else:
             _log.error("%s: %s", what, where, exc_info=error)
             message = f"CodeWM failed at {what} ({type(error).__name__}); its log has the details."

@@ -76,6 +76,36 @@ async def test_a_history_rewritten_collected_and_cloned_anew(
         assert editor.messages() == []
 
 
+async def test_a_repository_without_its_history_for_a_while_gives_no_alarm(
+    repository: Any, start_editor: StartEditor
+) -> None:
+    """A clone is made anew: first its HEAD is there, then nothing is said of it, and then it is whole."""
+    async with start_editor(repository.path) as editor:
+        uri = editor.open(LAST)
+        known = set(repository.git("rev-list", "HEAD").split())
+        assert await commits_behind(editor, uri) <= known
+
+        git = repository.path / ".git"
+        for name in ("refs", "logs", "packed-refs"):
+            if (git / name).exists():
+                (git / name).rename(repository.path.parent / name)
+        (git / "refs").mkdir()
+        editor.save(uri)
+        editor.insert(uri, 0, 0, "\n")
+        await editor.until(lambda: any("no commits yet" in line for line in editor.log()))
+        assert (await editor.run("codewm.status"))["problems"]
+        assert editor.messages() == []
+
+        (git / "refs").rmdir()
+        for name in ("refs", "logs", "packed-refs"):
+            if (repository.path.parent / name).exists():
+                (repository.path.parent / name).rename(git / name)
+        editor.save(uri)
+        editor.insert(uri, 0, 0, "\n")
+        await until_behind(editor, uri, known)
+        assert editor.messages() == []
+
+
 async def test_two_servers_and_a_command_on_one_repository(
     repository: Any, start_editor: StartEditor, server_environment: dict[str, str]
 ) -> None:
