@@ -21,8 +21,23 @@ METRICS: Final = (
     "R@1",
     "R@10",
     "MRR@10, sibling in another file",
+    "MRR@10, all siblings in other files",
     "MRR@10, every commit alike",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which of a repository's newest edits are a gallery: ``size`` of them, at most ``most`` of a commit.
+
+    ``commits``: only commits of so many edits are looked at, and all of them ask. Without it every commit is in the
+    gallery, and those of ``SIBLINGS`` edits ask.
+    """
+
+    name: str
+    size: int
+    most: int | None = None
+    commits: range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +45,13 @@ class Ranks:
     """What one score achieved with one seed, row by row of the queries: 0-based ranks, -1 where nothing was sought.
 
     ``any``: of the first sibling. ``elsewhere``: of the first sibling in another file, those in the same file taken
-    out. ``commits``: of each query.
+    out. ``commits``: of each query. ``apart``: whether all its siblings are in other files.
     """
 
     any: NDArray[np.int64]
     elsewhere: NDArray[np.int64]
     commits: NDArray[np.int64]
+    apart: NDArray[np.bool_]
 
     def metrics(self) -> dict[str, tuple[float, int]]:
         """Each of ``METRICS`` with its number of queries; without those that nothing was asked for."""
@@ -50,9 +66,10 @@ class Ranks:
             found["R@1"] = float((rank < 1).mean()), len(rank)
             found["R@10"] = float((rank < DEPTH).mean()), len(rank)
             found["MRR@10, every commit alike"] = float(alike.mean()), len(alike)
-        away = self.elsewhere[self.elsewhere >= 0]
-        if len(away):
-            found["MRR@10, sibling in another file"] = float(reciprocal(away).mean()), len(away)
+        elsewhere = self.elsewhere >= 0
+        for metric, rows in zip(METRICS[3:5], (elsewhere, elsewhere & self.apart), strict=True):
+            if rows.any():
+                found[metric] = float(reciprocal(self.elsewhere[rows]).mean()), int(rows.sum())
         return {metric: found[metric] for metric in METRICS if metric in found}
 
 
@@ -92,17 +109,19 @@ class Gallery:
         """The ranks by a score, one for each seed of the ties."""
         noise = [np.random.default_rng([seed, len(self)]).random(len(self)) for seed in seeds]
         found = np.full((len(seeds), 2, len(queries)), -1, np.int64)
+        apart = np.zeros(len(queries), bool)
         for number, row in enumerate(queries.tolist()):
             scores = rounded(score(row))
             others = self.definition != self.definition[row]
             siblings = others & (self.commit == self.commit[row])
             away = siblings & (self.path != self.path[row])
             rivals = others & ~siblings
+            apart[number] = bool((siblings == away).all())
             for place, sought in enumerate((siblings, away)):
                 if sought.any():
                     for index, ties in enumerate(noise):
                         found[index, place, number] = _rank(scores, sought, rivals, ties)
-        return [Ranks(one[0], one[1], self.commit[queries]) for one in found]
+        return [Ranks(one[0], one[1], self.commit[queries], apart) for one in found]
 
 
 def rounded(scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -124,15 +143,17 @@ def reciprocal(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(ranks < DEPTH, 1.0 / (ranks + 1.0), 0.0)
 
 
-def newest(commits: Sequence[CommitEdits], size: int, most: int | None) -> tuple[list[list[Edit]], Gallery]:
-    """The newest ``size`` edits, at most ``most`` of a commit: the edits by commit, and their gallery."""
+def newest(commits: Sequence[CommitEdits], draw: Draw) -> tuple[list[list[Edit]], Gallery]:
+    """The newest edits that a draw takes: the edits by commit, and their gallery."""
     kept: list[list[Edit]] = []
     asking: list[bool] = []
     for commit in commits:
-        edits = list(commit.edits[:most][: size - len(asking)])
+        if draw.commits is not None and len(commit.edits) not in draw.commits:
+            continue
+        edits = list(commit.edits[: draw.most][: draw.size - len(asking)])
         if edits:
             kept.append(edits)
-            asking.extend([len(commit.edits) in SIBLINGS] * len(edits))
+            asking.extend([len(commit.edits) in (draw.commits or SIBLINGS)] * len(edits))
     flat = [edit for edits in kept for edit in edits]
     return kept, Gallery(
         np.repeat(np.arange(len(kept)), [len(edits) for edits in kept]),

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_model.evaluation.galleries import Gallery, asking
+from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.source import DefinitionKind
+from codewm_model.evaluation.galleries import Draw, Gallery, asking, newest
 
 
 def gallery(commit: list[int], path: list[int], definition: list[int]) -> Gallery:
@@ -41,6 +43,38 @@ def test_siblings_in_the_query_s_file_leave_the_gallery_when_another_file_is_sou
     (ranks,) = edits.ranks(np.array([0]), lambda row: fixed([1, 0.9, 0.5, 0.7]), [0])
     assert ranks.any.tolist() == [0]
     assert ranks.elsewhere.tolist() == [1]
+
+
+def test_queries_with_all_their_siblings_elsewhere_are_a_figure_of_their_own() -> None:
+    edits = gallery([0, 0, 0, 1], [0, 0, 1, 2], [0, 1, 2, 3])
+
+    def score(row: int) -> NDArray[np.float32]:
+        return fixed([0.6, 0.5, 0.9, 0.7])
+
+    (ranks,) = edits.ranks(edits.queries, score, [0])
+    metrics = ranks.metrics()
+    assert ranks.apart.tolist() == [False, False, True]
+    assert metrics["MRR@10, sibling in another file"] == (pytest.approx((1 + 1 + 1 / 2) / 3), 3)
+    assert metrics["MRR@10, all siblings in other files"] == (pytest.approx(1 / 2), 1)
+
+
+def commit_of(number: int, size: int) -> CommitEdits:
+    who = Commit(f"{number:040x}", "Ada", number, f"Change {number}", None)
+    edits = [
+        Edit(f"{number}.py", f"f{row}", DefinitionKind.FUNCTION, EditKind.MODIFIED, "a", "b", row, None, who)
+        for row in range(size)
+    ]
+    return CommitEdits(who, tuple(edits), None)
+
+
+def test_a_draw_takes_commits_of_some_sizes_only_and_all_of_them_ask() -> None:
+    commits = [commit_of(number, size) for number, size in enumerate((1, 25, 3, 40))]
+    kept, edits = newest(commits, Draw("some", 300, commits=range(2, 33)))
+    assert [len(one) for one in kept] == [25, 3]
+    assert len(edits.queries) == 28
+    kept, edits = newest(commits, Draw("all", 300, 32))
+    assert [len(one) for one in kept] == [1, 25, 3, 32]
+    assert len(edits.queries) == 3
 
 
 def test_a_score_that_sees_nothing_gets_what_chance_gets() -> None:
