@@ -144,11 +144,43 @@ def _differ(before: str, after: str) -> bool:
     if "#" in was or "#" in now:
         was, now = _COMMENT.sub(r"\1", was), _COMMENT.sub(r"\1", now)
     certain = "#" not in was and "#" not in now
-    if certain and (_FORMAT.search(was) or _FORMAT.search(now)):
-        certain = not (_F_STRING.search(before) or _F_STRING.search(after))
+    formatted = _FORMAT.search(was) is not None or _FORMAT.search(now) is not None
+    if certain and formatted and (_F_STRING.search(before) or _F_STRING.search(after)):
+        was, now = _outside_braces(was), _outside_braces(now)
+        certain = not (_FORMAT.search(was) or _FORMAT.search(now))
     if certain and _seen(was) != _seen(now):
         return True
+    if was.split() == now.split() and (code := _code(before)) is not None and code == _code(after):
+        return False
     return source_fingerprint(before) != source_fingerprint(after)
+
+
+def _outside_braces(lines: str) -> str:
+    """Without what stands in braces: in an f-string it may be a format, which tokens do not show."""
+    count = 1
+    while count:
+        lines, count = _IN_BRACES.subn(" ", lines)
+    return lines
+
+
+def _code(source: str) -> tuple[list[str], list[str]] | None:
+    """The lines of the text without comments and empty lines, strings taken out of them, and the strings: where these
+    are the same, the fingerprints are. None where it is in doubt what is a string and what a comment."""
+    strings: list[str] = []
+
+    def take_out(match: re.Match[str]) -> str:
+        found = match.group()
+        if found[0] == "#":
+            return ""
+        strings.append(found)
+        return '"'
+
+    lines = _STRING_OR_COMMENT.sub(take_out, source)
+    if "\\" in lines or "'" in lines or lines.count('"') != len(strings):
+        return None
+    if any("{" in string and string.count("{") != string.count("}") for string in strings):
+        return None  # quotes in the braces of an f-string
+    return [kept for line in lines.split("\n") if (kept := line.rstrip(" \t"))], strings
 
 
 def _seen(lines: str) -> bytes:
@@ -159,7 +191,12 @@ def _seen(lines: str) -> bytes:
 _UNSEEN = bytes(range(33)) + b"()[]{},.:;_\"'\\!?$`\x7f"
 _PREFIX = re.compile(r"\b[bBfFrRuU]{1,2}(?=[\"'])")
 _COMMENT = re.compile(r"^([^\"'#\n]*)#(?!.*(?:\"\"\"|'''))[^\n]*", re.MULTILINE)  # surely one: no string around it
-_FORMAT = re.compile(r"[{}!]")
+_FORMAT = re.compile(r"[{}]|!(?!=)")
+_IN_BRACES = re.compile(r"\{[^{}]*\}")
+_STRING_OR_COMMENT = re.compile(
+    r'''"""(?:[^\\"]|\\.|"(?!""))*"""|'{3}(?:[^\\']|\\.|'(?!''))*'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|#[^\n]*''',
+    re.DOTALL,
+)
 _F_STRING = re.compile(r"[fF][rR]?[\"']|[rR][fF][\"']")
 
 

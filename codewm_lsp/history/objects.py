@@ -30,8 +30,7 @@ class Objects:
         self._git = git
         self._process: GitProcess | None = None
         self._lock = threading.RLock()
-        self._parsed: OrderedDict[str, tuple[Definition, ...]] = OrderedDict()
-        self._outlines: dict[str, Outline] = {}
+        self._parsed: OrderedDict[str, Outline] = OrderedDict()
         self._sizes: dict[str, int] = {}
         self._characters = 0
 
@@ -40,7 +39,6 @@ class Objects:
         with self._lock:
             self._stop()
             self._parsed.clear()
-            self._outlines.clear()
             self._sizes.clear()
             self._characters = 0
 
@@ -58,14 +56,19 @@ class Objects:
             (data,) = self._fetch([blob], "blob")
         return decode(data) if isinstance(data, bytes) and is_text(data) else None
 
-    def definitions(
-        self, blobs: Iterable[str], *, all_or_none: bool = False
-    ) -> dict[str, tuple[Definition, ...] | str | None]:
-        """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text.
+    def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...] | str | None]:
+        """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text."""
+        return {
+            blob: found.definitions if isinstance(found, Outline) else found
+            for blob, found in self.outlines(blobs).items()
+        }
+
+    def outlines(self, blobs: Iterable[str], *, all_or_none: bool = False) -> dict[str, Outline | str | None]:
+        """What each blob's definitions are made of; ``MISSING``, or None where the blob is too large or not text.
 
         ``all_or_none``: after one that is missing the others are of no use, and may be called missing too.
         """
-        found: dict[str, tuple[Definition, ...] | str | None] = {}
+        found: dict[str, Outline | str | None] = {}
         with self._lock:
             wanted: list[str] = []
             for blob in dict.fromkeys(blobs):
@@ -80,7 +83,7 @@ class Objects:
                 for blob, data in zip(
                     part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
                 ):
-                    found[blob] = self._definitions_in(blob, data, None)
+                    found[blob] = self._outline_of(blob, data, None)
         return found
 
     def read_ahead(self, blobs: Mapping[str, str | None]) -> bool:
@@ -95,38 +98,31 @@ class Objects:
             for start in range(0, len(wanted), _IN_FLIGHT):
                 part = wanted[start : start + _IN_FLIGHT]
                 for blob, data in zip(part, self._fetch(part, "blob", 0), strict=True):
-                    whole = whole and self._definitions_in(blob, data, blobs[blob]) != MISSING
+                    whole = whole and self._outline_of(blob, data, blobs[blob]) != MISSING
                 if not whole:
                     break
             return whole
 
-    def _definitions_in(
-        self, blob: str, data: bytes | str | None, other: str | None
-    ) -> tuple[Definition, ...] | str | None:
-        if isinstance(data, bytes) and is_text(data):
-            text = decode(data)
-            definitions, outline = parse_version(text, self._outlines.get(other) if other is not None else None)
-            self._outlines[blob] = outline
-            return self._remember(blob, definitions, len(text))
-        return MISSING if data == MISSING else None
+    def _outline_of(self, blob: str, data: bytes | str | None, other: str | None) -> Outline | str | None:
+        if not isinstance(data, bytes) or not is_text(data):
+            return MISSING if data == MISSING else None
+        text = decode(data)
+        outline = parse_version(text, self._parsed.get(other) if other is not None else None)
+        self._parsed[blob] = outline
+        self._sizes[blob] = len(text) + 256 * sum([len(part.definitions) for part in outline.parts])
+        self._characters += self._sizes[blob]
+        self._shrink(_PARSED_CHARACTERS)
+        return outline
 
     def trim(self) -> None:
         """Give back most of the memory that a walk filled."""
         with self._lock:
             self._shrink(_KEPT_CHARACTERS)
 
-    def _remember(self, blob: str, definitions: tuple[Definition, ...], size: int) -> tuple[Definition, ...]:
-        self._parsed[blob] = definitions
-        self._sizes[blob] = size + 256 * len(definitions)
-        self._characters += self._sizes[blob]
-        self._shrink(_PARSED_CHARACTERS)
-        return definitions
-
     def _shrink(self, limit: int) -> None:
         while self._characters > limit:
             oldest, _ = self._parsed.popitem(last=False)
             self._characters -= self._sizes.pop(oldest)
-            self._outlines.pop(oldest, None)
 
     def _fetch(self, shas: Sequence[str], kind: str, restarts: int = _MAX_RESTARTS) -> list[bytes | str | None]:
         """The bytes of each object; ``MISSING``, or None where it is too large or of another kind. Lock held."""

@@ -21,7 +21,7 @@ from codewm_lsp.history.objects import MISSING, Objects
 from codewm_lsp.history.paths import is_inside, is_wanted
 from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
-from codewm_lsp.source import Definition
+from codewm_lsp.source import NOTHING, Definition, Outline, differing
 
 MAX_FILES: Final = 30
 """Python files of the largest commit that is looked into by default; larger ones are formatting, moves, vendoring."""
@@ -323,20 +323,19 @@ class Repository:
         if len(changes) > max_files:
             return CommitEdits(commit, (), "bulk", renames)
         blobs = _blobs(changes, max_files)
-        definitions = self._objects.definitions(blobs, all_or_none=True) if blobs else {}
-        if any(found == MISSING for found in definitions.values()):
+        outlines = self._objects.outlines(blobs, all_or_none=True) if blobs else {}
+        if any(found == MISSING for found in outlines.values()):
             return CommitEdits(commit, (), "missing", renames)
         edits: list[Edit] = []
         for change in changes:
             if change.before == change.after:
                 continue
-            before = definitions[change.before] if change.before is not None else ()
-            after = definitions[change.after] if change.after is not None else ()
-            if before is None or after is None or isinstance(before, str) or isinstance(after, str):
+            before = outlines[change.before] if change.before is not None else NOTHING
+            after = outlines[change.after] if change.after is not None else NOTHING
+            if not isinstance(before, Outline) or not isinstance(after, Outline):
                 continue  # too large, or not text
-            edits.extend(
-                definition_edits(change.path, before, after, previous_path=change.previous_path, commit=commit)
-            )
+            old, new = differing(before, after)
+            edits.extend(definition_edits(change.path, old, new, previous_path=change.previous_path, commit=commit))
         return CommitEdits(commit, tuple(edits), None, renames)
 
 

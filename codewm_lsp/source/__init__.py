@@ -3,9 +3,11 @@
 from codewm_lsp.source.decoding import decode
 from codewm_lsp.source.definitions import (
     MODULE_NAME,
+    NOTHING,
     Definition,
     DefinitionKind,
     Outline,
+    differing,
     parse_definitions,
     parse_version,
 )
@@ -15,6 +17,7 @@ from codewm_lsp.source.words import split_identifier, word_counts
 
 __all__ = [
     "MODULE_NAME",
+    "NOTHING",
     "TOKENISER_VERSION",
     "VOCABULARY",
     "VOCABULARY_HASH",
@@ -25,6 +28,7 @@ __all__ = [
     "Role",
     "Tokens",
     "decode",
+    "differing",
     "fingerprint",
     "parse_definitions",
     "parse_version",

@@ -27,6 +27,7 @@ MAX_TEXT = 1 << 20
 
 _DEFINITION_TYPES = ("decorated_definition", "function_definition", "class_definition")
 _DEFINITIONS = Query(PYTHON, f"[{' '.join(f'({name})' for name in _DEFINITION_TYPES)}] @definition")
+_KEYWORD = re.compile(rb"\b(?:def|class)\b")
 _HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
 _CLASS = re.compile(
     rb"(?:@[^\n]*\n)*class[ \t]+\w+[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
@@ -90,29 +91,68 @@ class _Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """Some statements of a file: its definitions (names without numbers, lines from the piece's own start), and what
-    is outside of them. ``broken``: it does not parse by itself."""
+class _Part:
+    """Some lines of a statement: its definitions (names without numbers, lines from the part's own start), and what is
+    outside of them."""
 
     definitions: tuple[Definition, ...]
     remainder: str
     lines: int
-    broken: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
-    """A text cut into its statements, and what is known of each: what the next version of it is parsed from.
+class _Member:
+    """A member of a class and what follows it up to the next. ``end``: where what belongs to the class ends."""
 
-    ``placed``: of each statement its definitions, with their numbered names and their lines in the text.
+    text: bytes
+    part: _Part
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some statements of a file, in one part; a large class in one for its header and one for each member.
+
+    ``remainder`` is what is outside of its definitions. ``broken``: it does not parse by itself.
     """
 
-    statements: tuple[bytes, ...]
-    pieces: tuple[_Piece, ...]
-    placed: tuple[tuple[Definition, ...], ...]
+    parts: tuple[_Part, ...]
+    remainder: str
+    broken: bool
+    indent: int = 0
+    members: tuple[_Member, ...] = ()
 
 
-_NOTHING = Outline((), (), ())
+class Outline:
+    """A text cut into its statements, and what is known of each: what its definitions are made of when they are asked
+    for, and what the next version of it is parsed from."""
+
+    __slots__ = ("_definitions", "_last_line", "parts", "pieces", "statements")
+
+    def __init__(self, statements: Sequence[bytes], pieces: Sequence[_Piece], *, complete: bool) -> None:
+        self.statements = tuple(statements)
+        self.pieces = tuple(pieces)
+        self.parts = tuple([part for piece in pieces for part in piece.parts])
+        self._last_line = not complete  # whether a line follows the last line end
+        self._definitions: tuple[Definition, ...] | None = None
+
+    @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """The text's definitions, in the order in which they stand; the module's remainder comes first."""
+        if self._definitions is None:
+            self._definitions = (*self.module(), *_placed(self.parts, 0, {}))
+        return self._definitions
+
+    def module(self) -> tuple[Definition, ...]:
+        """What is outside of all definitions, where there is anything."""
+        rest = "".join([piece.remainder for piece in self.pieces])
+        if not rest.strip():
+            return ()
+        lines = max(1, sum([part.lines for part in self.parts]) + self._last_line)
+        return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest),)
+
+
+NOTHING = Outline((), (), complete=True)
 
 
 def parse_definitions(text: str) -> tuple[Definition, ...]:
@@ -122,53 +162,82 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
     into, nor is text with an endless line: all of it is the module. Statements seen before (in another version of the
     file, most of the time) are not parsed again.
     """
-    return parse_version(text, _NOTHING)[0]
+    return parse_version(text, None).definitions
 
 
-def parse_version(text: str, other: Outline | None) -> tuple[tuple[Definition, ...], Outline]:
-    """The same, given the outline of ``other``, a version of the text that differs little: the statements that both
-    begin and end with are not looked at again. The answer is that of ``parse_definitions``; and the text's outline."""
+def parse_version(text: str, other: Outline | None) -> Outline:
+    """The same, given the outline of ``other``, a version of the text that differs little: what both begin and end with
+    is not looked at again. The definitions are those of ``parse_definitions``."""
     data = text.encode("utf-8", "replace")
+    complete = data.endswith(b"\n")
     if len(data) > MAX_TEXT or has_endless_line(data):
-        whole = data.decode("utf-8")
-        return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, data.count(b"\n") + 1, whole),), _NOTHING
-    other = other or _NOTHING
-    statements, pieces, same = _pieces_like(data, other)
-    placed: list[tuple[Definition, ...]] = []
-    definitions: list[Definition] = []
-    names: dict[str, int] = {}
+        whole = _Piece((_Part((), "", data.count(b"\n")),), data.decode("utf-8"), broken=False)
+        return Outline((), (whole,), complete=False)
+    statements, pieces = _pieces_like(data, other or NOTHING)
+    return Outline(statements, pieces, complete=complete)
+
+
+def differing(before: Outline, after: Outline) -> tuple[tuple[Definition, ...], tuple[Definition, ...]]:
+    """The definitions of each without those that both have, by name and text, in statements and members that they
+    begin and end with; there may be more that both have."""
+    old, new = before.parts, after.parts
+    shorter = min(len(old), len(new))
+    head = 0
+    while head < shorter and _same(old[head], new[head]):
+        head += 1
+    tail = 0
+    while tail < shorter - head and _same(old[-1 - tail], new[-1 - tail]):
+        tail += 1
+    was, now = old[head : len(old) - tail], new[head : len(new) - tail]
+    names = {definition.name for part in (*was, *now) for definition in part.definitions}
+    for part in new[len(new) - tail :]:
+        for definition in part.definitions:
+            if definition.name in names:  # whose numbers may differ
+                return before.definitions, after.definitions
     base = 0
-    for index, piece in enumerate(pieces):
-        if index < same:
-            known = other.placed[index]
-            for definition in piece.definitions:
-                names[definition.name] = names.get(definition.name, 0) + 1
-        else:
-            known = tuple([_place(definition, base, names) for definition in piece.definitions])
-        placed.append(known)
-        definitions += known
-        base += piece.lines
-    rest = "".join([piece.remainder for piece in pieces])
-    if rest.strip():
-        lines = max(1, base + (not data.endswith(b"\n")))
-        definitions.insert(0, Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest))
-    return tuple(definitions), Outline(tuple(statements), tuple(pieces), tuple(placed))
-
-
-def _place(definition: Definition, base: int, names: dict[str, int]) -> Definition:
-    """A definition of a piece as one of the text: below ``base`` lines, and by a name that no other has."""
-    name = definition.name
-    count = names[name] = names.get(name, 0) + 1
-    if not base and count == 1:
-        return definition
-    return Definition(
-        name if count == 1 else f"{name}#{count}",
-        definition.kind,
-        definition.line + base,
-        definition.start + base,
-        definition.end + base,
-        definition.source,
+    counts: dict[str, int] = {}
+    for part in new[:head]:
+        base += part.lines
+        for definition in part.definitions:
+            if definition.name in names:
+                counts[definition.name] = counts.get(definition.name, 0) + 1
+    return (
+        (*before.module(), *_placed(was, base, dict(counts))),
+        (*after.module(), *_placed(now, base, counts)),
     )
+
+
+def _same(one: _Part, other: _Part) -> bool:
+    """Whether the definitions of two parts have the same names and texts; a class may end on another line."""
+    if one is other:
+        return True
+    if one.lines != other.lines or len(one.definitions) != len(other.definitions):
+        return False
+    return all(
+        a.source == b.source and a.name == b.name for a, b in zip(one.definitions, other.definitions, strict=True)
+    )
+
+
+def _placed(parts: Sequence[_Part], base: int, names: dict[str, int]) -> list[Definition]:
+    """The definitions of parts as those of a text: below ``base`` lines, and by names that no other has. ``names``:
+    how often each was there before; counted on."""
+    found: list[Definition] = []
+    for part in parts:
+        for definition in part.definitions:
+            name = definition.name
+            count = names[name] = names.get(name, 0) + 1
+            if base or count > 1:
+                definition = Definition(
+                    name if count == 1 else f"{name}#{count}",
+                    definition.kind,
+                    definition.line + base,
+                    definition.start + base,
+                    definition.end + base,
+                    definition.source,
+                )
+            found.append(definition)
+        base += part.lines
+    return found
 
 
 def has_endless_line(data: bytes) -> bool:
@@ -176,20 +245,47 @@ def has_endless_line(data: bytes) -> bool:
     return data.count(b"\\\n") >= _MAX_CONTINUATIONS and _CONTINUATIONS.search(data) is not None
 
 
-def _pieces_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence[_Piece], int]:
-    """The statements of a file with their pieces, and how many at its beginning are those of ``other``.
+def _pieces_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence[_Piece]]:
+    """The statements of a file with their pieces; as many of them as can be are those of ``other``.
 
     Where a statement ends is told by the first line of the next. So the last of the same statements at the beginning,
     and the first of those at the end, are looked at again with what stands between; and where something there does not
     parse by itself, all of the file is.
     """
     known = other.statements
+    same, rest, begin, end = _same_ends(data, known, 0)
+    if same == len(known) and begin == len(data) and known:
+        return known, other.pieces
+    if known:
+        between = zip(known[same:rest], other.pieces[same:rest], strict=True)
+        classes = {_first_line(statement): piece for statement, piece in between if piece.members}
+
+        def judge(statement: bytes) -> _Piece:
+            return _piece(statement, classes.get(_first_line(statement)) if classes else None)
+
+        found = list(_statements(data, begin, end, 0, judge)) if begin < end else []
+        pieces = [*other.pieces[:same], *(piece for _, _, piece in found), *other.pieces[rest:]]
+        if not any(piece.broken for piece in pieces):
+            return [*known[:same], *(data[start:stop] for start, stop, _ in found), *known[rest:]], pieces
+    return _pieces(data)
+
+
+def _first_line(statement: bytes) -> bytes:
+    return statement.partition(b"\n")[0]
+
+
+def _same_ends(data: bytes, known: Sequence[bytes], indent: int) -> tuple[int, int, int, int]:
+    """How many of ``known`` the data begins with for certain, from which on it ends with them, and the bytes between.
+
+    ``known``: statements at the indentation ``indent`` that follow each other. All of them, and the length of the data,
+    when it consists of them.
+    """
     begin = same = 0
     while same < len(known) and data.startswith(known[same], begin):
         begin += len(known[same])
         same += 1
-    if same == len(known) and begin == len(data) and known:
-        return known, other.pieces, same
+    if same == len(known) and begin == len(data):
+        return same, same, begin, begin
     if same:
         same -= 1
         begin -= len(known[same])
@@ -201,22 +297,16 @@ def _pieces_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence
     if rest < len(known):
         end += len(known[rest])
         rest += 1
-    while rest < len(known) and not _is_definition(known[rest]):
+    while rest < len(known) and not _is_definition(known[rest], indent):
         end += len(known[rest])
         rest += 1
-    if same or rest < len(known):
-        between = list(_statements(data, begin, end, 0, _piece)) if begin < end else []
-        pieces = [*other.pieces[:same], *(piece for _, _, piece in between), *other.pieces[rest:]]
-        if not any(piece.broken for piece in pieces):
-            return [*known[:same], *(data[start:stop] for start, stop, _ in between), *known[rest:]], pieces, same
-    statements, pieces = _pieces(data)
-    return statements, pieces, 0
+    return same, rest, begin, end
 
 
-def _is_definition(statement: bytes) -> bool:
-    """Whether a statement begins with a definition at the margin, which begins one whatever stands before it."""
-    match = _margin(0).match(statement)
-    return match is not None and match.lastindex == 2
+def _is_definition(statement: bytes, indent: int) -> bool:
+    """Whether a statement begins with a definition at the indentation, which begins one whatever stands before it."""
+    match = _margin(indent).match(statement)
+    return match is not None and match.lastindex == 2 and match.end(1) == indent
 
 
 def _pieces(data: bytes) -> tuple[list[bytes], list[_Piece]]:
@@ -228,7 +318,7 @@ def _pieces(data: bytes) -> tuple[list[bytes], list[_Piece]]:
         return statements, pieces
     root = tree_of(data).root_node
     if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
-        return [], [_cut(data, list(_spans_of_tree(root, 0)), broken=False)]
+        return [], [_cut(data, list(_spans_of_tree(data, root, 0)), broken=False)]
     pieces = [
         _broken_piece(statement) if piece.broken else piece for statement, piece in zip(statements, pieces, strict=True)
     ]
@@ -270,16 +360,19 @@ class _Memory(Generic[_Answer]):
 _PIECES: _Memory[_Piece] = _Memory(_PIECE_MEMORY)
 _BROKEN: _Memory[_Piece] = _Memory(_PIECE_MEMORY // 4)
 _PARSED: _Memory[_Parsed] = _Memory(_PARSED_MEMORY)
+_MEMBERS: _Memory[_Member] = _Memory(_PIECE_MEMORY)
 
 
-def _piece(data: bytes) -> _Piece:
-    """Parse some statements; the second time the answer is remembered."""
+def _piece(data: bytes, like: _Piece | None = None) -> _Piece:
+    """Parse some statements; the second time the answer is remembered. ``like``: a class that may differ little."""
     known = _PIECES.get(data)
     if known is None:
-        parsed = _parse_members(data) if len(data) > _LARGE_CLASS else None
-        parsed = parsed or _parse(data)
-        known = _cut(data, list(parsed.spans), broken=parsed.broken)
-        _PIECES.put(data, known, 2 * len(data) + 400 * (1 + len(known.definitions)))
+        known = _class_piece(data, like) if len(data) > _LARGE_CLASS else None
+        if known is None:
+            parsed = _parse(data)
+            known = _cut(data, list(parsed.spans), broken=parsed.broken)
+        count = sum([len(part.definitions) for part in known.parts])
+        _PIECES.put(data, known, 2 * len(data) + 400 * (1 + count))
     return known
 
 
@@ -288,7 +381,7 @@ def _broken_piece(data: bytes) -> _Piece:
     known = _BROKEN.get(data)
     if known is None:
         known = _cut(data, _spans_of_statement(data, 0, len(data)), broken=True)
-        _BROKEN.put(data, known, 2 * len(data) + 400 * (1 + len(known.definitions)))
+        _BROKEN.put(data, known, 2 * len(data) + 400 * (1 + len(known.parts[0].definitions)))
     return known
 
 
@@ -306,41 +399,110 @@ def _parse(data: bytes) -> _Parsed:
                 break
         else:
             tail.clear()
-        known = _Parsed(tuple(_spans_of_tree(root, 0)), root.has_error, tuple(reversed(tail)))
+        known = _Parsed(tuple(_spans_of_tree(data, root, 0)), root.has_error, tuple(reversed(tail)))
         _PARSED.put(data, known, len(data) + 200 * (2 + len(known.spans)))
     return known
 
 
-def _parse_members(data: bytes) -> _Parsed | None:
-    """Parse a class member by member, which comes to the same; None when it is none, or does not fall apart so."""
+def _class_piece(data: bytes, like: _Piece | None) -> _Piece | None:
+    """Parse a class member by member, which comes to the same; None when it is none, or does not fall apart so.
+
+    ``like``: members that it begins and ends with are not looked at again.
+    """
     header = _CLASS.match(data)
     if header is None:
         return None
     indent = len(header.group(1))
-    spans: list[_Span] = []
-    end = 0
-    for begin, _, member in _statements(data, header.start(1), len(data), indent, _parse, first=0):
-        if member.broken or not member.tail:
+    members = _members(data, header.start(1), indent, like) if like is not None and like.indent == indent else []
+    if not members:
+        found = _statements(data, header.start(1), len(data), indent, _parse, first=0)
+        members = [(data[start:stop], parsed) for start, stop, parsed in found]
+    if len(members) < 2:
+        return None
+    text, parsed = members[0]
+    first = parsed if isinstance(parsed, _Member) else _class_header(text, parsed)
+    if first is None:
+        return None
+    name = first.part.definitions[0].name
+    if like is not None and like.parts[0].definitions[0].name != name:
+        return _class_piece(data, None)
+    made = [first]
+    for text, parsed in members[1:]:
+        member = parsed if isinstance(parsed, _Member) else _member(text, parsed, name, indent)
+        if member is None:
             return None
-        if begin and member.tail[0][1] < indent:
-            return None  # statements behind the class, in one piece with it for a string with text at the margin
-        if not begin and not (member.spans and member.spans[0].is_class and member.spans[0].end == member.tail[0][0]):
-            return None
-        spans.extend(
-            _Span(span.start + begin, span.end + begin, span.header + begin, span.is_class, span.name)
-            for span in member.spans
-        )
-        end = begin + member.tail[0][0]
-        for comment_end, column in member.tail[1:]:
+        made.append(member)
+    last = made[-1]
+    behind = last.text[last.end :].decode("utf-8", "replace")
+    header_only = first.part.definitions[0]
+    source = "".join([header_only.source, *(member.part.remainder for member in made[1:])])
+    whole = Definition(
+        name,
+        header_only.kind,
+        header_only.line,
+        header_only.start,
+        sum([member.part.lines for member in made[:-1]]) + last.text.count(b"\n", 0, max(0, last.end - 1)) + 1,
+        source[: len(source) - len(behind)],
+    )
+    parts = (
+        _Part((whole, *first.part.definitions[1:]), "", first.part.lines),
+        *(member.part for member in made[1:]),
+    )
+    return _Piece(parts, first.part.remainder + behind, broken=False, indent=indent, members=tuple(made))
+
+
+def _members(data: bytes, body: int, indent: int, like: _Piece) -> list[tuple[bytes, _Parsed | _Member]]:
+    """The members of a class, those that ``like`` begins and ends with taken from there; none when that is in doubt."""
+    known = [member.text for member in like.members]
+    same, rest, begin, end = _same_ends(data, known, indent)
+    found: list[tuple[int, int, _Parsed]] = []
+    if not same:
+        found += _statements(data, body, end, indent, _parse, first=0)
+    elif begin < end:
+        found += _statements(data, begin, end, indent, _parse)
+    if any(parsed.broken for _, _, parsed in found) or (found and found[0][0] != begin):
+        return []
+    return [
+        *zip(known[:same], like.members[:same], strict=True),
+        *((data[start:stop], parsed) for start, stop, parsed in found),
+        *zip(known[rest:], like.members[rest:], strict=True),
+    ]
+
+
+def _class_header(data: bytes, parsed: _Parsed) -> _Member | None:
+    """The beginning of a class up to its first member, all of it the class's own; None when it is something else."""
+    if parsed.broken or not parsed.tail:
+        return None
+    spans = list(parsed.spans)
+    if not spans or not spans[0].is_class or spans[0].end != parsed.tail[0][0]:
+        return None
+    spans[0] = _Span(spans[0].start, len(data), spans[0].header, True, spans[0].name)
+    piece = _cut(data, spans, broken=False)
+    return _Member(data, piece.parts[0], len(data))
+
+
+def _member(data: bytes, parsed: _Parsed, name: str, indent: int) -> _Member | None:
+    """A member of the class of that name; None when it cannot be one by itself. Remembered."""
+    if parsed.broken or not parsed.tail:
+        return None
+    if parsed.tail[0][1] < indent:
+        return None  # statements behind the class, in one piece with it for a string with text at the margin
+    key = b"%d %s %s" % (indent, name.encode("utf-8", "replace"), data)
+    known = _MEMBERS.get(key)
+    if known is None:
+        end = parsed.tail[0][0]
+        for comment_end, column in parsed.tail[1:]:
             if column < indent:
                 break
-            end = begin + comment_end
-    spans[0] = _Span(spans[0].start, end, spans[0].header, True, spans[0].name)
-    return _Parsed(tuple(spans), False, ())
+            end = comment_end
+        part = _cut(data, list(parsed.spans), broken=False, inside=name).parts[0]
+        known = _Member(data, part, end)
+        _MEMBERS.put(key, known, 2 * len(data) + 400 * (1 + len(part.definitions)))
+    return known
 
 
-def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
-    """Give each span its own text: what is not in a span nested in it."""
+def _cut(data: bytes, spans: list[_Span], *, broken: bool, inside: str = "") -> _Piece:
+    """Give each span its own text: what is not in a span nested in it. ``inside``: the class they are members of."""
     spans.sort(key=lambda span: (span.start, -span.end))
     own: list[list[bytes]] = [[]]  # own[0]: outside of all; own[i + 1]: spans[i]
     cursor = [0]
@@ -371,15 +533,16 @@ def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
         parent = parents[index]
         if span.is_class:
             kind = DefinitionKind.CLASS
-        elif parent and spans[parent - 1].is_class:
+        elif spans[parent - 1].is_class if parent else inside:
             kind = DefinitionKind.METHOD
         else:
             kind = DefinitionKind.FUNCTION
+        within = definitions[parent - 1].name if parent else inside
         line += data.count(b"\n", offset, span.start)
         offset = span.start
         definitions.append(
             Definition(
-                name=f"{definitions[parent - 1].name}.{span.name}" if parent else span.name,
+                name=f"{within}.{span.name}" if within else span.name,
                 kind=kind,
                 line=line + data.count(b"\n", span.start, span.header),
                 start=line,
@@ -387,7 +550,8 @@ def _cut(data: bytes, spans: list[_Span], *, broken: bool) -> _Piece:
                 source=b"".join(own[index + 1]).decode("utf-8", "replace"),
             )
         )
-    return _Piece(tuple(definitions), b"".join(own[0]).decode("utf-8", "replace"), data.count(b"\n"), broken)
+    rest = b"".join(own[0]).decode("utf-8", "replace")
+    return _Piece((_Part(tuple(definitions), rest, data.count(b"\n")),), rest, broken)
 
 
 @lru_cache(maxsize=64)
@@ -400,8 +564,8 @@ def _margin(indent: int) -> re.Pattern[bytes]:
     )
 
 
-def _spans_of_tree(root: Node, offset: int) -> Iterator[_Span]:
-    captured = _definition_nodes(root)
+def _spans_of_tree(data: bytes, root: Node, offset: int) -> Iterator[_Span]:
+    captured = _definition_nodes(data, root)
     decorated: dict[int, int] = {}  # where a definition starts → where its first decorator does
     for node in captured:
         inner = node.child_by_field_name("definition") if node.type == "decorated_definition" else None
@@ -422,8 +586,10 @@ def _spans_of_tree(root: Node, offset: int) -> Iterator[_Span]:
         )
 
 
-def _definition_nodes(root: Node) -> list[Node]:
+def _definition_nodes(data: bytes, root: Node) -> list[Node]:
     """Definitions and their decorations, in no certain order."""
+    if not root.has_error and (alone := _only_definition(data, root)) is not None:
+        return alone
     if not root.has_error or root.descendant_count < _MAX_QUERIED:
         return QueryCursor(_DEFINITIONS).captures(root).get("definition", [])
     found: list[Node] = []
@@ -439,13 +605,28 @@ def _definition_nodes(root: Node) -> list[Node]:
                 return found
 
 
+def _only_definition(data: bytes, root: Node) -> list[Node] | None:
+    """The definitions, where there is none, or but one and it is the first statement; None where it takes a search."""
+    count = len(_KEYWORD.findall(data))
+    if count != 1:
+        return None if count else []
+    for index in range(root.child_count):
+        node = root.child(index)
+        if node is not None and node.type != "comment":
+            inner = node.child_by_field_name("definition") if node.type == "decorated_definition" else None
+            if inner is not None:
+                return [node, inner]
+            return [node] if node.type in _DEFINITION_TYPES else None
+    return None
+
+
 def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> list[_Span]:
     """Definitions of one statement of a broken file; a broken class is cut into its members in turn."""
     piece = data[start:end]
     root = tree_of(piece).root_node
     body = piece.lstrip(b" \t")
     if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _STARTS_DEFINITION.match(body):
-        return list(_spans_of_tree(root, start))
+        return list(_spans_of_tree(piece, root, start))
     header = next(
         (m for line in _line_starts(piece) if (m := _HEADER.match(piece, line))),
         None,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from codewm_lsp.source import Outline, parse_definitions, parse_version
+from codewm_lsp.history.edits import definition_edits
+from codewm_lsp.source import Definition, differing, parse_definitions, parse_version
+from codewm_lsp.source.definitions import _Memory
 
 TEXT = '''"""A shop."""
 import os
@@ -66,15 +69,72 @@ def changed(text: str, chance: random.Random) -> str:
     return "\n".join(lines)
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[Definition, ...]]:
+    """Parse a text with nothing remembered of those before."""
+
+    def parse(text: str) -> tuple[Definition, ...]:
+        with monkeypatch.context() as patch:
+            for name in ("_PIECES", "_BROKEN", "_PARSED", "_MEMBERS"):
+                patch.setattr(f"codewm_lsp.source.definitions.{name}", _Memory(1 << 20))
+            return parse_definitions(text)
+
+    return parse
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_a_version_after_another_is_parsed_as_it_is_alone(seed: int) -> None:
+def test_a_version_after_another_is_parsed_as_it_is_alone(
+    seed: int, alone: Callable[[str], tuple[Definition, ...]]
+) -> None:
     chance = random.Random(seed)
     for _ in range(40):
         text, outline = TEXT, None
         for _ in range(5):
-            found, outline = parse_version(text, outline)
-            assert found == parse_definitions(text)
+            outline = parse_version(text, outline)
+            assert outline.definitions == alone(text)
             text = changed(text, chance)
+
+
+def large_class() -> str:
+    """A file with a class that is parsed member by member."""
+    members = [
+        *(f"    def get_{number}(self):\n        return self.values[{number}]\n" for number in range(40)),
+        '    @property\n    def name(self):\n        """Its name."""\n        return self._name\n',
+        "    limit = 3\n    async def close(self):\n        def inner():\n            pass\n        return inner\n",
+        "    class Inner:\n        def get_1(self): ...\n\n        x = 1\n",
+        "    if LIMIT:\n        def get_2(self): pass\n    def get_2(self): pass\n    # the end\n",
+    ]
+    body = "\n".join(members)
+    return f'import os\n\n\n@final\nclass Large(Base):\n    """It is large."""\n\n{body}\n# next\ndef get_1(): pass\n'
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_class_after_another_is_parsed_as_it_is_alone(
+    seed: int, alone: Callable[[str], tuple[Definition, ...]]
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(10):
+        text, outline = large_class(), None
+        for _ in range(6):
+            outline = parse_version(text, outline)
+            assert outline.definitions == alone(text)
+            text = changed(text, chance)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_differs_makes_the_edits_that_all_definitions_make(seed: int) -> None:
+    chance = random.Random(100 + seed)
+    for _ in range(20):
+        before = chance.choice((TEXT, large_class()))
+        after = before
+        for _ in range(chance.randint(1, 3)):
+            after = changed(after, chance)
+        first = parse_version(before, None)
+        for other in (None, first):
+            second = parse_version(after, other)
+            for old, new in ((first, second), (second, first)):
+                everything = definition_edits("a.py", old.definitions, new.definitions)
+                assert definition_edits("a.py", *differing(old, new)) == everything
 
 
 @pytest.mark.parametrize(
@@ -91,13 +151,22 @@ def test_a_version_after_another_is_parsed_as_it_is_alone(seed: int) -> None:
 )
 def test_what_stands_between_changes_what_is_a_statement(old: str, new: str) -> None:
     for one, other in ((old, new), (new, old)):
-        _, outline = parse_version(one, None)
-        assert parse_version(other, outline)[0] == parse_definitions(other)
+        outline = parse_version(one, None)
+        assert parse_version(other, outline).definitions == parse_definitions(other)
 
 
-def test_statements_that_both_versions_have_are_the_same_objects() -> None:
-    first, outline = parse_version(TEXT, None)
-    assert isinstance(outline, Outline)
-    second, _ = parse_version(TEXT.replace("return 0", "return 1"), outline)
-    same = {one.name for one in first if any(one is other for other in second)}
-    assert {"price", "Cart", "Cart.add", "Cart.total"} <= same
+def test_what_both_versions_have_is_not_compared() -> None:
+    for text, line in ((TEXT, "return 0"), (large_class(), "return self.values[7]")):
+        first = parse_version(text, None)
+        second = parse_version(text.replace(line, "return 1"), first)
+        old, new = differing(first, second)
+        assert len(old) == len(new) < 6 < len(first.definitions)
+        assert [one.source for one in new if one not in old] == [
+            one.source.replace(line, "return 1") for one in old if one not in new
+        ]
+
+
+def test_a_class_in_which_one_member_changed_shares_the_others() -> None:
+    first = parse_version(large_class(), None)
+    second = parse_version(large_class().replace("return self.values[7]", "return 7"), first)
+    assert sum(one is other for one, other in zip(first.parts, second.parts, strict=True)) >= len(first.parts) - 2
