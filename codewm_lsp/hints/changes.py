@@ -5,6 +5,7 @@ Counting is done in commits, not in days: a repository that slept for a year has
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,7 @@ Floats = NDArray[np.float32]
 
 NEVER: Final = 1e6  # commits ago, of what has not changed in the known past
 HALF_LIFE: Final = 300.0  # in commits
+_KEPT_BYTES: Final = 12 << 20  # of answers about what changed together
 NEAR: Final = 2  # commits before and after
 
 
@@ -44,6 +46,7 @@ class Changes:
             "file": _Table(ages, np.array(file_of, dtype=np.int64)[definitions], len(self._files)),
             "name": _Table(ages, np.array(simple_of, dtype=np.int64)[definitions], len(self._simple)),
         }
+        self._counted: OrderedDict[tuple[str, str, int, int], Together] = OrderedDict()
 
     def definition(self, path: str, name: str) -> int:
         """Number of a definition, -1 when it never changed."""
@@ -66,7 +69,19 @@ class Changes:
         return self._tables[table].frequency(after, half_life)
 
     def together(self, table: str, asked_in: str, asked: int, after: int = -1) -> Together:
-        """How often each of ``table`` changed together with one of ``asked_in`` (a definition, a file or a name)."""
+        """How often each of ``table`` changed together with one of ``asked_in`` (a definition, a file or a name).
+
+        The last answers are kept: while somebody types, the same is asked again and again."""
+        key = (table, asked_in, asked, after)
+        known = self._counted.pop(key, None)
+        if known is None:
+            known = self._count_together(table, asked_in, asked, after)
+        self._counted[key] = known
+        while len(self._counted) > 1 and sum(one.count.nbytes for one in self._counted.values()) > _KEPT_BYTES // 4:
+            self._counted.popitem(last=False)
+        return known
+
+    def _count_together(self, table: str, asked_in: str, asked: int, after: int) -> Together:
         wanted = self._tables[table]
         commits = self._tables[asked_in].commits_of(asked, after)
         count = np.zeros(wanted.width, dtype=np.float32)

@@ -255,13 +255,21 @@ class Corpus:
         """Length of each definition's vector of ``damped`` words."""
         return np.asarray(np.sqrt(self._sums(self.damped**2, self.word_bounds)) + 1e-6, dtype=np.float32)
 
+    @cached_property
+    def _lines_by_hash(self) -> _Sorted:
+        return _Sorted(self.lines)
+
+    @cached_property
+    def _phrases_by_hash(self) -> _Sorted:
+        return _Sorted(self.phrases)
+
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
-        return _frequency(self.lines, hashes)
+        return self._lines_by_hash.frequency(hashes)
 
     def phrase_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these pairs of words stands."""
-        return _frequency(self.phrases, hashes)
+        return self._phrases_by_hash.frequency(hashes)
 
     def found(self, weights: Floats) -> Floats:
         """For each definition, the sum of the weights of the distinct words that stand in it.
@@ -278,21 +286,11 @@ class Corpus:
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """For each definition, the sum of the weights of these (distinct) lines that stand in it. (N,)."""
-        return self._hashes_found(self.lines, self.line_bounds, hashes, weights)
+        return _sums_at(*self._lines_by_hash.places(hashes, weights), self.line_bounds)
 
     def phrases_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """The same for pairs of words."""
-        return self._hashes_found(self.phrases, self.phrase_bounds, hashes, weights)
-
-    def _hashes_found(
-        self, standing: NDArray[np.uint32], bounds: Bounds, hashes: NDArray[np.uint32], weights: Floats
-    ) -> Floats:
-        if not len(hashes) or not len(standing):
-            return np.zeros(len(self), dtype=np.float32)
-        order = np.argsort(hashes)
-        keys, values = hashes[order], weights[order]
-        at = np.minimum(np.searchsorted(keys, standing), len(keys) - 1)
-        return self._sums(np.where(keys[at] == standing, values[at], 0).astype(np.float32), bounds)
+        return _sums_at(*self._phrases_by_hash.places(hashes, weights), self.phrase_bounds)
 
     def weights(self, tokens: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: those of ``tokens``, 0 elsewhere."""
@@ -310,20 +308,43 @@ class Corpus:
         return self._sums(weights[split], bounds)
 
     def _sums(self, values: Floats, bounds: Bounds) -> Floats:
+        places = np.flatnonzero(values)
+        if len(places) < len(values) // 4:
+            return _sums_at(places, values[places], bounds)
         total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
         return (total[bounds[1:]] - total[bounds[:-1]]).astype(np.float32)
 
 
-def _frequency(standing: NDArray[np.uint32], hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
-    if not len(hashes):
-        return np.zeros(0, dtype=np.int64)
-    order = np.argsort(hashes)
-    keys = hashes[order]
-    at = np.minimum(np.searchsorted(keys, standing), len(keys) - 1)
-    counts = np.bincount(at[keys[at] == standing], minlength=len(keys))
-    frequency = np.empty(len(keys), dtype=np.int64)
-    frequency[order] = counts
-    return frequency
+class _Sorted:
+    """Numbers that stand in definitions, by size: where a few of them stand is found without looking at all."""
+
+    def __init__(self, standing: NDArray[np.uint32]) -> None:
+        self._order = np.argsort(standing)
+        self._sorted = standing[self._order]
+
+    def frequency(self, numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """How often each of these (distinct) numbers stands there."""
+        first, last = self._ranges(numbers)
+        return last - first
+
+    def places(self, numbers: NDArray[np.uint32], weights: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """The places where these (distinct) numbers stand, in their order, and the weight of the number at each."""
+        first, last = self._ranges(numbers)
+        counts = last - first
+        before = np.cumsum(counts) - counts
+        places = self._order[np.repeat(first - before, counts) + np.arange(counts.sum())]
+        order = np.argsort(places)
+        return places[order], np.repeat(weights, counts)[order]
+
+    def _ranges(self, numbers: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.searchsorted(self._sorted, numbers, "left"), np.searchsorted(self._sorted, numbers, "right")
+
+
+def _sums_at(places: NDArray[np.int64], values: Floats, bounds: Bounds) -> Floats:
+    """Sums of values between bounds, which all are 0 but at these places (in their order)."""
+    total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    at = np.searchsorted(places, bounds)
+    return (total[at[1:]] - total[at[:-1]]).astype(np.float32)
 
 
 def _joined(parts: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]

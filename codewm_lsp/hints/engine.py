@@ -25,6 +25,7 @@ from codewm_lsp.source import Definition
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
+_LIKENED: Final = 64  # edits in progress whose past edits are remembered
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -99,6 +100,7 @@ class Engine:
         self._changes: tuple[History, Changes] | None = None
         self._state: State | None = None
         self._ranked: tuple[State, tuple[Edit, ...], Ranking] | None = None
+        self._likened: tuple[object, dict[Edit, list[SimilarEdit]]] = (None, {})
 
     def similar(self, edit: Edit, *, k: int = 10, at: str | None = None) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that ``at`` (HEAD) reaches.
@@ -165,8 +167,20 @@ class Engine:
             found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
         return sorted(found, key=lambda hint: hint.line)
 
+    def _similar_again(self, edit: Edit) -> list[SimilarEdit]:
+        """``similar`` of an edit that may have been asked about before: of several, typing changes one."""
+        state = (self._reached(None), self._index.state())
+        if self._likened[0] != state:
+            self._likened = (state, {})
+        known = self._likened[1]
+        if edit not in known:
+            if len(known) >= _LIKENED:
+                known.clear()
+            known[edit] = self.similar(edit, k=BEHIND_A_LENS)
+        return known[edit]
+
     def _similar_hint(self, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
-        similar = self.similar(edit, k=BEHIND_A_LENS)
+        similar = self._similar_again(edit)
         if not similar or similar[0].score < options.similar_threshold:
             return []
         close = [one for one in similar if one.score >= CLOSE * similar[0].score]

@@ -228,6 +228,12 @@ class Index:
     ) -> None:
         self.close()
 
+    def state(self) -> object:
+        """Equal to what it was before as long as the same questions have the same answers."""
+        with self._lock:
+            self._refresh()
+            return self._dismissals.all(), self._memory.generation, len(self._memory), self._version
+
     # What is stored
 
     def known(self) -> set[str]:
