@@ -95,6 +95,8 @@ class Engine:
         self._index = index
         self._weights = weights or shipped_weights()
         self._snapshots = Snapshots(repository)
+        self.unfinished = False
+        """Whether the last ``hints`` ran out of patience."""
         self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
         self._before: tuple[frozenset[str], frozenset[str], frozenset[str]] = (frozenset(),) * 3
         self._changes: tuple[History, Changes] | None = None
@@ -132,6 +134,7 @@ class Engine:
         if not editing:
             return []
         question = self._question(editing, at, unsaved or {}, None)
+        assert question is not None, "without a deadline there is an answer"
         rows, probabilities = self._ordered(question, self._candidates(question.state, editing, paths))
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
@@ -144,12 +147,18 @@ class Engine:
         *,
         unsaved: Mapping[str, str] | None = None,
         options: HintOptions | None = None,
+        patience: float | None = None,
     ) -> list[Hint]:
         """The hints of one file as it stands in the editor, by line, one at most on a definition.
 
         On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
         more than ``options.limit``, the changed definitions come first, then the likeliest.
+
+        ``patience``: where reading the repository for the first time takes more seconds than that, the hints on changed
+        definitions are the answer, and ``unfinished`` is set: the next call goes on with the reading.
         """
+        deadline = None if patience is None else time.monotonic() + patience
+        self.unfinished = False
         options = options or HintOptions()
         texts = {**(unsaved or {}), path: text}
         editing, changed = self._repository.working(texts)
@@ -163,8 +172,11 @@ class Engine:
                 found.extend(self._similar_hint(edit, options, now))
         if HintKind.NEXT in options.kinds and len(found) < options.limit:
             # The file being looked at says most: its edits count as the newest.
-            question = self._question(sorted(editing, key=lambda edit: edit.path != path), None, texts, changed)
-            found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
+            asked = sorted(editing, key=lambda edit: edit.path != path)
+            question = self._question(asked, None, texts, changed, deadline)
+            self.unfinished = question is None
+            if question is not None:
+                found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
         return sorted(found, key=lambda hint: hint.line)
 
     def _similar_again(self, edit: Edit) -> list[SimilarEdit]:
@@ -246,9 +258,14 @@ class Engine:
         at: str | None,
         unsaved: Mapping[str, str],
         changed: Mapping[str, str | None] | None,
-    ) -> _Question:
+        deadline: float | None = None,
+    ) -> _Question | None:
+        """None: the repository could not be read until the deadline."""
+        read = self._snapshots.corpus(at, unsaved, changed, deadline)
+        if read is None:
+            return None
+        corpus, contents = read
         past = self._past(at, editing)
-        corpus, contents = self._snapshots.corpus(at, unsaved, changed)
         history = self._index.history(past)
         if self._changes is None or self._changes[0] is not history:
             self._changes = (history, Changes(history.definitions, *history.events))

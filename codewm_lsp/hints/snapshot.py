@@ -5,6 +5,7 @@ Every file is parsed once for each content: by blob where it is committed, by te
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -15,7 +16,7 @@ from codewm_lsp.history import Repository
 from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
-
+_AT_ONCE: Final = 32  # files read together
 
 Contents = tuple[dict[str, str], dict[str, str]]
 """Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
@@ -32,12 +33,17 @@ class Snapshots:
         self._last: tuple[dict[str, str], Corpus] | None = None
 
     def corpus(
-        self, at: str | None, unsaved: Mapping[str, str], changed: Mapping[str, str | None] | None = None
-    ) -> tuple[Corpus, Contents]:
+        self,
+        at: str | None,
+        unsaved: Mapping[str, str],
+        changed: Mapping[str, str | None] | None = None,
+        deadline: float | None = None,
+    ) -> tuple[Corpus, Contents] | None:
         """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None; and what
         they were read from.
 
-        ``changed``: what ``Repository.changed_texts`` says just now, where it has been asked already.
+        ``changed``: what ``Repository.changed_texts`` says just now, where it has been asked already. ``deadline`` (of
+        ``time.monotonic``): None is the answer when files are left to be parsed then; the next call goes on with them.
         """
         if len(self._vocabulary) > _WORDS:
             self._vocabulary = Vocabulary()
@@ -47,8 +53,21 @@ class Snapshots:
         if self._last is not None and self._last[0] == keys:
             return self._last[1], contents
         files: dict[str, ParsedFile] = {}
+        missing: list[str] = []
         for path, key in keys.items():
-            parsed = self._parse(key, texts.get(path))
+            if key in self._parsed:
+                self._parsed.move_to_end(key)
+            elif path in texts:
+                self._parsed[key] = parse_file(texts[path], self._vocabulary)
+            else:
+                missing.append(key)
+        for start in range(0, len(missing), _AT_ONCE):
+            if start and deadline is not None and time.monotonic() >= deadline:
+                return None
+            for key, text in self._repository.read_all(missing[start : start + _AT_ONCE]).items():
+                self._parsed[key] = None if text is None else parse_file(text, self._vocabulary)
+        for path, key in keys.items():
+            parsed = self._parsed[key]
             if parsed is not None:
                 files[path] = parsed
         while len(self._parsed) > 2 * len(keys) + 1_000:
@@ -84,13 +103,3 @@ class Snapshots:
         if self._trees[0] != commit:
             self._trees = (commit, self._repository.files(commit))
         return self._trees[1]
-
-    def _parse(self, key: str, text: str | None) -> ParsedFile | None:
-        if key in self._parsed:
-            self._parsed.move_to_end(key)
-            return self._parsed[key]
-        if text is None:
-            text = self._repository.read(key)
-        parsed = None if text is None else parse_file(text, self._vocabulary)
-        self._parsed[key] = parsed
-        return parsed

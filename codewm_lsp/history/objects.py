@@ -56,6 +56,15 @@ class Objects:
             (data,) = self._fetch([blob], "blob")
         return decode(data) if isinstance(data, bytes) and is_text(data) else None
 
+    def texts(self, blobs: Sequence[str]) -> dict[str, str | None]:
+        """``text`` of many blobs, asked for together."""
+        with self._lock:
+            found = self._fetch(blobs, "blob")
+        return {
+            blob: decode(data) if isinstance(data, bytes) and is_text(data) else None
+            for blob, data in zip(blobs, found, strict=True)
+        }
+
     def definitions(self, blobs: Iterable[str]) -> dict[str, tuple[Definition, ...] | str | None]:
         """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text."""
         return {

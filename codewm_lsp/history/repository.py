@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -172,6 +172,10 @@ class Repository:
     def read(self, blob: str) -> str | None:
         """A blob's text; None when it is missing (partial clone), larger than 1 MiB, or not text."""
         return self._objects.text(blob)
+
+    def read_all(self, blobs: Sequence[str]) -> dict[str, str | None]:
+        """``read`` of many blobs; much faster than one by one."""
+        return self._objects.texts(blobs)
 
     def text_at(self, rev: str, path: str) -> str | None:
         """A Python file's text in a revision.

@@ -38,6 +38,7 @@ Result = TypeVar("Result")
 FIRST_SLICE: Final = 0.5  # seconds of indexing before lenses are looked at again, uninterrupted; then doubled each time
 LONGEST_SLICE: Final = 8.0
 BEGUN: Final = 0.5  # of the pause after which lenses may change, when they are begun to be computed
+READING: Final = 0.5  # seconds of reading a large repository for the first time before known hints are shown
 CHECK_DELAY: Final = 0.2  # seconds between a sign of life and the look whether HEAD moved
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
 
@@ -109,6 +110,7 @@ class OpenFile:
 class _Found:
     place: Place
     hints: Sequence[Hint] | None  # None: the index has not even begun
+    more: bool = False  # whether the repository is still being read for the first time
 
 
 class Conductor:
@@ -406,7 +408,8 @@ class Conductor:
             return _Found(place, None)
         if session is None or matches_any(place.path, options.exclude):
             return _Found(place, ())
-        return _Found(place, session.hints(place.path, text, self._relative(unsaved, place.root), options))
+        relative = self._relative(unsaved, place.root)
+        return _Found(place, *session.hints(place.path, text, relative, options, READING))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
         uri = opened.document.uri
@@ -440,8 +443,11 @@ class Conductor:
             if anchor is not None:
                 lenses.append(Lens(opened.document.anchor(anchor.line), hint))
         opened.lenses = tuple(sorted(lenses, key=lambda lens: lens.anchor.line))
-        if version == opened.document.version and (opened.lenses or root not in self._indexing):
-            opened.fresh.set()
+        if version == opened.document.version:
+            if found.more:
+                self._compute(opened, Priority.OTHER)
+            elif opened.lenses or root not in self._indexing:
+                opened.fresh.set()
         self._refresh_where_changed()
 
     def _unsaved(self) -> dict[Path, str]:

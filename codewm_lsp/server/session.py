@@ -65,19 +65,22 @@ class Session:
         """``file`` as the repository names it; None when it is outside."""
         return self._repository.relative(file)
 
-    def hints(self, path: str, text: str, unsaved: Mapping[str, str], options: Options) -> list[Hint]:
-        """The hints of one document."""
+    def hints(
+        self, path: str, text: str, unsaved: Mapping[str, str], options: Options, patience: float | None = None
+    ) -> tuple[list[Hint], bool]:
+        """The hints of one document, and whether there are more once the repository has been read, which a first time
+        takes longer than ``patience`` (seconds): asking again goes on with it."""
         kinds = frozenset(
             kind
             for kind, wanted in ((HintKind.SIMILAR, options.kinds.similar), (HintKind.NEXT, options.kinds.next))
             if wanted
         )
         if not kinds or not options.lenses_per_file:
-            return []
+            return [], False
         wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
         gone = {item.sha for item in self._index.dismissed() if item.scope is Scope.HINT}
-        hints = self._engine.hints(path, text, unsaved=unsaved, options=wanted)
-        return [hint for hint in hints if dismissal_key(hint) not in gone]
+        hints = self._engine.hints(path, text, unsaved=unsaved, options=wanted, patience=patience)
+        return [hint for hint in hints if dismissal_key(hint) not in gone], self._engine.unfinished
 
     def similar(self, path: str, definition: str, unsaved: Mapping[str, str]) -> Evidence:
         """The past edits behind the lens of a definition: like its own edit, or like the one predicted for it."""

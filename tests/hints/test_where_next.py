@@ -233,3 +233,19 @@ def test_nothing_is_shown_below_the_threshold(shop: Any, open_engine: OpenEngine
     half = sorted(hint.score for hint in shown)[len(shown) // 2]
     fewer = engine.hints("shop/client.py", text, options=HintOptions(threshold=half, similar_threshold=1.1, limit=99))
     assert [hint.definition for hint in fewer] == [hint.definition for hint in shown if hint.score >= half]
+
+
+def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngine) -> None:
+    shop.commit("Add many", {f"many/part_{number}.py": f"def part_{number}(): pass\n" for number in range(80)})
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
+    options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=99)
+    everything = open_engine(shop.path).hints("shop/client.py", text, options=options)
+    engine = open_engine(shop.path)
+    first = engine.hints("shop/client.py", text, options=options, patience=0.0)
+    assert engine.unfinished
+    assert first == [hint for hint in everything if hint.kind is HintKind.SIMILAR] != everything
+    calls = 1
+    while engine.unfinished:
+        found = engine.hints("shop/client.py", text, options=options, patience=0.0)
+        calls += 1
+    assert (found, calls) == (everything, 3)
