@@ -314,8 +314,9 @@ def _answer(
     from codewm_lsp.cli.asking import ask
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.cli.stores import elsewhere, similar_in
+    from codewm_lsp.cli.stores import similar_in
     from codewm_lsp.cli.wire import dump, edit_record, prediction_record, query_record
+    from codewm_lsp.stores.places import elsewhere
 
     out, progress = consoles()
     reporter = Reporter(out)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-import platformdirs
+from typing import TYPE_CHECKING
 
 from codewm_lsp.errors import OptionError
 
@@ -21,8 +17,6 @@ if TYPE_CHECKING:
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.history import Edit
     from codewm_lsp.index import PastEdit
-
-_PLACES: Final = "repositories.json"
 
 
 def fill(
@@ -43,6 +37,7 @@ def fill(
     from codewm_lsp.history import Repository
     from codewm_lsp.index import Outcome
     from codewm_lsp.stores import open_store, source_of
+    from codewm_lsp.stores.places import remember
     from codewm_lsp.world_model import WorldModel
 
     out, progress = consoles()
@@ -71,7 +66,7 @@ def fill(
             )
             if done.outcome is Outcome.BUSY:
                 raise NothingToAnswerError(f"another process is filling the store {location} and goes on with it")
-            _remember(cache, source.key, repository.root or repository.git_dir)
+            remember(cache, source.key, repository.root or repository.git_dir)
             seconds = time.monotonic() - started
             records.append(
                 {
@@ -125,28 +120,3 @@ def similar_in(location: str, session: Session, question: Question, k: int) -> l
                     best[name] = (SimilarEdit(hit.edit, hit.score, reasons_similar(hit)), edit)
     found = sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
     return found[:k] if k else found
-
-
-def elsewhere(cache: Path | None) -> dict[str, Path]:
-    """Where the repositories that were put into stores from here lie on this machine, by key."""
-    with suppress(OSError, ValueError):
-        found = json.loads(_file(cache).read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return {key: Path(path) for key, path in found.items() if isinstance(path, str)}
-    return {}
-
-
-def _remember(cache: Path | None, key: str, path: Path) -> None:
-    file = _file(cache)
-    known = {name: str(place) for name, place in elsewhere(cache).items()}
-    known[key] = str(path)
-    with suppress(OSError):  # it only saves the user a look for the diff
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(known), encoding="utf-8", newline="\n")
-        temporary.replace(file)
-
-
-def _file(cache: Path | None) -> Path:
-    folder = Path(platformdirs.user_cache_dir("codewm", appauthor=False)) if cache is None else cache
-    return folder / _PLACES

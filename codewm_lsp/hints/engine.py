@@ -19,7 +19,7 @@ from codewm_lsp.hints.snapshot import Contents, Snapshots
 from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import History, Index
+from codewm_lsp.index import History, Hit, Index
 from codewm_lsp.source import Definition
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction
@@ -27,6 +27,13 @@ BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 _LIKENED: Final = 64  # edits in progress whose past edits are remembered
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
+
+
+class Others(Protocol):
+    """Past edits of other repositories. ``state`` is equal to what it was as long as the answers are."""
+
+    def state(self) -> object: ...
+    def search(self, edit: Edit, vector: NDArray[np.float32], model: str, k: int) -> list[Hit]: ...
 
 
 class Predicted(Protocol):
@@ -89,11 +96,21 @@ class _Question:
 class Engine:
     """Answers questions about one repository. Not to be used from two threads at once."""
 
-    def __init__(self, repository: Repository, model: Model, index: Index, *, weights: Weights | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        model: Model,
+        index: Index,
+        *,
+        weights: Weights | None = None,
+        others: Others | None = None,
+    ) -> None:
+        """``others``: where past edits like one in progress are looked for besides."""
         self._repository = repository
         self._model = model
         self._index = index
         self._weights = weights or shipped_weights()
+        self._others = others
         self._snapshots = Snapshots(repository)
         self.unfinished = False
         """Whether the last ``hints`` ran out of patience."""
@@ -107,12 +124,15 @@ class Engine:
     def similar(self, edit: Edit, *, k: int = 10, at: str | None = None) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that ``at`` (HEAD) reaches.
 
-        Edits of the very same definition are left out.
+        Edits of the very same definition are left out. Those of other repositories stand among them by their scores.
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         hits = self._index.search(
             edit, vector, k=k, within=self._reached(at), exclude_definition=(edit.path, edit.definition)
         )
+        if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
+            hits = sorted([*hits, *more], key=lambda hit: -hit.score)
+            hits = hits[:k] if k else hits
         return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
 
     def next(
@@ -181,7 +201,7 @@ class Engine:
 
     def _similar_again(self, edit: Edit) -> list[SimilarEdit]:
         """``similar`` of an edit that may have been asked about before: of several, typing changes one."""
-        state = (self._reached(None), self._index.state())
+        state = (self._reached(None), self._index.state(), self._others and self._others.state())
         if self._likened[0] != state:
             self._likened = (state, {})
         known = self._likened[1]

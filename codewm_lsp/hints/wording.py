@@ -96,9 +96,10 @@ def header_share(source: str) -> float:
 
 
 def evidence(similar: SimilarEdit, now: float) -> str:
-    """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``."""
-    commit = similar.edit.commit
-    return f"like {commit.sha[:7]} '{clean(commit.subject, SUBJECT)}' · {age(now - commit.date)}"
+    """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name."""
+    commit, source = similar.edit.commit, similar.edit.source
+    where = f"{clean(source.name, SUBJECT)} {commit.sha[:7]}" if source is not None else commit.sha[:7]
+    return f"like {where} '{clean(commit.subject, SUBJECT)}' · {age(now - commit.date)}"
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:

@@ -215,7 +215,7 @@ class Conductor:
         before, self.options = self.options, options
         if before.enable != options.enable:
             self._switched = None
-        if (before.model, before.threads) != (options.model, options.threads):
+        if (before.model, before.threads, before.store) != (options.model, options.threads, options.store):
             self._warm.clear()
             self._submit(self._workshop.close, Priority.ASKED, None, lambda _: self._restart())
         elif before.history_depth != options.history_depth or (options.enable and not before.enable):

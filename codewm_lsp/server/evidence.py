@@ -13,9 +13,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from pygls.uris import from_fs_path
 
 from codewm_lsp.dates import moment
 from codewm_lsp.hints import age, clean
+
+_GONE: Final = "(the text of this edit is no longer in the repository)\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,8 @@ class PastChange:
 
     ``date`` in unix seconds. ``line`` counts from 0, in the file as the commit left it (as it found it, when the
     definition was removed). ``previous_path``: the file's path before, where it was renamed. An edit that was not
-    compared with anything has a ``score`` of None.
+    compared with anything has a ``score`` of None. ``repository`` and ``root``: the name of another repository that it
+    comes from, and that one's folder where it is on this machine.
     """
 
     commit: str
@@ -40,6 +46,8 @@ class PastChange:
     reasons: tuple[str, ...]
     before: str
     after: str
+    repository: str = ""
+    root: Path | None = None
 
     def diff(self) -> str:
         """The change as a unified diff; lines count from the definition's first."""
@@ -64,6 +72,8 @@ class PastChange:
             "score": None if self.score is None else round(float(self.score), 6),
             "reasons": list(self.reasons),
             "diff": self.diff(),
+            **({"repository": clean(self.repository)} if self.repository else {}),
+            **({"root": from_fs_path(str(self.root))} if self.root is not None else {}),
         }
 
 
@@ -169,11 +179,13 @@ def _commits(edits: Sequence[PastChange], now: float) -> str:
     for number, edit in enumerate(edits, 1):
         day = moment(edit.date).strftime("%Y-%m-%d %H:%M UTC")
         score = "" if edit.score is None else f" · score {edit.score:.2f}"
-        parts.append(f"\n# {number} of {len(edits)}{score} · {clean(edit.path)} · {edit.definition}\n")
+        place = f"{clean(edit.repository)}: {clean(edit.path)}" if edit.repository else clean(edit.path)
+        parts.append(f"\n# {number} of {len(edits)}{score} · {place} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)
         parts.append(f"commit {edit.commit}\nAuthor: {clean(edit.author)}\n")
         parts.append(f"Date:   {day} ({age(now - edit.date)})\n\n    {clean(edit.subject)}\n\n")
-        parts.append(edit.diff() or "(the text of this edit is no longer in the repository)\n")
+        gone = f"({clean(edit.repository)} is not on this machine)\n" if edit.repository else _GONE
+        parts.append(edit.diff() or gone)
     return "".join(parts)
 
 

@@ -58,11 +58,13 @@ class Options:
     ``model``: folder of a bundle, None: the shipped one. ``threshold``: hints scored lower are not shown, 0 to 1.
     ``exclude``: globs relative to the repository, added to ``DEFAULT_EXCLUDE``. ``history_depth``: how many commits
     are indexed, 0: all. ``pause_when_busy``: indexing waits while other programs need the processor, and on a weak
-    battery. ``eagerness``: milliseconds of quiet after which typing counts as paused. ``threads``: of the model.
+    battery. ``store``: an index of many repositories that is asked too (see ``codewm index --store``), "": none.
+    ``eagerness``: milliseconds of quiet after which typing counts as paused. ``threads``: of the model.
     """
 
     enable: bool = True
     model: Path | None = None
+    store: str = ""
     display: Display = Display.CODE_LENS
     kinds: Kinds = Kinds()
     threshold: float = HintOptions().threshold
@@ -131,6 +133,8 @@ def _show(value: object) -> str:
 def _shown_default(value: object) -> str:
     if value is None:
         return "the shipped model"
+    if value == "":
+        return "none"
     if isinstance(value, bool):
         return str(value).lower()
     return value.value if isinstance(value, Enum) else str(value)
@@ -172,6 +176,15 @@ def _folder(value: object) -> Path | None:
     return Path(value).expanduser() if value.strip() else None
 
 
+def _location(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    location = value.strip()
+    if location.startswith("~"):
+        return str(Path(location).expanduser())
+    return location
+
+
 def _globs(value: object) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(glob, str) and glob for glob in value):
         raise TypeError
@@ -183,6 +196,7 @@ _RULES: Final[dict[str, tuple[Callable[[object], object], str]]] = {
     "similar": (_boolean, "true or false"),
     "next": (_boolean, "true or false"),
     "model": (_folder, "the path of a model folder"),
+    "store": (_location, "a folder, http://HOST:6333/COLLECTION or qdrant:FOLDER"),
     "display": (Display, '"codeLens", "hover" or "off"'),
     "threshold": (_share, "a number from 0 to 1"),
     "lenses_per_file": (_whole(0, 1000), "a whole number from 0 to 1000"),

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from codewm_lsp.index import Dismissal, Index, Outcome, PastEdit, Scope, update
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Options
+from codewm_lsp.server.others import OtherRepositories
 from codewm_lsp.server.status import ModelStatus
 from codewm_lsp.world_model import WorldModel
 
@@ -51,14 +52,15 @@ class Indexed:
 class Session:
     """One repository: its history, its index, and the engine over both."""
 
-    def __init__(self, repository: Repository, root: Path, model: WorldModel) -> None:
+    def __init__(self, repository: Repository, root: Path, model: WorldModel, store: str, notify: Notify) -> None:
         self.root = root
         self._repository = repository
         cache = os.environ.get("CODEWM_CACHE")  # as in the command line
         folder = Path(cache) if cache else None
         self._index = Index.open(repository.key, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
-        self._engine = Engine(repository, model, self._index)
+        self._others = OtherRepositories(store, repository, folder, self._index.dismissed, notify) if store else None
+        self._engine = Engine(repository, model, self._index, others=self._others)
         self._stamp = self.stamp()
 
     def relative(self, file: Path) -> str | None:
@@ -183,6 +185,8 @@ class Session:
 
     def close(self) -> None:
         """Let go of the index and of Git."""
+        if self._others is not None:
+            self._others.close()
         self._index.close()
         self._repository.close()
 
@@ -194,8 +198,14 @@ class Session:
         changes = []
         for similar in found:
             past = similar.edit
+            reasons = tuple(reason.words for reason in similar.reasons)
+            if past.source is not None and self._others is not None:
+                other, root = self._others.edit(past)
+                change = _past_change(other or past, similar.score, reasons)
+                changes.append(replace(change, repository=past.source.name, root=root))
+                continue
             edit = self._edit(past.commit.sha, past.path, past.definition) or past
-            changes.append(_past_change(edit, similar.score, tuple(reason.words for reason in similar.reasons)))
+            changes.append(_past_change(edit, similar.score, reasons))
         return tuple(changes)
 
     def _edit(self, sha: str, path: str, definition: str) -> Edit | None:
@@ -273,7 +283,7 @@ class Workshop:
                 repository.close()
                 return root
             repository.head()  # no commits: said now, not with every lens
-            self._sessions[root] = Session(repository, root, self._loaded(options))
+            self._sessions[root] = Session(repository, root, self._loaded(options), options.store, self._notify)
         except CodewmError:
             repository.close()
             raise

@@ -73,7 +73,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.openFile': async (argument) => {
       const node = editNode(argument) ?? similar.selected;
       if (node !== undefined) {
-        await openAt(vscode.Uri.joinPath(vscode.Uri.parse(node.root), node.edit.path), node.edit.definition, node.edit.line);
+        await openAt(vscode.Uri.joinPath(vscode.Uri.parse(node.edit.root ?? node.root), node.edit.path), node.edit.definition, node.edit.line);
       }
     },
     'codewm.hideEdits': async (argument) => {

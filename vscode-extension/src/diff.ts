@@ -30,8 +30,13 @@ export class PastFiles implements vscode.TextDocumentContentProvider {
   }
 }
 
-/** Open a past edit in the diff editor, at its definition. */
-export async function openDiff(root: string, edit: PastEdit, keepFocus: boolean): Promise<void> {
+/** Open a past edit in the diff editor, at its definition. `here`: the repository that is being edited. */
+export async function openDiff(here: string, edit: PastEdit, keepFocus: boolean): Promise<void> {
+  if (edit.repository !== undefined && edit.root === undefined) {
+    void vscode.window.showInformationMessage(`${edit.repository} is not on this machine: clone it and run codewm index --store to see this edit.`);
+    return;
+  }
+  const root = edit.root ?? here;
   const name = `${fileName(edit.path)}: ${called(edit.definition, edit.path)} (${shortHash(edit.commit)})`;
   const place = new vscode.Position(edit.line, 0);
   await vscode.commands.executeCommand(

@@ -24,6 +24,9 @@ export interface PastEdit {
   readonly score: number | null;
   readonly reasons: readonly string[];
   readonly diff: string;
+  /** The name of another repository that it comes from, and that one's folder (a URI) where it is on this machine. */
+  readonly repository?: string;
+  readonly root?: string;
 }
 
 export interface SimilarEdits {

@@ -9,6 +9,7 @@ export const SECTION = 'codewm';
 const OF_THE_SERVER = [
   'enable',
   'model',
+  'store',
   'display',
   'eagerness',
   'threshold',
@@ -35,8 +36,10 @@ export function serverSettings(): Record<string, unknown> {
     sent[name] = settings.get(name);
   }
   sent['kinds'] = { similar: settings.get('kinds.similar'), next: settings.get('kinds.next') };
-  const model = settings.get('model');
-  sent['model'] = typeof model === 'string' ? expand(model) : model;
+  for (const name of ['model', 'store']) {
+    const place = settings.get(name);
+    sent[name] = typeof place === 'string' ? expand(place) : place;
+  }
   return sent;
 }
 

@@ -157,14 +157,20 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   }
 
   private othersOf(node: EditNode): Promise<readonly EditNode[]> {
-    const { root, edit } = node;
+    const { edit } = node;
+    const { repository, root: elsewhere } = edit;
+    if (repository !== undefined && elsewhere === undefined) {
+      return Promise.resolve([]);
+    }
+    const root = elsewhere ?? node.root;
+    const from = repository === undefined || elsewhere === undefined ? {} : { repository, root: elsewhere };
     const key = `${root}\0${edit.commit}\0${edit.path}\0${edit.definition}`;
     let known = this.siblings.get(key);
     if (known === undefined) {
       known = this.server.ask('codewm.commitEdits', { root, commit: edit.commit }).then((answer) =>
         answer.edits
           .filter((other) => other.path !== edit.path || other.definition !== edit.definition)
-          .map((other): EditNode => ({ kind: 'edit', root, edit: other, parent: node })),
+          .map((other): EditNode => ({ kind: 'edit', root: node.root, edit: { ...other, ...from }, parent: node })),
       );
       known.catch(() => this.siblings.delete(key));
       this.siblings.set(key, known);
@@ -196,7 +202,7 @@ function editItem(node: EditNode): vscode.TreeItem {
     parent === undefined ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
   );
   const score = edit.score === null ? undefined : percent(edit.score);
-  const details = parent === undefined ? [edit.subject, score, edit.author, ago] : [fileName(edit.path)];
+  const details = parent === undefined ? [edit.repository, edit.subject, score, edit.author, ago] : [fileName(edit.path)];
   item.description = details.filter((part) => part !== undefined).join(' · ');
   item.id = [parent?.edit.commit ?? '', parent?.edit.path, parent?.edit.definition, edit.commit, edit.path, edit.definition].join('\n');
   item.iconPath = new vscode.ThemeIcon(ICONS[edit.kind], new vscode.ThemeColor(COLOURS[edit.kind]));
@@ -218,6 +224,9 @@ const COLOURS = {
 function tooltip(edit: PastEdit, ago: string): vscode.MarkdownString {
   const text = new vscode.MarkdownString('', true);
   text.appendMarkdown(`**${escapeMarkdown(edit.subject)}**\n\n`);
+  if (edit.repository !== undefined) {
+    text.appendMarkdown(`$(repo) ${escapeMarkdown(edit.repository)}\n\n`);
+  }
   text.appendMarkdown(`$(git-commit) ${shortHash(edit.commit)} · ${escapeMarkdown(edit.author)} · ${ago}\n\n`);
   text.appendMarkdown(`${edit.kind} ${escapeMarkdown(edit.definition)} in ${escapeMarkdown(edit.path)}\n\n`);
   for (const reason of edit.reasons) {

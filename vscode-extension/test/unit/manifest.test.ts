@@ -18,10 +18,10 @@ void it('steals no key, and calls its commands CodeWM', () => {
   assert.ok(manifest.contributes.commands.every((one) => one.category === 'CodeWM' && one.command.startsWith('codewm.')));
 });
 
-void it('takes no program and no model from a workspace that is not trusted', () => {
+void it('takes no program, no model and no store from a workspace that is not trusted', () => {
   const { untrustedWorkspaces, virtualWorkspaces } = manifest.capabilities;
   assert.equal(untrustedWorkspaces.supported, 'limited');
-  assert.deepEqual(untrustedWorkspaces.restrictedConfigurations, ['codewm.path', 'codewm.model']);
+  assert.deepEqual(untrustedWorkspaces.restrictedConfigurations, ['codewm.path', 'codewm.model', 'codewm.store']);
   assert.equal(virtualWorkspaces.supported, false);
 });
 

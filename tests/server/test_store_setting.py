@@ -1,0 +1,70 @@
+"""The setting ``store``: lenses on changed definitions also draw on the past of other repositories."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.server.conftest import LAST, LAST_DEFINITION, StartEditor, service, write_history
+
+SIMILAR = "codewm.showSimilarEdits"
+
+
+def fill(environment: dict[str, str], store: Path, *repositories: Path) -> None:
+    program = [sys.executable, "-c", "from codewm_lsp.cli import main; main()", "index", "--store", str(store)]
+    subprocess.run([*program, *map(str, repositories)], check=True, env=environment, capture_output=True, timeout=120)
+
+
+async def test_past_edits_of_other_repositories_stand_behind_a_lens(
+    make_repository: Callable[..., Any], start_editor: StartEditor, server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here, there = make_repository("here"), make_repository("payments")
+    here.commit("Begin", {LAST: service("sessions"), "helper.py": "def upper(text):\n    return text.upper()\n"})
+    here.commit("Shout", {"helper.py": "def upper(text):\n    return text.upper() + '!'\n"})
+    write_history(there)
+    here.write(LAST, service("sessions", timeout=True))
+    fill(server_environment, tmp_path / "store", there.path, here.path)
+    target = {"definition": LAST_DEFINITION, "show": False}
+    async with start_editor(here.path, settings={"store": str(tmp_path / "store")}) as editor:
+        uri = editor.open(LAST)
+        lens = await editor.lens(uri)
+        assert lens.command is not None
+        assert lens.command.title.startswith("like payments ")
+        answer = await editor.run(SIMILAR, {**target, "uri": uri})
+        first = answer["edits"][0]
+        assert first["repository"] == "payments"
+        assert "timeout=30" in first["diff"]
+        same = {"root": first["root"], "commit": first["commit"]}
+        assert (await editor.run("codewm.commitEdits", same))["edits"]
+        text = await editor.run("codewm.fileAt", {**same, "path": first["path"], "side": "after"})
+        assert "timeout=30" in text["text"]
+
+        dismissed = {"root": answer["root"], "scope": "commit"}
+        for commit in {edit["commit"] for edit in answer["edits"] if "repository" in edit}:
+            await editor.run("codewm.dismissEdit", {**dismissed, "commit": commit, "path": "", "definition": ""})
+        left = (await editor.run(SIMILAR, {**target, "uri": uri}))["edits"]
+        assert not {edit["commit"] for edit in left} & {edit["commit"] for edit in answer["edits"] if "root" in edit}
+
+        editor.configure({"codewm": {"store": ""}})
+        while any("repository" in edit for edit in left):
+            left = (await editor.run(SIMILAR, {**target, "uri": uri}))["edits"]
+
+
+async def test_a_store_that_is_not_there_is_said_once_and_costs_no_other_hint(
+    make_repository: Callable[..., Any], start_editor: StartEditor, tmp_path: Path
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    repository.write(LAST, service("sessions", timeout=True))
+    async with start_editor(repository.path, settings={"store": str(tmp_path / "nowhere")}) as editor:
+        uri = editor.open(LAST)
+        await editor.lens(uri)
+        editor.insert(uri, 0, 0, "# typed\n")
+        await editor.run(SIMILAR, {"uri": uri, "definition": LAST_DEFINITION, "show": False})
+        said = [message for message in editor.messages() if "codewm.store" in message]
+        assert len(said) == 1
+        assert "There is no store" in said[0]
+    assert not (tmp_path / "nowhere").exists()
