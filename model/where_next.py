@@ -24,8 +24,10 @@ import torch
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
+from codewm_lsp.hints.trees import NO_TREES, Trees
 from codewm_lsp.hints.where_next import CASES, MODEL_ASKED, Joint, Opinion, Several, probabilities, together
 from codewm_lsp.world_model import WorldModel
+from codewm_model.boosting import ROUNDS, fit_trees, scores_of
 from codewm_model.evaluation.where_next import SHOWN, THRESHOLDS, Looks, curve, first_relevant, reliability
 from codewm_model.gathering import Asking, Gathered, Groups, Lists, gathered
 from codewm_model.replay import clone_of
@@ -107,21 +109,49 @@ LOUDER: Final = (0.0, 0.5, 1.0, 2.0, 3.0)  # how loud its opinion may be, beside
 LOOKS: Final = 100  # groups of a repository about which it is asked, to choose the threshold
 
 
-# The two linear models
+# The two models, each a linear one and trees
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Weights of raw signals: always, and added in each case, (1 + CASES, K)."""
+    """Weights of raw signals: always, and added in each case, (1 + CASES, K); trees over the same, by ``names``."""
 
     weights: NDArray[np.float64]
+    trees: Trees = NO_TREES
+    names: tuple[str, ...] = ()
 
-    def scores(self, lists: Lists) -> NDArray[np.float64]:
-        """The score of every row."""
+    def linear(self, lists: Lists) -> NDArray[np.float64]:
+        """What the weights alone say of every row."""
         held = np.concatenate([np.ones((len(lists), 1)), lists.cases], 1)
         each = held @ self.weights  # (lists, K)
         per_row = np.repeat(each, np.diff(lists.start), axis=0)
         return np.asarray((lists.signals * per_row).sum(1))
+
+    def scores(self, lists: Lists) -> NDArray[np.float64]:
+        """The score of every row."""
+        return self.linear(lists) + scores_of(self.trees, lists, self.names)
+
+    def mixed(self, shares: tuple[float, float]) -> Fit:
+        """Weights and trees multiplied by their shares."""
+        return Fit(shares[0] * self.weights, self.trees.times(shares[1]), self.names)
+
+
+def fit_both(train: Sequence[Lists], names: tuple[str, ...], penalty: float, rounds: int) -> Fit:
+    """The linear model and the trees, each learnt for itself; ``shares_of`` says how they are to be added up."""
+    trees = fit_trees(train, names, rounds) if rounds else NO_TREES
+    return Fit(fit_lists(train, penalty=penalty).weights, trees, names)
+
+
+def shares_of(held: Sequence[Lists], strangers: Sequence[Fit]) -> tuple[float, float]:
+    """How much the weights and the trees count, learnt on lists that neither has seen (one of ``strangers`` each)."""
+    both = []
+    for lists, fitted in zip(held, strangers, strict=True):
+        if not len(lists):
+            continue
+        said = np.stack([fitted.linear(lists), scores_of(fitted.trees, lists, fitted.names)], 1)
+        both.append(replace(lists, signals=said.astype(np.float32)))
+    found = fit_lists(both, penalty=1e-4, cases=False).weights[0]
+    return max(0.0, float(found[0])), max(0.0, float(found[1]))
 
 
 def _thinned(lists: Lists) -> Lists:
@@ -225,12 +255,16 @@ class _Joined:
 
 def _joined(groups: Groups, definition: Fit, file: Fit) -> _Joined:
     lists = groups.lists
-    logits = definition.scores(lists)
-    held = np.concatenate([np.ones((len(lists), 1)), lists.cases], 1)
     list_of = np.repeat(np.arange(len(lists)), np.diff(lists.start))
     inside = groups.file < 0
+    logits = definition.linear(lists)
+    if inside.any():
+        logits[inside] += scores_of(definition.trees, lists, definition.names)[inside]
     file_logits = np.zeros(len(list_of))
-    file_logits[~inside] = ((groups.files[groups.file[~inside]]) * (held @ file.weights)[list_of[~inside]]).sum(1)
+    if len(groups.files):
+        owner = np.zeros(len(groups.files), dtype=np.int64)
+        owner[groups.file[~inside]] = list_of[~inside]
+        file_logits[~inside] = file.scores(_each_alone(groups.files, lists.cases[owner]))[groups.file[~inside]]
     _, place = np.unique(np.where(inside, len(groups.files) + list_of, groups.file), return_inverse=True)
     best = np.full(place.max(initial=-1) + 1, -np.inf)
     np.maximum.at(best, place, logits)
@@ -240,23 +274,46 @@ def _joined(groups: Groups, definition: Fit, file: Fit) -> _Joined:
     return _Joined(inside, logits, crowd[place], file_logits, logits - best[place])
 
 
+def _each_alone(rows: Floats, cases: NDArray[np.bool_]) -> Lists:
+    """Rows as lists of one row each, of these cases."""
+    count = len(rows)
+    nothing, numbers = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
+    return Lists(
+        signals=rows,
+        relevant=nothing,
+        soon=nothing,
+        weight=np.ones(count, dtype=np.float32),
+        text=numbers - 1,
+        start=np.arange(count + 1),
+        cases=cases,
+        reveal=numbers,
+        edit=numbers,
+    )
+
+
 def _rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.repeat(wanted, np.diff(lists.start))
 
 
-def _strangers(learnt: Sequence[Gathered], penalties: Mapping[str, float]) -> list[tuple[Fit, Fit]]:
-    """For each repository the two models learnt on the other half of them.
+def _strangers(learnt: Sequence[Gathered], penalties: Mapping[str, float], rounds: int) -> dict[str, list[Fit]]:
+    """For each repository, by part, the model learnt on the other half of them.
 
     What probabilities mean is learnt from these: of the repositories that a model was learnt on it is too sure.
     """
-    halves = []
-    for half in (0, 1):
-        others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
-        definitions, files = (
-            fit_lists([getattr(one, part) for one in others], penalty=penalties[part]) for part in PARTS
-        )
-        halves.append((definitions, files))
-    return [halves[number % 2] for number in range(len(learnt))]
+    found: dict[str, list[Fit]] = {}
+    for part in PARTS:
+        halves = []
+        for half in (0, 1):
+            others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
+            lists = [getattr(one, part) for one in others]
+            halves.append(fit_both(lists, names_of(learnt[0], part), penalties[part], rounds))
+        found[part] = [halves[number % 2] for number in range(len(learnt))]
+    return found
+
+
+def names_of(one: Gathered, part: str) -> tuple[str, ...]:
+    """The names of the signals of definitions, or of files."""
+    return one.definition_names if part == "definitions" else one.file_names
 
 
 def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> Joint:
@@ -516,6 +573,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories learnt on")
     parser.add_argument("--commits", type=int, default=150, help="newest commits asked about, of a held-out repository")
     parser.add_argument("--train-commits", type=int, default=60, help="the same, of a repository learnt on")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="trees of each part; 0: the linear models alone")
     parser.add_argument("--penalties", type=float, nargs="*", default=[3e-2, 1e-1])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -526,7 +584,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train = _gather_all(options, options.train, commits=options.train_commits, reveals=2, groups=40, all_files=False)
     record, report = fit(train, validation, model, options)
     if options.output:
-        options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        options.output.write_text(_written(record), encoding="utf-8")
     if options.report:
         options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.curve:
@@ -534,6 +592,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         draw(report["lenses"]["curve"], record["threshold"], options.curve)
     print(json.dumps({name: value for name, value in report.items() if name != "lenses"}, indent=1))
+
+
+def _written(record: Mapping[str, Any]) -> str:
+    """JSON that can be read and compared: a line for each weight, and one for each tree."""
+    apart = {name: record[name]["trees"] for name in record if name.endswith("_trees")}
+    short = {
+        **record,
+        **{name: {**record[name], "trees": [f"{name} {i}" for i in range(len(apart[name]))]} for name in apart},
+    }
+    text = json.dumps(short, indent=1) + "\n"
+    for name, trees in apart.items():
+        for number, tree in enumerate(trees):
+            text = text.replace(f'"{name} {number}"', json.dumps(tree, separators=(",", ":")), 1)
+    return text
 
 
 def _gather_all(options: argparse.Namespace, names: Sequence[str], **settings: Any) -> dict[str, tuple[Gathered, str]]:
@@ -560,8 +632,8 @@ def fit(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The record of ``weights.json``, and a report on the validation repositories."""
     learnt, held = [one for one, _ in train.values()], [one for one, _ in validation.values()]
-    names = {"definitions": learnt[0].definition_names, "files": learnt[0].file_names}
-    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}, "with the model": {}}
+    names = {part: names_of(learnt[0], part) for part in PARTS}
+    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}, "shares": {}, "with the model": {}}
     fits: dict[str, Fit] = {}
     plain: dict[str, Fit] = {}
     for part, few in zip(PARTS, (PLAIN_DEFINITION, PLAIN_FILE), strict=True):
@@ -572,16 +644,28 @@ def fit(
         tried = {penalty: fit_lists(lists, penalty=penalty) for penalty in options.penalties}
         scores = {penalty: _mean(tried[penalty], others)[0] for penalty in tried}
         best = max(scores, key=lambda penalty: scores[penalty])
-        fits[part] = tried[best]
+        fits[part] = fit_both(lists, names[part], best, options.rounds)
         report["penalties"][f"{part} chosen"] = best
         report["penalties"][part] = {f"{penalty:g}": round(score, 4) for penalty, score in scores.items()}
         report["MRR, R@1, R@3"][part] = {
             "random": _rounded(_mean(None, others)),
             "plain blend": _rounded(_mean(plain[part], others)),
-            "blend": _rounded(_mean(fits[part], others)),
-            "blend, on the train repositories": _rounded(_mean(fits[part], lists)),
+            "linear alone": _rounded(_mean(tried[best], others)),
         }
-    strangers = _strangers(learnt, {part: report["penalties"][f"{part} chosen"] for part in PARTS})
+    apart = _strangers(learnt, {part: report["penalties"][f"{part} chosen"] for part in PARTS}, options.rounds)
+    for part in PARTS:
+        lists, others = [getattr(one, part) for one in learnt], [getattr(one, part) for one in held]
+        shares = shares_of(lists, apart[part])
+        report["shares"][part] = dict(zip(("linear", "trees"), shares, strict=True))
+        apart[part] = [fitted.mixed(shares) for fitted in apart[part]]
+        report["MRR, R@1, R@3"][part] |= {
+            "trees alone": _rounded(_mean(fits[part].mixed((0.0, 1.0)), others)),
+            "blend": _rounded(_mean(fits[part].mixed(shares), others)),
+            "blend, on the train repositories": _rounded(_mean(fits[part].mixed(shares), lists)),
+            "blend, on the other half of them": _rounded(_each_by_its_own(apart[part], lists)),
+        }
+        fits[part] = fits[part].mixed(shares)
+    strangers = list(zip(apart["definitions"], apart["files"], strict=True))
     joint = fit_joint(learnt, strangers)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, strangers, strict=True)]
     several = fit_several(learnt, odds)
@@ -632,6 +716,8 @@ def fit(
     record = {
         "definition": _record(fits["definitions"], names["definitions"]),
         "file": _record(fits["files"], names["files"]),
+        "definition_trees": fits["definitions"].trees.record(),
+        "file_trees": fits["files"].trees.record(),
         "joint": asdict(joint),
         "several": asdict(several),
         "opinion": asdict(opinion),
@@ -698,6 +784,12 @@ def _mean(fitted: Fit | None, held: Sequence[Lists]) -> Doubles:
         for lists in held
         if len(lists)
     ]
+    return np.asarray(np.mean(each, 0))
+
+
+def _each_by_its_own(fitted: Sequence[Fit], held: Sequence[Lists]) -> Doubles:
+    """As ``_mean``, each repository by the model that stands beside it."""
+    each = [_mean(one, [lists]) for one, lists in zip(fitted, held, strict=True) if len(lists)]
     return np.asarray(np.mean(each, 0))
 
 

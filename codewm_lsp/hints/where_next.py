@@ -1,9 +1,10 @@
 """Which definition is edited next: one probability for each definition of the repository.
 
-Two small linear models over ``signals``, learnt on the histories of other repositories: one weighs definitions, one
-weighs files. A third joins their answers, after one edit in progress or several, into one probability for each
-definition, and a fourth says what the world model's opinion of the likeliest ones adds to it. ``weights.json`` holds
-them all, with what they were learnt on; ``model/where_next.py`` writes it.
+Two small models over ``signals``, learnt on the histories of other repositories: one weighs definitions, one weighs
+files. Each is a linear one with small trees beside it (``trees``), which are asked about the candidates that matter:
+the definitions of the edit's own file, and the likeliest files. A third joins their answers, after one edit in progress
+or several, into one probability for each definition, and a fourth says what the world model's opinion of the likeliest
+ones adds to it. ``weights.json`` holds them all, with what they were learnt on; ``model/where_next.py`` writes it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.hints.signals import Signals, State, is_test
+from codewm_lsp.hints.trees import CASE, NO_TREES, Trees
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.source import DefinitionKind
 
@@ -27,6 +29,8 @@ Floats = NDArray[np.float32]
 WEIGHTS: Final = "weights.json"
 MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
+BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
+LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
 _FAR: Final = 3.0  # standard deviations beyond which a logit says no more
 _TRUST: Final = 0.5  # what the logit of a model counts for that the weights were not fitted for
 
@@ -105,8 +109,8 @@ Case = Mapping[str, float]
 class Weights:
     """The blend. ``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
 
-    Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``).
-    ``threshold``: the probability from which on a prediction is shown by itself.
+    Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``); the
+    trees of each are added to its sum. ``threshold``: the probability from which on a prediction is shown by itself.
     """
 
     definition: Mapping[str, Case]
@@ -115,6 +119,8 @@ class Weights:
     several: Several
     opinion: Opinion
     threshold: float
+    definition_trees: Trees = NO_TREES
+    file_trees: Trees = NO_TREES
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Weights:
@@ -126,6 +132,8 @@ class Weights:
             several=Several(**record["several"]),
             opinion=Opinion(**record["opinion"]),
             threshold=record["threshold"],
+            definition_trees=Trees.of(record["definition_trees"]) if "definition_trees" in record else NO_TREES,
+            file_trees=Trees.of(record["file_trees"]) if "file_trees" in record else NO_TREES,
         )
 
     def after(self, edit: Edit) -> tuple[Case, Case]:
@@ -238,24 +246,63 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
     of_definitions, of_files = weights.after(edit)
     corpus, joint = state.corpus, weights.joint
     definitions = weighed(signals.definitions, of_definitions)
+    own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     files = file_logits(state, signals, of_files)
+    _ask_file_trees(files, state, edit, signals, weights.file_trees, own)
     best = best_of_files(state, definitions)
     odds = joint.bias + joint.file * files[corpus.file] + joint.lead * (definitions - best[corpus.file])
-    own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     if own >= 0:
         rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
-        others = [i for i in range(rows.start, rows.stop) if corpus.names[i] != edit.definition]
-        crowd = float(np.logaddexp.reduce(definitions[others])) if others else 0.0
-        odds[rows] = joint.own + joint.definition * definitions[rows] + joint.crowd * crowd
+        here, trees = definitions[rows], weights.definition_trees
+        if trees.roots:
+            here = here + trees.scores(columns_of(trees, signals.definitions, rows, edit))
+        others = [i for i, name in enumerate(corpus.names[rows]) if name != edit.definition]
+        crowd = float(np.logaddexp.reduce(here[others])) if others else 0.0
+        odds[rows] = joint.own + joint.definition * here + joint.crowd * crowd
     return np.asarray(odds)
+
+
+def _ask_file_trees(
+    logits: NDArray[np.float64], state: State, edit: Edit, signals: Signals, trees: Trees, own: int
+) -> None:
+    """Add what the trees say of the likeliest files to their logits; all others stay behind these."""
+    if not trees.roots:
+        return
+    order = np.argsort(-logits, kind="stable")
+    order = order[order != own]
+    likely, rest = order[:LIKELY_FILES], order[LIKELY_FILES:]
+    if not len(likely):
+        return
+    table = {name: file_column(state, signals, name) for name in trees.signals if not name.startswith(CASE)}
+    logits[likely] += trees.scores(columns_of(trees, table, likely, edit))
+    if len(rest):
+        logits[rest] += min(0.0, float(logits[likely].min() - logits[rest].max()))
+
+
+def columns_of(
+    trees: Trees, values: Mapping[str, NDArray[Any]], rows: slice | NDArray[np.int64], edit: Edit
+) -> list[NDArray[Any]]:
+    """What the trees ask about, of some rows."""
+    held = {CASE + case for case in cases_of(edit)}
+    count = len(next(iter(values.values()))[rows]) if values else 0
+    return [
+        np.full(count, float(name in held)) if name.startswith(CASE) else values[name][rows] for name in trees.signals
+    ]
+
+
+def file_column(state: State, signals: Signals, name: str) -> NDArray[Any]:
+    """A signal of all files, (M,), by its name: their own, or after ``best:`` that of their best definition."""
+    if name.startswith(BEST):
+        return best_of_files(state, signals.definitions[name[len(BEST) :]])
+    return signals.files[name]
 
 
 def file_logits(state: State, signals: Signals, weights: Case) -> NDArray[np.float64]:
     """The weighed signals of each file, (M,), those of its best definitions among them."""
     total = weighed(signals.files, weights)
     for name, weight in weights.items():
-        if name.startswith("best:") and name[5:] in signals.definitions:
-            total += weight * best_of_files(state, signals.definitions[name[5:]])
+        if name.startswith(BEST) and name[len(BEST) :] in signals.definitions:
+            total += weight * file_column(state, signals, name)
     return total
 
 

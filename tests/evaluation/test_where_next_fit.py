@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,12 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.hints.where_next import CASES, Weights, probabilities, rank, shipped_record
 from codewm_lsp.history import Repository
 from codewm_lsp.world_model import WorldModel
+from codewm_model.boosting import SETTINGS, fit_trees, scores_of, table
 from codewm_model.evaluation.where_next import Looks
 from codewm_model.gathering import Asking, Lists, gathered
 from codewm_model.lens_curve import draw
 from codewm_model.replay import examples, left_over, read_past
-from codewm_model.where_next import Fit, fit_lists, fit_several, logistic, odds_of, threshold_of
+from codewm_model.where_next import Fit, fit_both, fit_lists, fit_several, logistic, odds_of, shares_of, threshold_of
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +38,12 @@ def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path
     one, key = gathered(folder, tmp_path, "alpha/orders", **settings)
     record = shipped_record()
     weights = Weights.of(record)
-    definition = weights_of(record["definition"], one.definition_names)
-    file = weights_of(record["file"], one.file_names)
+    definition = replace(
+        weights_of(record["definition"], one.definition_names),
+        trees=weights.definition_trees,
+        names=one.definition_names,
+    )
+    file = replace(weights_of(record["file"], one.file_names), trees=weights.file_trees, names=one.file_names)
     odds = odds_of(one.groups, definition, file, weights.joint)
     first = odds[one.groups.lists.start[0] : one.groups.lists.start[1]]
     with Repository.open(folder) as repository:
@@ -128,3 +135,40 @@ def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: 
 
     draw({"one": curve(looks), "all": curve(looks)}, threshold, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"lens-curve.svg", "lens-curve.png"}
+
+
+def uneven(count: int, seed: int) -> Lists:
+    """Lists in which the candidate with much of the first signal is right, but only where it has little of the second.
+
+    No weights can say that.
+    """
+    random = np.random.default_rng(seed)
+    signals = random.random((count * 12, 3)).astype(np.float32)
+    worth = np.where(signals[:, 1] < 0.5, signals[:, 0], 1 - signals[:, 0]).reshape(count, 12)
+    relevant = (worth == worth.max(1, keepdims=True)).reshape(-1)
+    return lists(signals, relevant, 12)
+
+
+def right(fitted: Fit, asked: Lists) -> float:
+    best = fitted.scores(asked).reshape(-1, 12).argmax(1)
+    return float(asked.relevant.reshape(-1, 12)[np.arange(len(best)), best].mean())
+
+
+def test_trees_learn_what_weights_cannot_say_and_count_for_it() -> None:
+    learnt, seen, asked = uneven(300, 1), uneven(100, 2), uneven(100, 3)
+    fitted = fit_both([learnt], ("first", "second", "third"), 1e-3, rounds=60)
+    linear, trees = shares_of([seen], [fitted])
+    assert trees > linear
+    mixed = fitted.mixed((linear, trees))
+    assert right(mixed, asked) > right(Fit(fitted.weights), asked) + 0.2
+
+
+def test_trees_leave_the_library_as_they_were_learnt() -> None:
+    learnt = uneven(200, 1)
+    names = ("first", "second", "third")
+    found = fit_trees([learnt], names, rounds=20)
+    data = lightgbm.Dataset(table(learnt), learnt.relevant.astype(int), group=np.diff(learnt.start))
+    theirs = lightgbm.train(SETTINGS, data, 20).predict(table(learnt))
+    assert scores_of(found, learnt, names) == pytest.approx(theirs, abs=1e-9)
+    assert set(found.signals) <= set(names)
+    assert (Fit(np.zeros((1 + len(CASES), 3)), found, names).scores(learnt) == scores_of(found, learnt, names)).all()
