@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ _IMPORT: Final = re.compile(
 _MAX_TOKEN: Final = 64
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX2: Final = np.uint64(0xC2B2AE3D27D4EB4F)
+_FEW_FILES: Final = 64  # changed files up to which a state is another one's with these changes
 _MIN_LINE: Final = 8  # a line of fewer characters (``else:``, ``return``) says nothing
 
 
@@ -203,7 +204,9 @@ def _imports(text: str) -> dict[str, None]:
 class Corpus:
     """The definitions of one state of a repository, numbered through all files in the order of the paths."""
 
-    def __init__(self, files: Mapping[str, ParsedFile], vocabulary: Vocabulary) -> None:
+    def __init__(self, files: Mapping[str, ParsedFile], vocabulary: Vocabulary, like: Corpus | None = None) -> None:
+        """``like``: another state of the repository. Where it has the same paths and few other files, what stands where
+        is looked up there, and but its changed files are looked through."""
         self.paths: tuple[str, ...] = tuple(sorted(files))
         self.vocabulary = vocabulary
         parsed = [files[path] for path in self.paths]
@@ -225,6 +228,16 @@ class Corpus:
         self.phrases = _joined([file.phrases for file in parsed], np.uint32)
         self.phrase_bounds = _bounds([file.phrase_bounds for file in parsed])
         self.number = {path: index for index, path in enumerate(self.paths)}
+        base: Corpus | None = like if like is None or like._base is None else like._base
+        if base is not None and (base.vocabulary is not vocabulary or len(self.changed_from(base) or ()) > _FEW_FILES):
+            base = None
+        self._base: Corpus | None = None if base is None or self.changed_from(base) is None else base
+
+    def changed_from(self, other: Corpus) -> list[int] | None:
+        """The files that are not those of ``other``; None where the paths are others."""
+        if self.paths != other.paths:
+            return None
+        return [file for file, (one, two) in enumerate(zip(self._parsed, other._parsed, strict=True)) if one is not two]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -256,41 +269,63 @@ class Corpus:
         return np.asarray(np.sqrt(self._sums(self.damped**2, self.word_bounds)) + 1e-6, dtype=np.float32)
 
     @cached_property
-    def _lines_by_hash(self) -> _Sorted:
-        return _Sorted(self.lines)
+    def _changed(self) -> list[int]:
+        return [] if self._base is None else self.changed_from(self._base) or []
 
     @cached_property
-    def _phrases_by_hash(self) -> _Sorted:
-        return _Sorted(self.phrases)
+    def _standing_words(self) -> _Standing:
+        like = None if self._base is None else self._base._standing_words
+        return _Standing(self.words, self.word_bounds[self.first], like, self._changed)
+
+    @cached_property
+    def _standing_lines(self) -> _Standing:
+        like = None if self._base is None else self._base._standing_lines
+        return _Standing(self.lines, self.line_bounds[self.first], like, self._changed)
+
+    @cached_property
+    def _standing_phrases(self) -> _Standing:
+        like = None if self._base is None else self._base._standing_phrases
+        return _Standing(self.phrases, self.phrase_bounds[self.first], like, self._changed)
 
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
-        return self._lines_by_hash.frequency(hashes)
+        return self._standing_lines.frequency(hashes)
 
     def phrase_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these pairs of words stands."""
-        return self._phrases_by_hash.frequency(hashes)
+        return self._standing_phrases.frequency(hashes)
 
     def found(self, weights: Floats) -> Floats:
         """For each definition, the sum of the weights of the distinct words that stand in it.
 
         ``weights`` has one number for each word of the vocabulary. Returns (N,).
         """
-        return self._sums(weights[self.words], self.word_bounds)
+        places, values = self._weighted(weights)
+        return _sums_at(places, values, self.word_bounds)
+
+    def _weighted(self, weights: Floats) -> tuple[NDArray[np.int64], Floats]:
+        """The places in ``words`` of those words that have a weight, and that of each."""
+        numbers = np.flatnonzero(weights)
+        if 4 * self._standing_words.at_most(numbers) < len(self.words):
+            return self._standing_words.places(numbers, weights[numbers])
+        values = weights[self.words]
+        places = np.flatnonzero(values)
+        return places, values[places]
 
     def similarity(self, tokens: Mapping[str, float]) -> Floats:
         """Cosine of each definition's ``damped`` words with ``tokens`` (already damped and idf-weighted). (N,)."""
         length = float(np.linalg.norm(list(tokens.values()))) + 1e-6
-        dots = self._sums(self.damped * self.weights(tokens)[self.words], self.word_bounds)
+        places, values = self._weighted(self.weights(tokens))
+        dots = _sums_at(places, self.damped[places] * values, self.word_bounds)
         return np.asarray(dots / (self.norm * length), dtype=np.float32)
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """For each definition, the sum of the weights of these (distinct) lines that stand in it. (N,)."""
-        return _sums_at(*self._lines_by_hash.places(hashes, weights), self.line_bounds)
+        return _sums_at(*self._standing_lines.places(hashes, weights), self.line_bounds)
 
     def phrases_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """The same for pairs of words."""
-        return _sums_at(*self._phrases_by_hash.places(hashes, weights), self.phrase_bounds)
+        return _sums_at(*self._standing_phrases.places(hashes, weights), self.phrase_bounds)
 
     def weights(self, tokens: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: those of ``tokens``, 0 elsewhere."""
@@ -315,28 +350,76 @@ class Corpus:
         return (total[bounds[1:]] - total[bounds[:-1]]).astype(np.float32)
 
 
-class _Sorted:
-    """Numbers that stand in definitions, by size: where a few of them stand is found without looking at all."""
+class _Standing:
+    """Numbers that stand in definitions, file by file: where a few of them stand is found without looking at all.
 
-    def __init__(self, standing: NDArray[np.uint32]) -> None:
-        self._order = np.argsort(standing)
-        self._sorted = standing[self._order]
+    ``starts``: where each file begins, and the end. ``like``: the same of another state, in which all files but the
+    ``changed`` ones stand as they do here.
+    """
 
-    def frequency(self, numbers: NDArray[np.uint32]) -> NDArray[np.int64]:
+    def __init__(
+        self,
+        numbers: NDArray[np.integer],
+        starts: NDArray[np.int64],
+        like: _Standing | None,
+        changed: Sequence[int],
+    ) -> None:
+        self._numbers = numbers
+        self._starts = starts
+        self._like = like
+        self._changed = np.array(changed, dtype=np.int64)
+        if like is None:
+            self._order = np.argsort(numbers).astype(np.int32)
+            self._sorted = numbers[self._order]
+        else:
+            self._gone = like._starts[self._changed], like._starts[self._changed + 1]
+            self._shifts = np.concatenate(([0], starts[self._changed + 1] - like._starts[self._changed + 1]))
+
+    def at_most(self, numbers: NDArray[np.integer]) -> int:
+        """How many places there are at the most; exact where no file is changed."""
+        first, last = (self._like or self)._ranges(numbers)
+        new = int((self._starts[self._changed + 1] - self._starts[self._changed]).sum())
+        return int((last - first).sum()) + new
+
+    def frequency(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
         """How often each of these (distinct) numbers stands there."""
-        first, last = self._ranges(numbers)
-        return last - first
+        if self._like is None:
+            first, last = self._ranges(numbers)
+            return last - first
+        _, which = self.places(numbers, np.arange(len(numbers)))
+        return np.bincount(which, minlength=len(numbers))
 
-    def places(self, numbers: NDArray[np.uint32], weights: Floats) -> tuple[NDArray[np.int64], Floats]:
+    def places(self, numbers: NDArray[np.integer], weights: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """The places where these (distinct) numbers stand, in their order, and the weight of the number at each."""
-        first, last = self._ranges(numbers)
-        counts = last - first
-        before = np.cumsum(counts) - counts
-        places = self._order[np.repeat(first - before, counts) + np.arange(counts.sum())]
+        if self._like is None:
+            first, last = self._ranges(numbers)
+            counts = last - first
+            before = np.cumsum(counts) - counts
+            places = self._order[np.repeat(first - before, counts) + np.arange(counts.sum())]
+            order = np.argsort(places)
+            return places[order].astype(np.int64), np.repeat(weights, counts)[order]
+        places, values = self._like.places(numbers, weights)
+        begin, end = self._gone
+        passed = np.searchsorted(end, places, "right")  # changed files before each place
+        begin = np.append(begin, np.iinfo(np.int64).max)
+        kept = places < begin[passed]
+        found, held = [places[kept] + self._shifts[passed[kept]]], [values[kept]]
+        order = np.argsort(numbers)
+        keys = numbers[order].astype(self._numbers.dtype, copy=False)
+        for low, high in zip(
+            self._starts[self._changed].tolist(), self._starts[self._changed + 1].tolist(), strict=True
+        ):
+            here = self._numbers[low:high]
+            at = np.minimum(np.searchsorted(keys, here), len(keys) - 1) if len(keys) else np.zeros(len(here), np.int64)
+            hit = np.flatnonzero(keys[at] == here) if len(keys) else np.zeros(0, np.int64)
+            found.append(hit + low)
+            held.append(weights[order[at[hit]]])
+        places, values = np.concatenate(found), np.concatenate(held)
         order = np.argsort(places)
-        return places[order], np.repeat(weights, counts)[order]
+        return places[order], values[order]
 
-    def _ranges(self, numbers: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _ranges(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        numbers = numbers.astype(self._sorted.dtype, copy=False)  # else it would be the large array that is converted
         return np.searchsorted(self._sorted, numbers, "left"), np.searchsorted(self._sorted, numbers, "right")
 
 

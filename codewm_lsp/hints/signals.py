@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -54,24 +54,50 @@ class State:
     """
 
     def __init__(
-        self, corpus: Corpus, changes: Changes, after: int = -1, renamed: Mapping[str, str] | None = None
+        self,
+        corpus: Corpus,
+        changes: Changes,
+        after: int = -1,
+        renamed: Mapping[str, str] | None = None,
+        like: State | None = None,
     ) -> None:
+        """``like``: another state; what it knows of files that are the same here is taken from there."""
         self.corpus = corpus
         self.changes = changes
         self.after = after
         self.renamed = renamed or {}
-        paths = [self.renamed.get(path, path) for path in corpus.paths]
-        files = [changes.file(path) for path in paths]
-        self.file_ids = np.array(files, dtype=np.int64)
-        self.definition_ids = np.array(
-            [
-                changes.definition(paths[file], name) if files[file] >= 0 else -1
-                for file, name in zip(corpus.file.tolist(), corpus.names, strict=True)
-            ],
-            dtype=np.int64,
-        )
-        self.simple = [simple_name(name) for name in corpus.names]
-        self.simple_ids = np.array([changes.name(name) for name in self.simple], dtype=np.int64)
+        known = like if like is not None and like.changes is changes and like.renamed == self.renamed else None
+        changed = corpus.changed_from(known.corpus) if known is not None else None
+        if known is None or changed is None:
+            paths = [self.renamed.get(path, path) for path in corpus.paths]
+            self.file_ids: NDArray[np.int64] = np.array([changes.file(path) for path in paths], dtype=np.int64)
+            everything = range(len(corpus.paths))
+            self.definition_ids = _joined([self._definitions_of(file) for file in everything])
+            self.simple_ids = _joined([self._names_of(file) for file in everything])
+            return
+        self.file_ids = known.file_ids
+        first = known.corpus.first
+        self.definition_ids = _spliced(known.definition_ids, first, changed, self._definitions_of)
+        self.simple_ids = _spliced(known.simple_ids, first, changed, self._names_of)
+        for name in ("modules", "_tops", "places", "folders"):  # what hangs on the paths alone
+            if name in known.__dict__:
+                self.__dict__[name] = known.__dict__[name]
+        if "_imported" in known.__dict__:
+            self.__dict__["_imported"] = imported = list(known._imported)
+            for file in changed:
+                imported[file] = self._imported_by(file)
+
+    def _names(self, file: int) -> list[str]:
+        return self.corpus.names[int(self.corpus.first[file]) : int(self.corpus.first[file + 1])]
+
+    def _definitions_of(self, file: int) -> list[int]:
+        if self.file_ids[file] < 0:
+            return [-1] * len(self._names(file))
+        path = self.renamed.get(self.corpus.paths[file], self.corpus.paths[file])
+        return [self.changes.definition(path, name) for name in self._names(file)]
+
+    def _names_of(self, file: int) -> list[int]:
+        return [self.changes.name(simple_name(name)) for name in self._names(file)]
 
     @cached_property
     def recency(self) -> Floats:
@@ -121,22 +147,29 @@ class State:
     @cached_property
     def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pairs (file, file that it imports)."""
-        sources: list[int] = []
+        found = self._imported
+        sources = np.repeat(np.arange(len(found)), [len(targets) for targets in found])
+        return sources, np.array([target for targets in found for target in targets], dtype=np.int64)
+
+    @cached_property
+    def _imported(self) -> list[list[int]]:
+        """For each file those that it imports."""
+        return [self._imported_by(file) for file in range(len(self.corpus.paths))]
+
+    def _imported_by(self, file: int) -> list[int]:
         targets: list[int] = []
-        for file, path in enumerate(self.corpus.paths):
-            here = path.split("/")
-            for name in self.corpus.imports(file):
-                if name.startswith("."):
-                    dots = len(name) - len(name.lstrip("."))
-                    base = here[: max(0, len(here) - dots)]
-                    parts = [part for part in (*base, *name.lstrip(".").split(".")) if part]
-                else:
-                    parts = name.split(".")
-                target = self._target(parts, absolute=not name.startswith("."))
-                if target is not None and target != file:
-                    sources.append(file)
-                    targets.append(target)
-        return np.array(sources, dtype=np.int64), np.array(targets, dtype=np.int64)
+        here = self.corpus.paths[file].split("/")
+        for name in self.corpus.imports(file):
+            if name.startswith("."):
+                dots = len(name) - len(name.lstrip("."))
+                base = here[: max(0, len(here) - dots)]
+                parts = [part for part in (*base, *name.lstrip(".").split(".")) if part]
+            else:
+                parts = name.split(".")
+            target = self._target(parts, absolute=not name.startswith("."))
+            if target is not None and target != file:
+                targets.append(target)
+        return targets
 
     def _target(self, parts: list[str], absolute: bool) -> int | None:
         if absolute and len(parts) == 1:
@@ -147,9 +180,55 @@ class State:
     def _tops(self) -> frozenset[str]:
         return frozenset(part for path in self.corpus.paths for part in module_of(path)[:2])
 
+    @cached_property
+    def places(self) -> list[_Place]:
+        """What is told of each file by its path alone."""
+        return [_Place.of(path) for path in self.corpus.paths]
+
+    @cached_property
+    def folders(self) -> list[NDArray[np.int64]]:
+        """The files of each folder."""
+        found: dict[str, list[int]] = {}
+        for file, path in enumerate(self.corpus.paths):
+            found.setdefault(path.rpartition("/")[0], []).append(file)
+        return [np.array(files, dtype=np.int64) for files in found.values()]
+
     def signals(self, edit: Edit) -> Signals:
         """Everything that the edit in progress says about what comes next."""
         return _Asking(self, edit).signals()
+
+
+def _joined(parts: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    return np.array([number for part in parts for number in part], dtype=np.int64)
+
+
+def _spliced(
+    known: NDArray[np.int64], first: NDArray[np.int64], changed: Sequence[int], found: Callable[[int], list[int]]
+) -> NDArray[np.int64]:
+    """A number for each definition: found anew in the changed files (in their order), taken over in all others."""
+    parts: list[NDArray[np.int64]] = []
+    begin = 0
+    for file in changed:
+        parts += known[begin : int(first[file])], np.array(found(file), dtype=np.int64)
+        begin = int(first[file + 1])
+    return np.concatenate([*parts, known[begin:]])
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is told of a file by its path."""
+
+    folder: tuple[str, ...]
+    stem: str
+    words: frozenset[str]
+    testing: bool
+    package: bool
+
+    @classmethod
+    def of(cls, path: str) -> _Place:
+        *folder, name = path.split("/")
+        stem = test_stem(path)
+        return cls(tuple(folder), stem, frozenset(split_identifier(stem)), is_test(path), name == "__init__.py")
 
 
 def signature_end(lines: Sequence[str]) -> int:
@@ -388,6 +467,8 @@ class _Asking:
         if self.file < 0:
             return signals
         low, high = int(corpus.first[self.file]), int(corpus.first[self.file + 1])
+        if low == high:
+            return signals  # a file that was emptied
         rows = np.arange(low, high)
         at = self.edit.line
         here = [i for i in range(low, high) if corpus.names[i] == self.edit.definition]
@@ -539,39 +620,30 @@ class _Asking:
         signals["last_together"] = ((state.file_recency == own) & (state.file_recency < NEVER)).astype(np.float32)
         told = {part for token in (*self.hunk_before, *self.hunk_after) for part in split_identifier(token)}
         called = set(split_identifier(simple_name(self.edit.definition)))
-        folders: dict[str, list[int]] = {}
-        for file, path in enumerate(corpus.paths):
-            folders.setdefault(path.rpartition("/")[0], []).append(file)
         spread = _pick(both.small, ids, 0)
         by_folder = np.zeros(len(ids), dtype=np.float32)
-        for members in folders.values():
+        for members in state.folders:
             by_folder[members] = spread[members].mean()
         signals["folder_coupling"] = np.log1p(by_folder)
-        here = self.edit.path
-        parts = here.split("/")
-        folder = "/".join(parts[:-1])
-        stem, testing = test_stem(here), is_test(here)
-        stem_words = set(split_identifier(stem))
+        mine_here = _Place.of(self.edit.path)
         rows = []
-        for path in corpus.paths:
-            other = path.split("/")
+        for other in state.places:
             shared = 0
-            for a, b in zip(parts[:-1], other[:-1], strict=False):
+            for a, b in zip(mine_here.folder, other.folder, strict=False):
                 if a != b:
                     break
                 shared += 1
-            other_stem, other_testing = test_stem(path), is_test(path)
-            words = set(split_identifier(other_stem))
+            words = other.words
             rows.append(
                 (
-                    float("/".join(other[:-1]) == folder),
-                    shared / max(1, max(len(parts), len(other)) - 1),
-                    float(other_stem == stem and other_testing != testing),
-                    float(other_stem == stem),
-                    len(words & stem_words) / max(1, len(words | stem_words)),
-                    float(other_testing),
-                    float(other_testing == testing),
-                    float(other[-1] == "__init__.py"),
+                    float(other.folder == mine_here.folder),
+                    shared / max(1, len(mine_here.folder), len(other.folder)),
+                    float(other.stem == mine_here.stem and other.testing != mine_here.testing),
+                    float(other.stem == mine_here.stem),
+                    len(words & mine_here.words) / max(1, len(words | mine_here.words)),
+                    float(other.testing),
+                    float(other.testing == mine_here.testing),
+                    float(other.package),
                     len(words & told) / max(1, len(words)),
                     len(words & called) / max(1, len(words)),
                 )

@@ -72,7 +72,7 @@ class Snapshots:
                 files[path] = parsed
         while len(self._parsed) > 2 * len(keys) + 1_000:
             self._parsed.popitem(last=False)
-        corpus = Corpus(files, self._vocabulary)
+        corpus = Corpus(files, self._vocabulary, self._last[1] if self._last is not None else None)
         self._last = (keys, corpus)
         return corpus, contents
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codewm_lsp.hints.changes import Changes
 from codewm_lsp.hints.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
-from codewm_lsp.source import parse_definitions
+from codewm_lsp.hints.signals import State
+from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.source import DefinitionKind, parse_definitions
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"
 B = "from .a import put\n\n\nclass Thing:\n    def put(self, url, timeout):\n        return url, url, timeout\n"
@@ -84,3 +89,43 @@ def test_any_texts_make_a_corpus(texts: list[str]) -> None:
     weights = np.ones(len(corpus.vocabulary), dtype=np.float32)
     assert np.isfinite(corpus.similarity({"a": 1.0, "\udc80": 2.0})).all()
     assert (np.diff(corpus.word_bounds) == corpus.found(weights).astype(int)).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_state_like_another_answers_as_one_made_anew(seed: int) -> None:
+    chance = random.Random(seed)
+    bodies = [
+        "return url",
+        "return timeout_of(url, timeout)",
+        "self.wait_seconds = 3\n    wait(3)",
+        "import a\n    put(url)",
+    ]
+    changes = Changes(
+        [("a.py", "get"), ("pkg/b.py", "T.put"), ("c.py", "get")], np.array([0, 0, 1]), np.array([0, 1, 2])
+    )
+    paths = ["a.py", "c.py", "pkg/__init__.py", "pkg/b.py", "tests/test_a.py"]
+
+    def text() -> str:
+        names = chance.sample(["get", "put", "get_url", "T"], chance.randint(0, 4))
+        imports = chance.choice(["", "import a\n", "from .b import T\n"])
+        return imports + "\n\n".join(f"def {name}(url):\n    {chance.choice(bodies)}\n" for name in names)
+
+    vocabulary = Vocabulary()
+    files = {path: parse_file(text(), vocabulary) for path in paths}
+    corpus: Corpus | None = None
+    state: State | None = None
+    for _ in range(4):
+        corpus = Corpus(files, vocabulary, corpus)
+        state = State(corpus, changes, like=state)
+        alone = State(Corpus(files, vocabulary), changes)
+        edit = Edit(
+            *("a.py", "get", DefinitionKind.FUNCTION, EditKind.MODIFIED),
+            *("def get(url):\n    return url\n", "def get(url, timeout):\n    return timeout_of(url, timeout)\n"),
+            *(0, None, None),
+        )
+        one, other = state.signals(edit), alone.signals(edit)
+        for mine, theirs in ((one.definitions, other.definitions), (one.files, other.files)):
+            assert list(mine) == list(theirs)
+            for name in mine:
+                assert mine[name].tobytes() == theirs[name].tobytes(), name
+        files = {**files, chance.choice(paths): parse_file(text(), vocabulary)}

@@ -249,3 +249,10 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
         found = engine.hints("shop/client.py", text, options=options, patience=0.0)
         calls += 1
     assert (found, calls) == (everything, 3)
+
+
+def test_a_file_that_was_emptied_leads_to_others(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    (shop.path / "shop/client.py").write_text("", encoding="utf-8")
+    assert engine.hints("shop/client.py", "") == []
+    assert engine.next(working_edits(shop, "shop/colours.py", "def mix(", "def mix_all("), k=0)
