@@ -27,7 +27,7 @@ class LanguageClient:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=dict(environment),
-            cwd=root,
+            cwd=root.parent,  # in a clone of CodeWM itself, Python would take that for the server
         )
         self._ids = itertools.count(1)
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
