@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """Weights of the parts of a score; each part is a cosine, so with weights that sum to 1 a score is at most 1.
+    """Weights of the parts of a score. An edit is 1 like itself in each of them, so with weights that sum to 1 in all.
 
-    ``meaning``: the model's edit vectors. ``signed``: changed words, added and removed ones opposed. ``unsigned``: the
-    same words whatever the direction of the change. ``place``: the words of the path and the qualified name. Words
-    weigh sign × log(1 + net count) × idf, the idf being that of the repository's own edits. Commit, author and time
-    have no part in a score: they would find the other edits of a commit without looking at them. The weights were
-    chosen on the validation repositories (docs/experiments.md).
+    ``meaning``: the model's edit vectors, in the measure of the repository's own edits (``whitening``). ``signed``:
+    changed words, added and removed ones opposed. ``unsigned``: the same words whatever the direction of the change.
+    ``place``: the words of the path and the qualified name. Words weigh sign × log(1 + net count) × idf, the idf being
+    that of the repository's own edits. Commit, author and time have no part in a score: they would find the other edits
+    of a commit without looking at them. The weights were chosen on the validation repositories (docs/experiments.md).
     """
 
-    meaning: float = 0.6
+    meaning: float = 0.7
     signed: float = 0.05
-    unsigned: float = 0.15
-    place: float = 0.2
+    unsigned: float = 0.1
+    place: float = 0.15
 
 
 LEXICAL = Blend(meaning=0.0, signed=0.4, unsigned=0.4, place=0.2)

@@ -38,6 +38,7 @@ from codewm_lsp.index.store import (
     set_aside,
     to_sql,
 )
+from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.writing import Entry, entries, generation_of, insert
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
@@ -121,6 +122,7 @@ class Index:
         self._version: object = None
         self._hidden: tuple[object, NDArray[np.int64]] | None = None
         self._history: tuple[Range, History] | None = None
+        self._whitening: tuple[str, NDArray[np.int64], Whitening] | None = None
         self._places: list[tuple[str, str]] = []
         self._renames: tuple[object, list[tuple[int, str, str]]] | None = None
 
@@ -408,21 +410,34 @@ class Index:
         """
         with self._lock:
             self._refresh()
-            query = self._query(edit, vector)
             with sane():
-                return self._memory.scores(query, self._memory.range(within))
+                asked = self._memory.range(within)
+                return self._memory.scores(self._query(edit, vector, asked), asked)
 
-    def _query(self, edit: Edit, vector: NDArray[np.float32]) -> Query:
+    def _query(self, edit: Edit, vector: NDArray[np.float32], asked: Range) -> Query:
         if vector.shape != (self._identity.edit_size,):
             raise ValueError(f"a vector of shape {vector.shape} asked of {self._identity.edit_size} numbers")
         words = words_of_edit(edit)
         place = place_words(edit.path, edit.definition)
         with self._database.reading() as connection:
             return Query(
-                vector=np.ascontiguousarray(vector, dtype=np.float32),
+                vector=self._whitened(np.ascontiguousarray(vector, dtype=np.float32), asked),
                 words=self._memory.terms(connection, terms(words), counts(words)),
                 place=self._memory.terms(connection, terms(place), counts(place)),
             )
+
+    def _whitened(self, vector: NDArray[np.float32], asked: Range) -> NDArray[np.float32]:
+        """An edit vector in the measure of the edits that are in range."""
+        inside = None if asked.inside is None else np.flatnonzero(asked.inside)
+        rows = sample(len(self._memory) if inside is None else len(inside))
+        if not len(rows):
+            return vector
+        rows = rows if inside is None else inside[rows]
+        generation, kept = self._memory.generation, self._whitening
+        if kept is None or kept[0] != generation or not np.array_equal(kept[1], rows):
+            with sane():
+                kept = self._whitening = generation, rows, Whitening.of(self._memory.matrix.floats(rows))
+        return kept[2].query(vector)
 
     @_mended
     def search(
@@ -443,15 +458,21 @@ class Index:
             self._refresh()
             if not len(self._memory):
                 return []
-            query = self._query(edit, vector)
             with sane():
                 asked = self._memory.range(within)
+                query = self._query(edit, vector, asked)
                 rows, scores = self._memory.best(query, k, self.blend, asked, self._allowed(asked, exclude_definition))
                 self._memory.matrix.verify(rows[:_VERIFIED])
             blended, words = scores.blended(self.blend), scores.words(self.blend)
             edits = self._past_edits([row + 1 for row in rows.tolist()])
             return [
-                Hit(past, float(blended[at]), float(scores.meaning[at]), float(words[at]), float(scores.place[at]))
+                Hit(
+                    past,
+                    float(blended[at]),
+                    min(1.0, float(scores.meaning[at])),
+                    float(words[at]),
+                    float(scores.place[at]),
+                )
                 for at, past in enumerate(edits)
             ]
 

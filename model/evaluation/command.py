@@ -265,11 +265,12 @@ def _add_means_over_training_seeds(outcome: Outcome, candidates: Sequence[Candid
     """For models that differ in their training seed alone: their mean, as a system of its own."""
     for group in loading.training_seeds(candidates):
         seeds = sorted(str(loading.training_seed(model)) for model in group)
-        for role, systems in (
-            (Role.MODEL, [model.name for model in group]),
-            (Role.BLEND, [model.blend for model in group]),
+        for role, what, systems in (
+            (Role.MODEL, "", [model.name for model in group]),
+            (Role.MODEL, ", whitened", [model.whitened for model in group]),
+            (Role.BLEND, ", blends", [model.blend for model in group]),
         ):
-            name = f"mean of training seeds {', '.join(seeds)}" + (", blends" if role is Role.BLEND else "")
+            name = f"mean of training seeds {', '.join(seeds)}{what}"
             cells: dict[tuple[Any, ...], list[Figure]] = {}
             for figure in outcome.figures:
                 if figure.system in systems:

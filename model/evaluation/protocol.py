@@ -87,6 +87,11 @@ class Candidate:
         """The name of the system that is the product's own ranking with this model in it."""
         return f"blend with {self.name}"
 
+    @property
+    def whitened(self) -> str:
+        """The name of the system that is this model alone, in the measure of a repository's own edits."""
+        return f"{self.name}, whitened"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -77,6 +77,7 @@ class _Engine:
     """What the product's index says of each query against each edit of a gallery."""
 
     blended: dict[int, NDArray[np.float32]]
+    meaning: dict[int, NDArray[np.float32]]
     bar: dict[int, NDArray[np.float32]]
 
 
@@ -92,7 +93,7 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
         batch.append((dataclasses.replace(known[commit.sha], edits=tuple(own)), vectors[start : start + len(own)]))
         start += len(own)
     flat = [edit for own in edits for edit in own]
-    found = _Engine({}, {})
+    found = _Engine({}, {}, {})
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Index.open("gallery", "evaluation", folder=Path(folder), edit_size=vectors.shape[1]) as index,
@@ -100,6 +101,7 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
         index.add(batch)
         for row in queries.tolist():
             scores = index.scores(flat[row], vectors[row])
+            found.meaning[row] = scores.meaning
             found.blended[row] = scores.blended(index.blend)
             found.bar[row] = scores.blended(LEXICAL)
     return found
@@ -214,6 +216,7 @@ class SiblingSearch:
             if number == 0 and "bar" in names:
                 note(BAR, Role.BAR, engine.bar.__getitem__)
             note(model.name, Role.MODEL, by_vectors(vectors))
+            note(model.whitened, Role.MODEL, engine.meaning.__getitem__)
             note(model.blend, Role.BLEND, engine.blended.__getitem__)
 
 
@@ -227,6 +230,7 @@ gallery. *All siblings in other files*: only queries without a sibling in their 
 over commits of the mean over their edits. R@k: a sibling is among the first k. *Commits of 2 to 32*: the gallery holds
 no other commits, and all of its edits ask. An earlier table of such figures gave the plain words with idf 0.788 on
 definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this way they have about that here, so its
-other figures can be laid beside these. A model alone is the cosine of its edit vectors; a blend is the product's own
-index, asked as the editor asks it. The sentence encoder, where it is asked for, is measured in the smaller galleries.
+other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
+the gallery's own edits, as the product's index has it; a blend is that index, asked as the editor asks it. The sentence
+encoder, where it is asked for, is measured in the smaller galleries.
 """

@@ -145,7 +145,8 @@ def test_every_edit_is_scored_and_the_best_come_first(
     ]
 
     (near,) = index.nearest(vector[None], k=3)
-    assert [hit.score for hit in near] == sorted((hit.meaning for hit in everything), reverse=True)[:3]
+    stored = index.vectors([hit.edit.id for hit in everything])
+    assert [hit.score for hit in near] == pytest.approx(sorted(stored @ vector, reverse=True)[:3], abs=1e-4)
     stored = index.vectors([hit.edit.id for hit in near])
     np.testing.assert_allclose(stored @ vector, [hit.score for hit in near], atol=1e-4)
 

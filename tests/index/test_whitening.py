@@ -1,0 +1,101 @@
+"""Edit vectors in the measure of a repository's own edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from codewm_lsp.index import update
+from codewm_lsp.index.whitening import FEWEST, SAMPLE, Whitening, sample
+
+Floats = NDArray[np.float32]
+
+
+def unit(vectors: NDArray[np.floating]) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
+
+
+def habitual(count: int, width: int, seed: int = 0) -> Floats:
+    """Edits that nearly all have much of the first direction, to one side or the other."""
+    random = np.random.default_rng(seed)
+    vectors = random.standard_normal((count, width))
+    vectors[:, 0] *= 6
+    return unit(vectors)
+
+
+def test_an_edit_is_one_like_itself() -> None:
+    vectors = habitual(400, 16)
+    found = Whitening.of(vectors)
+    for vector in vectors[:20]:
+        assert float(found.query(vector) @ vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_what_most_edits_share_counts_less_than_what_few_do() -> None:
+    found = Whitening.of(habitual(5_000, 16))
+    query = unit(np.eye(16)[0] + np.eye(16)[5])
+    as_usual, as_few = np.eye(16, dtype=np.float32)[[0, 5]]
+    assert query @ as_usual == pytest.approx(query @ as_few)
+    asked = found.query(query)
+    assert asked @ as_few > 1.3 * (asked @ as_usual)
+
+
+def test_the_fewer_edits_there_are_the_nearer_it_is_to_the_plain_cosine() -> None:
+    query = habitual(1, 16, seed=1)[0]
+    turned = [unit(Whitening.of(habitual(count, 16)).query(query)) @ query for count in (100, 1_000, 10_000)]
+    assert turned == sorted(turned, reverse=True)
+    assert turned[0] > 0.95
+
+
+def test_edits_that_are_all_alike_break_nothing() -> None:
+    vectors = np.tile(np.eye(8, dtype=np.float32)[0], (200, 1))
+    asked = Whitening.of(vectors).query(vectors[0])
+    assert np.isfinite(asked).all()
+    assert asked @ vectors[0] == pytest.approx(1)
+    nothing = np.zeros(8, np.float32)
+    assert (Whitening.of(vectors).query(nothing) == nothing).all()
+
+
+def test_the_same_edits_are_measured_until_there_are_half_as_many_again() -> None:
+    assert not len(sample(FEWEST - 1))
+    assert sample(FEWEST).tolist() == list(range(FEWEST))
+    different = {sample(edits).tobytes() for edits in range(FEWEST, 20_000)}
+    assert len(different) < 15
+    for edits in (FEWEST, 151, 1_000, 19_999):
+        rows = sample(edits)
+        assert edits / 1.52 <= rows[-1] + 1 <= edits
+
+
+def test_a_large_index_is_measured_on_a_sample_of_all_of_it() -> None:
+    rows = sample(1_000_000)
+    assert len(np.unique(rows)) == SAMPLE
+    assert rows[0] == 0
+    assert rows[-1] > 600_000
+
+
+def test_what_is_out_of_range_does_not_measure(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Any],
+    open_index: Callable[..., Any],
+    encoder: Any,
+    tmp_path: Path,
+) -> None:
+    repository = open_repository(make_history(90).path)
+    whole, half = open_index(repository), open_index(repository, tmp_path / "other")
+    old = repository.ancestors()[20]
+    update(repository, encoder, whole)
+    update(repository, encoder, half, rev=old)
+    assert whole.size() > half.size() > FEWEST
+    edit = repository.edits_of(repository.ancestors()[2]).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    scores = whole.scores(edit, vector, within=set(repository.ancestors(old)))
+    found = {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in half.search(edit, vector, k=0)}
+    hits = whole.search(edit, vector, k=0, within=set(repository.ancestors(old)))
+    assert {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in hits} == pytest.approx(found, abs=1e-5)
+    assert len(scores.meaning) == whole.size()
+    (plain,) = half.nearest(vector[None], k=0)
+    assert [hit.edit.id for hit in plain] != [hit.edit.id for hit in half.search(edit, vector, k=0)]
