@@ -64,6 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _load() -> str:
+    """What else the machine did."""
+    if not hasattr(os, "getloadavg"):
+        return "the load of the machine is not known"
+    return f"the load of the machine was {os.getloadavg()[2]:.1f} in the last quarter of an hour"
+
+
 def heading(path: Path) -> str:
     """On what the figures were taken."""
     with Repository.open(path) as repository:
@@ -71,7 +78,8 @@ def heading(path: Path) -> str:
     return (
         f"CodeWM {codewm_lsp.__version__}, Python {platform.python_version()}, ONNX Runtime {onnxruntime.__version__}, "
         f"NumPy {np.__version__}; {platform.system()} on {platform.machine()}, {os.cpu_count()} cores. "
-        f"History: {path.name if path.name != 'repo' else path.parent.name} at {head[:10]}."
+        f"History: {path.name if path.name != 'repo' else path.parent.name} at {head[:10]}. What is computed is timed "
+        f"by the processor, what an editor waits for by the clock; {_load()}."
     )
 
 

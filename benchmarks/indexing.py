@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rows import Row, percentile
+from benchmarks.rows import Row, percentile, processor
 from codewm_lsp.history import CommitEdits, Edit, Repository
 from codewm_lsp.index import Index, update
 from codewm_lsp.world_model import WorldModel
@@ -25,10 +25,10 @@ SEARCHES = 100
 
 def mining(path: Path) -> tuple[list[Row], list[CommitEdits]]:
     """Reading a history: Git, parsing, tokenising what changed. And the commits read."""
+    started = processor()
     with Repository.open(path) as repository:
-        started = time.perf_counter()
         commits = list(repository.commits(limit=MINED))
-        seconds = time.perf_counter() - started
+    seconds = processor() - started
     files = {(edit.path, item.commit.sha) for item in commits for edit in item.edits}
     edits = sum(len(item.edits) for item in commits)
     note = f"{len(commits):,} commits, {len(files):,} changed files, {edits:,} edits; one core"
@@ -49,15 +49,20 @@ def indexing(path: Path, model: WorldModel) -> list[Row]:
             Index.open(repository.key, model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
         ):
             for seconds in (1.0, INDEX_SECONDS):
-                started = time.perf_counter()
+                begun, started = time.perf_counter(), time.process_time()
                 done = update(repository, model, index, deadline=time.monotonic() + seconds)
-                spent = time.perf_counter() - started
+                spent = time.process_time() - started
                 note = f"{done.done:,} of {done.total:,} commits"
                 if seconds == 1.0:
                     found.append(Row("edits ready after a second", done.added, "edits", note=note))
                 else:
                     found.append(
-                        Row("full index, edits a second", done.added / spent, "/s", note=f"{note}, {spent:.0f} s")
+                        Row(
+                            "full index, edits a second",
+                            done.added / spent,
+                            "/s",
+                            note=f"{note}, {spent:.0f} s ({time.perf_counter() - begun:.0f} s by the clock)",
+                        )
                     )
             if done.done < done.total:
                 return found
@@ -71,9 +76,9 @@ def indexing(path: Path, model: WorldModel) -> list[Row]:
                 _git(
                     clone, "-c", "user.name=b", "-c", "user.email=b@example.org", "commit", "--quiet", "-am", "One more"
                 )
-                started = time.perf_counter()
+                started = processor()
                 update(repository, model, index)
-                times.append(time.perf_counter() - started)
+                times.append(processor() - started)
             found.append(Row("one new commit", statistics.median(times) * 1e3, "ms", 100, note="median of 5"))
     return found
 
@@ -92,18 +97,18 @@ def searching(commits: Sequence[CommitEdits], model: WorldModel, sizes: Sequence
                     noisy = vectors + rng.normal(0, 0.01, vectors.shape).astype(np.float32)
                     noisy /= np.maximum(np.linalg.norm(noisy, axis=1, keepdims=True), 1e-6)
                     index.add(_batch(edits[: size - index.size()], noisy, index.size()))
-                started = time.perf_counter()
+                started = time.process_time()
                 index.search(edits[0], vectors[0], k=10)
-                first = time.perf_counter() - started
+                first = time.process_time() - started
                 times = []
                 for at in rng.choice(len(edits), SEARCHES):
-                    started = time.perf_counter()
+                    started = time.process_time()
                     index.search(edits[at], vectors[at], k=10)
-                    times.append(time.perf_counter() - started)
+                    times.append(time.process_time() - started)
             with Index.open("benchmark", model.hash, folder=Path(folder), edit_size=model.edit_size) as index:
-                started = time.perf_counter()
+                started = time.process_time()
                 index.search(edits[0], vectors[0], k=10)
-                opened = time.perf_counter() - started
+                opened = time.process_time() - started
         within = percentile(times, 0.95) * 1e3
         note = f"{SEARCHES} searches for 10; 95 % within {within:.1f} ms; the first {first * 1e3:.0f} ms"
         found.append(Row(f"search among {size:,} edits", statistics.median(times) * 1e3, "ms", note=note))
