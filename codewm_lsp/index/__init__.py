@@ -5,6 +5,7 @@ from codewm_lsp.index.dismissals import Dismissal, Scope
 from codewm_lsp.index.index import Hit, Index, PastEdit, Source
 from codewm_lsp.index.statistics import Changes, Coupling, History
 from codewm_lsp.index.update import EditEncoder, Outcome, Progress, Target, update
+from codewm_lsp.index.whitening import Whitening
 from codewm_lsp.index.words import changed_words, place_words
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Scores",
     "Source",
     "Target",
+    "Whitening",
     "changed_words",
     "place_words",
     "update",

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError, OptionError
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
-from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source
+from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
+from codewm_lsp.index.whitening import FEWEST, SAMPLE
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import accepted
@@ -72,6 +73,7 @@ class QdrantStore:
         self.edit_size = edit_size
         self._blend = blend
         self._weights: tuple[int, dict[int, int], dict[int, int]] | None = None
+        self._whitening: tuple[int, Whitening] | None = None  # with the number of edits there were
 
     @staticmethod
     def connect(address: str, key: str | None, *, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
@@ -230,6 +232,30 @@ class QdrantStore:
         with self._answers():
             return int(self._client.count(self._collection, count_filter=self._where_is(type="edit"), exact=True).count)
 
+    def _whitened(self, vector: NDArray[np.float32], total: int) -> NDArray[np.float32]:
+        """An edit vector in the measure of the edits that are stored here."""
+        if total < FEWEST:
+            return vector
+        kept = self._whitening
+        if kept is None or not kept[0] <= total < 1.5 * kept[0]:
+            rows: list[Any] = []
+            offset = None
+            while len(rows) < min(SAMPLE, total):  # their names are hashes: the first are as good as a draw
+                with self._answers():
+                    points, offset = self._client.scroll(
+                        self._collection,
+                        scroll_filter=self._where_is(type="edit"),
+                        limit=_PAGE,
+                        offset=offset,
+                        with_payload=False,
+                        with_vectors=["meaning"],
+                    )
+                rows += [point.vector["meaning"] for point in points]
+                if offset is None:
+                    break
+            kept = self._whitening = total, Whitening.of(np.array(rows[:SAMPLE], dtype=np.float32))
+        return kept[1].query(vector)
+
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
@@ -259,6 +285,7 @@ class QdrantStore:
         size = self.size()
         if not size:
             return []
+        vector = self._whitened(vector, size)
         return accepted(lambda wanted: self._search(edit, vector, wanted or size), k, accept, size)
 
     def _search(self, edit: Edit, vector: NDArray[np.float32], k: int) -> list[Hit]:
@@ -332,7 +359,7 @@ class QdrantStore:
         _, nearness = near.cosines(there)
         scores = Scores(*(np.array([value], dtype=np.float32) for value in (meaning, signed, unsigned, nearness)))
         score, words = float(scores.blended(self._blend)[0]), float(scores.words(self._blend)[0])
-        return Hit(edit, score, meaning, words, nearness) if np.isfinite(score) else None
+        return Hit(edit, score, min(1.0, meaning), words, nearness) if np.isfinite(score) else None
 
 
 class QdrantShelf:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from codewm_lsp.errors import IndexStoreError, OptionError
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Outcome, update
+from codewm_lsp.index.whitening import FEWEST
 from codewm_lsp.stores import Source, Store, open_store, source_of
 from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
 
@@ -137,6 +139,33 @@ def test_both_score_alike(
             two.edit.source,
         )
         assert (one.meaning, one.words, one.path) == pytest.approx((two.meaning, two.words, two.path), abs=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_edits_are_measured_by_what_is_usual_among_many(
+    kind: str, tmp_path: Path, make_repository: Callable[..., Any]
+) -> None:
+    builder = make_repository("long")
+    for number in range(60):
+        words = [WORDS[(number + at) % len(WORDS)] for at in range(number % 3 + 1)]
+        builder.commit(f"Change {number}", {f"file_{number % 7}.py": method(f"get_{number % 5}", *words)})
+    with closing(opened(kind, tmp_path)) as store:
+        fill(store, (builder.path,))
+        edit, vector = question(builder.path, 3)
+        hits = store.search(edit, vector, k=0, accept=lambda past: True)
+    assert len(hits) > FEWEST
+    (own,) = [hit for hit in hits if hit.edit.commit == edit.commit and hit.edit.definition == edit.definition]
+    assert own.meaning == pytest.approx(1.0, abs=0.02)
+    with Repository.open(builder.path) as repository:
+        known = {
+            (one.commit.sha, one.path, one.definition): one
+            for sha in repository.ancestors()
+            for one in repository.edits_of(sha).edits
+            if one.commit is not None
+        }
+    found = [known[hit.edit.commit.sha, hit.edit.path, hit.edit.definition] for hit in hits]
+    plain = np.array(WordEncoder().embed_edits([(one.before, one.after) for one in found])) @ vector
+    assert np.abs(plain - [hit.meaning for hit in hits]).max() > 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)
