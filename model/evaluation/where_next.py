@@ -7,7 +7,7 @@ of ``codewm_lsp.hints``. The same questions tell which lenses a user would have 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
@@ -177,7 +177,7 @@ def replay(
     """Ask every example of a history. ``without``: weights where no model is asked; ``plain``: of the plain blend."""
     past = read_past(repository, examples=count)
     done = Replayed(past.range)
-    bare = Weights(without.definition, without.file, without.joint, without.several, Opinion(), without.threshold)
+    bare = replace(without, opinion=Opinion())
     for number, example in enumerate(examples(repository, past)):
         progress(number, len(past.examples))
         sources = Sources(repository, example)

@@ -66,7 +66,7 @@ def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel
 
 def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldModel, tmp_path: Path) -> None:
     weights = Weights.of(shipped_record())
-    bare = Weights(weights.definition, weights.file, weights.joint, weights.several, Opinion(), weights.threshold)
+    bare = replace(weights, opinion=Opinion())
     with (
         Repository.open(clone.folder) as repository,
         Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
