@@ -74,9 +74,9 @@ async def test_lenses_hovers_messages_and_documents_are_plain_words(hostile: Any
         for lens in lenses:
             assert lens.command is not None
             assert drives(lens.command.title) == []
-            assert "Add timeout" in lens.command.title
-        (similar,) = (lens for lens in lenses if lens.command and lens.command.title.startswith("like"))
+        (similar,) = (lens for lens in lenses if lens.command and lens.command.title.startswith("like "))
         assert similar.command is not None
+        assert "Add timeout" in similar.command.title
         (target,) = similar.command.arguments or ()
         answer = await editor.run("codewm.showSimilarEdits", target)
         assert answer["edits"]
