@@ -87,7 +87,6 @@ class EditFeatures:
 
 
 @lru_cache(maxsize=65_536)
-@lru_cache(maxsize=16_384)
 def word_hash(word: str) -> int:
     """64 bits that stand for a word, the same on every machine; the low half finds it among the common ones."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
