@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifie
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Bounds = NDArray[np.int64]
+_What = Literal["words", "lines", "phrases"]
 
 KINDS: Final = tuple(DefinitionKind)
 _TOKEN: Final = re.compile(r"\w+")
@@ -228,10 +229,13 @@ class Corpus:
         self.phrases = _joined([file.phrases for file in parsed], np.uint32)
         self.phrase_bounds = _bounds([file.phrase_bounds for file in parsed])
         self.number = {path: index for index, path in enumerate(self.paths)}
-        base: Corpus | None = like if like is None or like._base is None else like._base
-        if base is not None and (base.vocabulary is not vocabulary or len(self.changed_from(base) or ()) > _FEW_FILES):
-            base = None
-        self._base: Corpus | None = None if base is None or self.changed_from(base) is None else base
+        base = like if like is None or like._base is None else like._base
+        changed = None if base is None or base.vocabulary is not vocabulary else self.changed_from(base)
+        if changed is None or len(changed) > _FEW_FILES:
+            base, changed = None, []
+        self._base: Corpus | None = base
+        self._changed = changed
+        self._standings: dict[_What, _Standing] = {}
 
     def changed_from(self, other: Corpus) -> list[int] | None:
         """The files that are not those of ``other``; None where the paths are others."""
@@ -268,32 +272,25 @@ class Corpus:
         """Length of each definition's vector of ``damped`` words."""
         return np.asarray(np.sqrt(self._sums(self.damped**2, self.word_bounds)) + 1e-6, dtype=np.float32)
 
-    @cached_property
-    def _changed(self) -> list[int]:
-        return [] if self._base is None else self.changed_from(self._base) or []
-
-    @cached_property
-    def _standing_words(self) -> _Standing:
-        like = None if self._base is None else self._base._standing_words
-        return _Standing(self.words, self.word_bounds[self.first], like, self._changed)
-
-    @cached_property
-    def _standing_lines(self) -> _Standing:
-        like = None if self._base is None else self._base._standing_lines
-        return _Standing(self.lines, self.line_bounds[self.first], like, self._changed)
-
-    @cached_property
-    def _standing_phrases(self) -> _Standing:
-        like = None if self._base is None else self._base._standing_phrases
-        return _Standing(self.phrases, self.phrase_bounds[self.first], like, self._changed)
+    def _standing(self, what: _What) -> _Standing:
+        """Where these stand, worked out the first time."""
+        if what not in self._standings:
+            numbers, bounds = {
+                "words": (self.words, self.word_bounds),
+                "lines": (self.lines, self.line_bounds),
+                "phrases": (self.phrases, self.phrase_bounds),
+            }[what]
+            like = None if self._base is None else self._base._standing(what)
+            self._standings[what] = _Standing(numbers, bounds[self.first], like, self._changed)
+        return self._standings[what]
 
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
-        return self._standing_lines.frequency(hashes)
+        return self._standing("lines").frequency(hashes)
 
     def phrase_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these pairs of words stands."""
-        return self._standing_phrases.frequency(hashes)
+        return self._standing("phrases").frequency(hashes)
 
     def found(self, weights: Floats) -> Floats:
         """For each definition, the sum of the weights of the distinct words that stand in it.
@@ -306,8 +303,9 @@ class Corpus:
     def _weighted(self, weights: Floats) -> tuple[NDArray[np.int64], Floats]:
         """The places in ``words`` of those words that have a weight, and that of each."""
         numbers = np.flatnonzero(weights)
-        if 4 * self._standing_words.at_most(numbers) < len(self.words):
-            return self._standing_words.places(numbers, weights[numbers])
+        standing = self._standing("words")
+        if 4 * standing.at_most(numbers) < len(self.words):
+            return standing.places(numbers, weights[numbers])
         values = weights[self.words]
         places = np.flatnonzero(values)
         return places, values[places]
@@ -321,11 +319,11 @@ class Corpus:
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """For each definition, the sum of the weights of these (distinct) lines that stand in it. (N,)."""
-        return _sums_at(*self._standing_lines.places(hashes, weights), self.line_bounds)
+        return _sums_at(*self._standing("lines").places(hashes, weights), self.line_bounds)
 
     def phrases_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """The same for pairs of words."""
-        return _sums_at(*self._standing_phrases.places(hashes, weights), self.phrase_bounds)
+        return _sums_at(*self._standing("phrases").places(hashes, weights), self.phrase_bounds)
 
     def weights(self, tokens: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: those of ``tokens``, 0 elsewhere."""
