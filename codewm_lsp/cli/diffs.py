@@ -33,9 +33,9 @@ class PastDiffs:
             return (
                 f"({name} is not on this machine, or no longer has commit {past.commit.sha[:10]}: clone it to see this)"
             )
-        for edit in changed.edits:
-            if edit.path == past.path and edit.definition == past.definition:
-                return diff_of(edit)
+        edit = changed.edit_of(past.path, past.definition)
+        if edit is not None:
+            return diff_of(edit)
         return f"(no longer to be had: commit {past.commit.sha[:10]} is gone or was indexed with other settings)"
 
     def _read(self, sha: str, source: Source | None) -> CommitEdits | None:

@@ -71,6 +71,10 @@ class CommitEdits:
     skipped: str | None
     renames: tuple[tuple[str, str], ...] = ()
 
+    def edit_of(self, path: str, definition: str) -> Edit | None:
+        """The edit of this definition; None where the commit has none."""
+        return next((edit for edit in self.edits if edit.path == path and edit.definition == definition), None)
+
 
 def file_edits(
     path: str,

@@ -78,9 +78,9 @@ class OtherRepositories:
         folder = elsewhere(self._cache).get(past.source.key) if past.source is not None else None
         if folder is not None:
             with suppress(RepositoryError), Repository.open(folder) as repository:
-                for edit in repository.edits_of(past.commit.sha).edits:
-                    if (edit.path, edit.definition) == (past.path, past.definition):
-                        return edit, repository.root
+                edit = repository.edits_of(past.commit.sha).edit_of(past.path, past.definition)
+                if edit is not None:
+                    return edit, repository.root
         return None, None
 
     def close(self) -> None:

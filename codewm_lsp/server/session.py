@@ -204,15 +204,9 @@ class Session:
                 change = _past_change(other or past, similar.score, reasons)
                 changes.append(replace(change, repository=past.source.name, root=root))
                 continue
-            edit = self._edit(past.commit.sha, past.path, past.definition) or past
+            edit = self._repository.edits_of(past.commit.sha).edit_of(past.path, past.definition) or past
             changes.append(_past_change(edit, similar.score, reasons))
         return tuple(changes)
-
-    def _edit(self, sha: str, path: str, definition: str) -> Edit | None:
-        for edit in self._repository.edits_of(sha).edits:
-            if edit.path == path and edit.definition == definition:
-                return edit
-        return None
 
 
 class Workshop:

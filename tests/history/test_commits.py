@@ -49,6 +49,15 @@ def test_a_commit_asked_for_by_itself_is_the_same(make_repository: MakeRepositor
             repository.edits_of("0" * 40)
 
 
+def test_an_edit_of_a_commit_is_found_by_its_path_and_definition(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE + TWO, "b.py": TWO})
+    with Repository.open(built.path) as repository:
+        commit = repository.edits_of("HEAD")
+    assert [commit.edit_of(edit.path, edit.definition) for edit in commit.edits] == list(commit.edits)
+    assert commit.edit_of("b.py", "one") is None
+
+
 def test_merges_and_bulk_commits_are_skipped_and_said(make_repository: MakeRepository) -> None:
     built = make_repository()
     built.commit("Begin", {"a.py": ONE})
