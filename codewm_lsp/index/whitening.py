@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 FEWEST: Final = 100  # edits below which their covariance says nothing: the plain cosine holds
 SAMPLE: Final = 2_000  # edits that the covariance is taken of
 SHRINKAGE: Final = 3_000  # over the number of edits: how much of the mean variance is added to each direction
-_STEP: Final = 1.5  # an index that has grown by so much is measured again
+STEP: Final = 1.5  # an index that has grown by so much is measured again
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,6 @@ def sample(edits: int) -> NDArray[np.int64]:
     if edits < FEWEST:
         return np.zeros(0, dtype=np.int64)
     size = FEWEST
-    while (larger := int(size * _STEP)) <= edits:
+    while (larger := int(size * STEP)) <= edits:
         size = larger
     return np.linspace(0, size - 1, min(size, SAMPLE)).astype(np.int64)

@@ -26,7 +26,7 @@ from codewm_lsp.errors import IndexStoreError, OptionError
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
-from codewm_lsp.index.whitening import FEWEST, SAMPLE
+from codewm_lsp.index.whitening import FEWEST, SAMPLE, STEP
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import accepted
@@ -237,7 +237,7 @@ class QdrantStore:
         if total < FEWEST:
             return vector
         kept = self._whitening
-        if kept is None or not kept[0] <= total < 1.5 * kept[0]:
+        if kept is None or not kept[0] <= total < STEP * kept[0]:
             rows: list[Any] = []
             offset = None
             while len(rows) < min(SAMPLE, total):  # their names are hashes: the first are as good as a draw
