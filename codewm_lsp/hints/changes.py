@@ -77,7 +77,7 @@ class Changes:
         if known is None:
             known = self._count_together(table, asked_in, asked, after)
         self._counted[key] = known
-        while len(self._counted) > 1 and sum(one.count.nbytes for one in self._counted.values()) > _KEPT_BYTES // 4:
+        while len(self._counted) > 1 and sum(one.nbytes for one in self._counted.values()) > _KEPT_BYTES:
             self._counted.popitem(last=False)
         return known
 
@@ -109,6 +109,11 @@ class Together:
     recent: Floats
     small: Floats
     near: Floats
+
+    @property
+    def nbytes(self) -> int:
+        """Of its four arrays."""
+        return self.count.nbytes + self.recent.nbytes + self.small.nbytes + self.near.nbytes
 
 
 class _Table:
