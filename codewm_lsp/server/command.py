@@ -14,9 +14,7 @@ import codewm_lsp
 from codewm_lsp.logs import log_to
 from codewm_lsp.threads import stay_on_one_core
 
-TURN: Final = (
-    0.0005  # seconds after which the background thread lets an answer go first; Python's own is ten times that
-)
+TURN: Final = 0.0005  # seconds after which the background thread lets an answer go first: a tenth of Python's own
 CLOSING: Final = 2.0  # seconds for the job at hand to end; what it has not written yet is done again next time
 
 
