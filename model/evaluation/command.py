@@ -17,6 +17,7 @@ import typer
 
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation import models as loading
+from codewm_model.evaluation import reference as released
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.parity import Parity
@@ -69,6 +70,15 @@ def evaluate(
             "and needs codewm\\[minilm].",
         ),
     ] = None,
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--reference",
+            metavar="FILE",
+            help="Weights that the paper's authors released (.safetensors, with the .config.json beside it), measured "
+            "in E3 and E4; may be repeated.",
+        ),
+    ] = None,
     seeds: Annotated[str, typer.Option(metavar="N,N,…", help="Of ties, samples and choices.")] = "0,1,2",
     limit: Annotated[
         int | None,
@@ -98,6 +108,7 @@ def evaluate(
         cache=cache or Path(os.environ.get("CODEWM_CACHE") or platformdirs.user_cache_dir("codewm")) / "evaluation",
         limit=limit,
         baselines=_baselines(baselines),
+        references=released.load(reference or []),
     )
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -229,6 +240,7 @@ def _run(
         settings.seeds,
         settings.limit,
         sorted(settings.baselines) if settings.baselines is not None else None,
+        *(one.hash for one in settings.references),
         code("", "evaluation"),
     )
     name = clones[0].name if len(clones) == 1 else "all"
@@ -319,4 +331,5 @@ def _command(
         parts.append(f"--limit {settings.limit}")
     if settings.baselines is not None:
         parts.append(f"--baselines {','.join(sorted(settings.baselines)) or 'none'}")
+    parts += [f"--reference {one.name}.safetensors" for one in settings.references]
     return " ".join(parts)

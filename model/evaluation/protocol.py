@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 from typing import Protocol as Interface
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codewm_lsp.world_model import WorldModel
 
 RANDOM: Final = "random"
@@ -93,6 +96,21 @@ class Candidate:
         return f"{self.name}, whitened"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Weights that the paper's authors released: ``encode`` gives the states (N, size) of whole files."""
+
+    name: str
+    hash: str
+    size: int
+    encode: Callable[[Sequence[str]], NDArray[np.float32]]
+
+    @property
+    def system(self) -> str:
+        """Its name in the tables."""
+        return f"the paper's release, {self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What holds for all protocols of one run of the command.
@@ -100,12 +118,14 @@ class Settings:
     ``seeds``: of ties, samples and choices; a figure for each. ``cache``: a folder to keep what is expensive in.
     ``limit``: at most so many queries, or so many of what a protocol counts, on a repository (None: as the protocol
     says). ``baselines``: names of the optional ones wanted, None for all that need nothing more installed.
+    ``references``: weights that the paper's authors released.
     """
 
     seeds: tuple[int, ...] = (0,)
     cache: Path = Path("cache")
     limit: int | None = None
     baselines: frozenset[str] | None = None
+    references: tuple[Reference, ...] = ()
 
 
 Progress = Callable[[str, int, int], None]

@@ -25,9 +25,11 @@ from codewm_model.evaluation.protocol import (
     Figure,
     Outcome,
     Progress,
+    Reference,
     Role,
     Settings,
 )
+from codewm_model.evaluation.reference import deltas
 from codewm_model.evaluation.repositories import newest_commits, newest_files, span
 
 LARGEST: Final = 3_000
@@ -40,7 +42,7 @@ DEFINITIONS: Final = (
 )
 FILES: Final = (Draw("files, newest 400", 400), Draw("files, newest 400, commits of 2 to 32", 400, commits=EARLIER))
 QUERIES: Final = 1_000  # of a repository in one setting
-SENTENCES_IN: Final = 1_000  # largest gallery that the sentence encoder is measured in, which takes 40 ms an edit
+SLOW_IN: Final = 1_000  # largest gallery for what takes 40 ms an edit or more: sentence encoder, released weights
 TOKENS, TOKENS_IDF = "AST tokens, signed", "AST tokens, signed, idf"
 WORDS, BM25 = "changed words, signed, idf", "changed words, BM25"
 BAR: Final = "words signed 0.4 + unsigned 0.4 + path 0.2"
@@ -137,8 +139,14 @@ class _Pool:
 
     def sentences(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their embeddings by the sentence encoder, which is slow: of these alone."""
-        pairs = [(self.edits[row].before, self.edits[row].after) for row in rows.tolist()]
-        return sentences(self.clone, pairs, self.cache, self.progress)
+        return sentences(self.clone, self._pairs(rows), self.cache, self.progress)
+
+    def deltas(self, reference: Reference, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Their changes of state by released weights, which are slow as well."""
+        return deltas(reference, self.clone, self._pairs(rows), self.cache, self.progress)
+
+    def _pairs(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+        return [(self.edits[row].before, self.edits[row].after) for row in rows.tolist()]
 
 
 class SiblingSearch:
@@ -208,8 +216,10 @@ class SiblingSearch:
         if names & BAGS:
             for label, score in bag_scores(pool.bags(rows), names).items():
                 note(label, Role.BASELINE, score)
-        if "minilm" in names and draw.size <= SENTENCES_IN:
+        if "minilm" in names and draw.size <= SLOW_IN:
             note(SENTENCES, Role.BASELINE, by_vectors(pool.sentences(rows)))
+        for reference in settings.references if draw.size <= SLOW_IN else ():
+            note(reference.system, Role.BASELINE, by_vectors(pool.deltas(reference, rows)))
         for number, model in enumerate(models):
             vectors = pool.vectors(model, rows)
             engine = _engine(pool.commits, edits, vectors, queries)
@@ -232,5 +242,6 @@ no other commits, and all of its edits ask. An earlier table of such figures gav
 definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this way they have about that here, so its
 other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
 the gallery's own edits, as the product's index has it; a blend is that index, asked as the editor asks it. The sentence
-encoder, where it is asked for, is measured in the smaller galleries.
+encoder and the paper's own weights, where they are asked for, are measured in the smaller galleries; of the latter, the
+state of each side (512 tokens) is what they were trained on, and its change is the edit.
 """

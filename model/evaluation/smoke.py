@@ -18,6 +18,7 @@ _SUBJECTS: Final = {
 }
 _FILES: Final = 3
 _FUNCTIONS: Final = 10
+_TOOLS: Final = 4  # every so many commits a file comes, and one goes
 _ARGUMENTS: Final = ("timeout", "verbose", "encoding", "retries", "limit", "default", "strict", "prefix")
 
 
@@ -114,4 +115,9 @@ def _history(seed: int, nouns: list[str]) -> bytes:
         for number, functions in enumerate(files):
             text = "\n\n".join(function.text() for function in functions).encode()
             out.append(b"M 100644 inline package/module_%d.py\ndata %d\n%s\n" % (number, len(text), text))
+        if commit % _TOOLS == _TOOLS - 1:  # a file comes, and goes again a few commits later
+            text = picked[0].text().encode()
+            out.append(b"M 100644 inline package/tool_%d.py\ndata %d\n%s\n" % (commit, len(text), text))
+        elif commit % _TOOLS == 1 and commit > _TOOLS:
+            out.append(b"D package/tool_%d.py\n" % (commit - 2))
     return b"".join(out)

@@ -71,8 +71,14 @@ def test_file_pairs_are_whole_files_before_and_after_their_commit(clones: Path, 
     commits = newest_files(clone, 10, Cache(tmp_path))
     assert commits == newest_files(clone, 10, Cache(tmp_path))
     with Repository.open(clone.folder) as repository:
+
+        def text(sha: str, path: str) -> str:
+            files = repository.files(sha)
+            return repository.read(files[path]) if path in files else ""
+
         for commit in commits:
             for edit in commit.edits:
-                assert edit.after == repository.read(repository.files(commit.commit.sha)[edit.path])
                 assert commit.commit.parent is not None
-                assert edit.before == repository.read(repository.files(commit.commit.parent)[edit.path])
+                assert edit.after == text(commit.commit.sha, edit.path)
+                assert edit.before == text(commit.commit.parent, edit.path)
+    assert any(not edit.before for commit in commits for edit in commit.edits), "a file that came"
