@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codewm_lsp.hints.answers import Reason
 from codewm_lsp.hints.corpus import simple_name
 from codewm_lsp.hints.signals import Signals, State
-from codewm_lsp.hints.trees import CASE, Trees
+from codewm_lsp.hints.trees import Trees
 from codewm_lsp.hints.where_next import BEST, Weights, columns_of, file_column
 from codewm_lsp.hints.wording import clean, joined
 from codewm_lsp.history import Edit
@@ -255,15 +255,17 @@ def reasons_next(
             weight = of_definitions.get(name, 0.0) * scale
             total[group] = total.get(group, 0.0) + weight * float(signals.definitions[name][row])
     if inside:
-        _add_parts(total, _GROUP_OF, weights.definition_trees, signals.definitions, row, edit, scale)
+        trees = weights.definition_trees
+        columns = columns_of(trees, edit, 1, lambda name: signals.definitions[name][row : row + 1])
+        _add_parts(total, _GROUP_OF, trees, columns, scale)
     else:
         for name, group in _FILE_GROUP_OF.items():
             if name in signals.files:
                 weight = of_files.get(name, 0.0) * weights.joint.file
                 total[group] = total.get(group, 0.0) + weight * float(signals.files[name][file])
         trees = weights.file_trees
-        table = {name: file_column(state, signals, name) for name in trees.signals if not name.startswith(CASE)}
-        _add_parts(total, _FILE_GROUP_OF, trees, table, file, edit, weights.joint.file)
+        columns = columns_of(trees, edit, 1, lambda name: file_column(state, signals, name, slice(file, file + 1)))
+        _add_parts(total, _FILE_GROUP_OF, trees, columns, weights.joint.file)
     reasons: list[Reason] = []
     for group, value in sorted(total.items(), key=lambda item: -item[1]):
         if value <= 0.05 or len(reasons) == MOST:
@@ -278,15 +280,10 @@ def _add_parts(
     total: dict[str, float],
     groups: Mapping[str, str],
     trees: Trees,
-    values: Mapping[str, NDArray[Any]],
-    row: int,
-    edit: Edit,
+    columns: Sequence[NDArray[Any]],
     scale: float,
 ) -> None:
     """Add what the trees say of one row to the groups of the signals that they asked about."""
-    if not trees.roots:
-        return
-    columns = columns_of(trees, values, np.array([row]), edit)
     for name, part in trees.parts([float(column[0]) for column in columns]).items():
         group = groups.get(name) or _GROUP_OF.get(name.removeprefix(BEST))
         if group is not None:

@@ -33,6 +33,7 @@ BEST: Final = "best:"  # before the name of a definition's signal, where a file 
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
 _FAR: Final = 3.0  # standard deviations beyond which a logit says no more
 _TRUST: Final = 0.5  # what the logit of a model counts for that the weights were not fitted for
+_EVERY: Final = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
         rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
         here, trees = definitions[rows], weights.definition_trees
         if trees.roots:
-            here = here + trees.scores(columns_of(trees, signals.definitions, rows, edit))
+            here = here + trees.scores(columns_of(trees, edit, len(here), lambda name: signals.definitions[name][rows]))
         others = [i for i, name in enumerate(corpus.names[rows]) if name != edit.definition]
         crowd = float(np.logaddexp.reduce(here[others])) if others else 0.0
         odds[rows] = joint.own + joint.definition * here + joint.crowd * crowd
@@ -270,31 +271,26 @@ def _ask_file_trees(
         return
     order = np.argsort(-logits, kind="stable")
     order = order[order != own]
-    likely, rest = order[:LIKELY_FILES], order[LIKELY_FILES:]
+    likely, rest = np.sort(order[:LIKELY_FILES]), order[LIKELY_FILES:]
     if not len(likely):
         return
-    table = {name: file_column(state, signals, name) for name in trees.signals if not name.startswith(CASE)}
-    logits[likely] += trees.scores(columns_of(trees, table, likely, edit))
+    columns = columns_of(trees, edit, len(likely), lambda name: file_column(state, signals, name, likely))
+    logits[likely] += trees.scores(columns)
     if len(rest):
         logits[rest] += min(0.0, float(logits[likely].min() - logits[rest].max()))
 
 
-def columns_of(
-    trees: Trees, values: Mapping[str, NDArray[Any]], rows: slice | NDArray[np.int64], edit: Edit
-) -> list[NDArray[Any]]:
-    """What the trees ask about, of some rows."""
+def columns_of(trees: Trees, edit: Edit, count: int, column: Callable[[str], NDArray[Any]]) -> list[NDArray[Any]]:
+    """What the trees ask about, of so many rows: the case of the edit, and signals, of which ``column`` gives each."""
     held = {CASE + case for case in cases_of(edit)}
-    count = len(next(iter(values.values()))[rows]) if values else 0
-    return [
-        np.full(count, float(name in held)) if name.startswith(CASE) else values[name][rows] for name in trees.signals
-    ]
+    return [np.full(count, float(name in held)) if name.startswith(CASE) else column(name) for name in trees.signals]
 
 
-def file_column(state: State, signals: Signals, name: str) -> NDArray[Any]:
-    """A signal of all files, (M,), by its name: their own, or after ``best:`` that of their best definition."""
+def file_column(state: State, signals: Signals, name: str, files: slice | NDArray[np.int64] = _EVERY) -> NDArray[Any]:
+    """A signal of ``files`` (ascending), (F,): their own, or after ``best:`` that of their best definition."""
     if name.startswith(BEST):
-        return best_of_files(state, signals.definitions[name[len(BEST) :]])
-    return signals.files[name]
+        return best_of_files(state, signals.definitions[name[len(BEST) :]], files)
+    return signals.files[name][files]
 
 
 def file_logits(state: State, signals: Signals, weights: Case) -> NDArray[np.float64]:
@@ -316,11 +312,12 @@ def weighed(signals: Mapping[str, Floats], weights: Case) -> NDArray[np.float64]
     return total
 
 
-def best_of_files(state: State, values: NDArray[Any]) -> NDArray[np.float64]:
-    """The greatest value among the definitions of each file, (M,); 0 in a file without any."""
-    corpus = state.corpus
-    best = np.zeros(len(corpus.paths), dtype=np.float64)
-    full = np.diff(corpus.first) > 0
+def best_of_files(state: State, values: NDArray[Any], files: slice | NDArray[np.int64] = _EVERY) -> NDArray[np.float64]:
+    """The greatest value among the definitions of each of ``files`` (ascending), (F,); 0 in a file without any."""
+    first, end = state.corpus.first[:-1][files], state.corpus.first[1:][files]
+    best = np.zeros(len(first), dtype=np.float64)
+    full = first < end
     if full.any():
-        best[full] = np.maximum.reduceat(values, corpus.first[:-1][full])
+        bounds = np.stack([first[full], end[full]], 1).reshape(-1)
+        best[full] = np.maximum.reduceat(values[: bounds[-1]], bounds[:-1])[::2]  # every other one lies between files
     return best

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from codewm_lsp.hints.changes import Changes
 from codewm_lsp.hints.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
 from codewm_lsp.hints.signals import State
+from codewm_lsp.hints.where_next import best_of_files
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.source import DefinitionKind, parse_definitions
 
@@ -67,6 +68,18 @@ def test_lines_and_phrases_are_found_where_they_stand() -> None:
     phrases = phrases_of([code_of(token) for token in running_tokens("return url")])
     assert corpus.phrases_found(phrases, np.ones(1, dtype=np.float32)).tolist() == [0, 0, 1, 0, 0, 1]
     assert corpus.phrase_frequency(phrases).tolist() == [2]
+
+
+@given(st.lists(st.sampled_from(["", A, B]), min_size=1, max_size=6), st.data())
+def test_the_best_of_some_files_is_what_it_is_among_all_of_them(texts: list[str], data: st.DataObject) -> None:
+    corpus = corpus_of(**{f"f{number}": text for number, text in enumerate(texts)})
+    state = State(corpus, Changes([], np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
+    values = np.random.default_rng(0).permutation(len(corpus)) - 3.0
+    parts = [values[low:high] for low, high in zip(corpus.first[:-1], corpus.first[1:], strict=True)]
+    best = [float(part.max()) if len(part) else 0.0 for part in parts]
+    assert best_of_files(state, values).tolist() == best
+    some = sorted(data.draw(st.sets(st.integers(0, len(texts) - 1))))
+    assert best_of_files(state, values, np.array(some, dtype=np.int64)).tolist() == [best[file] for file in some]
 
 
 def test_imports_are_read_with_their_dots() -> None:
