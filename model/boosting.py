@@ -41,6 +41,11 @@ def table(lists: Lists) -> NDArray[np.float32]:
     return np.concatenate([lists.signals, cases], 1)
 
 
+def columns_of_table(names: Sequence[str]) -> tuple[str, ...]:
+    """What the columns of ``table`` are called, those of ``Lists.signals`` having these names."""
+    return (*names, *(CASE + case for case in CASES))
+
+
 def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS) -> Trees:
     """Trees over ``names`` (the columns of ``Lists.signals``) and the cases, learnt on lists of several repositories.
 
@@ -57,7 +62,7 @@ def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS
     grown = lightgbm.train(SETTINGS, data, rounds).dump_model()
     found = [_node(one["tree_structure"]) for one in grown["tree_info"]]
     asked = sorted({number for root in found for number in _signals(root)})
-    columns = (*names, *(CASE + case for case in CASES))
+    columns = columns_of_table(names)
     place = {number: at for at, number in enumerate(asked)}
     return Trees(tuple(columns[number] for number in asked), tuple(_renumbered(root, place) for root in found))
 
@@ -66,7 +71,7 @@ def scores_of(trees: Trees, lists: Lists, names: Sequence[str]) -> NDArray[np.fl
     """What trees say of every row."""
     if not trees.roots:
         return np.zeros(len(lists.relevant))
-    columns = (*names, *(CASE + case for case in CASES))
+    columns = columns_of_table(names)
     rows = table(lists)
     return trees.scores([np.ascontiguousarray(rows[:, columns.index(name)]) for name in trees.signals])
 

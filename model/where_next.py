@@ -136,10 +136,9 @@ class Fit:
         return Fit(shares[0] * self.weights, self.trees.times(shares[1]), self.names)
 
 
-def fit_both(train: Sequence[Lists], names: tuple[str, ...], penalty: float, rounds: int) -> Fit:
-    """The linear model and the trees, each learnt for itself; ``shares_of`` says how they are to be added up."""
-    trees = fit_trees(train, names, rounds) if rounds else NO_TREES
-    return Fit(fit_lists(train, penalty=penalty).weights, trees, names)
+def with_trees(linear: Fit, train: Sequence[Lists], names: tuple[str, ...], rounds: int) -> Fit:
+    """A linear model and trees, each learnt for itself; ``shares_of`` says how they are to be added up."""
+    return Fit(linear.weights, fit_trees(train, names, rounds) if rounds else NO_TREES, names)
 
 
 def shares_of(held: Sequence[Lists], strangers: Sequence[Fit]) -> tuple[float, float]:
@@ -306,7 +305,8 @@ def _strangers(learnt: Sequence[Gathered], penalties: Mapping[str, float], round
         for half in (0, 1):
             others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
             lists = [getattr(one, part) for one in others]
-            halves.append(fit_both(lists, names_of(learnt[0], part), penalties[part], rounds))
+            linear = fit_lists(lists, penalty=penalties[part])
+            halves.append(with_trees(linear, lists, names_of(learnt[0], part), rounds))
         found[part] = [halves[number % 2] for number in range(len(learnt))]
     return found
 
@@ -644,7 +644,7 @@ def fit(
         tried = {penalty: fit_lists(lists, penalty=penalty) for penalty in options.penalties}
         scores = {penalty: _mean(tried[penalty], others)[0] for penalty in tried}
         best = max(scores, key=lambda penalty: scores[penalty])
-        fits[part] = fit_both(lists, names[part], best, options.rounds)
+        fits[part] = with_trees(tried[best], lists, names[part], options.rounds)
         report["penalties"][f"{part} chosen"] = best
         report["penalties"][part] = {f"{penalty:g}": round(score, 4) for penalty, score in scores.items()}
         report["MRR, R@1, R@3"][part] = {
@@ -658,13 +658,14 @@ def fit(
         shares = shares_of(lists, apart[part])
         report["shares"][part] = dict(zip(("linear", "trees"), shares, strict=True))
         apart[part] = [fitted.mixed(shares) for fitted in apart[part]]
+        mixed = fits[part].mixed(shares)
         report["MRR, R@1, R@3"][part] |= {
             "trees alone": _rounded(_mean(fits[part].mixed((0.0, 1.0)), others)),
-            "blend": _rounded(_mean(fits[part].mixed(shares), others)),
-            "blend, on the train repositories": _rounded(_mean(fits[part].mixed(shares), lists)),
+            "blend": _rounded(_mean(mixed, others)),
+            "blend, on the train repositories": _rounded(_mean(mixed, lists)),
             "blend, on the other half of them": _rounded(_each_by_its_own(apart[part], lists)),
         }
-        fits[part] = fits[part].mixed(shares)
+        fits[part] = mixed
     strangers = list(zip(apart["definitions"], apart["files"], strict=True))
     joint = fit_joint(learnt, strangers)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, strangers, strict=True)]

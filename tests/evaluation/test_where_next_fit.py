@@ -20,7 +20,7 @@ from codewm_model.evaluation.where_next import Looks
 from codewm_model.gathering import Asking, Lists, gathered
 from codewm_model.lens_curve import draw
 from codewm_model.replay import examples, left_over, read_past
-from codewm_model.where_next import Fit, fit_both, fit_lists, fit_several, logistic, odds_of, shares_of, threshold_of
+from codewm_model.where_next import Fit, fit_lists, fit_several, logistic, odds_of, shares_of, threshold_of, with_trees
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def right(fitted: Fit, asked: Lists) -> float:
 
 def test_trees_learn_what_weights_cannot_say_and_count_for_it() -> None:
     learnt, seen, asked = uneven(300, 1), uneven(100, 2), uneven(100, 3)
-    fitted = fit_both([learnt], ("first", "second", "third"), 1e-3, rounds=60)
+    fitted = with_trees(fit_lists([learnt], penalty=1e-3), [learnt], ("first", "second", "third"), rounds=60)
     linear, trees = shares_of([seen], [fitted])
     assert trees > linear
     mixed = fitted.mixed((linear, trees))
