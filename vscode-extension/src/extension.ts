@@ -51,6 +51,9 @@ export function activate(context: vscode.ExtensionContext): Api {
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.reconsider()),
     watchInterpreter(() => void server.reconsider()),
+    vscode.window.onDidChangeWindowState(() => void server.lookAgain()), // back from where it was installed
+    vscode.window.onDidCloseTerminal(() => void server.lookAgain()),
+    vscode.window.onDidChangeActiveTextEditor(() => void server.lookAgain()),
     server,
   );
   void server.reconsider();

@@ -60,6 +60,13 @@ export class Server implements vscode.Disposable {
     return this.working;
   }
 
+  /** Look again, where there was none: it may have been installed meanwhile. */
+  async lookAgain(): Promise<void> {
+    if (this.current.kind === 'missing' || this.current.kind === 'wrongPath') {
+      await this.reconsider();
+    }
+  }
+
   /** Hand over the settings as they are now. */
   async configure(): Promise<void> {
     if (this.client?.state === ClientState.Running) {
@@ -122,7 +129,7 @@ export class Server implements vscode.Disposable {
       workspaceFolders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
       neutralFolder: this.neutralFolder,
     });
-    if (!forced && this.current.kind === 'running' && found.kind === 'found' && same(this.current.found, found)) {
+    if (!forced && isSame(this.current, found)) {
       return;
     }
     await this.end();
@@ -196,6 +203,11 @@ export class Server implements vscode.Disposable {
   }
 }
 
-function same(one: Found, other: Found): boolean {
-  return one.command === other.command && one.args.join('\0') === other.args.join('\0');
+/** Whether what was found is what there is already. */
+function isSame(state: State, found: Found | Missing | WrongPath): boolean {
+  if (state.kind !== 'running' || found.kind !== 'found') {
+    return JSON.stringify(state) === JSON.stringify(found);
+  }
+  const { command, args } = state.found;
+  return command === found.command && args.join('\0') === found.args.join('\0');
 }

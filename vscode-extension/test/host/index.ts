@@ -2,6 +2,7 @@
 // shop/sessions.py was just changed; the environment says where servers are.
 
 import assert from 'node:assert/strict';
+import { mkdir, symlink } from 'node:fs/promises';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { Api } from '../../src/extension';
@@ -129,6 +130,21 @@ const tests: Record<string, () => Promise<void>> = {
       await vscode.commands.executeCommand('python.select', '/usr/bin/no-python');
       await until('none found', () => codewm.status(), (shown) => shown.command.command === 'codewm.install');
     }
+    await set('path', environment('CODEWM_LSP'));
+    await ready();
+  },
+
+  'a server that comes where it was missed is taken with the next look at a file': async () => {
+    const codewm = await ready();
+    const later = path.join(folders()[0]?.uri.fsPath ?? '', '..', 'later', 'codewm-lsp');
+    await set('path', later);
+    await until('no server', () => codewm.status(), (shown) => shown.detail.includes(`codewm.path names ${later}`));
+    await mkdir(path.dirname(later), { recursive: true });
+    await symlink(environment('CODEWM_LSP'), later);
+    for (const folder of folders()) {
+      await vscode.window.showTextDocument(vscode.Uri.joinPath(folder.uri, 'shop/orders.py'));
+    }
+    await ready();
     await set('path', environment('CODEWM_LSP'));
     await ready();
   },

@@ -23,12 +23,13 @@ before(async () => {
 });
 after(() => machine.stop());
 
-/** Show what is on the screen when a test fails. */
+/** Show what is on the screen, and what the logs say, when a test fails. */
 function withPicture(name: string, window: () => Window, test: () => Promise<void>): () => Promise<void> {
   return async () => {
     try {
       await test();
     } catch (error) {
+      console.error(`${name}: on the screen: ${await window().said()}\n${machine.logs()}`);
       await window().picture(`failed-${name}`);
       throw error;
     }

@@ -14,6 +14,9 @@ const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 /** `codewm-lsp` of the environment that the tests run in. */
 export const SERVER = required('CODEWM_LSP', 'the path of codewm-lsp');
 
+/** Seconds for which a window that the server has lost may come back: a machine that stands still is not the end of it. */
+const GRACE = '60';
+
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -70,10 +73,12 @@ export interface Machine {
   /** A folder of this run's own. */
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
-  /** Write the user's settings; the workbench applies them at once. */
+  /** Write the settings `codewm.*`; the workbench applies them at once. */
   settings(more: Record<string, unknown>): void;
   /** The ids of the processes of our language server. */
   servers(): number[];
+  /** The ends of the logs of the workbench, its extension hosts and CodeWM, newest lines last. */
+  logs(): string;
   stop(): Promise<void>;
 }
 
@@ -96,6 +101,7 @@ export async function startMachine(choices: Choices): Promise<Machine> {
   const userData = path.join(folder, 'user-data');
   const extensions = path.join(folder, 'extensions');
   mkdirSync(path.join(userData, 'User'), { recursive: true });
+  mkdirSync(path.join(userData, 'Machine')); // settings of the machine's scope count from here only, where it is a remote
   mkdirSync(extensions, { recursive: true });
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
@@ -111,7 +117,8 @@ export async function startMachine(choices: Choices): Promise<Machine> {
   delete environment['VSCODE_IPC_HOOK_CLI'];
   mkdirSync(path.join(folder, 'home'));
   const write = (more: Record<string, unknown>): void => {
-    writeFileSync(path.join(userData, 'User', 'settings.json'), JSON.stringify({ ...SETTINGS, ...more }, null, 2));
+    writeFileSync(path.join(userData, 'User', 'settings.json'), JSON.stringify(SETTINGS, null, 2));
+    writeFileSync(path.join(userData, 'Machine', 'settings.json'), JSON.stringify(more, null, 2));
   };
   write({ 'codewm.path': SERVER });
 
@@ -136,7 +143,7 @@ export async function startMachine(choices: Choices): Promise<Machine> {
       entry,
       ...folders,
       ...['--auth', 'none', '--bind-addr', authority, '--disable-telemetry', '--disable-update-check'],
-      ...['--disable-workspace-trust', '--disable-getting-started-override', '--reconnection-grace-time', '5'],
+      ...['--disable-workspace-trust', '--disable-getting-started-override', '--reconnection-grace-time', GRACE],
       ...(choices.smokeTest === true ? ['--vscode-option', 'enable-smoke-test-driver'] : []),
     ],
     { env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
@@ -155,6 +162,7 @@ export async function startMachine(choices: Choices): Promise<Machine> {
     environment,
     settings: write,
     servers: () => languageServers(path.join(folder, 'index')),
+    logs: () => `${said}\n${logs(path.join(userData, 'logs'))}`,
     stop: async () => {
       await browser.close();
       await end(child);
@@ -170,6 +178,18 @@ export function packaged(): string {
     throw new Error(`${file} is missing: npm run package`);
   }
   return file;
+}
+
+const LOGGED = /^(CodeWM|remoteexthost|remoteagent)\.log$/;
+const LOG_LINES = 60;
+
+function logs(folder: string): string {
+  const files = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
+  const ends = files
+    .filter((file) => LOGGED.test(path.basename(file)))
+    .sort()
+    .map((file) => `---- ${file}\n${readFileSync(path.join(folder, file), 'utf8').trimEnd().split('\n').slice(-LOG_LINES).join('\n')}`);
+  return ends.join('\n');
 }
 
 function serverEntry(): string {

@@ -8,6 +8,7 @@ import { type Machine, ROOT } from './machine';
 /** Milliseconds until a test gives up; nothing is asserted about time. */
 export const PATIENCE = Number(process.env['CODEWM_PATIENCE'] ?? 120_000);
 const OPENING = 300_000; // the same for a window, which on a busy machine takes its time
+const MOST_LOADS = 3; // of a window whose connection the workbench itself gives up
 
 /** Wait until `look` gives something that is `wanted`; what it gave. */
 export async function until<Seen>(
@@ -54,16 +55,39 @@ export class Window {
     const context = await machine.browser.newContext({ viewport: size, deviceScaleFactor: 1 });
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: machine.origin });
     context.setDefaultTimeout(OPENING);
-    const page = await context.newPage();
-    const window = new Window(page, folder, machine.authority);
+    const window = new Window(await context.newPage(), folder, machine.authority);
     const payload = file === undefined ? [] : [['openFile', window.remote(path.join(folder, file))]];
     const query = new URLSearchParams({ folder, payload: JSON.stringify(payload) });
-    await page.goto(`${machine.origin}/?${query.toString()}`, { waitUntil: 'commit' });
-    await page.locator('.monaco-workbench').waitFor();
-    if (file !== undefined) {
-      await page.locator('.monaco-editor .view-line').first().waitFor();
+    for (let times = 1; ; times += 1) {
+      await window.load(`${machine.origin}/?${query.toString()}`, file !== undefined);
+      if (file === undefined || times === MOST_LOADS || (await window.connected())) {
+        return window;
+      }
+      await window.picture(`not-connected-${String(times)}`);
+      console.error(`The window has lost its extension host; it is loaded again.\n${machine.logs()}`);
     }
-    return window;
+  }
+
+  private async load(address: string, withFile: boolean): Promise<void> {
+    await this.page.goto(address, { waitUntil: 'commit' });
+    await this.page.locator('.monaco-workbench').waitFor();
+    if (withFile) {
+      await this.page.locator('.monaco-editor .view-line').first().waitFor();
+    }
+  }
+
+  /** Whether the extension was activated: it is in the language status. Where the workbench itself gives up, a user reloads. */
+  private async connected(): Promise<boolean> {
+    const status = this.page.locator('.statusbar-item[id="status.languageStatus"]:visible');
+    const lost = this.page.locator('.monaco-dialog-box', { hasText: 'reload the window' });
+    const end = Date.now() + PATIENCE;
+    while (Date.now() < end && !(await lost.isVisible())) {
+      if (await status.isVisible()) {
+        return true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    return false;
   }
 
   async close(): Promise<void> {
@@ -162,6 +186,16 @@ export class Window {
     const toast = this.notifications().filter({ hasText: text });
     await until(`the message "${text}"`, () => toast.count());
     return toast.first();
+  }
+
+  /** Dialogs, messages and the status bar, for a test that fails. */
+  async said(): Promise<string> {
+    const [dialogs, messages] = await Promise.all(
+      ['.monaco-dialog-box', '.notification-toast'].map((place) => this.page.locator(place).allTextContents()),
+    );
+    const items = this.page.locator('.statusbar-item[aria-label]');
+    const status = await items.evaluateAll((found) => found.map((item) => item.getAttribute('aria-label')));
+    return JSON.stringify({ dialogs, messages, status });
   }
 
   /** Put the cursor behind some words of the code. */
