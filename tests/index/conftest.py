@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from codewm_lsp.history import Repository
-from codewm_lsp.index import Index
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Index, update
 
 
 def _load() -> ModuleType:
@@ -81,5 +83,39 @@ def make_history(make_repository: Callable[..., Any]) -> Callable[..., Any]:
                 )
             builder.commit(f"Add timeout {number}", files)
         return builder
+
+    return make
+
+
+class Range(NamedTuple):
+    """An index of a whole history, one of a part of it, the commits of that part, and an edit to look for in both."""
+
+    whole: Index
+    part: Index
+    within: set[str]
+    edit: Edit
+    vector: NDArray[np.float32]
+
+
+@pytest.fixture
+def make_range(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Repository],
+    open_index: Callable[..., Index],
+    encoder: Any,
+    tmp_path: Path,
+) -> Callable[[int, int], Range]:
+    """Index a history of so many commits, and the same without so many of the newest."""
+
+    def make(commits: int, newest: int) -> Range:
+        repository = open_repository(make_history(commits).path)
+        whole, part = open_index(repository), open_index(repository, tmp_path / "other")
+        old = repository.ancestors()[newest]
+        update(repository, encoder, whole)
+        update(repository, encoder, part, rev=old)
+        assert whole.size() > part.size() > 0
+        edit = repository.edits_of(repository.ancestors()[2]).edits[0]
+        vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+        return Range(whole, part, set(repository.ancestors(old)), edit, vector)
 
     return make

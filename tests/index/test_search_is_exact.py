@@ -151,22 +151,9 @@ def test_every_edit_is_scored_and_the_best_come_first(
     np.testing.assert_allclose(stored @ vector, [hit.score for hit in near], atol=1e-4)
 
 
-def test_what_is_out_of_range_has_no_say_in_the_scores(
-    make_history: Callable[..., Any],
-    open_repository: Callable[[Path], Any],
-    open_index: Callable[..., Any],
-    encoder: Any,
-    tmp_path: Path,
-) -> None:
+def test_what_is_out_of_range_has_no_say_in_the_scores(make_range: Callable[[int, int], Any]) -> None:
     """Asked within the ancestors of a revision, an index of the whole history answers like one of that revision."""
-    repository = open_repository(make_history(20).path)
-    whole, half = open_index(repository), open_index(repository, tmp_path / "other")
-    old = repository.ancestors()[8]
-    update(repository, encoder, whole)
-    update(repository, encoder, half, rev=old)
-    assert whole.size() > half.size() > 0
-    edit = repository.edits_of(repository.ancestors()[2]).edits[0]
-    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    whole, part, within, edit, vector = make_range(20, 8)
 
     def answer(index: Any, within: set[str] | None) -> list[tuple[object, ...]]:
         hits = index.search(edit, vector, k=0, within=within, exclude_definition=("client_1.py", "Client.get"))
@@ -175,5 +162,5 @@ def test_what_is_out_of_range_has_no_say_in_the_scores(
             for hit in hits
         )
 
-    assert answer(whole, set(repository.ancestors(old))) == answer(half, None)
+    assert answer(whole, within) == answer(part, None)
     assert answer(whole, set()) == []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_lsp.index import update
 from codewm_lsp.index.whitening import FEWEST, SAMPLE, Whitening, sample
 
 Floats = NDArray[np.float32]
@@ -77,25 +75,13 @@ def test_a_large_index_is_measured_on_a_sample_of_all_of_it() -> None:
     assert rows[-1] > 600_000
 
 
-def test_what_is_out_of_range_does_not_measure(
-    make_history: Callable[..., Any],
-    open_repository: Callable[[Path], Any],
-    open_index: Callable[..., Any],
-    encoder: Any,
-    tmp_path: Path,
-) -> None:
-    repository = open_repository(make_history(90).path)
-    whole, half = open_index(repository), open_index(repository, tmp_path / "other")
-    old = repository.ancestors()[20]
-    update(repository, encoder, whole)
-    update(repository, encoder, half, rev=old)
-    assert whole.size() > half.size() > FEWEST
-    edit = repository.edits_of(repository.ancestors()[2]).edits[0]
-    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
-    scores = whole.scores(edit, vector, within=set(repository.ancestors(old)))
-    found = {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in half.search(edit, vector, k=0)}
-    hits = whole.search(edit, vector, k=0, within=set(repository.ancestors(old)))
+def test_what_is_out_of_range_does_not_measure(make_range: Callable[[int, int], Any]) -> None:
+    whole, part, within, edit, vector = make_range(90, 20)
+    assert part.size() > FEWEST
+    scores = whole.scores(edit, vector, within=within)
+    found = {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in part.search(edit, vector, k=0)}
+    hits = whole.search(edit, vector, k=0, within=within)
     assert {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in hits} == pytest.approx(found, abs=1e-5)
     assert len(scores.meaning) == whole.size()
-    (plain,) = half.nearest(vector[None], k=0)
-    assert [hit.edit.id for hit in plain] != [hit.edit.id for hit in half.search(edit, vector, k=0)]
+    (plain,) = part.nearest(vector[None], k=0)
+    assert [hit.edit.id for hit in plain] != [hit.edit.id for hit in part.search(edit, vector, k=0)]
