@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -44,6 +44,7 @@ def price(item):
 
 async def close(): pass
 '''
+Parse = Callable[[str], tuple[Definition, ...]]
 LINES = [
     *("@cached", "@", "def added(x):", "class Added:", "    pass", "x = 1", '"""', "    '''", "# why", ""),
     *("    def inner(self):", "        return 1", "async def later():", "if LIMIT:", "else:", "\\", "(", ")", "  x"),
@@ -69,8 +70,15 @@ def changed(text: str, chance: random.Random) -> str:
     return "\n".join(lines)
 
 
+def versions(text: str, count: int, chance: random.Random) -> Iterator[str]:
+    """The text, and what becomes of it in one small change after another."""
+    for _ in range(count):
+        yield text
+        text = changed(text, chance)
+
+
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[Definition, ...]]:
+def alone(monkeypatch: pytest.MonkeyPatch) -> Parse:
     """Parse a text with nothing remembered of those before."""
 
     def parse(text: str) -> tuple[Definition, ...]:
@@ -83,16 +91,13 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[Definition, 
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_version_after_another_is_parsed_as_it_is_alone(
-    seed: int, alone: Callable[[str], tuple[Definition, ...]]
-) -> None:
+def test_a_version_after_another_is_parsed_as_it_is_alone(seed: int, alone: Parse) -> None:
     chance = random.Random(seed)
     for _ in range(40):
-        text, outline = TEXT, None
-        for _ in range(5):
+        outline = None
+        for text in versions(TEXT, 5, chance):
             outline = parse_version(text, outline)
             assert outline.definitions == alone(text)
-            text = changed(text, chance)
 
 
 def large_class() -> str:
@@ -109,26 +114,20 @@ def large_class() -> str:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_class_after_another_is_parsed_as_it_is_alone(
-    seed: int, alone: Callable[[str], tuple[Definition, ...]]
-) -> None:
+def test_a_class_after_another_is_parsed_as_it_is_alone(seed: int, alone: Parse) -> None:
     chance = random.Random(seed)
     for _ in range(10):
-        text, outline = large_class(), None
-        for _ in range(6):
+        outline = None
+        for text in versions(large_class(), 6, chance):
             outline = parse_version(text, outline)
             assert outline.definitions == alone(text)
-            text = changed(text, chance)
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_what_differs_makes_the_edits_that_all_definitions_make(seed: int) -> None:
     chance = random.Random(100 + seed)
     for _ in range(20):
-        before = chance.choice((TEXT, large_class()))
-        after = before
-        for _ in range(chance.randint(1, 3)):
-            after = changed(after, chance)
+        before, *_, after = versions(chance.choice((TEXT, large_class())), chance.randint(2, 4), chance)
         first = parse_version(before, None)
         for other in (None, first):
             second = parse_version(after, other)
