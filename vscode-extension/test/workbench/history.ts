@@ -102,6 +102,13 @@ export class Repository {
   }
 }
 
+/** A repository with one client, and no past to speak of. */
+export function makeStall(folder: string): Repository {
+  const repository = new Repository(folder);
+  repository.commit('A client for sessions', 'Ada Lovelace', 300, { [CHANGED]: client('sessions') });
+  return repository;
+}
+
 /** The repository; its last client is about to get what the others got. */
 export function makeShop(folder: string): Repository {
   const repository = new Repository(folder);

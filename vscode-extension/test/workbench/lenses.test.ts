@@ -1,10 +1,11 @@
 // The packaged extension in the real workbench, on a real repository with a real index, as a user sees it.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { CHANGED, client, makeShop, type Repository } from './history';
+import { CHANGED, client, makeShop, makeStall, type Repository } from './history';
 import { type Machine, packaged, SERVER, startMachine } from './machine';
 import { until, Window } from './window';
 
@@ -267,6 +268,31 @@ describe('a machine without the server', () => {
       await window.notification('codewm.path names');
       setPath(SERVER);
       await window.lens(LIKE, 'def fetch_sessions');
+    })();
+    await window.close();
+    machine.settings(SETTINGS);
+  });
+});
+
+describe('an index over several repositories', () => {
+  it('gives the lens of a young repository the past of another one, with its diff', async () => {
+    const shop = makeShop(path.join(machine.folder, 'payments'));
+    const stall = makeStall(path.join(machine.folder, 'stall'));
+    stall.write(CHANGED, client('sessions', { timeout: 'fetch' }));
+    const store = path.join(machine.folder, 'store');
+    const program = path.join(path.dirname(SERVER), 'codewm');
+    execFileSync(program, ['index', '--store', store, shop.path, stall.path], { env: machine.environment, stdio: 'pipe' });
+    machine.settings({ ...SETTINGS, 'codewm.store': store });
+    const window = await Window.open(machine, stall.path, CHANGED);
+    await withPicture('store', () => window, async () => {
+      const { text } = await window.lens(/^like payments /, 'def fetch_sessions(self, page, timeout=30):');
+      assert.match(text, /'Give the \w+ client time-outs'/);
+      await window.clickLens('like payments');
+      const rows = await until('rows', () => window.rows(VIEW), (seen) => seen.length > 2);
+      assert.match(rows[0] ?? '', /^fetch_[a-z]+payments · Give the \w+ client time-outs · /);
+      const diff = await until('the diff', () => window.diff(), (seen) => seen.after.includes('(self, page, timeout=30):'));
+      const [, file = '', commit = ''] = /^(\w+\.py): .* \(([0-9a-f]{7})\)/.exec(diff.title) ?? [];
+      assert.equal(diff.after.trimEnd(), shop.git('show', `${commit}:shop/${file}`));
     })();
     await window.close();
     machine.settings(SETTINGS);
