@@ -26,6 +26,7 @@ EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 _LIKENED: Final = 64  # edits in progress whose past edits are remembered
+FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress, where past edits are shown for it
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -91,6 +92,16 @@ class _Question:
     contents: Contents
     recent: NDArray[np.float32] | None = None
     opinions: dict[int, _Opinion] = field(default_factory=dict)
+
+
+def evidence_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What past edits are looked for by behind predictions: (N, D) of these and (D,) of the edit in progress → (N, D).
+
+    Both together find edits more like the one that comes than either alone (docs/experiments.md). Rows of length 1.
+    """
+    both = FORESEEN * predicted + revealed
+    length = np.linalg.norm(both, axis=1, keepdims=True)
+    return np.asarray(both / np.maximum(length, 1e-9), dtype=np.float32)
 
 
 class Engine:
@@ -350,7 +361,9 @@ class Engine:
         added = self._weights.opinion.added(logits, self._model.hash) * ranking.own[worded] if opinions else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
         if opinions:
-            nearest = self._index.nearest(np.stack([one.edit for one in opinions]), k=EVIDENCE, within=question.past)
+            assert question.recent is not None, "the model was asked"
+            wanted = evidence_of(np.stack([one.edit for one in opinions]), question.recent[0])
+            nearest = self._index.nearest(wanted, k=EVIDENCE, within=question.past)
             evidence = [
                 tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits) for hits in nearest
             ]

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.hints.engine import evidence_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.world_model import WorldModel
@@ -38,6 +39,7 @@ OWN: Final = "its own last edit"
 MEAN: Final = "mean edit"
 RECENT: Final = "most recent edits"
 ORACLE: Final = "oracle"
+PRODUCT: Final = "product"  # the prediction and the revealed edit together
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +240,18 @@ def _ask(
             for cosine, rank, seen in zip(right, ranks, visible, strict=True)
             if seen
         )
-    nearest = np.argsort(-(guesses[name] @ vectors[older].T), axis=1, kind="stable")[:, :SHOWN]
+    nearest = {
+        system: np.argsort(-(wanted @ vectors[older].T), axis=1, kind="stable")[:, :SHOWN]
+        for system, wanted in (
+            (name, guesses[name]),
+            (COPY, copied),
+            (PRODUCT, evidence_of(guesses[name], recent[0])),
+        )
+    }
     for number, edit in enumerate(others):
         like = likeness.to(edit)[older]
         for system, rows in (
-            (name, nearest[number]),
+            *((system, found[number]) for system, found in nearest.items()),
             (RECENT, np.arange(SHOWN)),
             (RANDOM, chance.choice(len(older), SHOWN, replace=False)),
             (ORACLE, np.argsort(-like, kind="stable")[:SHOWN]),
@@ -273,8 +282,9 @@ the newest 3,000 of the history. Nulls, in the same space: the revealed edit's o
 the definition's text (the copy where nothing of it stands there), the definition's last edit, the mean edit, a random
 one. The vectors of two models are not comparable: each has nulls of its own.
 
-Shown to the user: the three past edits nearest to the prediction, by the likeness of their changed words (signed bags,
-idf) to those of the edit that really came; against the three most recent edits, and the three most like it (oracle).
+Past edits shown: the three nearest to the prediction, by the likeness of their changed words (signed bags, idf) to
+those of the edit that really came; against the three nearest to the revealed edit (copy), the three most recent ones,
+and the three most like it (oracle). The blend is what the product shows: those nearest to both together.
 """
 
 
@@ -308,8 +318,10 @@ class WhatNext:
         outcome = Outcome(explanation=EXPLANATION)
         nulls = {COPY: Role.BASELINE, REPLAY: Role.BASELINE, OWN: Role.BASELINE, MEAN: Role.BASELINE}
         several = len(models) > 1
+        by_name = {one.name: one for one in models}
         for one in models:
             outcome.roles[one.name] = Role.MODEL
+            outcome.roles[one.blend] = Role.BLEND
             for system, role in (nulls | {RANDOM: Role.CHANCE}).items():
                 outcome.roles[_named(system, one.name, several)] = role
         outcome.roles |= {RECENT: Role.BASELINE, ORACLE: Role.BOUND, RANDOM: Role.CHANCE}
@@ -330,7 +342,7 @@ class WhatNext:
                     break
                 for number, (model, result) in enumerate(results.items()):
                     outcome.ranges[clone.name] = result.range
-                    outcome.figures += self._figures(clone.name, model, result, seed, several, number == 0)
+                    outcome.figures += self._figures(clone.name, by_name[model], result, seed, several, number == 0)
                     extra.setdefault(model, {})[str(seed)] = intervals(model, result, seed)
             if extra and len(repositories) == 1:
                 outcome.extra |= extra
@@ -339,22 +351,24 @@ class WhatNext:
         return outcome
 
     def _figures(
-        self, repository: str, model: str, result: Predictions, seed: int, several: bool, first: bool
+        self, repository: str, model: Candidate, result: Predictions, seed: int, several: bool, first: bool
     ) -> list[Figure]:
         figures = []
         for system, found in result.found.items():
-            label = system if system == model else _named(system, model, several)
+            label = system if system == model.name else _named(system, model.name, several)
             means = dict(zip(("cosine", "MRR", "R@1", "R@10"), np.mean(found, 0).tolist(), strict=True))
             for metric in ("MRR", "R@1", "R@10", "cosine"):
                 figures.append(
                     Figure(self.name, metric, self.ranking, label, repository, means[metric], len(found), seed)
                 )
         for system, seen in result.seen.items():
-            if system == model or first:  # the others are the same for every model
+            own = {model.name: model.name, PRODUCT: model.blend, COPY: _named(COPY, model.name, several)}
+            if system in own or first:  # the others are the same for every model
                 for metric, value in zip(
                     ("likeness, mean of 3", "likeness, best of 3"), np.mean(seen, 0).tolist(), strict=True
                 ):
-                    figures.append(Figure(self.name, metric, SEEN, system, repository, value, len(seen), seed))
+                    label = own.get(system, system)
+                    figures.append(Figure(self.name, metric, SEEN, label, repository, value, len(seen), seed))
         return figures
 
 
