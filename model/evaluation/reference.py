@@ -98,19 +98,19 @@ def _defined(tree: ast.AST) -> tuple[dict[str, int], set[str]]:
     return functions, classes
 
 
-def states(source: str) -> list[int]:
+def tokens(source: str) -> list[int]:
     """A file as the paper's tokens: ``LENGTH`` of them."""
-    tokens = [_BEGIN]
+    found = [_BEGIN]
     tree = parsed(source) if source.strip() else None
     if tree is not None:
         for node in _walked(tree):
-            tokens += node
-            if len(tokens) >= LENGTH - 1:
+            found += node
+            if len(found) >= LENGTH - 1:
                 break
     elif source.strip():
-        tokens.append(_BROKEN)
-    tokens.append(_END)
-    return [*tokens[:LENGTH], *[_PAD] * (LENGTH - len(tokens))]
+        found.append(_BROKEN)
+    found.append(_END)
+    return [*found[:LENGTH], *[_PAD] * (LENGTH - len(found))]
 
 
 def _walked(tree: ast.Module) -> Iterator[list[int]]:
@@ -122,14 +122,14 @@ def _walked(tree: ast.Module) -> Iterator[list[int]]:
         depths[id(node)] = depth
         stack.extend((child, depth + 1) for child in reversed(list(ast.iter_child_nodes(node))))
     for node in ast.walk(tree):
-        tokens = [_NODE.get(type(node).__name__, _UNKNOWN), _DEPTH + min(depths[id(node)], _DEEPEST)]
+        own = [_NODE.get(type(node).__name__, _UNKNOWN), _DEPTH + min(depths[id(node)], _DEEPEST)]
         name = _name(node)
         if name:
-            tokens.append(_bucket(name))
+            own.append(_bucket(name))
         if isinstance(node, ast.BinOp | ast.UnaryOp | ast.BoolOp | ast.Compare):
             operator = node.ops[0] if isinstance(node, ast.Compare) else node.op
-            tokens.append(_OPERATOR.get(type(operator).__name__, _UNKNOWN))
-        yield tokens
+            own.append(_OPERATOR.get(type(operator).__name__, _UNKNOWN))
+        yield own
 
 
 def _name(node: ast.AST) -> str | None:
@@ -197,9 +197,9 @@ class StateEncoder(nn.Module):
         self.norm = nn.LayerNorm(size)
         self.loops = loops
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, files: Tensor) -> Tensor:
         """Tokens (B, ``LENGTH``) → states (B, size). Padding is attended to, as in its training."""
-        hidden = torch.cat([self.cls_token.expand(len(tokens), -1, -1), self.embedding(tokens)], 1)
+        hidden = torch.cat([self.cls_token.expand(len(files), -1, -1), self.embedding(files)], 1)
         hidden = hidden + self.pos_enc.pe
         for _ in range(self.loops):
             hidden = self.block(hidden)
@@ -209,7 +209,7 @@ class StateEncoder(nn.Module):
     @torch.no_grad()
     def encode(self, sources: Sequence[str]) -> NDArray[np.float32]:
         """The states (N, size) of whole files."""
-        out: NDArray[np.float32] = self(torch.tensor([states(source) for source in sources])).numpy()
+        out: NDArray[np.float32] = self(torch.tensor([tokens(source) for source in sources])).numpy()
         return out
 
 

@@ -17,7 +17,7 @@ from codewm_lsp.cli.app import app
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.protocol import Clone, Reference
-from codewm_model.evaluation.reference import LENGTH, StateEncoder, deltas, label, load, states
+from codewm_model.evaluation.reference import LENGTH, StateEncoder, deltas, label, load, tokens
 
 SETTINGS = {"vocab_size": 662, "model_dim": 8, "num_heads": 2, "mlp_hidden": 16, "encoder_loops": 2}
 CLONE = Clone("alpha/orders", Path("nowhere"), "0" * 40)
@@ -48,7 +48,7 @@ def test_a_function_is_the_tokens_that_the_released_tools_make_of_it() -> None:
         13,
         23,
     )  # arguments have no type of their own
-    found = states(FUNCTION)
+    found = tokens(FUNCTION)
     assert len(found) == LENGTH
     kept = found[: found.index(end) + 1]
     assert kept[0] == begin
@@ -62,21 +62,21 @@ def test_a_function_is_the_tokens_that_the_released_tools_make_of_it() -> None:
 
 
 def test_names_are_hashed_alike_in_every_process_and_case_counts() -> None:
-    names = [token for token in states("foobar") if 100 <= token < 612]
+    names = [token for token in tokens("foobar") if 100 <= token < 612]
     assert names == [100 + 0xBF9C_F968 % 512]  # the published value of 32-bit FNV-1a for "foobar"
-    assert states("first = 1") != states("First = 1")
+    assert tokens("first = 1") != tokens("First = 1")
 
 
 def test_only_the_first_tokens_of_a_long_file_are_seen() -> None:
     long = "\n".join(f"name_{number} = {number}" for number in range(500))
-    assert len(states(long)) == LENGTH
-    assert 612 not in states(long)
-    assert states(long) == states(long + "\nlast = 'changed'")
+    assert len(tokens(long)) == LENGTH
+    assert 612 not in tokens(long)
+    assert tokens(long) == tokens(long + "\nlast = 'changed'")
 
 
-@pytest.mark.parametrize(("source", "tokens"), [("", [613, 614]), ("  \n", [613, 614]), ("def f(:", [613, 616, 614])])
-def test_no_file_and_a_broken_one_have_tokens_of_their_own(source: str, tokens: list[int]) -> None:
-    assert states(source) == tokens + [612] * (LENGTH - len(tokens))
+@pytest.mark.parametrize(("source", "expected"), [("", [613, 614]), ("  \n", [613, 614]), ("def f(:", [613, 616, 614])])
+def test_no_file_and_a_broken_one_have_tokens_of_their_own(source: str, expected: list[int]) -> None:
+    assert tokens(source) == expected + [612] * (LENGTH - len(expected))
 
 
 @pytest.mark.parametrize(
