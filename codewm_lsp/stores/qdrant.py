@@ -26,7 +26,7 @@ from codewm_lsp.errors import IndexStoreError, OptionError
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
-from codewm_lsp.index.whitening import FEWEST, SAMPLE, STEP
+from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import accepted
@@ -234,7 +234,7 @@ class QdrantStore:
 
     def _whitened(self, vector: NDArray[np.float32], total: int) -> NDArray[np.float32]:
         """An edit vector in the measure of the edits that are stored here."""
-        if total < FEWEST:
+        if not is_measured(total):
             return vector
         kept = self._whitening
         if kept is None or not kept[0] <= total < STEP * kept[0]:

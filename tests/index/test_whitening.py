@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_lsp.index.whitening import FEWEST, SAMPLE, Whitening, sample
+from codewm_lsp.index.whitening import FEWEST, MOST, SAMPLE, Whitening, sample
 
 Floats = NDArray[np.float32]
 
@@ -69,10 +69,15 @@ def test_the_same_edits_are_measured_until_there_are_half_as_many_again() -> Non
 
 
 def test_a_large_index_is_measured_on_a_sample_of_all_of_it() -> None:
-    rows = sample(1_000_000)
+    rows = sample(MOST)
     assert len(np.unique(rows)) == SAMPLE
     assert rows[0] == 0
-    assert rows[-1] > 600_000
+    assert rows[-1] > MOST // 2
+
+
+def test_a_very_large_index_has_no_measure_of_its_own() -> None:
+    assert len(sample(MOST))
+    assert not len(sample(MOST + 1))
 
 
 def test_what_is_out_of_range_does_not_measure(make_range: Callable[[int, int], Any]) -> None:
