@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,19 +51,51 @@ _PAD, _BEGIN, _END, _UNKNOWN, _BROKEN = range(612, 617)
 _DEPTH, _DEEPEST = 617, 15
 _OPERATOR: Final = {name: 633 + number for number, name in enumerate(_OPERATORS.split())}
 _AT_ONCE: Final = 32
+_EMPTY_BLOCKS: Final = 20  # of one definition that are given a body
 _SAME: Final = 1e-6  # of a state's numbers: closer, and two versions are the same but for rounding
 _VERSION: Final = 1  # of the states in the cache
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_UNPARSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 def parsed(source: str) -> ast.Module | None:
     """The tree of a file as Python itself parses it; None where it does not."""
+    try:
+        return _tree(source)
+    except _UNPARSED:
+        return None
+
+
+def _tree(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        return ast.parse(source.replace("\0", ""))
+
+
+def mended(source: str) -> str:
+    """A definition cut out of its file as a file that parses; one that does not even then stays as it is.
+
+    The first line of a decorated method has lost its indentation, and a block of nothing but definitions its lines.
+    """
+    if parsed(source) is not None:
+        return source
+    first, *rest = source.lstrip().split("\n")
+    inner = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    lines = [first, *(line[inner:] for line in rest)] if first.startswith("@") else [first, *rest]
+    for _ in range(_EMPTY_BLOCKS):
         try:
-            return ast.parse(source.replace("\0", ""))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+            _tree("\n".join(lines))
+        except IndentationError as error:
+            header = re.match(r"expected an indented block.* on line (\d+)", error.msg)
+            if header is None:
+                return source
+            own = lines[int(header[1]) - 1]
+            lines.insert((error.lineno or len(lines)) - 1, own[: len(own) - len(own.lstrip())] + "    pass")
+        except _UNPARSED:
+            return source
+        else:
+            return "\n".join(lines)
+    return source
 
 
 def label(before: str, after: str) -> int:

@@ -29,7 +29,7 @@ from codewm_model.evaluation.protocol import (
     Role,
     Settings,
 )
-from codewm_model.evaluation.reference import deltas
+from codewm_model.evaluation.reference import deltas, mended
 from codewm_model.evaluation.repositories import newest_commits, newest_files, span
 
 LARGEST: Final = 3_000
@@ -118,7 +118,11 @@ def fewest(commits: Sequence[CommitEdits]) -> list[CommitEdits]:
 class _Pool:
     """All edits of some commits, from which the galleries take theirs: counted and embedded once."""
 
-    def __init__(self, clone: Clone, commits: Sequence[CommitEdits], cache: Cache, progress: Progress) -> None:
+    def __init__(
+        self, clone: Clone, commits: Sequence[CommitEdits], cache: Cache, progress: Progress, *, files: bool = False
+    ) -> None:
+        """``files``: these are of whole files."""
+        self.files = files
         self.clone, self.commits, self.cache, self.progress = clone, commits, cache, progress
         self.edits = [edit for commit in commits for edit in commit.edits]
         self._row = {id(edit): row for row, edit in enumerate(self.edits)}
@@ -143,7 +147,10 @@ class _Pool:
 
     def deltas(self, reference: Reference, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their changes of state by released weights, which are slow as well."""
-        return deltas(reference, self.clone, self._pairs(rows), self.cache, self.progress)
+        pairs = self._pairs(rows)
+        if not self.files:
+            pairs = [(mended(before), mended(after)) for before, after in pairs]
+        return deltas(reference, self.clone, pairs, self.cache, self.progress)
 
     def _pairs(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
         return [(self.edits[row].before, self.edits[row].after) for row in rows.tolist()]
@@ -176,7 +183,7 @@ class SiblingSearch:
             definitions = _Pool(clone, commits, cache, progress)
             for draw in DEFINITIONS if self.large else (SMALL,):
                 self._setting(draw, definitions, models, settings, outcome)
-            files = _Pool(clone, newest_files(clone, FILES[0].size, cache), cache, progress)
+            files = _Pool(clone, newest_files(clone, FILES[0].size, cache), cache, progress, files=True)
             for draw in FILES:
                 self._setting(draw, files, models, settings, outcome)
             if len(outcome.figures) == before:
@@ -243,5 +250,6 @@ definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this
 other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
 the gallery's own edits, as the product's index has it; a blend is that index, asked as the editor asks it. The sentence
 encoder and the paper's own weights, where they are asked for, are measured in the smaller galleries; of the latter, the
-state of each side (512 tokens) is what they were trained on, and its change is the edit.
+state of each side (512 tokens) is what they were trained on, and its change is the edit; for them alone a definition
+that does not parse outside its file (a decorated method, a class of nothing but methods) is made to.
 """

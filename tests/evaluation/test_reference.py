@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from typer.testing import CliRunner
@@ -17,7 +19,7 @@ from codewm_lsp.cli.app import app
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.protocol import Clone, Reference
-from codewm_model.evaluation.reference import LENGTH, StateEncoder, deltas, label, load, tokens
+from codewm_model.evaluation.reference import LENGTH, StateEncoder, deltas, label, load, mended, parsed, tokens
 
 SETTINGS = {"vocab_size": 662, "model_dim": 8, "num_heads": 2, "mlp_hidden": 16, "encoder_loops": 2}
 CLONE = Clone("alpha/orders", Path("nowhere"), "0" * 40)
@@ -77,6 +79,28 @@ def test_only_the_first_tokens_of_a_long_file_are_seen() -> None:
 @pytest.mark.parametrize(("source", "expected"), [("", [613, 614]), ("  \n", [613, 614]), ("def f(:", [613, 616, 614])])
 def test_no_file_and_a_broken_one_have_tokens_of_their_own(source: str, expected: list[int]) -> None:
     assert tokens(source) == expected + [612] * (LENGTH - len(expected))
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        ("x = 1\n", "x = 1\n"),
+        ("@property\n    def size(self):\n        return 1", "@property\ndef size(self):\n    return 1"),
+        ("class Client(Base):\n    \n\n", "class Client(Base):\n    \n    pass\n\n"),
+        ("if a:\n\nelse:  # no\n    b = 1\n", "if a:\n\n    pass\nelse:  # no\n    b = 1\n"),
+        ("  def f(:", "  def f(:"),
+        ("x = 1\n    y = 2", "x = 1\n    y = 2"),
+    ],
+)
+def test_a_definition_cut_out_of_its_file_is_made_to_parse_where_it_can_be(cut: str, expected: str) -> None:
+    assert mended(cut) == expected
+    assert (parsed(expected) is None) == (cut == expected != "x = 1\n")
+
+
+@given(st.text(alphabet="@cdef:class \n()x=1ifelse", max_size=60))
+def test_mending_never_breaks_what_parses(source: str) -> None:
+    assert parsed(source) is None or mended(source) == source
+    assert mended(source) == source or parsed(mended(source)) is not None
 
 
 @pytest.mark.parametrize(
