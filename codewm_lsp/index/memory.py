@@ -27,7 +27,7 @@ MERGE: Final = 2
 """A part is joined with the one before as long as that is at most so many times as large."""
 STALE: Final = 0.7
 """When the weight of a word fell below this share of what the lengths of a part were made with, they are made anew."""
-_FEW: Final = 1000  # edits left of a block from which on the next stage costs less than computing each of them
+_FEW: Final = 300  # edits left of a block from which on the next stage costs less than computing each of them
 _GROUP: Final = 64  # edits of which the best guess alone is tried at first
 _AT_ONCE: Final = 16  # queries
 _COMMITS: Final = """
@@ -516,7 +516,7 @@ class Memory:
         near = np.concatenate([part.places.bounds_of(place) for part in parts])
         near *= asked.place_norms * np.float32(blend.place / place.length if place.length else 0.0)
         np.minimum(near, blend.place, out=near)
-        result = near[self.place_of.values] if len(near) else np.zeros(len(self), dtype=np.float32)
+        result = near.take(self.place_of.values, mode="clip") if len(near) else np.zeros(len(self), dtype=np.float32)
         weight = blend.signed + blend.unsigned
         for part, norms in zip(parts, asked.norms, strict=True):
             bounds = part.words.bounds_of(words)
@@ -550,7 +550,9 @@ class Memory:
         stage = 0 if len(queries) == 1 else last  # several are as quickly multiplied as the first columns are read
         for block in part.sketch.blocks():
             own = slice(part.first_row + block.start, part.first_row + block.stop)
-            guessed = probe.guesses(block, stage)
+            guessed = probe.added(block, 0)
+            for number in builtins.range(1, stage + 1):
+                guessed += probe.added(block, number)
             guessed *= np.float32(weight)
             if lexical is not None:
                 guessed += lexical[own]
@@ -575,7 +577,7 @@ class Memory:
         for part in self.parts:
             self._dense_bounds(part, queries, weight, lexical, bounds, guesses)
         if allowed is not None:
-            hidden = ~allowed
+            hidden = np.flatnonzero(~allowed)
             bounds[:, hidden] = -np.inf
             guesses[:, hidden] = -np.inf
         found = []
@@ -585,7 +587,7 @@ class Memory:
             scores = score(tried)
             least = _kth(scores, k)
             if len(queries) == 1:
-                self._second_look(queries, weight, lexical, own, least - _ROUNDING)
+                self._second_look(queries, weight, guessed, own, least - _ROUNDING)
             left = np.flatnonzero(own >= least - _ROUNDING)
             left = left[~np.isin(left, tried)]
             left = left[np.argsort(-own[left], kind="stable")]
@@ -606,11 +608,11 @@ class Memory:
         self,
         queries: NDArray[np.float32],
         weight: float,
-        lexical: NDArray[np.float32] | None,
+        guesses: NDArray[np.float32],
         bounds: NDArray[np.float32],
         least: float,
     ) -> None:
-        """Better bounds for the blocks of which too many edits are left."""
+        """Better bounds for the blocks of which too many edits are left. ``guesses``: of the first stage."""
         for part in self.parts:
             if part.sketch is None or len(stages_of(len(part.sketch.scales))) < 2:
                 continue
@@ -620,11 +622,10 @@ class Memory:
                 if np.count_nonzero(bounds[own] >= least) <= _FEW:
                     continue
                 probe = probe or Probe(part.sketch, queries)
-                better = probe.guesses(block, 1)[0]
+                better = probe.added(block, 1)[0]
                 better += probe.rest(block, 1, 0)
                 better *= np.float32(weight)
-                if lexical is not None:
-                    better += lexical[own]
+                better += guesses[own]
                 np.minimum(bounds[own], better, out=bounds[own])
 
 

@@ -106,15 +106,15 @@ class Sketch:
         for begin in range(0, len(self), BLOCK):
             yield slice(begin, min(begin + BLOCK, len(self)))
 
-    def block(self, edits: slice, end: int) -> NDArray[np.int8]:
-        """The first ``end`` columns of a block."""
-        width = len(self.scales)
-        start = edits.start * width
-        return self.columns[start : start + end * (edits.stop - edits.start)].reshape(end, -1)
+    def block(self, edits: slice, directions: slice) -> NDArray[np.int8]:
+        """Some columns of a block."""
+        size = edits.stop - edits.start
+        start = edits.start * len(self.scales)
+        return self.columns[start + directions.start * size : start + directions.stop * size].reshape(-1, size)
 
 
 def stages_of(width: int) -> tuple[int, ...]:
-    """How many directions each stage looks at."""
+    """How many directions have been looked at after each stage."""
     return tuple(dict.fromkeys(min(stage, width) for stage in STAGES))
 
 
@@ -131,36 +131,46 @@ class Probe:
         """``queries``: (Q, D)."""
         self._sketch = sketch
         coordinates = queries @ sketch.basis.T
+        self._directions: list[slice] = []
         self._levels: list[NDArray[np.uint8]] = []
         self._steps: list[NDArray[np.float32]] = []
         self._rest: list[NDArray[np.float32]] = []
         self._errors: list[NDArray[np.float32]] = []
+        begin, slipped, error = 0, np.zeros(len(queries)), np.zeros(len(queries))
         for stage, end in enumerate(stages_of(len(sketch.scales))):
-            weights = coordinates[:, :end] * sketch.scales[:end]
+            own = slice(begin, end)
+            weights = coordinates[:, own] * sketch.scales[own]
             steps = np.maximum(np.abs(weights).max(axis=1), 1e-12) / LEVELS
             levels = np.rint(weights / steps[:, None])
-            slips = np.linalg.norm((weights - levels * steps[:, None]) / sketch.scales[:end], axis=1)
+            slipped = slipped + np.square((weights - levels * steps[:, None]) / sketch.scales[own]).sum(axis=1)
             slip, length = sketch.errors[stage].tolist()
             known = np.linalg.norm(coordinates[:, :end], axis=1)
             # Of the residue itself, not by Pythagoras: the rows of the basis are orthonormal to rounding only.
             rest = np.linalg.norm(queries - coordinates[:, :end] @ sketch.basis[:end], axis=1)
+            before, error = error, known * slip + np.sqrt(slipped) * length + _SLACK
+            self._directions.append(own)
             self._levels.append(np.ascontiguousarray(levels + OFFSET, dtype=np.uint8))
             self._steps.append(steps.astype(np.float32))
             self._rest.append(rest.astype(np.float32))
-            self._errors.append((known * slip + slips * length + _SLACK).astype(np.float32))
+            self._errors.append((error - before).astype(np.float32))
+            begin = end
 
-    def guesses(self, edits: slice, stage: int) -> NDArray[np.float32]:
-        """What the sketch says of the products of all queries with a block, (Q, edits of it), and an error more."""
-        end = self._levels[stage].shape[1]
-        raw = products(self._levels[stage], self._sketch.block(edits, end))
+    def added(self, edits: slice, stage: int) -> NDArray[np.float32]:
+        """What a stage's directions add to the products of all queries with a block, (Q, edits of it).
+
+        The sum over the first stages is an error more than their directions can say.
+        """
+        raw = products(self._levels[stage], self._sketch.block(edits, self._directions[stage]))
         raw -= self._sketch.offsets[stage, edits]
+        if stage:
+            raw += self._sketch.offsets[stage - 1, edits]
         found = raw.astype(np.float32)
         found *= self._steps[stage][:, None]
         found += self._errors[stage][:, None]
         return found
 
     def rest(self, edits: slice, stage: int, query: int) -> NDArray[np.float32]:
-        """What must be added to make it an upper bound, (edits of the block,)."""
+        """What must be added after a stage to make it an upper bound, (edits of the block,)."""
         lengths: NDArray[np.float32] = self._sketch.rest[stage, edits] * self._rest[stage][query]
         return lengths
 
