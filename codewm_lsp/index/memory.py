@@ -17,7 +17,7 @@ from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms, Weighing
 from codewm_lsp.index.matrix import Matrix
-from codewm_lsp.index.parts import Part, Probe, Unusable, sha_table, stages_of
+from codewm_lsp.index.parts import Part, Probe, Unusable, sha_table
 from codewm_lsp.index.store import LOG, Damaged, from_sql
 from codewm_lsp.index.words import place_words, terms
 
@@ -503,7 +503,7 @@ class Memory:
         for vector in np.asarray(vectors, dtype=np.float32):
             bounds = np.full(len(self), -np.inf, dtype=np.float32)
             for part in self.parts:
-                self._dense_bounds(part, vector[None], 1.0, None, bounds[None])
+                self._dense_bounds(part, _probe(part, vector[None]), vector[None], 1.0, None, bounds[None])
             rows = np.flatnonzero(bounds >= least)
             found.append(rows[self.matrix.at(rows, vector) >= least])
         return np.unique(np.concatenate(found))
@@ -529,6 +529,7 @@ class Memory:
     def _dense_bounds(
         self,
         part: Part,
+        probe: Probe | None,
         queries: NDArray[np.float32],
         weight: float,
         lexical: NDArray[np.float32] | None,
@@ -537,7 +538,7 @@ class Memory:
     ) -> None:
         """Fill in what the scores of a part's edits are at most, (Q, N), and what they may be."""
         rows = slice(part.first_row, part.rows.stop)
-        if part.sketch is None:
+        if probe is None:
             exact = self.matrix.products(queries, part.rows) * np.float32(weight)
             if lexical is not None:
                 exact += lexical[rows]
@@ -545,21 +546,16 @@ class Memory:
             if guesses is not None:
                 guesses[:, rows] = exact
             return
-        probe = Probe(part.sketch, queries)
-        last = len(stages_of(len(part.sketch.scales))) - 1
-        stage = 0 if len(queries) == 1 else last  # several are as quickly multiplied as the first columns are read
-        for block in part.sketch.blocks():
+        for block in probe.sketch.blocks():
             own = slice(part.first_row + block.start, part.first_row + block.stop)
             guessed = probe.added(block, 0)
-            for number in builtins.range(1, stage + 1):
-                guessed += probe.added(block, number)
             guessed *= np.float32(weight)
             if lexical is not None:
                 guessed += lexical[own]
             if guesses is not None:
                 guesses[:, own] = guessed
             for number in builtins.range(len(queries)):
-                guessed[number] += probe.rest(block, stage, number) * np.float32(weight)
+                guessed[number] += probe.rest(block, 0, number) * np.float32(weight)
             bounds[:, own] = guessed
 
     def _candidates(
@@ -574,8 +570,9 @@ class Memory:
         """For each query rows that hold the ``k`` best: the score of any other is at most the least of these."""
         bounds = np.empty((len(queries), len(self)), dtype=np.float32)
         guesses = np.empty_like(bounds)
-        for part in self.parts:
-            self._dense_bounds(part, queries, weight, lexical, bounds, guesses)
+        probes = [_probe(part, queries) for part in self.parts]
+        for part, probe in zip(self.parts, probes, strict=True):
+            self._dense_bounds(part, probe, queries, weight, lexical, bounds, guesses)
         if allowed is not None:
             hidden = np.flatnonzero(~allowed)
             bounds[:, hidden] = -np.inf
@@ -587,7 +584,7 @@ class Memory:
             scores = score(tried)
             least = _kth(scores, k)
             if len(queries) == 1:
-                self._second_look(queries, weight, guessed, own, least - _ROUNDING)
+                self._second_look(probes, weight, guessed, own, least - _ROUNDING)
             left = np.flatnonzero(own >= least - _ROUNDING)
             left = left[~np.isin(left, tried)]
             left = left[np.argsort(-own[left], kind="stable")]
@@ -606,27 +603,29 @@ class Memory:
 
     def _second_look(
         self,
-        queries: NDArray[np.float32],
+        probes: Sequence[Probe | None],
         weight: float,
         guesses: NDArray[np.float32],
         bounds: NDArray[np.float32],
         least: float,
     ) -> None:
         """Better bounds for the blocks of which too many edits are left. ``guesses``: of the first stage."""
-        for part in self.parts:
-            if part.sketch is None or len(stages_of(len(part.sketch.scales))) < 2:
+        for part, probe in zip(self.parts, probes, strict=True):
+            if probe is None or len(probe) == 1:
                 continue
-            probe: Probe | None = None
-            for block in part.sketch.blocks():
+            for block in probe.sketch.blocks():
                 own = slice(part.first_row + block.start, part.first_row + block.stop)
                 if np.count_nonzero(bounds[own] >= least) <= _FEW:
                     continue
-                probe = probe or Probe(part.sketch, queries)
                 better = probe.added(block, 1)[0]
                 better += probe.rest(block, 1, 0)
                 better *= np.float32(weight)
                 better += guesses[own]
                 np.minimum(bounds[own], better, out=bounds[own])
+
+
+def _probe(part: Part, queries: NDArray[np.float32]) -> Probe | None:
+    return None if part.sketch is None else Probe(part.sketch, queries)
 
 
 _LEAST: Final = -1e30  # less than any score, more than the bound of an edit that must not be shown

@@ -128,16 +128,19 @@ class Probe:
     """A query's side of the bounds, for one part."""
 
     def __init__(self, sketch: Sketch, queries: NDArray[np.float32]) -> None:
-        """``queries``: (Q, D)."""
-        self._sketch = sketch
+        """``queries``: (Q, D). One takes its stages one by one; several are as quickly multiplied by all directions."""
+        self.sketch = sketch
         coordinates = queries @ sketch.basis.T
+        ends = stages_of(len(sketch.scales))
+        self._stages = range(len(ends)) if len(queries) == 1 else range(len(ends) - 1, len(ends))
         self._directions: list[slice] = []
         self._levels: list[NDArray[np.uint8]] = []
         self._steps: list[NDArray[np.float32]] = []
         self._rest: list[NDArray[np.float32]] = []
         self._errors: list[NDArray[np.float32]] = []
         begin, slipped, error = 0, np.zeros(len(queries)), np.zeros(len(queries))
-        for stage, end in enumerate(stages_of(len(sketch.scales))):
+        for stage in self._stages:
+            end = ends[stage]
             own = slice(begin, end)
             weights = coordinates[:, own] * sketch.scales[own]
             steps = np.maximum(np.abs(weights).max(axis=1), 1e-12) / LEVELS
@@ -155,23 +158,26 @@ class Probe:
             self._errors.append((error - before).astype(np.float32))
             begin = end
 
-    def added(self, edits: slice, stage: int) -> NDArray[np.float32]:
-        """What a stage's directions add to the products of all queries with a block, (Q, edits of it).
+    def __len__(self) -> int:
+        return len(self._stages)
 
-        The sum over the first stages is an error more than their directions can say.
+    def added(self, edits: slice, step: int) -> NDArray[np.float32]:
+        """What a step's directions add to the products of all queries with a block, (Q, edits of it).
+
+        The sum over the first steps is an error more than their directions can say.
         """
-        raw = products(self._levels[stage], self._sketch.block(edits, self._directions[stage]))
-        raw -= self._sketch.offsets[stage, edits]
-        if stage:
-            raw += self._sketch.offsets[stage - 1, edits]
+        raw = products(self._levels[step], self.sketch.block(edits, self._directions[step]))
+        raw -= self.sketch.offsets[self._stages[step], edits]
+        if step:
+            raw += self.sketch.offsets[self._stages[step - 1], edits]
         found = raw.astype(np.float32)
-        found *= self._steps[stage][:, None]
-        found += self._errors[stage][:, None]
+        found *= self._steps[step][:, None]
+        found += self._errors[step][:, None]
         return found
 
-    def rest(self, edits: slice, stage: int, query: int) -> NDArray[np.float32]:
-        """What must be added after a stage to make it an upper bound, (edits of the block,)."""
-        lengths: NDArray[np.float32] = self._sketch.rest[stage, edits] * self._rest[stage][query]
+    def rest(self, edits: slice, step: int, query: int) -> NDArray[np.float32]:
+        """What must be added after a step to make it an upper bound, (edits of the block,)."""
+        lengths: NDArray[np.float32] = self.sketch.rest[self._stages[step], edits] * self._rest[step][query]
         return lengths
 
 
