@@ -90,6 +90,7 @@ class _Question:
     ranking: Ranking
     past: frozenset[str]
     contents: Contents
+    all_read: bool  # else the state is of a part of the repository
     recent: NDArray[np.float32] | None = None
     opinions: dict[int, _Opinion] = field(default_factory=dict)
 
@@ -165,7 +166,6 @@ class Engine:
         if not editing:
             return []
         question = self._question(editing, at, unsaved or {}, None)
-        assert question is not None, "without a deadline there is an answer"
         rows, probabilities = self._ordered(question, self._candidates(question.state, editing, paths))
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
@@ -185,8 +185,8 @@ class Engine:
         On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
         more than ``options.limit``, the changed definitions come first, then the likeliest.
 
-        ``patience``: where reading the repository for the first time takes more seconds than that, the hints on changed
-        definitions are the answer, and ``unfinished`` is set: the next call goes on with the reading.
+        ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
+        is said from the files around this one, and ``unfinished`` is set: the next call goes on with the reading.
         """
         deadline = None if patience is None else time.monotonic() + patience
         self.unfinished = False
@@ -204,10 +204,9 @@ class Engine:
         if HintKind.NEXT in options.kinds and len(found) < options.limit:
             # The file being looked at says most: its edits count as the newest.
             asked = sorted(editing, key=lambda edit: edit.path != path)
-            question = self._question(asked, None, texts, changed, deadline)
-            self.unfinished = question is None
-            if question is not None:
-                found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
+            question = self._question(asked, None, texts, changed, deadline, path)
+            self.unfinished = not question.all_read
+            found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
         return sorted(found, key=lambda hint: hint.line)
 
     def _similar_again(self, edit: Edit) -> list[SimilarEdit]:
@@ -290,12 +289,10 @@ class Engine:
         unsaved: Mapping[str, str],
         changed: Mapping[str, str | None] | None,
         deadline: float | None = None,
-    ) -> _Question | None:
-        """None: the repository could not be read until the deadline."""
-        read = self._snapshots.corpus(at, unsaved, changed, deadline)
-        if read is None:
-            return None
-        corpus, contents = read
+        near: str = "",
+    ) -> _Question:
+        """Of the files around ``near`` alone, where the repository cannot be read until the deadline."""
+        corpus, contents, all_read = self._snapshots.corpus(at, unsaved, changed, deadline, near)
         past = self._past(at, editing)
         history = self._index.history(past)
         if self._changes is None or self._changes[0] is not history:
@@ -303,7 +300,7 @@ class Engine:
         changes = self._changes[1]
         if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
             self._state = State(corpus, changes, like=self._state)
-        return _Question(self._state, self._rank(self._state, editing), past, contents)
+        return _Question(self._state, self._rank(self._state, editing), past, contents, all_read)
 
     def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:
         asked = tuple(editing[:MOST_EDITS])

@@ -17,6 +17,7 @@ from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 _AT_ONCE: Final = 32  # files read together
+_AROUND: Final = 64  # files that are the corpus until all are read
 
 Contents = tuple[dict[str, str], dict[str, str]]
 """Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
@@ -31,6 +32,7 @@ class Snapshots:
         self._parsed: OrderedDict[str, ParsedFile | None] = OrderedDict()  # by blob, or by a hash of the text
         self._trees: tuple[str, dict[str, str]] = ("", {})
         self._last: tuple[dict[str, str], Corpus] | None = None
+        self._around: tuple[dict[str, str], Corpus] | None = None  # the same of what was read first
 
     def corpus(
         self,
@@ -38,21 +40,22 @@ class Snapshots:
         unsaved: Mapping[str, str],
         changed: Mapping[str, str | None] | None = None,
         deadline: float | None = None,
-    ) -> tuple[Corpus, Contents] | None:
-        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None; and what
-        they were read from.
+        near: str = "",
+    ) -> tuple[Corpus, Contents, bool]:
+        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None; what they
+        were read from; and whether they are all.
 
         ``changed``: what ``Repository.changed_texts`` says just now, where it has been asked already. ``deadline`` (of
-        ``time.monotonic``): None is the answer when files are left to be parsed then; the next call goes on with them.
+        ``time.monotonic``): when files are left to be parsed then, the answer is of those around the path ``near``,
+        with which is begun; the next call goes on with the others.
         """
         if len(self._vocabulary) > _WORDS:
             self._vocabulary = Vocabulary()
             self._parsed.clear()
-            self._last = None
+            self._last = self._around = None
         contents = keys, texts = self._contents(at, unsaved, changed)
         if self._last is not None and self._last[0] == keys:
-            return self._last[1], contents
-        files: dict[str, ParsedFile] = {}
+            return self._last[1], contents, True
         missing: list[str] = []
         for path, key in keys.items():
             if key in self._parsed:
@@ -60,21 +63,31 @@ class Snapshots:
             elif path in texts:
                 self._parsed[key] = parse_file(texts[path], self._vocabulary)
             else:
-                missing.append(key)
+                missing.append(path)
+        if deadline is not None:
+            missing.sort(key=lambda path: _distance(path, near))
         for start in range(0, len(missing), _AT_ONCE):
             if start and deadline is not None and time.monotonic() >= deadline:
-                return None
-            for key, text in self._repository.read_all(missing[start : start + _AT_ONCE]).items():
+                return self._nearest(keys, near), contents, False
+            some = dict.fromkeys(keys[path] for path in missing[start : start + _AT_ONCE])
+            for key, text in self._repository.read_all(list(some)).items():
                 self._parsed[key] = None if text is None else parse_file(text, self._vocabulary)
-        for path, key in keys.items():
-            parsed = self._parsed[key]
-            if parsed is not None:
-                files[path] = parsed
         while len(self._parsed) > 2 * len(keys) + 1_000:
             self._parsed.popitem(last=False)
-        corpus = Corpus(files, self._vocabulary, self._last[1] if self._last is not None else None)
-        self._last = (keys, corpus)
-        return corpus, contents
+        corpus = Corpus(self._read(keys), self._vocabulary, self._last[1] if self._last is not None else None)
+        self._last, self._around = (keys, corpus), None
+        return corpus, contents, True
+
+    def _nearest(self, keys: Mapping[str, str], near: str) -> Corpus:
+        paths = sorted(keys, key=lambda path: _distance(path, near))[:_AROUND]
+        some = {path: keys[path] for path in paths if keys[path] in self._parsed}
+        if self._around is None or self._around[0] != some:
+            self._around = (some, Corpus(self._read(some), self._vocabulary))
+        return self._around[1]
+
+    def _read(self, keys: Mapping[str, str]) -> dict[str, ParsedFile]:
+        found = ((path, self._parsed[key]) for path, key in keys.items())
+        return {path: parsed for path, parsed in found if parsed is not None}
 
     def _contents(
         self, at: str | None, unsaved: Mapping[str, str], changed: Mapping[str, str | None] | None
@@ -103,3 +116,13 @@ class Snapshots:
         if self._trees[0] != commit:
             self._trees = (commit, self._repository.files(commit))
         return self._trees[1]
+
+
+def _distance(path: str, near: str) -> tuple[int, str]:
+    """Smaller for a path with more folders of ``near``."""
+    shared = 0
+    for one, other in zip(path.split("/"), near.split("/"), strict=False):
+        if one != other:
+            break
+        shared += 1
+    return -shared, path
