@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 FIRST_SLICE: Final = 0.5  # seconds of indexing before lenses are looked at again, uninterrupted; then doubled each time
 LONGEST_SLICE: Final = 8.0
 BEGUN: Final = 0.2  # of the pause after which lenses may change, when they are begun to be computed
-READING: Final = 0.5  # seconds of reading a large repository for the first time before known hints are shown
+READING: Final = 0.5  # seconds of reading a large repository for the first time before what is known is shown
 CHECK_DELAY: Final = 0.2  # seconds between a sign of life and the look whether HEAD moved
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
 
