@@ -62,7 +62,7 @@ describe('a repository in which a function was just changed', () => {
 
   step('lists the past edits when the lens is clicked, and previews the first in a diff', async () => {
     const { text } = await window.lens(LIKE);
-    await window.clickLens('Give the');
+    await window.clickLens(/^\s*like\s+[0-9a-f]{7}/);
     const rows = await until('rows', () => window.rows(VIEW), (seen) => seen.length > 4);
     const commit = /^like ([0-9a-f]{7})/.exec(text)?.[1] ?? '';
     const subject = shop.git('log', '-1', '--format=%s', commit);
@@ -287,7 +287,7 @@ describe('an index over several repositories', () => {
     await withPicture('store', () => window, async () => {
       const { text } = await window.lens(/^like payments /, 'def fetch_sessions(self, page, timeout=30):');
       assert.match(text, /'Give the \w+ client time-outs'/);
-      await window.clickLens('like payments');
+      await window.clickLens(/^\s*like payments/);
       const rows = await until('rows', () => window.rows(VIEW), (seen) => seen.length > 2);
       assert.match(rows[0] ?? '', /^fetch_[a-z]+payments · Give the \w+ client time-outs · /);
       const diff = await until('the diff', () => window.diff(), (seen) => seen.after.includes('(self, page, timeout=30):'));

@@ -130,7 +130,7 @@ export class Window {
     return lens;
   }
 
-  async clickLens(text: string): Promise<void> {
+  async clickLens(text: string | RegExp): Promise<void> {
     await this.page.locator('.codelens-decoration a', { hasText: text }).first().click();
   }
 
