@@ -74,6 +74,16 @@ def simple_name(definition: str) -> str:
     return definition.rpartition(".")[2].partition("#")[0]
 
 
+def shared_beginning(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts of two paths are the same from the start on."""
+    shared = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        shared += 1
+    return shared
+
+
 class Vocabulary:
     """Numbers for words, in the order in which they are met, and the parts of each (``get_timeout`` → get, timeout)."""
 

@@ -22,6 +22,7 @@ from codewm_lsp.hints.corpus import (
     line_hashes,
     phrases_of,
     running_tokens,
+    shared_beginning,
     simple_name,
     tokens_of,
 )
@@ -628,11 +629,7 @@ class _Asking:
         mine_here = _Place.of(self.edit.path)
         rows = []
         for other in state.places:
-            shared = 0
-            for a, b in zip(mine_here.folder, other.folder, strict=False):
-                if a != b:
-                    break
-                shared += 1
+            shared = shared_beginning(mine_here.folder, other.folder)
             words = other.words
             rows.append(
                 (

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file, shared_beginning
 from codewm_lsp.history import Repository
 from codewm_lsp.source import Definition, parse_definitions
 
@@ -120,9 +120,4 @@ class Snapshots:
 
 def _distance(path: str, near: str) -> tuple[int, str]:
     """Smaller for a path with more folders of ``near``."""
-    shared = 0
-    for one, other in zip(path.split("/"), near.split("/"), strict=False):
-        if one != other:
-            break
-        shared += 1
-    return -shared, path
+    return -shared_beginning(path.split("/"), near.split("/")), path

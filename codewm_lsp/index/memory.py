@@ -503,7 +503,7 @@ class Memory:
         for vector in np.asarray(vectors, dtype=np.float32):
             bounds = np.full(len(self), -np.inf, dtype=np.float32)
             for part in self.parts:
-                self._dense_bounds(part, _probe(part, vector[None]), vector[None], 1.0, None, bounds[None])
+                self._dense_bounds(part, part.probe(vector[None]), vector[None], 1.0, None, bounds[None])
             rows = np.flatnonzero(bounds >= least)
             found.append(rows[self.matrix.at(rows, vector) >= least])
         return np.unique(np.concatenate(found))
@@ -570,7 +570,7 @@ class Memory:
         """For each query rows that hold the ``k`` best: the score of any other is at most the least of these."""
         bounds = np.empty((len(queries), len(self)), dtype=np.float32)
         guesses = np.empty_like(bounds)
-        probes = [_probe(part, queries) for part in self.parts]
+        probes = [part.probe(queries) for part in self.parts]
         for part, probe in zip(self.parts, probes, strict=True):
             self._dense_bounds(part, probe, queries, weight, lexical, bounds, guesses)
         if allowed is not None:
@@ -622,10 +622,6 @@ class Memory:
                 better *= np.float32(weight)
                 better += guesses[own]
                 np.minimum(bounds[own], better, out=bounds[own])
-
-
-def _probe(part: Part, queries: NDArray[np.float32]) -> Probe | None:
-    return None if part.sketch is None else Probe(part.sketch, queries)
 
 
 _LEAST: Final = -1e30  # less than any score, more than the bound of an edit that must not be shown

@@ -228,6 +228,10 @@ class Part:
         """Its edits, by row of the index."""
         return range(self.first_row, self.first_row + len(self))
 
+    def probe(self, queries: NDArray[np.float32]) -> Probe | None:
+        """What bounds its products with (Q, D) queries; None where it has no sketch, and is multiplied as it is."""
+        return None if self.sketch is None else Probe(self.sketch, queries)
+
     def shas(self) -> list[str]:
         """Its commits."""
         table: NDArray[np.uint8] = self.arrays["shas"]
