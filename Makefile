@@ -10,7 +10,6 @@ VENV ?= .venv
 REPO ?= .
 ARGS ?=
 BIN := $(VENV)/bin
-TYPES := build/types
 export PYTHON VENV
 
 .DEFAULT_GOAL := help
@@ -35,12 +34,8 @@ format: $(VENV)/.tests ## Lay out the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# `model` and `export` are installed under other names: give the type checker the installed ones.
 types: $(VENV)/.tests
-	@rm -rf $(TYPES) && mkdir -p $(TYPES)
-	@ln -s ../../codewm_lsp $(TYPES)/codewm_lsp && ln -s ../../model $(TYPES)/codewm_model && ln -s ../../export $(TYPES)/codewm_export
-	cd $(TYPES) && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache \
-		-p codewm_lsp -p codewm_model -p codewm_export
+	$(BIN)/mypy -p codewm_lsp -p codewm_model -p codewm_export
 
 pytest: $(VENV)/.tests
 	$(BIN)/python -m pytest $(ARGS)
