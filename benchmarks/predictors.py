@@ -21,14 +21,14 @@ import torch
 from torch import Tensor
 
 from codewm_lsp.world_model.features import CommonWords
-from codewm_model.architecture import CodeWorldModel, set_rounding
-from codewm_model.config import ArchitectureConfig, Config, TrainingConfig
-from codewm_model.corpus import RepositoryCorpus, build, load
-from codewm_model.data import Dataset
-from codewm_model.encoding import all_states
-from codewm_model.run import Run
-from codewm_model.runs import read_run
-from codewm_model.trainer import train
+from codewm_model.data.batches import Dataset
+from codewm_model.data.repository_corpus import RepositoryCorpus, build, load
+from codewm_model.networks.code_world_model import CodeWorldModel, set_rounding
+from codewm_model.runs.run_folder import read_run
+from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
+from codewm_model.training.inference import all_states
+from codewm_model.training.trainer import train
+from codewm_model.training.training_run import Run
 
 ARMS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two looped blocks, twice (kept)": ({}, {}),

@@ -23,13 +23,13 @@ import torch
 from codewm_lsp.history import Repository
 from codewm_lsp.source.vocabulary import PAD
 from codewm_lsp.world_model.features import structure_tokens
-from codewm_model import objectives
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import ArchitectureConfig, Config, TrainingConfig
-from codewm_model.corpus import build, common_words, load, use
-from codewm_model.data import Dataset, generator
-from codewm_model.run import Run
-from codewm_model.transition_stage import TransitionStage
+from codewm_model.data.batches import Dataset, generator
+from codewm_model.data.repository_corpus import build, common_words, load, use
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
+from codewm_model.training import objectives
+from codewm_model.training.training_run import Run
+from codewm_model.training.transition_stage import TransitionStage
 
 TOKENS = 512
 

@@ -4,7 +4,7 @@ Two small models over ``signals``, learnt on the histories of other repositories
 files. Each is a linear one with small trees beside it (``trees``), which are asked about the candidates that matter:
 the definitions of the edit's own file, and the likeliest files. A third joins their answers, after one edit in progress
 or several, into one probability for each definition, and a fourth says what the world model's opinion of the likeliest
-ones adds to it. ``weights.json`` holds them all, with what they were learnt on; ``codewm_model.where_next`` writes it.
+ones adds to it. ``weights.json`` holds them all, with what they were learnt on; ``codewm_model.ranking`` writes it.
 """
 
 from __future__ import annotations

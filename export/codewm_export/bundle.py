@@ -21,7 +21,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, WORDS, expected_versions
 from codewm_lsp.world_model.features import CommonWords
 from codewm_lsp.world_model.model import open_session
-from codewm_model.architecture import CodeWorldModel, parameters, set_rounding
+from codewm_model.networks.code_world_model import CodeWorldModel, parameters, set_rounding
 
 CARD: Final = "README.md"
 TOLERANCE: Final = 2e-3

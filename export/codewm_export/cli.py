@@ -20,11 +20,11 @@ def run(
 ) -> None:
     """Export a training run to an int4 ONNX bundle of at most 600,000 bytes, checked against PyTorch."""
     from codewm_export.bundle import write_bundle
-    from codewm_model.runs import read_run
+    from codewm_model.runs.run_folder import read_run
 
     try:
         model, common, about = read_run(folder)
-        from codewm_model.card import card
+        from codewm_model.runs.model_card import card
 
         name = name or folder.resolve().name
         metadata = write_bundle(model, common, output or folder, name=name, about=about, card=card(name, about))

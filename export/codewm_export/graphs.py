@@ -17,7 +17,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.embedding import CONTEXTUAL, RELATIONS, STRUCTURE
 from codewm_lsp.world_model.features import NUMBERS
-from codewm_model.architecture import CodeWorldModel
+from codewm_model.networks.code_world_model import CodeWorldModel
 
 OPSET = 21  # the first with INT4 and block-wise DequantizeLinear
 

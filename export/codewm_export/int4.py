@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from codewm_model.quantisation import BLOCK, is_rounded, quantise
+from codewm_model.networks.quantisation import BLOCK, is_rounded, quantise
 
 SMALLEST_HALF: Final = 16  # numbers of the smallest vector that is kept in fp16 rather than fp32
 

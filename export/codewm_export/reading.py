@@ -15,9 +15,9 @@ from torch import Tensor
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import read_bundle
 from codewm_lsp.world_model.features import CommonWords
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import Config
-from codewm_model.quantisation import BLOCK
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.networks.quantisation import BLOCK
+from codewm_model.settings.config import Config
 
 _PREFIX = {"state": "state.", "edit": "", "transition": "transition.", "next": "next."}
 

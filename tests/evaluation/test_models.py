@@ -13,8 +13,8 @@ from codewm_lsp.errors import BundleError, OptionError, TrainingError
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model import WorldModel, rich_action, shipped
 from codewm_model.evaluation.cache import Cache
+from codewm_model.evaluation.measurement import Clone
 from codewm_model.evaluation.models import FullPrecision, embed, in_full_precision, load, training_seeds
-from codewm_model.evaluation.protocol import Clone
 from codewm_model.evaluation.targets import target_of, targets_of
 
 PAIRS = [

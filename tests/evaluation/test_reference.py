@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from codewm_lsp.cli.app import app
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.protocol import Clone, Reference
-from codewm_model.evaluation.reference import LENGTH, StateEncoder, deltas, label, load, mended, parsed, tokens
+from codewm_model.evaluation.measurement import Clone, Reference
+from codewm_model.evaluation.released_weights import LENGTH, StateEncoder, deltas, label, load, mended, parsed, tokens
 
 SETTINGS = {"vocab_size": 662, "model_dim": 8, "num_heads": 2, "mlp_hidden": 16, "encoder_loops": 2}
 CLONE = Clone("alpha/orders", Path("nowhere"), "0" * 40)

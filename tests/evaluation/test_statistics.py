@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codewm_model.evaluation.protocol import Figure, Role
-from codewm_model.evaluation.statistics import interval, sign_flips, summarise
+from codewm_model.evaluation.measurement import Figure, Role
+from codewm_model.evaluation.significance import interval, sign_flips, summarise
 
 
 def figure(system: str, repository: str, value: float, seed: int = 0) -> Figure:

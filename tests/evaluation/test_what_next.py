@@ -9,7 +9,7 @@ import pytest
 
 from codewm_lsp.history import Edit, EditKind, file_edits
 from codewm_lsp.world_model import WorldModel
-from codewm_model.evaluation.protocol import RANDOM, Candidate, Clone, Settings
+from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Settings
 from codewm_model.evaluation.what_next import (
     COPY,
     MEAN,

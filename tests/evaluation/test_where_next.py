@@ -14,8 +14,9 @@ from codewm_lsp.hints.where_next import Opinion, Several, Weights, ordered, rank
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
 from codewm_lsp.world_model import WorldModel
-from codewm_model.evaluation.protocol import RANDOM, Candidate, Clone, Role, Settings
-from codewm_model.evaluation.where_next import (
+from codewm_model.data.replay import changed_soon, examples, labels, left_over, read_past
+from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Role, Settings
+from codewm_model.evaluation.where_next_protocol import (
     DEFINITIONS,
     FILES,
     NO_MODEL,
@@ -26,7 +27,6 @@ from codewm_model.evaluation.where_next import (
     first_relevant,
     reliability,
 )
-from codewm_model.replay import changed_soon, examples, labels, left_over, read_past
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,21 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.hints.where_next import CASES, Weights, probabilities, rank, shipped_record
 from codewm_lsp.history import Repository
 from codewm_lsp.world_model import WorldModel
-from codewm_model.boosting import SETTINGS, fit_trees, scores_of, table
-from codewm_model.evaluation.where_next import Looks
-from codewm_model.gathering import Asking, Lists, gathered
-from codewm_model.lens_curve import draw
-from codewm_model.replay import examples, left_over, read_past
-from codewm_model.where_next import Fit, fit_lists, fit_several, logistic, odds_of, shares_of, threshold_of, with_trees
+from codewm_model.data.gathering import Asking, Lists, gathered
+from codewm_model.data.replay import examples, left_over, read_past
+from codewm_model.evaluation.where_next_protocol import Looks
+from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
+from codewm_model.ranking.lens_curve import draw
+from codewm_model.ranking.where_next_fit import (
+    Fit,
+    fit_lists,
+    fit_several,
+    logistic,
+    odds_of,
+    shares_of,
+    threshold_of,
+    with_trees,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +140,7 @@ def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: 
     never.add(1, np.array([0.9] * 8), np.zeros(8, dtype=bool), 8)
     with pytest.raises(TrainingError, match="Gather more commits"):
         threshold_of({"one": never})
-    from codewm_model.evaluation.where_next import curve
+    from codewm_model.evaluation.where_next_protocol import curve
 
     draw({"one": curve(looks), "all": curve(looks)}, threshold, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"lens-curve.svg", "lens-curve.png"}

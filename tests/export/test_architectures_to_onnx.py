@@ -10,8 +10,8 @@ from codewm_export.bundle import _check
 from codewm_export.graphs import Graph, graphs, to_onnx
 from codewm_export.int4 import to_int4
 from codewm_lsp.errors import TrainingError
-from codewm_model.architecture import CodeWorldModel, set_rounding
-from codewm_model.config import ArchitectureConfig
+from codewm_model.networks.code_world_model import CodeWorldModel, set_rounding
+from codewm_model.settings.config import ArchitectureConfig
 
 
 @pytest.mark.parametrize(("encoder", "predictor"), [("mlp", "koopman"), ("mini-transformer", "mini-transformer")])

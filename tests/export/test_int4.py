@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from codewm_export.int4 import to_int4
 from codewm_lsp.world_model.model import open_session
-from codewm_model.quantisation import BLOCK, Rounding, dequantise, quantise
+from codewm_model.networks.quantisation import BLOCK, Rounding, dequantise, quantise
 
 
 def _product(weight: np.ndarray, times: int) -> onnx.ModelProto:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import torch
 
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import PRESETS
-from codewm_model.corpus import common_words, load, use
-from codewm_model.data import Dataset, generator
-from codewm_model.edit_stage import EditStage
-from codewm_model.next_stage import NextStage
-from codewm_model.parallel import average_gradients, group, processes, rank, share_weights
-from codewm_model.predictor_stage import PredictorStage
-from codewm_model.run import Run
-from codewm_model.stages import STAGES
-from codewm_model.transition_stage import TransitionStage
+from codewm_model.data.batches import Dataset, generator
+from codewm_model.data.repository_corpus import common_words, load, use
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.config import PRESETS
+from codewm_model.settings.stages import STAGES
+from codewm_model.training.edit_stage import EditStage
+from codewm_model.training.next_stage import NextStage
+from codewm_model.training.parallel import average_gradients, group, processes, rank, share_weights
+from codewm_model.training.predictor_stage import PredictorStage
+from codewm_model.training.training_run import Run
+from codewm_model.training.transition_stage import TransitionStage
 
 
 def main(corpus_folder: Path, output: Path) -> None:

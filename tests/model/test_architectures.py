@@ -11,17 +11,17 @@ import torch
 from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
-from codewm_model.architecture import CodeWorldModel, parameters
-from codewm_model.architectures import Architecture, known
-from codewm_model.architectures.registry import GROUP, OURS, find
-from codewm_model.cli.app import app
-from codewm_model.config import PRESETS, ArchitectureConfig
-from codewm_model.corpus import build, common_words, load
-from codewm_model.data import Dataset
-from codewm_model.run import Run
-from codewm_model.runs import read_run, write_run
-from codewm_model.settings import overridden
-from codewm_model.trainer import train
+from codewm_model.cli.train_app import app
+from codewm_model.data.batches import Dataset
+from codewm_model.data.repository_corpus import build, common_words, load
+from codewm_model.networks.architectures import Architecture, known
+from codewm_model.networks.architectures.registry import GROUP, OURS, find
+from codewm_model.networks.code_world_model import CodeWorldModel, parameters
+from codewm_model.runs.run_folder import read_run, write_run
+from codewm_model.settings.config import PRESETS, ArchitectureConfig
+from codewm_model.settings.toml_files import overridden
+from codewm_model.training.trainer import train
+from codewm_model.training.training_run import Run
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -153,7 +153,7 @@ def test_a_package_is_told_of_a_wrong_option_of_its_own(site: Path) -> None:
     [
         ("codewm_translation:MISSING", "cannot be loaded"),
         ("codewm_nowhere:ARCHITECTURE", "cannot be loaded"),
-        ("codewm_translation:TranslationPredictor", "is no codewm_model.architectures.Architecture"),
+        ("codewm_translation:TranslationPredictor", "is no codewm_model.networks.architectures.Architecture"),
     ],
 )
 def test_a_package_that_does_not_keep_its_word_is_named(site: Path, entry: str, said: str) -> None:

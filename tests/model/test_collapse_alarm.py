@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from codewm_lsp.errors import TrainingError
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import ArchitectureConfig, Config, TrainingConfig
-from codewm_model.corpus import RepositoryCorpus, build, common_words, load
-from codewm_model.data import Dataset
-from codewm_model.run import Run
-from codewm_model.trainer import train as run_training
+from codewm_model.data.batches import Dataset
+from codewm_model.data.repository_corpus import RepositoryCorpus, build, common_words, load
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
+from codewm_model.training.trainer import train as run_training
+from codewm_model.training.training_run import Run
 
 
 class Train(Protocol):

@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.cli.app import app
-from codewm_model.config import PRESETS, Config
-from codewm_model.corpus import build, common_words, load, newest_edits, versions
-from codewm_model.loading import of_clones, of_corpus
-from codewm_model.run import Run
-from codewm_model.settings import overridden
-from codewm_model.shards import MANIFEST, MEGABYTE, Stream, one_by_one, read_shards
-from codewm_model.trainer import Interrupted, read_checkpoint, train
+from codewm_model.cli.train_app import app
+from codewm_model.data.repository_corpus import build, common_words, load, newest_edits, versions
+from codewm_model.data.shards import MANIFEST, MEGABYTE, Stream, one_by_one, read_shards
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.config import PRESETS, Config
+from codewm_model.settings.toml_files import overridden
+from codewm_model.training.loading import of_clones, of_corpus
+from codewm_model.training.trainer import Interrupted, read_checkpoint, train
+from codewm_model.training.training_run import Run
 
 SHARDS = ("edits", "states", "places")
 
@@ -145,7 +145,7 @@ def tight(corpus: Path, monkeypatch: pytest.MonkeyPatch, shards: int) -> None:
     """A megabyte holds so many of the corpus's shards, which are too small for whole megabytes."""
     largest = max(shard.bytes for shard in read_shards(corpus))
     assert largest < MEGABYTE
-    monkeypatch.setattr("codewm_model.shards.MEGABYTE", shards * largest)
+    monkeypatch.setattr("codewm_model.data.shards.MEGABYTE", shards * largest)
 
 
 def test_every_shard_has_its_turn_and_no_more_than_fit_are_in_memory(
@@ -182,7 +182,7 @@ def test_a_corpus_that_fits_is_trained_on_as_the_repository_would_be(
 
 
 def test_a_shard_larger_than_the_memory_is_named(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codewm_model.shards.MEGABYTE", 1_000)
+    monkeypatch.setattr("codewm_model.data.shards.MEGABYTE", 1_000)
     shards = read_shards(corpus)
     with pytest.raises(OptionError, match=r"resident_mb is 1, and shard .* alone takes"):
         Stream(shards, small().training, common_words(one_by_one(shards)), hold_out=0.0)

@@ -6,7 +6,8 @@ import math
 
 import torch
 
-from codewm_model import diagnostics, objectives
+from codewm_model.evaluation import diagnostics
+from codewm_model.training import objectives
 
 RANDOM = torch.Generator().manual_seed(5)
 

@@ -16,12 +16,12 @@ import pytest
 import torch
 
 from codewm_lsp.errors import OptionError, TrainingError
-from codewm_model.architecture import CodeWorldModel
-from codewm_model.config import PRESETS, Config
-from codewm_model.loading import mined, of_clones
-from codewm_model.run import Run
-from codewm_model.settings import overridden
-from codewm_model.trainer import CHECKPOINT, Interrupted, read_checkpoint, train
+from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.config import PRESETS, Config
+from codewm_model.settings.toml_files import overridden
+from codewm_model.training.loading import mined, of_clones
+from codewm_model.training.trainer import CHECKPOINT, Interrupted, read_checkpoint, train
+from codewm_model.training.training_run import Run
 
 resource = pytest.importorskip("resource", reason="signals and limits of a process are a matter of POSIX")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from codewm_model.corpus import build
-from codewm_model.trainer import read_checkpoint
+from codewm_model.data.repository_corpus import build
+from codewm_model.training.trainer import read_checkpoint
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 ONE_STEP = Path(__file__).with_name("one_step.py")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from codewm_lsp.errors import OptionError
-from codewm_model.config import PRESETS
-from codewm_model.reporting import PLACES, reporting
+from codewm_model.settings.config import PRESETS
+from codewm_model.training.reporting import PLACES, reporting
 
 RECORDS: tuple[dict[str, Any], ...] = (
     {"stage": "transition", "step": 3, "loss": 2.5, "loss/prediction": 1.5},
@@ -97,7 +97,8 @@ def test_an_unknown_place_is_answered_with_those_there_are(tmp_path: Path) -> No
 
 def test_nothing_is_imported_that_was_not_chosen(tmp_path: Path) -> None:
     script = (
-        "import sys; from codewm_model.cli import main; import codewm_model.trainer, codewm_model.sweep; "
+        "import sys; from codewm_model.cli import main; "
+        "import codewm_model.training.trainer, codewm_model.training.sweep; "
         "print(sorted({'tensorboard', 'trackio', 'wandb', 'optuna', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=True)

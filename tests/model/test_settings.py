@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
-from codewm_model.cli.app import app
-from codewm_model.config import FORMAT, PRESETS, SECTIONS, Config, reason
-from codewm_model.settings import as_toml, configured, overridden
+from codewm_model.cli.train_app import app
+from codewm_model.settings.config import FORMAT, PRESETS, SECTIONS, Config, reason
+from codewm_model.settings.toml_files import as_toml, configured, overridden
 
 
 def written(folder: Path, text: str) -> Path:

@@ -11,9 +11,9 @@ import torch
 from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
-from codewm_model.cli.app import app
-from codewm_model.sweep import Trial, read_sweep, run_sweep
-from codewm_model.trainer import Interrupted
+from codewm_model.cli.train_app import app
+from codewm_model.training.sweep import Trial, read_sweep, run_sweep
+from codewm_model.training.trainer import Interrupted
 
 FILE = """
 name = "a small sweep"

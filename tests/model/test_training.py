@@ -13,11 +13,11 @@ import torch
 from codewm_export.reading import weights_of_bundle
 from codewm_lsp.history import Repository
 from codewm_lsp.world_model import WorldModel
-from codewm_model.architecture import set_rounding
-from codewm_model.corpus import build, load, use
-from codewm_model.data import Dataset
-from codewm_model.encoding import all_states, embed_edits
-from codewm_model.runs import read_run
+from codewm_model.data.batches import Dataset
+from codewm_model.data.repository_corpus import build, load, use
+from codewm_model.networks.code_world_model import set_rounding
+from codewm_model.runs.run_folder import read_run
+from codewm_model.training.inference import all_states, embed_edits
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 Finished = tuple[Path, str]
@@ -66,11 +66,11 @@ def test_the_weights_of_a_bundle_can_be_trained_on(finished: Finished) -> None:
 
 
 def test_ten_steps_equal_five_and_a_resumed_five(history: Path, train: Train, tmp_path: Path) -> None:
-    from codewm_model.config import PRESETS, Config
-    from codewm_model.corpus import common_words
-    from codewm_model.run import Run
-    from codewm_model.trainer import Interrupted, read_checkpoint
-    from codewm_model.trainer import train as run_training
+    from codewm_model.data.repository_corpus import common_words
+    from codewm_model.settings.config import PRESETS, Config
+    from codewm_model.training.trainer import Interrupted, read_checkpoint
+    from codewm_model.training.trainer import train as run_training
+    from codewm_model.training.training_run import Run
 
     corpus = load(build(history, tmp_path / "corpus", edits=400))
 
@@ -79,7 +79,7 @@ def test_ten_steps_equal_five_and_a_resumed_five(history: Path, train: Train, tm
         folder.mkdir(exist_ok=True)
         torch.manual_seed(config.training.seed)
         torch.set_num_threads(1)
-        from codewm_model.architecture import CodeWorldModel
+        from codewm_model.networks.code_world_model import CodeWorldModel
 
         steps: list[int] = []
         training = Run(

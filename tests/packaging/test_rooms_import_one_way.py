@@ -10,15 +10,29 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What each room may import from: itself and these. `errors` is anyone's.
-BEFORE = {
-    "source": set(),
-    "history": {"source"},
-    "world_model": {"history", "source"},
-    "index": {"history", "source", "world_model"},
-    "hints": {"index", "world_model", "history", "source"},
-    "server": {"hints", "index", "world_model", "history", "source"},
-    "cli": {"hints", "index", "world_model", "history", "source"},
+BEFORE: dict[str, dict[str, set[str]]] = {
+    "codewm_lsp": {
+        "source": set(),
+        "history": {"source"},
+        "world_model": {"history", "source"},
+        "index": {"history", "source", "world_model"},
+        "stores": {"index", "history", "source"},
+        "hints": {"index", "world_model", "history", "source"},
+        "server": {"hints", "stores", "index", "world_model", "history", "source"},
+        "cli": {"hints", "stores", "index", "world_model", "history", "source"},
+    },
+    "codewm_model": {
+        "settings": set(),
+        "networks": {"settings"},
+        "runs": {"networks", "settings"},
+        "data": {"settings"},
+        "evaluation": {"data", "runs", "networks", "settings"},
+        "ranking": {"evaluation", "data"},
+        "training": {"evaluation", "data", "runs", "networks", "settings"},
+        "cli": {"training", "evaluation", "data", "runs", "networks", "settings"},
+    },
 }
+PACKAGES = {"codewm_lsp": "codewm_lsp", "codewm_model": "model/codewm_model", "codewm_export": "export/codewm_export"}
 TRAINING = {"torch", "onnx", "onnxscript", "safetensors", "codewm_model", "codewm_export"}
 
 
@@ -36,16 +50,22 @@ def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("room", sorted(BEFORE))
-def test_a_room_imports_only_rooms_before_it(room: str) -> None:
-    files = modules(f"codewm_lsp/{room}")
+@pytest.mark.parametrize(("package", "room"), [(package, room) for package in BEFORE for room in BEFORE[package]])
+def test_a_room_imports_only_rooms_before_it(package: str, room: str) -> None:
+    files = modules(f"{PACKAGES[package]}/{room}")
     assert files
-    allowed = BEFORE[room] | {room}
+    allowed = BEFORE[package][room] | {room}
     for file in files:
         for name in imports(file):
             parts = name.split(".")
-            if parts[0] == "codewm_lsp" and len(parts) > 1 and parts[1] in BEFORE:
+            if parts[0] == package and len(parts) > 1 and parts[1] in BEFORE[package]:
                 assert parts[1] in allowed, f"{file.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("package", BEFORE)
+def test_every_folder_is_a_room_that_is_written_down(package: str) -> None:
+    folders = {file.parent.name for file in (ROOT / PACKAGES[package]).glob("*/__init__.py")}
+    assert folders - {"models"} == set(BEFORE[package])
 
 
 def test_the_world_model_does_not_know_the_index() -> None:
@@ -67,6 +87,6 @@ def test_the_trainer_does_not_know_the_exporter() -> None:
 
 
 def test_no_serialised_python_objects_are_ever_loaded() -> None:
-    for folder in ("codewm_lsp", "model", "export"):
+    for folder in PACKAGES.values():
         for file in modules(folder):
             assert not {"pickle", "joblib", "dill", "marshal"} & set(imports(file)), file

@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
-from codewm_model.architectures import Architecture, TransitionPredictor
-from codewm_model.config import ArchitectureConfig
-from codewm_model.layers import Linear
+from codewm_model.networks.architectures import Architecture, TransitionPredictor
+from codewm_model.networks.layers import Linear
+from codewm_model.settings.config import ArchitectureConfig
 
 
 class TranslationPredictor(TransitionPredictor):

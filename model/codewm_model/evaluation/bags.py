@@ -19,7 +19,7 @@ from codewm_lsp.history import Edit
 from codewm_lsp.index.words import term
 from codewm_lsp.source import tokenize, word_counts
 from codewm_model.evaluation.cache import Cache, code
-from codewm_model.evaluation.protocol import Clone, Progress
+from codewm_model.evaluation.measurement import Clone, Progress
 
 Score = Callable[[int], NDArray[np.float32]]
 """Row of a query → a score for every row of the gallery."""

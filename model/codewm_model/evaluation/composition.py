@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Chain, Edit, EditKind, chains
 from codewm_lsp.world_model import rich_action
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.protocol import Candidate, Clone, Figure, Outcome, Progress, Role, Settings
+from codewm_model.evaluation.measurement import Candidate, Clone, Figure, Outcome, Progress, Role, Settings
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, TargetEncoder, targets_of
 from codewm_model.evaluation.transitions import MINED, cosines, turn

@@ -12,8 +12,7 @@ from codewm_lsp.history import Edit
 from codewm_model.evaluation.bags import SENTENCES, Score, bags_of, by_vectors, joined, sentences
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.galleries import DEPTH, reciprocal, rounded
-from codewm_model.evaluation.models import embed
-from codewm_model.evaluation.protocol import (
+from codewm_model.evaluation.measurement import (
     RANDOM,
     Candidate,
     Clone,
@@ -23,7 +22,8 @@ from codewm_model.evaluation.protocol import (
     Role,
     Settings,
 )
-from codewm_model.evaluation.reference import deltas, label
+from codewm_model.evaluation.models import embed
+from codewm_model.evaluation.released_weights import deltas, label
 from codewm_model.evaluation.repositories import newest_files, span
 from codewm_model.evaluation.sibling_search import BAGS, bag_scores, by_chance, wanted
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from codewm_lsp.world_model.bundle import MAX_BYTES
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.models import embed, in_full_precision
-from codewm_model.evaluation.protocol import (
+from codewm_model.evaluation.measurement import (
     EVERYWHERE,
     Candidate,
     Clone,
@@ -22,9 +21,10 @@ from codewm_model.evaluation.protocol import (
     Role,
     Settings,
 )
+from codewm_model.evaluation.models import embed, in_full_precision
 from codewm_model.evaluation.repositories import newest_commits
 from codewm_model.evaluation.sibling_search import LARGEST, fewest
-from codewm_model.evaluation.statistics import summarise
+from codewm_model.evaluation.significance import summarise
 
 MOST: Final = 0.005
 COSINE: Final = 0.99

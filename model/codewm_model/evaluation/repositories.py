@@ -13,7 +13,7 @@ from codewm_lsp.errors import OptionError, RepositoryError
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind, Repository
 from codewm_lsp.source import DefinitionKind
 from codewm_model.evaluation.cache import Cache, code
-from codewm_model.evaluation.protocol import Clone
+from codewm_model.evaluation.measurement import Clone
 
 VARIABLE: Final = "CODEWM_REPOS"
 MAX_CHARACTERS: Final = 50_000  # of either side of a file pair (paper 1)

@@ -17,8 +17,7 @@ from codewm_model.evaluation import galleries
 from codewm_model.evaluation.bags import SENTENCES, Bags, Score, bags_of, bm25, by_vectors, cosine, sentences
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.galleries import Draw
-from codewm_model.evaluation.models import embed
-from codewm_model.evaluation.protocol import (
+from codewm_model.evaluation.measurement import (
     RANDOM,
     Candidate,
     Clone,
@@ -29,7 +28,8 @@ from codewm_model.evaluation.protocol import (
     Role,
     Settings,
 )
-from codewm_model.evaluation.reference import deltas, mended
+from codewm_model.evaluation.models import embed
+from codewm_model.evaluation.released_weights import deltas, mended
 from codewm_model.evaluation.repositories import newest_commits, newest_files, span
 
 LARGEST: Final = 3_000

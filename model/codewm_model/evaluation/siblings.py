@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_model.corpus import RepositoryCorpus
+from codewm_model.data.repository_corpus import RepositoryCorpus
 from codewm_model.evaluation.bags import Bags, by_vectors, cosine
 from codewm_model.evaluation.galleries import Gallery, asking
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.world_model import rich_action
-from codewm_model.diagnostics import effective_rank
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.protocol import (
+from codewm_model.evaluation.diagnostics import effective_rank
+from codewm_model.evaluation.measurement import (
     EVERYWHERE,
     RANDOM,
     Candidate,
@@ -26,7 +26,7 @@ from codewm_model.evaluation.protocol import (
 )
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, targets_of
-from codewm_model.log import LOG, read_log
+from codewm_model.runs.training_log import LOG, read_log
 
 GALLERY: Final = 5_000
 MINED: Final = 3_000

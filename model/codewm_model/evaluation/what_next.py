@@ -21,8 +21,8 @@ from codewm_lsp.hints.engine import evidence_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.world_model import WorldModel
-from codewm_model.evaluation.protocol import RANDOM, Candidate, Clone, Figure, Outcome, Progress, Role, Settings
-from codewm_model.replay import EXAMPLES, Past, as_before, read_past, recent_edits, shuffled
+from codewm_model.data.replay import EXAMPLES, Past, as_before, read_past, recent_edits, shuffled
+from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Figure, Outcome, Progress, Role, Settings
 
 Matrix = NDArray[np.float32]
 

@@ -1,0 +1,47 @@
+"""``codewm-train config``: what a run would be configured with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codewm_model.cli.failures import failures_in_words
+
+app = typer.Typer(help="The settings of a training run, and the architectures there are.", no_args_is_help=True)
+
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="local (a laptop, under ten minutes), base (the shipped model), smoke; by default what the --config file "
+        "says, else local.",
+        show_default=False,
+    ),
+]
+File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="One setting; may be repeated. SECTION. may be left out."),
+]
+
+
+@app.command()
+def show(preset: Preset = None, config: File = None, settings: Settings = None) -> None:
+    """Print the settings in force as TOML, each with the reason for its default."""
+    from codewm_model.settings.toml_files import as_toml, configured
+
+    with failures_in_words():
+        typer.echo(as_toml(configured(preset, config, settings or [])[1]), nl=False)
+
+
+@app.command()
+def architectures() -> None:
+    """List the architectures of state encoders and transition predictors, and the package each comes from."""
+    from codewm_model.networks.architectures import find, known
+
+    with failures_in_words():
+        for name, package in known().items():
+            found = find(name)
+            kinds = [kind for kind in ("encoder", "predictor") if getattr(found, kind)]
+            typer.echo(f"{name}: {' and '.join(kinds)}, from {package}: {found.about}")

@@ -1,0 +1,44 @@
+"""``codewm-train corpus``: training data that is made once and trained from often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codewm_model.cli.failures import failures_in_words
+
+app = typer.Typer(help="Corpora: what histories have to teach, in Parquet files.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """A group even while it has one command."""
+
+
+@app.command()
+def build(
+    repositories: Annotated[list[Path], typer.Argument(help="Local clones.", metavar="REPO...")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus; more can be added to one.")],
+    edits: Annotated[
+        int, typer.Option(min=0, help="Of each repository at most so many edits, the newest; 0: all.")
+    ] = 4_000,
+    shard_edits: Annotated[
+        int, typer.Option(min=1, help="Edits of a shard: what training reads at once at the least.")
+    ] = 4_000,
+) -> None:
+    """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""
+    from codewm_model.cli.train_progress import Progress
+    from codewm_model.data.shards import build_corpus, read_shards
+
+    with failures_in_words():
+        with Progress() as progress:
+            build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
+        shards = read_shards(output)
+        names = {shard.repository for shard in shards}
+        typer.echo(
+            f"{output}: {sum(shard.edits for shard in shards):,} edits of {len(names)} "
+            f"{'repository' if len(names) == 1 else 'repositories'} in {len(shards)} shards; "
+            f"{sum(shard.bytes for shard in shards) / (1 << 20):,.0f} MB in memory while training"
+        )

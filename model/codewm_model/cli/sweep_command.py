@@ -1,0 +1,49 @@
+"""``codewm-train sweep``: many runs from one file, and which settings won."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codewm_lsp.errors import TrainingError
+from codewm_model.cli.failures import failures_in_words
+from codewm_model.cli.train_command import asked_to_stop, find_device
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="What to try, on what, and what is to be best (TOML).", metavar="FILE")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the sweep; by default FILE without its ending.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Try settings by Optuna and rank them; the same command goes on with a sweep that was stopped."""
+    from codewm_model.cli.train_progress import Progress
+    from codewm_model.training.sweep import LEADERBOARD, read_sweep, run_sweep
+    from codewm_model.training.trainer import Interrupted
+
+    with failures_in_words():
+        wanted = read_sweep(file)
+        folder = output or file.with_suffix("")
+        try:
+            with Progress() as progress, asked_to_stop() as stop:
+                found = run_sweep(
+                    wanted,
+                    folder,
+                    device=find_device(device),
+                    mining=progress.mining,
+                    step=progress.step,
+                    stop=stop,
+                    done=lambda t: progress.say(f"trial {t.number}: {t.failure or t.value}, {dict(t.settings)}"),
+                )
+        except Interrupted:
+            raise TrainingError(f"stopped; the same command goes on with the sweep in {folder}") from None
+        best = found[0]
+        if best.value is None:
+            raise TrainingError(f"no trial succeeded: {folder / LEADERBOARD}.md says why")
+        typer.echo(f"best of {len(found)}: trial {best.number}, {wanted.metric} {best.value:.4f}")
+        for name, value in best.settings.items():
+            typer.echo(f"  {name} = {value}")
+        typer.echo(f"All of them: {folder / LEADERBOARD}.md")

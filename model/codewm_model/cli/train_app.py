@@ -1,0 +1,60 @@
+"""The commands of ``codewm-train``. Without a command's name it trains: ``codewm-train REPO… --output DIR``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from codewm_model.cli import config_command as config
+from codewm_model.cli import corpus_command as corpus
+from codewm_model.cli import study_command as study
+from codewm_model.cli.sweep_command import sweep
+from codewm_model.cli.train_command import run
+
+
+class _TrainByDefault(TyperGroup):
+    """Arguments that do not begin with a command's name are those of ``run``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="codewm-train",
+    cls=_TrainByDefault,
+    help="Train a model on local clones: codewm-train REPO... --output DIR, which is short for codewm-train run. A "
+    "folder that is called like a command is written ./NAME.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _group() -> None:
+    """A group even while it has one command."""
+
+
+app.command()(run)
+app.command()(sweep)
+app.add_typer(config.app, name="config")
+app.add_typer(corpus.app, name="corpus")
+app.add_typer(study.app, name="study")
+
+
+def main() -> None:
+    """Entry point; says what to install where the training extra is missing."""
+    try:
+        import onnx  # noqa: F401
+        import pyarrow  # noqa: F401
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        typer.echo(f"codewm-train: {error.name} is missing: pip install 'codewm[train]'", err=True)
+        raise SystemExit(2) from None
+    app()

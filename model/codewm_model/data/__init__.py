@@ -1,0 +1,1 @@
+"""Local clones → corpora, shards and batches; histories asked again for where-next."""

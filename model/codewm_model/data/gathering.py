@@ -1,0 +1,449 @@
+"""What the signals of ``codewm_lsp.hints`` say about the examples of a history, kept in a cache for the fit.
+
+Nothing here depends on a model: texts are kept beside the signals, so that any world model can be asked afterwards
+(``Asking``) without reading the history again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints import changes as changes_module
+from codewm_lsp.hints import corpus as corpus_module
+from codewm_lsp.hints import signals as signals_module
+from codewm_lsp.hints.where_next import CASES, MOST_EDITS, cases_of
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.world_model import WorldModel
+from codewm_model.data.replay import (
+    Example,
+    Past,
+    Sources,
+    changed_soon,
+    examples,
+    labels,
+    left_over,
+    read_past,
+    recent_edits,
+)
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+GATHERING_VERSION: Final = 1
+"""Counted up when this module or ``replay`` gathers something else than before."""
+
+LIST: Final = 8  # definitions a file must have besides the revealed one
+LIKELY_FILES: Final = 60  # files of a list that are kept, the likeliest by a plain sum …
+SAMPLED_FILES: Final = 100  # … and a random sample that stands for the others
+GROUP_FILES: Final = (12, 8)  # the same, of a group
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Lists of candidates: rows of ``signals`` with their answers and, where only some were kept, ``weight``.
+
+    ``relevant``: changed by the commit; ``soon``: by it or one of the author's next five. ``start`` holds the first row
+    of each list, and the end; ``cases`` (lists, CASES) which cases the revealed edit is; ``reveal`` the seed by which
+    it was chosen; ``edit`` its number among ``Gathered.edits``; ``text`` the number of each row's text (-1: not kept).
+    """
+
+    signals: Floats
+    relevant: NDArray[np.bool_]
+    soon: NDArray[np.bool_]
+    weight: Floats
+    text: Numbers
+    start: Numbers
+    cases: NDArray[np.bool_]
+    reveal: Numbers
+    edit: Numbers
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Definitions of some files of an example, after one edit or several in progress.
+
+    A list for each edit, those of a group one after another, the newest edit first, over the same candidates: ``group``
+    and ``age`` say which it is. ``file`` is the row of ``files`` (signals) that a candidate is in; -1: the edit's own.
+    """
+
+    lists: Lists
+    group: Numbers
+    age: Numbers
+    file: Numbers
+    files: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one repository gives: lists of definitions (of the revealed file), of files, and groups.
+
+    ``edits``: (number of the text before, of the text after); ``recent``: for each the edits that the world model is
+    told, itself first.
+    """
+
+    definition_names: tuple[str, ...]
+    file_names: tuple[str, ...]
+    definitions: Lists
+    files: Lists
+    groups: Groups
+    texts: tuple[str, ...]
+    edits: tuple[tuple[int, int], ...]
+    recent: tuple[tuple[int, ...], ...]
+    heads: tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Texts:
+    numbers: dict[str, int] = field(default_factory=dict)
+    edits: dict[tuple[int, int], int] = field(default_factory=dict)
+    recent: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def text(self, text: str) -> int:
+        return self.numbers.setdefault(text, len(self.numbers))
+
+    def edit(self, edit: Edit) -> int:
+        return self.edits.setdefault((self.text(edit.before), self.text(edit.after)), len(self.edits))
+
+    def asked(self, past: Past, position: int, edit: Edit) -> int:
+        told = tuple(self.edit(one) for one in recent_edits(past, position, [edit]))
+        self.recent[told[0]] = told
+        return told[0]
+
+
+@dataclass(slots=True)
+class _Growing:
+    rows: list[Floats] = field(default_factory=list)
+    relevant: list[NDArray[np.bool_]] = field(default_factory=list)
+    soon: list[NDArray[np.bool_]] = field(default_factory=list)
+    weight: list[Floats] = field(default_factory=list)
+    text: list[Numbers] = field(default_factory=list)
+    cases: list[list[bool]] = field(default_factory=list)
+    reveal: list[int] = field(default_factory=list)
+    edit: list[int] = field(default_factory=list)
+
+    def add(
+        self,
+        rows: Floats,
+        relevant: NDArray[np.bool_],
+        soon: NDArray[np.bool_],
+        weight: Floats,
+        revealed: tuple[Edit, int, int],
+        text: Numbers | None = None,
+    ) -> None:
+        edit, reveal, number = revealed
+        self.rows.append(rows.astype(np.float32))
+        self.relevant.append(relevant)
+        self.soon.append(soon)
+        self.weight.append(weight)
+        self.text.append(np.full(len(rows), -1) if text is None else text)
+        held = cases_of(edit)
+        self.cases.append([case in held for case in CASES])
+        self.reveal.append(reveal)
+        self.edit.append(number)
+
+    def lists(self, width: int) -> Lists:
+        def whole(parts: Sequence[NDArray[Any]], kind: type[Any], *shape: int) -> NDArray[Any]:
+            return np.concatenate(parts).astype(kind) if parts else np.zeros((0, *shape), kind)
+
+        return Lists(
+            signals=whole(self.rows, np.float32, width),
+            relevant=whole(self.relevant, np.bool_),
+            soon=whole(self.soon, np.bool_),
+            weight=whole(self.weight, np.float32),
+            text=whole(self.text, np.int64),
+            start=np.cumsum([0, *(len(rows) for rows in self.rows)]),
+            cases=np.array(self.cases, dtype=bool).reshape(-1, len(CASES)),
+            reveal=np.array(self.reveal, dtype=np.int64),
+            edit=np.array(self.edit, dtype=np.int64),
+        )
+
+
+class _Asked:
+    """The tables of one example: for each edit the signals of all definitions, (N, K), and of all files, (M, L)."""
+
+    def __init__(self, example: Example) -> None:
+        self.state = example.state
+        corpus = example.state.corpus
+        self.full = np.diff(corpus.first) > 0
+        self._first = corpus.first[:-1][self.full]
+        self._tables: dict[Edit, tuple[Floats, Floats]] = {}
+        self.definition_names: tuple[str, ...] = ()
+        self.file_names: tuple[str, ...] = ()
+
+    def __contains__(self, edit: Edit) -> bool:
+        return edit in self._tables
+
+    def __getitem__(self, edit: Edit) -> tuple[Floats, Floats]:
+        if edit not in self._tables:
+            signals = self.state.signals(edit)
+            self.definition_names = tuple(signals.definitions)
+            self.file_names = (*signals.files, *(f"best:{name}" for name in signals.definitions))
+            table = np.stack(list(signals.definitions.values()), 1)
+            best = np.zeros((len(self.full), table.shape[1]), dtype=np.float32)
+            best[self.full] = np.maximum.reduceat(table, self._first, axis=0)
+            self._tables[edit] = table, np.concatenate([np.stack(list(signals.files.values()), 1), best], 1)
+        return self._tables[edit]
+
+
+class _Gathering:
+    def __init__(self, repository: Repository, past: Past, *, reveals: int, all_files: bool) -> None:
+        self.repository, self.past = repository, past
+        self.reveals, self.all_files = reveals, all_files
+        self.texts = _Texts()
+        self.definitions, self.files, self.grouped = _Growing(), _Growing(), _Growing()
+        self.group_of: list[int] = []
+        self.age_of: list[int] = []
+        self.file_of: list[Numbers] = []
+        self.file_rows: list[Floats] = []
+        self.chance = np.random.default_rng(0)
+        self.names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+
+    def add(self, example: Example, grouped: bool) -> None:
+        """The lists of one example."""
+        asked = _Asked(example)
+        soon = changed_soon(self.past, example)
+        sources = Sources(self.repository, example)
+        self._add_lists(example, asked, soon, sources)
+        if grouped:
+            order = example.shuffled(0)
+            several = 1 + int(self.chance.integers(1, max(2, min(len(order) - 1, MOST_EDITS))))
+            for size in (1, several) if len(order) > 2 else (1,):
+                self._add_group(example, asked, soon, order[:size], sources)
+        self.names = (asked.definition_names, asked.file_names)
+
+    def _add_lists(self, example: Example, asked: _Asked, soon: NDArray[np.bool_], sources: Sources) -> None:
+        corpus = example.state.corpus
+        changed, changed_files = labels(example)
+        soon_files = np.zeros(len(corpus.paths), dtype=bool)
+        soon_files[corpus.file[soon]] = True
+        for reveal in range(self.reveals):
+            edit = example.shuffled(reveal)[0]
+            if edit in asked:
+                continue
+            table, file_table = asked[edit]
+            told = (edit, reveal, self.texts.asked(self.past, example.position, edit))
+            own = corpus.number.get(edit.path, -1)
+            if own >= 0:
+                rows = np.arange(corpus.first[own], corpus.first[own + 1])
+                rows = rows[[corpus.names[row] != edit.definition for row in rows]]
+                if len(rows) >= LIST and changed[rows].any():
+                    text = np.array([self.texts.text(sources[row]) for row in rows.tolist()])
+                    weight = np.ones(len(rows), dtype=np.float32)
+                    self.definitions.add(table[rows], changed[rows], soon[rows], weight, told, text)
+            others = np.flatnonzero(asked.full & (np.arange(len(asked.full)) != own))
+            if changed_files[others].any():
+                count = None if self.all_files else LIKELY_FILES
+                sample = (asked.file_names, count, SAMPLED_FILES, self.chance)
+                kept, weight = _some(file_table[others], changed_files[others], *sample)
+                chosen = others[kept]
+                self.files.add(file_table[chosen], changed_files[chosen], soon_files[chosen], weight, told)
+
+    def _add_group(
+        self, example: Example, asked: _Asked, soon: NDArray[np.bool_], revealed: list[Edit], sources: Sources
+    ) -> None:
+        """The definitions of the files being edited, and of some others."""
+        corpus = example.state.corpus
+        changed, _ = labels(example)
+        soon_files = np.zeros(len(corpus.paths), dtype=bool)
+        soon_files[corpus.file[soon]] = True
+        left = left_over(example, revealed)
+        owns = sorted({corpus.number[edit.path] for edit in revealed if edit.path in corpus.number})
+        others = np.setdiff1d(np.flatnonzero(asked.full), owns)
+        mean = np.mean(np.stack([asked[edit][1] for edit in revealed]), axis=0)
+        kept, weight = _some(mean[others], soon_files[others], asked.file_names, *GROUP_FILES, self.chance)
+        places = [*owns, *others[kept].tolist()]
+        spans = [np.arange(corpus.first[file], corpus.first[file + 1]) for file in places]
+        spans = [span[left[span]] for span in spans]
+        heavy = [np.ones(len(owns), dtype=np.float32), weight]
+        weights = np.repeat(np.concatenate(heavy), [len(span) for span in spans])
+        rows = np.concatenate([*spans, np.zeros(0, dtype=np.int64)])
+        if not len(rows):
+            return
+        text = np.full(len(rows), -1)
+        newest = corpus.number.get(revealed[0].path, -1)
+        if self.all_files:
+            here = np.flatnonzero(corpus.file[rows] == newest)
+            text[here] = [self.texts.text(sources[row]) for row in rows[here].tolist()]
+        group = self.group_of[-1] + 1 if self.group_of else 0
+        for age, edit in enumerate(revealed):
+            table, file_table = asked[edit]
+            own = corpus.number.get(edit.path, -1)
+            numbers = []
+            for place in places:
+                numbers.append(-1 if place == own else len(self.file_rows))
+                if place != own:
+                    self.file_rows.append(file_table[place])
+            told = (edit, 0, self.texts.edit(edit))
+            self.grouped.add(table[rows], changed[rows], soon[rows], weights, told, None if age else text)
+            self.group_of.append(group)
+            self.age_of.append(age)
+            self.file_of.append(np.repeat(np.array(numbers), [len(span) for span in spans]))
+
+    def result(self) -> Gathered:
+        """Everything that was added."""
+        definition_names, file_names = self.names
+        count = len(self.texts.edits)
+        return Gathered(
+            definition_names=definition_names,
+            file_names=file_names,
+            definitions=self.definitions.lists(len(definition_names)),
+            files=self.files.lists(len(file_names)),
+            groups=Groups(
+                lists=self.grouped.lists(len(definition_names)),
+                group=np.array(self.group_of, dtype=np.int64),
+                age=np.array(self.age_of, dtype=np.int64),
+                file=np.concatenate([*self.file_of, np.zeros(0, dtype=np.int64)]).astype(np.int64),
+                files=np.stack(self.file_rows) if self.file_rows else np.zeros((0, len(file_names)), np.float32),
+            ),
+            texts=tuple(self.texts.numbers),
+            edits=tuple(self.texts.edits),
+            recent=tuple(self.texts.recent.get(number, (number,)) for number in range(count)),
+            heads=self.past.range,
+        )
+
+
+def gather(repository: Repository, *, commits: int, reveals: int, groups: int, all_files: bool) -> Gathered:
+    """Ask the signals about the examples of a repository.
+
+    ``reveals``: seeds by which an edit is revealed. ``groups``: examples of which groups are kept. ``all_files``: keep
+    all files of a list (to measure on), not just the likeliest and a weighed sample.
+    """
+    past = read_past(repository, examples=commits)
+    gathering = _Gathering(repository, past, reveals=reveals, all_files=all_files)
+    for number, example in enumerate(examples(repository, past)):
+        gathering.add(example, grouped=number < groups)
+    return gathering.result()
+
+
+def _some(
+    table: Floats,
+    relevant: NDArray[np.bool_],
+    names: Sequence[str],
+    likely: int | None,
+    random_ones: int,
+    chance: np.random.Generator,
+) -> tuple[Numbers, Floats]:
+    """Rows to keep: the relevant, the likeliest by a plain sum, and a random sample standing for the rest."""
+    everything = np.arange(len(table))
+    if likely is None or len(table) <= likely + random_ones:
+        return everything, np.ones(len(table), dtype=np.float32)
+    columns = [names.index(name) for name in ("coupling_small", "near_folder", "best:gone_amount", "changed_lately")]
+    picked = table[:, columns]
+    plain = ((picked - picked.mean(0)) / (picked.std(0) + 1e-6)).sum(1)
+    kept = np.zeros(len(table), dtype=bool)
+    kept[np.argsort(-plain, kind="stable")[:likely]] = True
+    kept |= relevant
+    rest = np.flatnonzero(~kept)
+    weight = np.ones(len(table), dtype=np.float32)
+    if len(rest) > random_ones:
+        sample = chance.choice(rest, random_ones, replace=False)
+        weight[sample] = len(rest) / random_ones
+        kept[sample] = True
+    else:
+        kept[rest] = True
+    return everything[kept], weight[kept]
+
+
+def _version() -> str:
+    """Changes with the code that makes the signals."""
+    digest = hashlib.sha256()
+    for module in (changes_module, corpus_module, signals_module):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    digest.update(GATHERING_VERSION.to_bytes(4, "big"))
+    return digest.hexdigest()[:12]
+
+
+_PARTS: Final = ("definitions", "files", "groups")
+
+
+def gathered(folder: Path, cache: Path, name: str, **settings: Any) -> tuple[Gathered, str]:
+    """``gather``, or what it gave the last time for the same commit, code and settings; and a key for it."""
+    with Repository.open(folder) as repository:
+        said = json.dumps([repository.head(), _version(), sorted(settings.items())])
+        key = f"{name.replace('/', '+')}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+        file = cache / f"{key}.npz"
+        if not file.exists():
+            _save(gather(repository, **settings), file)
+    return _load(file), key
+
+
+def _save(made: Gathered, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    record = [made.definition_names, made.file_names, made.texts, made.edits, made.recent, made.heads]
+    arrays: dict[str, Any] = {
+        "record": np.frombuffer(zlib.compress(json.dumps(record).encode(), 6), dtype=np.uint8),
+        "group": made.groups.group,
+        "age": made.groups.age,
+        "group_file": made.groups.file,
+        "group_files": made.groups.files,
+    }
+    for label, lists in zip(_PARTS, (made.definitions, made.files, made.groups.lists), strict=True):
+        arrays |= {f"{label}.{field}": getattr(lists, field) for field in Lists.__slots__}
+    unfinished = file.with_suffix(".unfinished.npz")
+    np.savez_compressed(unfinished, **arrays)
+    unfinished.replace(file)
+
+
+def _load(file: Path) -> Gathered:
+    with np.load(file, allow_pickle=False) as stored:
+        record = json.loads(zlib.decompress(stored["record"].tobytes()))
+        definition_names, file_names, texts, edits, recent, heads = record
+        definitions, files, lists = (
+            Lists(**{field: stored[f"{label}.{field}"] for field in Lists.__slots__}) for label in _PARTS
+        )
+        return Gathered(
+            tuple(definition_names),
+            tuple(file_names),
+            definitions,
+            files,
+            Groups(lists, stored["group"], stored["age"], stored["group_file"], stored["group_files"]),
+            tuple(texts),
+            tuple((before, after) for before, after in edits),
+            tuple(tuple(one) for one in recent),
+            (heads[0], heads[1]),
+        )
+
+
+class Asking:
+    """A world model asked about the texts of what was gathered; what it said is kept in the cache.
+
+    Call ``save`` when done.
+    """
+
+    def __init__(self, one: Gathered, key: str, model: WorldModel, cache: Path) -> None:
+        self._one, self._model = one, model
+        self._file = cache / "logits" / f"{key}-{model.hash[:16]}.json"
+        self._known: dict[str, float] = json.loads(self._file.read_text("ascii")) if self._file.exists() else {}
+        self._vectors: dict[int, Floats] = {}
+
+    def __call__(self, edits: Sequence[int], texts: Sequence[int]) -> Floats:
+        """The next-edit logits of some texts, these edits being in progress (numbers of both)."""
+        told = ",".join(map(str, edits))
+        missing = [text for text in dict.fromkeys(texts) if f"{told}:{text}" not in self._known]
+        if missing:
+            one = self._one
+            new = [edit for edit in edits if edit not in self._vectors]
+            pairs = [(one.texts[before], one.texts[after]) for before, after in (one.edits[edit] for edit in new)]
+            self._vectors |= dict(zip(new, self._model.embed_edits(pairs), strict=True))
+            recent = np.stack([self._vectors[edit] for edit in edits])
+            logits = self._model.predict_next([one.texts[text] for text in missing], recent).logits
+            for text, logit in zip(missing, logits.tolist(), strict=True):
+                self._known[f"{told}:{text}"] = round(logit, 6)
+        return np.array([self._known[f"{told}:{text}"] for text in texts], dtype=np.float32)
+
+    def save(self) -> None:
+        """Keep what the model said."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._known), "ascii")

@@ -1,0 +1,421 @@
+"""E5, where next: one edit of a commit is revealed; which definitions, and which files, did the commit change besides?
+
+Histories are asked again as ``codewm_model.data.replay`` says, by the code that the product runs: ``rank`` and
+``ordered`` of ``codewm_lsp.hints``. The same questions tell which lenses a user would have seen, and how often they
+were right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.signals import Signals, State
+from codewm_lsp.hints.where_next import (
+    MOST_EDITS,
+    Opinion,
+    Ranking,
+    Weights,
+    best_of_files,
+    ordered,
+    probabilities,
+    rank,
+    shipped_record,
+    weighed,
+)
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.world_model import WorldModel
+from codewm_model.data.gathering import LIST
+from codewm_model.data.replay import (
+    EXAMPLES,
+    Example,
+    Past,
+    Sources,
+    changed_soon,
+    examples,
+    labels,
+    left_over,
+    read_past,
+    recent_edits,
+)
+from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Figure, Outcome, Progress, Role, Settings
+
+Floats = NDArray[np.float64]
+
+DEFINITIONS: Final = "(a) next definition in the file"
+FILES: Final = "(b) next file"
+LENSES: Final = "lenses at the default threshold"
+PLAIN: Final = "plain blend"
+NO_MODEL: Final = "product without a model"
+SHOWN: Final = 8  # lenses a file
+BINS: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+PROGRESS: Final = ("one edit", "two edits", "three or more")
+METRICS: Final = ("MRR", "R@1", "R@3")
+
+Definition = Callable[[Signals], Floats]
+
+DEFINITION_BASELINES: Final[Mapping[str, Definition]] = {
+    "distance in lines": lambda signals: _of(signals, "distance"),
+    "most recently changed": lambda signals: _of(signals, "recency"),
+    "most often changed": lambda signals: _of(signals, "frequency"),
+    "change coupling": lambda signals: _of(signals, "coupling"),
+    "words of the edit, idf": lambda signals: 2 * _of(signals, "gone_amount") + _of(signals, "fresh_amount"),
+    "text similarity": lambda signals: _of(signals, "similarity"),
+    "size": lambda signals: _of(signals, "size"),
+}
+FILE_BASELINES: Final[Mapping[str, Callable[[State, Signals], Floats]]] = {
+    "most recently changed": lambda state, signals: _of_file(signals, "recency"),
+    "most often changed": lambda state, signals: _of_file(signals, "frequency"),
+    "change coupling": lambda state, signals: _of_file(signals, "coupling"),
+    "words of the edit, idf": lambda state, signals: (
+        2 * _best(state, signals, "gone_amount") + _best(state, signals, "fresh_amount")
+    ),
+    "text similarity": lambda state, signals: _best(state, signals, "similarity"),
+    "size": lambda state, signals: _of_file(signals, "definitions"),
+    "same directory": lambda state, signals: _of_file(signals, "same_folder"),
+    "test counterpart": lambda state, signals: _of_file(signals, "counterpart"),
+}
+
+
+def _of(signals: Signals, name: str) -> Floats:
+    return np.asarray(signals.definitions[name], dtype=np.float64)
+
+
+def _of_file(signals: Signals, name: str) -> Floats:
+    return np.asarray(signals.files[name], dtype=np.float64)
+
+
+def _best(state: State, signals: Signals, name: str) -> Floats:
+    return best_of_files(state, signals.definitions[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A world model and the weights that it is asked with."""
+
+    name: str
+    model: WorldModel
+    weights: Weights
+
+
+@dataclass(slots=True)
+class Looks:
+    """What a user would have seen looking at the file of the newest edit in progress.
+
+    ``shown``: for each look, by number of edits in progress (0: one …), the probabilities of the likeliest definitions,
+    falling, and whether the commit or one of the author's next five changed them. ``bins``: of all definitions of
+    these files, by number of edits and bin of probability: how many, the sum of the probabilities, how many changed.
+    """
+
+    shown: list[tuple[int, list[float], list[bool]]] = field(default_factory=list)
+    bins: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(PROGRESS), len(BINS) - 1, 3)))
+
+    def add(self, edits: int, likely: Floats, soon: NDArray[np.bool_], limit: int) -> None:
+        """One look at a file, its definitions in falling order."""
+        kind = min(edits, len(PROGRESS)) - 1
+        self.shown.append((kind, np.round(likely[:limit], 4).tolist(), soon[:limit].tolist()))
+        at = np.clip(np.searchsorted(BINS, likely, side="right") - 1, 0, len(BINS) - 2)
+        for column, values in enumerate((np.ones(len(likely)), likely, soon.astype(np.float64))):
+            np.add.at(self.bins[kind, :, column], at, values)
+
+    def at(self, threshold: float, kinds: Iterable[int] = range(len(PROGRESS))) -> tuple[int, int, int, int]:
+        """Looks, looks with a lens, lenses, and how many of these were right."""
+        wanted = frozenset(kinds)
+        looks = some = lenses = right = 0
+        for kind, likely, soon in self.shown:
+            if kind in wanted:
+                above = [answer for probability, answer in zip(likely, soon, strict=True) if probability >= threshold]
+                looks, some = looks + 1, some + bool(above)
+                lenses, right = lenses + len(above), right + sum(above)
+        return looks, some, lenses, right
+
+
+@dataclass(slots=True)
+class Replayed:
+    """``found``: for (setting, system, seed) the (1 / rank of the first relevant, first?, among three?) of each query.
+
+    ``looks``: by system. ``range``: newest and oldest commit looked at.
+    """
+
+    range: tuple[str, str]
+    found: dict[tuple[str, str, int], list[tuple[float, float, float]]] = field(default_factory=dict)
+    looks: dict[str, Looks] = field(default_factory=dict)
+
+
+class _Logits:
+    """The next-edit logits of one example's definitions after some edits, each asked for once."""
+
+    def __init__(self, model: WorldModel, sources: Sources, past: Past, position: int, revealed: list[Edit]) -> None:
+        self._model, self._sources = model, sources
+        told = recent_edits(past, position, revealed)[: len(revealed)]
+        self._recent = model.embed_edits([(edit.before, edit.after) for edit in told])
+        self._known: dict[int, float] = {}
+
+    def __call__(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        missing = [row for row in rows if row not in self._known]
+        if missing:
+            said = self._model.predict_next([self._sources[row] for row in missing], self._recent).logits
+            self._known |= dict(zip(missing, said.tolist(), strict=True))
+        return np.array([self._known[row] for row in rows], dtype=np.float32)
+
+
+def replay(
+    repository: Repository,
+    asked: Sequence[Asked],
+    *,
+    without: Weights,
+    plain: Mapping[str, Mapping[str, float]] | None,
+    seeds: Sequence[int] = (0,),
+    count: int = EXAMPLES,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Replayed:
+    """Ask every example of a history. ``without``: weights where no model is asked; ``plain``: of the plain blend."""
+    past = read_past(repository, examples=count)
+    done = Replayed(past.range)
+    bare = replace(without, opinion=Opinion())
+    for number, example in enumerate(examples(repository, past)):
+        progress(number, len(past.examples))
+        sources = Sources(repository, example)
+        soon = changed_soon(past, example)
+        for seed in seeds:
+            order = example.shuffled(seed)
+            _ask_ranks(done, past, example, order[0], sources, asked, bare, plain, seed)
+            chance = np.random.default_rng([seed, example.position])
+            several = int(chance.integers(2, max(3, min(len(order), MOST_EDITS + 1))))
+            for size in (1, several) if len(order) > 2 else (1,):
+                _look(done, past, example, order[:size], sources, asked, bare, soon)
+    return done
+
+
+def _ask_ranks(
+    done: Replayed,
+    past: Past,
+    example: Example,
+    edit: Edit,
+    sources: Sources,
+    asked: Sequence[Asked],
+    bare: Weights,
+    plain: Mapping[str, Mapping[str, float]] | None,
+    seed: int,
+) -> None:
+    state = example.state
+    corpus = state.corpus
+    changed, changed_files = labels(example)
+    own = corpus.number.get(edit.path, -1)
+    rows = np.flatnonzero(left_over(example, [edit]))
+    here = rows[corpus.file[rows] == own]
+    full = np.flatnonzero((np.diff(corpus.first) > 0) & (np.arange(len(corpus.paths)) != own))
+    definitions = len(here) >= LIST and bool(changed[here].any())
+    files = bool(changed_files[full].any())
+    if not definitions and not files:
+        return
+    chance = np.random.default_rng([seed, example.position, 1])
+    ranking = rank(state, [edit], bare)
+    signals = ranking.asked[0][1]
+
+    def note(setting: str, system: str, scores: Floats, relevant: NDArray[np.bool_]) -> None:
+        done.found.setdefault((setting, system, seed), []).append(first_relevant(scores, relevant, chance))
+
+    def note_files(system: str, score: Floats) -> None:
+        note(FILES, system, score[full], changed_files[full])
+
+    if definitions:
+        note(DEFINITIONS, RANDOM, np.zeros(len(here)), changed[here])
+        for name, of_definition in DEFINITION_BASELINES.items():
+            note(DEFINITIONS, name, of_definition(signals)[here], changed[here])
+        if plain:
+            blended = weighed(signals.definitions, plain["definition"])
+            note(DEFINITIONS, PLAIN, blended[here], changed[here])
+        note(DEFINITIONS, NO_MODEL, ranking.odds[here], changed[here])
+    if files:
+        note_files(RANDOM, np.zeros(len(corpus.paths)))
+        for name, of_file in FILE_BASELINES.items():
+            note_files(name, of_file(state, signals))
+        if plain:
+            note_files(PLAIN, file_plain(state, signals, plain["file"]))
+        note_files(NO_MODEL, best_of_files(state, ranking.odds + 1_000))
+    for one in asked:
+        logits = _Logits(one.model, sources, past, example.position, [edit])
+        if definitions:
+            note(DEFINITIONS, one.name, logits(here.tolist()).astype(np.float64), changed[here])
+            note(DEFINITIONS, f"blend with {one.name}", _scores(ranking, here, one, logits)[here], changed[here])
+        if files:
+            score = _scores(ranking, rows, one, logits)
+            note_files(f"blend with {one.name}", best_of_files(state, score))
+
+
+def _scores(ranking: Ranking, rows: NDArray[np.int64], one: Asked, logits: _Logits) -> Floats:
+    """Higher for what the product puts higher, of all definitions (0: not asked about)."""
+    order, _ = ordered(ranking, rows, one.weights, one.model.hash, logits)
+    scores = np.zeros(len(ranking.odds))
+    scores[order] = np.arange(len(order), 0, -1)
+    return scores
+
+
+def _look(
+    done: Replayed,
+    past: Past,
+    example: Example,
+    revealed: list[Edit],
+    sources: Sources,
+    asked: Sequence[Asked],
+    bare: Weights,
+    soon: NDArray[np.bool_],
+) -> None:
+    """At the file of the newest edit, with these in progress."""
+    corpus = example.state.corpus
+    own = corpus.number.get(revealed[0].path)
+    if own is None:
+        return
+    rows = np.flatnonzero(left_over(example, revealed))
+    rows = rows[corpus.file[rows] == own]
+    limit = max(0, SHOWN - sum(edit.path == revealed[0].path for edit in revealed))
+    ranking = rank(example.state, revealed, bare)
+    order = rows[np.argsort(-ranking.odds[rows], kind="stable")]
+    looks = done.looks.setdefault(NO_MODEL, Looks())
+    looks.add(len(revealed), probabilities(ranking.odds[order]), soon[order], limit)
+    for one in asked:
+        logits = _Logits(one.model, sources, past, example.position, revealed)
+        order, likely = ordered(ranking, rows, one.weights, one.model.hash, logits)
+        done.looks.setdefault(f"blend with {one.name}", Looks()).add(len(revealed), likely, soon[order], limit)
+
+
+def file_plain(state: State, signals: Signals, weights: Mapping[str, float]) -> Floats:
+    """The plain blend of files; ``best:`` names the best of a file's definitions."""
+    total = weighed(signals.files, weights)
+    for name, weight in weights.items():
+        if name.startswith("best:"):
+            total += weight * best_of_files(state, signals.definitions[name[5:]])
+    return total
+
+
+def first_relevant(
+    scores: NDArray[Any], relevant: NDArray[np.bool_], chance: np.random.Generator
+) -> tuple[float, float, float]:
+    """(1 / rank of the first relevant, first?, among three?); ties at random."""
+    order = np.lexsort((chance.random(len(scores)), -scores))
+    place = int(np.flatnonzero(relevant[order])[0])
+    return 1 / (1 + place), float(place < 1), float(place < 3)
+
+
+def reliability(looks: Looks) -> list[dict[str, Any]]:
+    """Rows of a table: what was said, and what came true."""
+    rows = []
+    for kind, name in enumerate(PROGRESS):
+        for at, (low, high) in enumerate(pairwise(BINS)):
+            count, said, true = looks.bins[kind, at].tolist()
+            if count:
+                rows.append(
+                    {
+                        "in progress": name,
+                        "from": low,
+                        "to": high,
+                        "n": int(count),
+                        "said": round(said / count, 4),
+                        "came true": round(true / count, 4),
+                    }
+                )
+    return rows
+
+
+THRESHOLDS: Final = tuple(round(0.02 * step, 2) for step in range(1, 46))
+
+
+def curve(looks: Looks) -> list[dict[str, float]]:
+    """By threshold: looks, looks with a lens, lenses, and right ones; all, and with several edits in progress."""
+    rows = []
+    for threshold in THRESHOLDS:
+        row: dict[str, float] = {"threshold": threshold}
+        for label, kinds in (("", range(len(PROGRESS))), (", one edit", [0]), (", several", [1, 2])):
+            found = looks.at(threshold, kinds)
+            row |= dict(
+                zip((f"looks{label}", f"with a lens{label}", f"lenses{label}", f"right{label}"), found, strict=True)
+            )
+        rows.append(row)
+    return rows
+
+
+EXPLANATION: Final = """\
+For every commit of 2 to 20 changed definitions in the newest fifth of a history (150 a repository at most, with a past
+of 1,500 commits beyond), one changed definition, drawn by the seed, is revealed as the edit in progress. Files and past
+are those of the commit's parent. (a) ranks the other definitions of its file (8 at least, one of them changed), (b) the
+other Python files of the repository. The *plain blend* is a logistic blend of nine of the baselines' quantities, learnt
+on the train repositories; the *blend with* a model is the ranking of the product itself.
+
+Lenses: a look is the file of the revealed edit, with one edit in progress and, in larger commits, with several. A lens
+is *right* when the commit, or one of the author's next five, changed its definition.
+"""
+
+
+class WhereNext:
+    """E5."""
+
+    name = "e5"
+    title = "E5: where next"
+    apart = True
+    better: Mapping[str, bool | None] = {
+        "MRR": True,
+        "R@1": True,
+        "R@3": True,
+        "lenses right": True,
+        "looks with a lens": None,
+        "lenses a look": None,
+    }
+
+    def run(
+        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+    ) -> Outcome:
+        """See ``EvaluationProtocol``."""
+        record = shipped_record()
+        weights = Weights.of(record)
+        asked = [Asked(one.name, one.world, weights) for one in models]
+        outcome = Outcome(explanation=EXPLANATION)
+        outcome.roles = {RANDOM: Role.CHANCE, PLAIN: Role.BAR, NO_MODEL: Role.BOUND}
+        outcome.roles |= dict.fromkeys([*DEFINITION_BASELINES, *FILE_BASELINES], Role.BASELINE)
+        for one in models:
+            outcome.roles |= {one.name: Role.MODEL, one.blend: Role.BLEND}
+        for clone in repositories:
+            with Repository.open(clone.folder) as repository:
+                done = replay(
+                    repository,
+                    asked,
+                    without=weights,
+                    plain=record.get("plain"),
+                    seeds=settings.seeds,
+                    count=min(EXAMPLES, settings.limit or EXAMPLES),
+                    progress=partial(progress, f"where next: {clone.name}"),
+                )
+            if not done.found:
+                outcome.left_out[clone.name] = (
+                    "no commit of 2 to 20 changed definitions in its newest fifth that leaves something to find"
+                )
+                continue
+            outcome.ranges[clone.name] = done.range
+            outcome.figures += self._figures(clone.name, done, weights.threshold, settings.seeds)
+            extra = {
+                "threshold": weights.threshold,
+                "curve": {name: curve(looks) for name, looks in done.looks.items()},
+                "reliability": {name: reliability(looks) for name, looks in done.looks.items()},
+            }
+            outcome.extra |= extra if len(repositories) == 1 else {clone.name: extra}
+        return outcome
+
+    def _figures(self, name: str, done: Replayed, threshold: float, seeds: Sequence[int]) -> list[Figure]:
+        figures = []
+        for (setting, system, seed), found in done.found.items():
+            for metric, value in zip(METRICS, np.mean(found, 0).tolist(), strict=True):
+                figures.append(Figure(self.name, metric, setting, system, name, value, len(found), seed))
+        for system, looks in done.looks.items():
+            count, some, lenses, right = looks.at(threshold)
+            values = {"looks with a lens": (some / count, count), "lenses a look": (lenses / count, count)}
+            if lenses:
+                values["lenses right"] = (right / lenses, lenses)
+            for metric, (value, n) in values.items():
+                figures.append(Figure(self.name, metric, LENSES, system, name, value, n, seeds[0]))
+        return figures

@@ -1,0 +1,1 @@
+"""Fits the where-next blend on the histories of other repositories."""

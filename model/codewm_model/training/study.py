@@ -1,0 +1,405 @@
+"""Paper 1's collapse study: what becomes of a tiny JEPA whose target encoder follows fast, slowly, never, or is not.
+
+Every arm is a run of the ordinary trainer with the paper's networks (architecture ``reference``) and
+losses; only the target differs. Each run has a folder with its log, and one that is complete is not made again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from codewm_lsp.errors import TrainingError
+from codewm_model.runs.training_log import LOG, forget_after, read_log
+from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
+
+DONE: Final = "done.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to have a target: ``settings`` of the training are all that sets it apart."""
+
+    name: str
+    words: str
+    settings: Mapping[str, Any]
+    paper: str  # what the paper says of it
+    scaled: bool = False  # the decay is that of the paper's 15,000 steps, raised to the length of this run
+
+
+ARMS: Final = (
+    Arm(
+        "fast",
+        "fast EMA (0.996)",
+        {"decay": 0.996},
+        "collapses: ceiling near step 700, indicator ~0.999",
+    ),
+    Arm(
+        "scaled",
+        "fast EMA, as fast as 0.996 is for 15,000 steps",
+        {"decay": 0.996},
+        "the same",
+        scaled=True,
+    ),
+    Arm(
+        "near-static",
+        "near-static EMA (0.99999)",
+        {"decay": 0.99999},
+        "0.9898 ± 0.0006 (3 seeds, 15,000 steps)",
+    ),
+    Arm("frozen", "frozen (1.0)", {"decay": 1.0}, "within ± 0.002 of near-static (2 seeds)"),
+    Arm(
+        "sigreg",
+        "no target network, SIGReg",
+        {"target": "none", "sigreg_weight": 0.05, "delta_weight": 0.0, "norm_weight": 0.0, "covariance_weight": 0.0},
+        "not in the paper (LeJEPA)",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How large a study is."""
+
+    words: str
+    architecture: ArchitectureConfig
+    training: TrainingConfig
+    seeds: tuple[int, ...]
+
+
+_PAPER: Final = TrainingConfig(
+    transition_steps=15_000,
+    edit_steps=0,
+    next_steps=0,
+    predictor_steps=0,
+    transition_batch=128,
+    transition_rate=1e-4,
+    warmup=200,
+    window=3,
+    delta_origin="online",
+    norm_weight=0.1,
+    contrast_weight=0.0,
+    composition_weight=0.0,
+    covariance_weight=0.01,
+    covariance_of="covariances",
+    variance_weight=0.0,
+    sibling_weight=0.0,
+    quantise_from=1.0,
+    evaluate_every=250,
+    checkpoint_every=250,
+    longest=512,
+    threads=1,
+)
+_NETWORKS: Final = ArchitectureConfig(
+    encoder="reference",
+    predictor="reference",
+    loops=6,
+    state_expansion=4,
+    predictor_loops=6,
+    predictor_expansion=4,
+)
+_SMALL: Final = dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1)
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "full": Setting("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
+    "reduced": Setting(
+        "300 steps of 32 windows of definitions of up to 48 tokens, one loop, a rate of 5e-4",
+        _SMALL,
+        dataclasses.replace(
+            _PAPER,
+            transition_steps=300,
+            transition_batch=32,
+            transition_rate=5e-4,
+            warmup=30,
+            longest=48,
+            evaluate_every=60,
+            checkpoint_every=100,
+        ),
+        (42, 43, 44),
+    ),
+    "smoke": Setting(
+        "a few steps, to see that it runs",
+        _SMALL,
+        dataclasses.replace(
+            _PAPER,
+            transition_steps=8,
+            transition_batch=8,
+            transition_rate=5e-4,
+            warmup=2,
+            longest=0,
+            evaluate_every=4,
+            checkpoint_every=4,
+            gallery=100,
+        ),
+        (42,),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOf:
+    """One arm with one seed, and where it is."""
+
+    arm: Arm
+    seed: int
+    folder: Path
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has come to its end."""
+        return (self.folder / DONE).exists()
+
+
+def runs(setting: Setting, output: Path, seeds: Sequence[int] = ()) -> list[RunOf]:
+    """All runs of a study, seed by seed, so that one that is stopped has whole comparisons."""
+    shorter = setting.training.transition_steps < _PAPER.transition_steps
+    return [
+        RunOf(arm, seed, output / "runs" / f"{arm.name}-{seed}")
+        for seed in (seeds or setting.seeds)
+        for arm in ARMS
+        if shorter or not arm.scaled
+    ]
+
+
+def config_of(setting: Setting, run: RunOf) -> Config:
+    """What a run is trained with."""
+    training = dataclasses.replace(setting.training, seed=run.seed, **run.arm.settings)
+    if run.arm.scaled:
+        length = _PAPER.transition_steps / setting.training.transition_steps
+        training = dataclasses.replace(training, decay=round(training.decay**length, 4))
+    return Config(architecture=setting.architecture, training=training)
+
+
+def train_run(setting: Setting, run: RunOf, corpora: Sequence[Path], validation: Sequence[Path]) -> None:
+    """Train one run to its end, from its checkpoint on if it has one. Raises TrainingError."""
+    import torch
+
+    from codewm_model.data.batches import Dataset
+    from codewm_model.data.repository_corpus import common_words, load
+    from codewm_model.networks.code_world_model import CodeWorldModel
+    from codewm_model.training.trainer import CHECKPOINT, read_checkpoint, train
+    from codewm_model.training.training_run import Run
+
+    config = config_of(setting, run)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    train_on, held = [load(file) for file in corpora], [load(file) for file in validation]
+    torch.manual_seed(run.seed)  # before a single weight is made
+    model = CodeWorldModel(config.architecture)
+    resume = (run.folder / CHECKPOINT).exists()
+    if resume:
+        state = read_checkpoint(run.folder)
+        forget_after(run.folder / LOG, state["stage"], state["step"])
+    began = time.monotonic()
+    with (run.folder / LOG).open("a" if resume else "w", encoding="utf-8") as log:
+
+        def report(record: dict[str, Any]) -> None:
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+
+        train(Run(model, config, common_words(train_on), Dataset(train_on), held, run.folder, report), resume=resume)
+    (run.folder / DONE).write_text(json.dumps({"minutes": round((time.monotonic() - began) / 60, 2)}))
+    (run.folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def run_all(
+    name: str,
+    planned: Sequence[RunOf],
+    output: Path,
+    corpora: Sequence[Path],
+    validation: Sequence[Path],
+    *,
+    jobs: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """All runs that are not complete yet, ``jobs`` processes of one thread at a time.
+
+    ``progress(steps done, steps in all)`` is called every second. Raises TrainingError when a run fails.
+    """
+    plan = output / "plan.json"
+    plan.write_text(
+        json.dumps(
+            {
+                "setting": name,
+                "corpora": [str(file.resolve()) for file in corpora],
+                "validation": [str(file.resolve()) for file in validation],
+            }
+        )
+    )
+    waiting = [run for run in planned if not run.complete]
+    going: dict[subprocess.Popen[bytes], RunOf] = {}
+    steps = SETTINGS[name].training.transition_steps
+    try:
+        while waiting or going:
+            while waiting and len(going) < jobs:
+                run = waiting.pop(0)
+                run.folder.mkdir(parents=True, exist_ok=True)
+                with (run.folder / "output.txt").open("wb") as said:
+                    arguments = ["-m", "codewm_model.training.study", str(plan), run.arm.name, str(run.seed)]
+                    going[subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said)] = run
+            time.sleep(1)
+            progress(sum(_steps_done(run, steps) for run in planned), steps * len(planned))
+            for process in [p for p in going if p.poll() is not None]:
+                run = going.pop(process)
+                if process.returncode:
+                    last = (run.folder / "output.txt").read_text(errors="replace").strip().splitlines()[-1:]
+                    raise TrainingError(
+                        f"{run.arm.words}, seed {run.seed}, failed: {last[0] if last else 'no message'}; the same "
+                        f"command goes on where it stopped ({run.folder / 'output.txt'} has the details)"
+                    )
+    finally:
+        for process in going:
+            process.terminate()
+
+
+def _steps_done(run: RunOf, steps: int) -> int:
+    if run.complete:
+        return steps
+    records = read_log(run.folder / LOG)
+    return int(records[-1]["step"]) if records else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What one run's log says: curves over steps, and how it ended."""
+
+    run: RunOf
+    steps: tuple[int, ...]
+    evaluations: tuple[Mapping[str, float], ...]
+    loss_steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    alarm: int | None  # the step at which it sounded
+    minutes: float
+
+    def curve(self, name: str) -> list[float]:
+        """One figure over ``steps``."""
+        return [float(evaluation[name]) for evaluation in self.evaluations]
+
+    def last(self, name: str) -> float:
+        """Mean of the last evaluations: the paper's five, of a short run its second half."""
+        return float(np.mean(self.curve(name)[-max(1, min(5, len(self.steps) // 2)) :]))
+
+
+def course(run: RunOf) -> Course:
+    """Read a run. Raises TrainingError when it holds no evaluation."""
+    records = read_log(run.folder / LOG)
+    evaluations = [r for r in records if r.get("evaluation")]
+    losses = [r for r in records if "loss" in r]
+    alarms = [r["step"] for r in records if "alarm" in r]
+    if not evaluations:
+        raise TrainingError(f"{run.folder} holds no evaluation: run the study again without --report-only")
+    done = run.folder / DONE
+    return Course(
+        run=run,
+        steps=tuple(r["step"] for r in evaluations),
+        evaluations=tuple(evaluations),
+        loss_steps=tuple(r["step"] for r in losses),
+        losses=tuple(r["loss"] for r in losses),
+        alarm=alarms[0] if alarms else None,
+        minutes=json.loads(done.read_text())["minutes"] if done.exists() else math.nan,
+    )
+
+
+def spread(values: Sequence[float], digits: int = 3) -> str:
+    """Mean ± standard deviation over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
+    return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+_COLUMNS: Final = (
+    ("copy indicator", "copy_indicator", 4),
+    ("transition cosine, paper's", "transition_cosine_paper", 4),
+    ("honest", "transition_cosine", 3),
+    ("rank online", "rank_online", 1),
+    ("rank target", "rank_target", 1),
+    ("rank predicted", "rank_predicted", 1),
+    ("KNN@1", "knn@1", 3),
+    ("KNN@5", "knn@5", 3),
+    ("of a copy", "copy_knn@5", 3),
+)
+
+
+def table(courses: Sequence[Course]) -> str:
+    """One Markdown row an arm: ours, mean ± deviation over seeds, and what the paper says."""
+    lines = [
+        "| target | seeds | " + " | ".join(title for title, _, _ in _COLUMNS) + " | alarm at step | the paper |",
+        "| --- | --- | " + " | ".join("---" for _ in _COLUMNS) + " | --- | --- |",
+    ]
+    for arm in ARMS:
+        of = [c for c in courses if c.run.arm is arm]
+        if not of:
+            continue
+        cells = [spread([c.last(name) for c in of], digits) for _, name, digits in _COLUMNS]
+        alarms = ", ".join(str(c.alarm) if c.alarm else "silent" for c in of)
+        lines.append(f"| {arm.words} | {len(of)} | " + " | ".join(cells) + f" | {alarms} | {arm.paper} |")
+    return "\n".join(lines)
+
+
+def figure(courses: Sequence[Course], output: Path) -> list[Path]:
+    """Indicator, loss, transition cosine and effective rank over steps: ``collapse.png`` and ``collapse.svg``."""
+    from matplotlib import pyplot
+
+    from codewm_model.evaluation import plots
+
+    palette = (plots.ORANGE, plots.VERMILION, plots.BLUE, plots.GREEN, plots.PURPLE)
+    colours = dict(zip((arm.name for arm in ARMS), palette, strict=True))
+    panels = (
+        ("gap to 1 of the copy indicator", "gap"),
+        ("training loss", "loss"),
+        ("transition cosine: paper's (solid), honest (dashed)", "transition_cosine_paper"),
+        ("effective rank: target (solid), predicted (dashed)", "rank_target"),
+        ("true next state among the 5 nearest", "knn@5"),
+        ("deviation of the target's features", "feature_std_target"),
+    )
+    dashed = {"transition_cosine_paper": "transition_cosine", "rank_target": "rank_predicted"}
+    with plots.styled():
+        plotted, axes = pyplot.subplots(2, 3, figsize=(13, 7), constrained_layout=True)
+        for axis, (title, name) in zip(axes.flat, panels, strict=True):
+            for found in courses:
+                colour = colours[found.run.arm.name]
+                style: dict[str, Any] = {"color": colour, "alpha": 0.85, "linewidth": 1.3}
+                label = found.run.arm.words if found.run.seed == courses[0].run.seed else None
+                if name == "loss":
+                    axis.plot(found.loss_steps, found.losses, label=label, **style)
+                elif name == "gap":
+                    axis.plot(found.steps, [1 - v for v in found.curve("copy_indicator")], label=label, **style)
+                    if found.alarm:
+                        axis.axvline(found.alarm, color=colour, linestyle=":", linewidth=1)
+                else:
+                    axis.plot(found.steps, found.curve(name), label=label, **style)
+                    if name in dashed:
+                        axis.plot(found.steps, found.curve(dashed[name]), linestyle="--", **style)
+            axis.set_title(title)
+            axis.set_xlabel("step")
+            if name in ("gap", "loss"):
+                axis.set_yscale("log")
+        plotted.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+        name = plots.save(plotted, output, "collapse")
+    return [output / f"{name}.png", output / f"{name}.svg"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m codewm_model.training.study PLAN ARM SEED``: one run in a process of its own."""
+    plan, arm, seed = json.loads(Path(arguments[0]).read_text()), arguments[1], int(arguments[2])
+    setting = SETTINGS[plan["setting"]]
+    (run,) = (r for r in runs(setting, Path(arguments[0]).parent, [seed]) if r.arm.name == arm)
+    try:
+        train_run(setting, run, [Path(f) for f in plan["corpora"]], [Path(f) for f in plan["validation"]])
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
