@@ -188,7 +188,7 @@ def index(
         from codewm_lsp.cli.report import Reporter, consoles
         from codewm_lsp.cli.session import bring_up_to_date, open_session
         from codewm_lsp.cli.wire import dump
-        from codewm_lsp.index import Outcome
+        from codewm_lsp.index import UpdateOutcome
 
         out, progress = consoles()
         with open_session(repository, model, cache) as session:
@@ -216,7 +216,7 @@ def index(
                     f"{done.done:,} of {done.total:,} commits indexed: {session.index.size():,} edits, "
                     f"{done.added:,} of them new ({seconds:.1f} s)"
                 )
-            if done.outcome is Outcome.BUSY:
+            if done.outcome is UpdateOutcome.BUSY:
                 raise NothingToAnswerError("another process is indexing this repository and goes on with it")
 
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit
     from codewm_lsp.history import Edit, Repository
-    from codewm_lsp.index import Index, Target
-    from codewm_lsp.index import Progress as IndexProgress
+    from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
     from codewm_lsp.world_model import WorldModel
 
 WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
@@ -58,7 +57,7 @@ def open_session(path: Path, model_folder: Path | None, cache: Path | None) -> I
 
 def bring_up_to_date(
     session: Session, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
-) -> IndexProgress:
+) -> IndexUpdate:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
     return updated(session.repository, session.model, session.index, revision, console, seconds=seconds, limit=limit)
 
@@ -66,13 +65,13 @@ def bring_up_to_date(
 def updated(
     repository: Repository,
     model: WorldModel,
-    target: Target,
+    target: UpdateTarget,
     revision: str,
     console: Console,
     *,
     seconds: float | None,
     limit: int | None,
-) -> IndexProgress:
+) -> IndexUpdate:
     """The same for an index or a repository's place in a store."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

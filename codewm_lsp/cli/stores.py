@@ -35,7 +35,7 @@ def fill(
     from codewm_lsp.cli.session import updated
     from codewm_lsp.cli.wire import dump
     from codewm_lsp.history import Repository
-    from codewm_lsp.index import Outcome
+    from codewm_lsp.index import UpdateOutcome
     from codewm_lsp.stores import open_store, source_of
     from codewm_lsp.stores.places import remember
     from codewm_lsp.world_model import WorldModel
@@ -64,7 +64,7 @@ def fill(
             done = updated(
                 repository, model, store.shelf(source), repository.head(at), progress, seconds=None, limit=limit
             )
-            if done.outcome is Outcome.BUSY:
+            if done.outcome is UpdateOutcome.BUSY:
                 raise NothingToAnswerError(f"another process is filling the store {location} and goes on with it")
             remember(cache, source.key, repository.root or repository.git_dir)
             seconds = time.monotonic() - started

@@ -3,28 +3,26 @@
 from codewm_lsp.index.blend import LEXICAL, Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Scope
 from codewm_lsp.index.index import Hit, Index, PastEdit, Source
-from codewm_lsp.index.statistics import Changes, Coupling, History
-from codewm_lsp.index.update import EditEncoder, Outcome, Progress, Target, update
+from codewm_lsp.index.statistics import History
+from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, update
 from codewm_lsp.index.whitening import Whitening
 from codewm_lsp.index.words import changed_words, place_words
 
 __all__ = [
     "LEXICAL",
     "Blend",
-    "Changes",
-    "Coupling",
     "Dismissal",
-    "EditEncoder",
+    "EditEmbedder",
     "History",
     "Hit",
     "Index",
-    "Outcome",
+    "IndexUpdate",
     "PastEdit",
-    "Progress",
     "Scope",
     "Scores",
     "Source",
-    "Target",
+    "UpdateOutcome",
+    "UpdateTarget",
     "Whitening",
     "changed_words",
     "place_words",

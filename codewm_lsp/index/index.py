@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -22,7 +22,7 @@ from codewm_lsp.index import earlier, sweeping
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.matrix import Matrix
-from codewm_lsp.index.memory import Memory, Query, Range, Stale, listing_of, sane
+from codewm_lsp.index.memory import Memory, Query, SearchRange, Stale, listing_of, sane
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import (
     LOG,
@@ -121,7 +121,7 @@ class Index:
         self._memory = self._new_memory("")
         self._version: object = None
         self._hidden: tuple[object, NDArray[np.int64]] | None = None
-        self._history: tuple[Range, History] | None = None
+        self._history: tuple[SearchRange, History] | None = None
         self._whitening: tuple[str, NDArray[np.int64], Whitening] | None = None
         self._places: list[tuple[str, str]] = []
         self._renames: tuple[object, list[tuple[int, str, str]]] | None = None
@@ -370,22 +370,6 @@ class Index:
             rows = connection.execute("SELECT id, key, name FROM repositories ORDER BY id").fetchall()
             return {number: Source(key, from_sql(name)) for number, key, name in rows}
 
-    def clear(self) -> None:
-        """Forget every edit, to index again from scratch. What was dismissed stays dismissed."""
-
-        def write() -> None:
-            with self._database.writing() as connection:
-                tables = ("payloads", "renames", "edits", "places", "commits", "terms", "parts", "repositories")
-                for table in tables:
-                    connection.execute(f"DELETE FROM {table}")
-                connection.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
-                connection.execute("UPDATE meta SET value = hex(randomblob(8)) WHERE key = 'generation'")
-
-        self._guarded(write)
-        with self._lock:
-            self._refresh()
-            sweeping.sweep_beside(self.path, self._memory.generation)
-
     def acquire_writer(self) -> bool:
         """Take the right to index, at once or not at all. ``release_writer`` or the process's end gives it back."""
         return self._writer_lock.acquire()
@@ -394,6 +378,8 @@ class Index:
         """Give the right to index back."""
         self._writer_lock.release()
 
+    @_mended
+    @_mended
     def entries(self) -> list[Entry]:
         """Everything that is stored, to be put into another index (``store``) without being embedded again."""
         with self._lock:
@@ -414,7 +400,7 @@ class Index:
                 asked = self._memory.range(within)
                 return self._memory.scores(self._query(edit, vector, asked), asked)
 
-    def _query(self, edit: Edit, vector: NDArray[np.float32], asked: Range) -> Query:
+    def _query(self, edit: Edit, vector: NDArray[np.float32], asked: SearchRange) -> Query:
         if vector.shape != (self._identity.edit_size,):
             raise ValueError(f"a vector of shape {vector.shape} asked of {self._identity.edit_size} numbers")
         words = words_of_edit(edit)
@@ -426,7 +412,7 @@ class Index:
                 place=self._memory.terms(connection, terms(place), counts(place)),
             )
 
-    def _whitened(self, vector: NDArray[np.float32], asked: Range) -> NDArray[np.float32]:
+    def _whitened(self, vector: NDArray[np.float32], asked: SearchRange) -> NDArray[np.float32]:
         """An edit vector in the measure of the edits that are in range."""
         inside = None if asked.inside is None else np.flatnonzero(asked.inside)
         rows = sample(len(self._memory) if inside is None else len(inside))
@@ -508,47 +494,13 @@ class Index:
             ]
 
     @_mended
-    def past_edits(
-        self,
-        *,
-        path: str | None = None,
-        definition: str | None = None,
-        within: Container[str] | None = None,
-        limit: int | None = None,
-    ) -> list[PastEdit]:
-        """Edits of the past, newest first: of a file, of one of its definitions, or all. Renames are followed."""
-        with self._lock:
-            history = self.history(within)
-            ids = history.edits(path, definition)
-            return self._past_edits(ids if limit is None else ids[:limit])
-
-    @_mended
-    def edits_of_commits(self, shas: Collection[str]) -> list[PastEdit]:
-        """The edits of the given commits, in the order of the commits; commits that are not there have none."""
-        with self._lock:
-            self._refresh()
-            rows = self._rows_of_commits(shas)
-            ids = [row + 1 for sha in shas if sha in rows for row in self._memory.rows_of(rows[sha])]
-            return self._past_edits(ids)
-
-    @_mended
-    def vectors(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """The embeddings of edits by id, (len(ids), edit_size), to a precision of 1/127 of the largest number."""
-        with self._lock:
-            self._refresh()
-            rows = np.asarray(ids, dtype=np.int64) - 1
-            with sane():
-                self._memory.matrix.verify(rows[:_VERIFIED])
-                return self._memory.matrix.floats(rows)
-
-    @_mended
     def history(self, within: Container[str] | None = None) -> History:
         """The counts of the commits in range. The last answer is kept."""
         with self._lock:
             self._refresh()
             return self._history_of(self._memory.range(within))
 
-    def _history_of(self, asked: Range) -> History:
+    def _history_of(self, asked: SearchRange) -> History:
         if self._history is None or self._history[0] is not asked:
             self._history = (asked, self._count(asked.commits))
         return self._history[1]
@@ -567,12 +519,9 @@ class Index:
                     for path, definition in connection.execute(query, (len(self._places),))
                 )
         renames = [(positions[row], old, new) for row, old, new in self._all_renames() if row in positions]
-        dates = memory.dates.values
-        return History(
-            [(int(dates[row]), memory.rows_of(row)) for row in order], self._places, memory.place_of.values, renames
-        )
+        return History.of([memory.rows_of(row) for row in order], self._places, memory.place_of.values, renames)
 
-    def _allowed(self, asked: Range, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_] | None:
+    def _allowed(self, asked: SearchRange, exclude_definition: tuple[str, str] | None) -> NDArray[np.bool_] | None:
         """The edits that may be shown; None: all of them."""
         hidden = self._dismissed_rows()
         if exclude_definition is not None:
@@ -583,8 +532,8 @@ class Index:
         allowed[hidden] = False
         return allowed
 
-    def _own_rows(self, asked: Range, path: str, definition: str) -> NDArray[np.int64]:
-        """The edits of a definition, under the older paths of its file too; the same as ``History.edits`` finds."""
+    def _own_rows(self, asked: SearchRange, path: str, definition: str) -> NDArray[np.int64]:
+        """The edits of a definition, under the older paths of its file too."""
         memory = self._memory
         names = {path}
         renames = [row for row in self._all_renames() if asked.commits[row[0]]]
@@ -681,15 +630,6 @@ class Index:
             return [found[id_] for id_ in ids]
 
     # Dismissals
-
-    def dismiss(self, edit: PastEdit, *, scope: Scope = Scope.EDIT) -> Dismissal:
-        """Hide a past edit from now on; with ``Scope.LIKE`` also those like it, with ``Scope.COMMIT`` its commit's."""
-        if scope is Scope.COMMIT:
-            dismissal = Dismissal(scope, edit.commit.sha)
-        else:
-            dismissal = Dismissal(scope, edit.commit.sha, edit.path, edit.definition)
-        self._dismissals.add(dismissal)
-        return dismissal
 
     def dismiss_hint(self, key: str) -> Dismissal:
         """Remember that a hint of the caller's own making (such as a prediction) is unwanted."""

@@ -87,7 +87,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class SearchRange:
     """The part of the index that a question is asked of, with the weights of words in it."""
 
     commits: NDArray[np.bool_]  # (commits,)
@@ -155,7 +155,7 @@ class Memory:
         self._tail: Part | None = None
         self._shas: list[str] = []
         self._known: set[str] = set()
-        self._range: tuple[bytes | None, int, Range] | None = None
+        self._range: tuple[bytes | None, int, SearchRange] | None = None
         self._asked: tuple[Container[str], int, NDArray[np.bool_]] | None = None
 
     def __len__(self) -> int:
@@ -381,7 +381,7 @@ class Memory:
 
     # Ranges
 
-    def range(self, within: Container[str] | None) -> Range:
+    def range(self, within: Container[str] | None) -> SearchRange:
         """The range of a question; the last one is kept, because the next question is mostly of the same."""
         commits = self._chosen(within)
         key = None if commits.all() else commits.tobytes()
@@ -399,7 +399,7 @@ class Memory:
         for part in self.parts:
             part.places.count(present[part.first_place : part.first_place + len(part.places)], found)
         place_weights = _idf(found, size)
-        result = Range(
+        result = SearchRange(
             commits=commits,
             inside=inside,
             words=words,
@@ -430,7 +430,7 @@ class Memory:
         numbers[numbers > self._term_count] = 0  # another process has just added it
         return Terms(numbers, WEIGHTS[counts.view(np.uint8)])
 
-    def scores(self, query: Query, asked: Range, rows: NDArray[np.int64] | None = None) -> Scores:
+    def scores(self, query: Query, asked: SearchRange, rows: NDArray[np.int64] | None = None) -> Scores:
         """The parts of the score of the given edits (None: of every one), exactly."""
         everything = rows is None
         rows = np.arange(len(self)) if rows is None else rows
@@ -461,7 +461,7 @@ class Memory:
         return Scores(meaning=meaning, signed=signed, unsigned=unsigned, place=place)
 
     def best(
-        self, query: Query, k: int, blend: Blend, asked: Range, allowed: NDArray[np.bool_] | None
+        self, query: Query, k: int, blend: Blend, asked: SearchRange, allowed: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], Scores]:
         """Rows of the ``k`` best scores (0: all) among those allowed, best first, and their scores.
 
@@ -508,7 +508,7 @@ class Memory:
             found.append(rows[self.matrix.at(rows, vector) >= least])
         return np.unique(np.concatenate(found))
 
-    def _lexical_bounds(self, query: Query, blend: Blend, asked: Range) -> NDArray[np.float32]:
+    def _lexical_bounds(self, query: Query, blend: Blend, asked: SearchRange) -> NDArray[np.float32]:
         """At least what words and place add to the score of every edit, (N,)."""
         words = Weighing.of(query.words, asked.words)
         place = Weighing.of(query.place, asked.places)
@@ -635,7 +635,7 @@ class _Exact:
     memory: Memory
     query: Query
     blend: Blend
-    asked: Range
+    asked: SearchRange
 
     def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         return self.memory.scores(self.query, self.asked, rows).blended(self.blend)

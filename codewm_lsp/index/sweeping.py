@@ -60,17 +60,6 @@ def used(path: Path) -> None:
         os.utime(marker)
 
 
-def sweep_beside(path: Path | None, generation: str) -> None:
-    """Delete what belongs to other generations of an index: to what was just forgotten."""
-    if path is None:
-        return
-    with suppress(OSError):
-        for file in path.parent.iterdir():
-            found = _BESIDE.fullmatch(file.name)
-            if found and found[1] == path.name and found[3] != generation:
-                _delete(file, [])
-
-
 def delete_index(path: Path) -> bool:
     """Delete an index that was taken over; False where a running program holds it."""
     deleted: list[str] = []

@@ -19,7 +19,7 @@ ONE_BY_ONE: Final = 16  # up to this many new commits are read singly, without w
 _POLL: Final = 0.1
 
 
-class EditEncoder(Protocol):
+class EditEmbedder(Protocol):
     """What indexing needs of the world model."""
 
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
@@ -27,7 +27,7 @@ class EditEncoder(Protocol):
         ...
 
 
-class Target(Protocol):
+class UpdateTarget(Protocol):
     """What is filled: an ``Index``, or one repository's part of something larger."""
 
     @property
@@ -41,7 +41,7 @@ class Target(Protocol):
     def release_writer(self) -> None: ...
 
 
-class Outcome(str, Enum):
+class UpdateOutcome(str, Enum):
     """How an update ended."""
 
     COMPLETE = "complete"  # every commit of the revision is in the index
@@ -51,10 +51,10 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IndexUpdate:
     """``done`` of ``total`` commits of the revision are in the index; ``added`` edits came with this update."""
 
-    outcome: Outcome
+    outcome: UpdateOutcome
     done: int
     total: int
     added: int
@@ -62,8 +62,8 @@ class Progress:
 
 def update(
     repository: Repository,
-    model: EditEncoder,
-    index: Target,
+    model: EditEmbedder,
+    index: UpdateTarget,
     *,
     rev: str = "HEAD",
     limit: int | None = None,
@@ -72,7 +72,7 @@ def update(
     stop: Callable[[], bool] | None = None,
     deadline: float | None = None,
     wait: float = 0.0,
-) -> Progress:
+) -> IndexUpdate:
     """Index what is not in the index yet of the newest ``limit`` commits (None: all) that ``rev`` reaches.
 
     ``progress(done, total)`` is called after each batch; ``stop()`` is asked before each commit; ``deadline`` is a
@@ -89,23 +89,23 @@ def update(
         known = index.known()
         return [sha for sha in wanted if sha not in known]
 
-    def ended() -> Outcome | None:
+    def ended() -> UpdateOutcome | None:
         if stop is not None and stop():
-            return Outcome.STOPPED
+            return UpdateOutcome.STOPPED
         if deadline is not None and time.monotonic() >= deadline:
-            return Outcome.DEADLINE
+            return UpdateOutcome.DEADLINE
         return None
 
     if not missing():
         if limit is None and (wanted or not before) and not index.unavailable():
             index.settle(tip, total)
-        return Progress(Outcome.COMPLETE, total, total, 0)
+        return IndexUpdate(UpdateOutcome.COMPLETE, total, total, 0)
     while not index.acquire_writer():
         outcome = ended()
         if outcome is None and time.monotonic() >= patience:
-            outcome = Outcome.BUSY
+            outcome = UpdateOutcome.BUSY
         if outcome is not None:
-            return Progress(outcome, total - len(missing()), total, 0)
+            return IndexUpdate(outcome, total - len(missing()), total, 0)
         time.sleep(_POLL)
     added = 0
     try:
@@ -125,18 +125,18 @@ def update(
             still = missing()
             outcome = ended()
             if still and outcome is not None:
-                return Progress(outcome, total - len(still), total, added)
+                return IndexUpdate(outcome, total - len(still), total, added)
             if len(still) == len(left):
                 break  # the history does not give them: asking again would not end
         still = missing()
         if limit is None and not still and not index.unavailable():
             index.settle(tip, total)
-        return Progress(Outcome.COMPLETE, total - len(still), total, added)
+        return IndexUpdate(UpdateOutcome.COMPLETE, total - len(still), total, added)
     finally:
         index.release_writer()
 
 
-def _wanted(repository: Repository, index: Target, tip: str, limit: int | None) -> tuple[list[str], int]:
+def _wanted(repository: Repository, index: UpdateTarget, tip: str, limit: int | None) -> tuple[list[str], int]:
     """The commits to look at, newest first, and how many more are known to be done.
 
     After a first complete update these are the new ones alone: walking a long history takes longer than indexing a

@@ -16,7 +16,7 @@ from typing import Final
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions, SimilarEdit
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Dismissal, Index, Outcome, PastEdit, Scope, update
+from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Options
@@ -160,7 +160,9 @@ class Session:
             stop=stop,
             deadline=time.monotonic() + seconds,
         )
-        return Indexed(step.done, step.total, step.outcome is Outcome.COMPLETE, step.outcome is Outcome.BUSY)
+        return Indexed(
+            step.done, step.total, step.outcome is UpdateOutcome.COMPLETE, step.outcome is UpdateOutcome.BUSY
+        )
 
     def stamp(self) -> tuple[object, ...]:
         """Changes whenever a commit, a checkout or a reset was made; reads the state of four files."""

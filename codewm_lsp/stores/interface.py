@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Hit, PastEdit, Source, Target
+from codewm_lsp.index import Hit, PastEdit, Source, UpdateTarget
 
 MORE: Final = 4  # how many times as many are looked up when too many were not accepted
 
@@ -17,7 +17,7 @@ MORE: Final = 4  # how many times as many are looked up when too many were not a
 class Store(Protocol):
     """Edits of many repositories under one model. Raises ``IndexStoreError`` when it cannot be used."""
 
-    def shelf(self, source: Source) -> Target:
+    def shelf(self, source: Source) -> UpdateTarget:
         """The place of a repository, made where there is none."""
         ...
 

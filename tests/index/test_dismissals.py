@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.index import Index, Scope, update
+from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, update
 
 Make = Callable[..., Any]
+
+
+def hide(index: Index, edit: PastEdit, scope: Scope = Scope.EDIT) -> Dismissal:
+    """Dismiss a past edit, or what its scope says."""
+    place = () if scope is Scope.COMMIT else (edit.path, edit.definition)
+    dismissal = Dismissal(scope, edit.commit.sha, *place)
+    index.hide(dismissal)
+    return dismissal
 
 
 @pytest.fixture
@@ -29,13 +37,13 @@ def asked(make_history: Make, open_repository: Make, open_index: Make, encoder: 
     return index, lambda which=index: which.search(edit, vector, k=0), repository
 
 
-def test_a_dismissed_edit_is_hidden_until_it_is_restored(asked: Any, open_index: Make) -> None:
+def test_a_dismissed_edit_is_hidden_until_it_is_restored(asked: Any, open_index: Make, encoder: Any) -> None:
     index, ask, repository = asked
     before = ask()
-    dismissal = index.dismiss(before[0].edit)
+    dismissal = hide(index, before[0].edit)
     assert ask() == before[1:]
     assert ask(open_index(repository)) == before[1:]  # another editor, or the next start
-    assert before[0].edit.id not in {hit.edit.id for hit in index.nearest(index.vectors([1]), k=0)[0]}
+    assert before[0].edit.id not in {hit.edit.id for hit in index.nearest(encoder.embed_edits([("", "retry")]), k=0)[0]}
     assert index.dismissed() == {dismissal}
     index.restore(dismissal)
     assert ask() == before
@@ -45,7 +53,7 @@ def test_a_dismissed_edit_is_hidden_until_it_is_restored(asked: Any, open_index:
 def test_dismissing_edits_like_one_hides_all_that_are_like_it(asked: Any) -> None:
     index, ask, _ = asked
     before = ask()
-    index.dismiss(before[0].edit, scope=Scope.LIKE)
+    hide(index, before[0].edit, Scope.LIKE)
     left = {hit.edit.path for hit in ask()}
     assert left == {f"client_{number}.py" for number in range(4)}
     index.restore(next(iter(index.dismissed())))
@@ -56,14 +64,14 @@ def test_dismissing_a_commit_hides_its_edits(asked: Any) -> None:
     index, ask, _ = asked
     before = ask()
     commit = next(hit.edit.commit for hit in before if hit.edit.path == "client_0.py")
-    index.dismiss(next(hit.edit for hit in before if hit.edit.commit == commit), scope=Scope.COMMIT)
+    hide(index, next(hit.edit for hit in before if hit.edit.commit == commit), Scope.COMMIT)
     assert ask() == [hit for hit in before if hit.edit.commit != commit]
 
 
 def test_a_dismissed_edit_stays_hidden_under_another_model(asked: Any, encoder: Any, tmp_path: Path) -> None:
     index, ask, repository = asked
     gone = ask()[0].edit
-    index.dismiss(gone)
+    hide(index, gone)
     with Index.open(repository.key, "another-model", folder=tmp_path / "cache", edit_size=64) as other:
         update(repository, encoder, other)
         assert (gone.path, gone.commit.sha) not in {(hit.edit.path, hit.edit.commit.sha) for hit in ask(other)}
@@ -72,7 +80,7 @@ def test_a_dismissed_edit_stays_hidden_under_another_model(asked: Any, encoder: 
 def test_a_dismissal_by_another_process_is_seen_at_once(asked: Any, open_index: Make) -> None:
     _, ask, repository = asked
     before = ask()
-    open_index(repository).dismiss(before[0].edit)
+    hide(open_index(repository), before[0].edit)
     assert ask() == before[1:]
 
 

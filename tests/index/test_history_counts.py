@@ -1,4 +1,4 @@
-"""How often, how lately and how together things changed, as the hints use it."""
+"""Which definitions changed in which commits, as the ranking counts them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.index import Changes, Coupling, update
+from codewm_lsp.index import History, update
 
 Make = Callable[..., Any]
 
 
 def function(name: str, body: object) -> str:
     return f"def {name}():\n    return {body}\n"
+
+
+def ranks(history: History) -> dict[tuple[str, str], list[int]]:
+    """For each definition the commits that changed it, 0 being the newest with edits."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for rank, number in zip(*history.events, strict=True):
+        found.setdefault(history.definitions[number], []).append(int(rank))
+    return found
 
 
 @pytest.fixture
@@ -29,42 +37,14 @@ def counted(make_repository: Make, open_repository: Make, open_index: Make, enco
     return builder, repository, index
 
 
-def test_changes_are_counted_by_commits(counted: Any) -> None:
+def test_changes_are_listed_by_commit_the_newest_first(counted: Any) -> None:
     _, repository, index = counted
     history = index.history()
-    date = repository.edits_of("HEAD~1").commit.date
-    assert history.commits == 3
-    assert history.changes("a.py", "f") == Changes(commits=3, last=date, rank=0)
-    assert history.changes("b.py", "h") == Changes(commits=2, last=date - 3600, rank=1)
-    assert history.changes("a.py", "g") == Changes(commits=1, last=date - 7200, rank=2)
-    assert history.changes("a.py") == Changes(commits=3, last=date, rank=0)
-    assert history.changes("a.py", "missing") is None
-    assert history.changes("missing.py") is None
+    assert ranks(history) == {("a.py", "f"): [0, 1, 2], ("b.py", "h"): [1, 2], ("a.py", "g"): [2]}
     assert history.definitions[0] == ("a.py", "f")
-
-
-def test_things_that_change_together_are_coupled(counted: Any) -> None:
-    _, _, index = counted
-    history = index.history()
-    assert history.together("a.py", "f") == {
-        ("b.py", "h"): Coupling(commits=2, weight=pytest.approx(1 / 2 + 1)),
-        ("a.py", "g"): Coupling(commits=1, weight=pytest.approx(1 / 2)),
-    }
-    assert history.files_together("a.py") == {"b.py": Coupling(commits=2, weight=pytest.approx(2))}
-    assert history.files_together("a.py", "g") == {"b.py": Coupling(commits=1, weight=pytest.approx(1))}
-    assert history.together("missing.py", "f") == {}
-
-
-def test_past_edits_are_listed_newest_first(counted: Any) -> None:
-    _, repository, index = counted
-    subjects = [edit.commit.subject for edit in index.past_edits(path="a.py", definition="f")]
-    assert subjects == ["Three", "Two", "One"]
-    assert [edit.definition for edit in index.past_edits(path="b.py")] == ["h", "h"]
-    assert len(index.past_edits()) == 6
-    assert len(index.past_edits(limit=2)) == 2
+    assert index.history() is history
     within = set(repository.ancestors("HEAD~2"))
-    assert [e.commit.subject for e in index.past_edits(path="a.py", definition="f", within=within)] == ["Two", "One"]
-    assert index.history(within).changes("a.py", "f").commits == 2
+    assert ranks(index.history(within)) == {("a.py", "f"): [0, 1], ("b.py", "h"): [0, 1], ("a.py", "g"): [1]}
 
 
 def test_a_renamed_file_keeps_its_past(counted: Any, encoder: Any) -> None:
@@ -74,12 +54,10 @@ def test_a_renamed_file_keeps_its_past(counted: Any, encoder: Any) -> None:
     builder.commit("Four", {"c.py": function("f", 4) + function("g", 1)})
     builder.commit("Another a", {"a.py": function("f", 1)})
     update(repository, encoder, index)
-    history = index.history()
-    assert history.changes("c.py", "f").commits == 4
-    assert history.changes("a.py", "f").commits == 1
-    assert ("b.py", "h") in history.together("c.py", "f")
-    assert ("b.py", "h") not in history.together("a.py", "f")
-    assert [edit.path for edit in index.past_edits(path="c.py", definition="f")] == ["c.py", "a.py", "a.py", "a.py"]
+    changed = ranks(index.history())
+    assert changed["c.py", "f"] == [1, 2, 3, 4]
+    assert changed["a.py", "f"] == [0]
+    assert ("a.py", "g") not in changed
     edit = repository.edits_of(builder.head()).edits[0]
     vector = encoder.embed_edits([(edit.before, edit.after)])[0]
     hits = index.search(edit, vector, k=0, exclude_definition=("c.py", "f"))

@@ -10,14 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codewm_lsp.index import Index, Outcome, update
+from codewm_lsp.index import Index, UpdateOutcome, update
 
 Make = Callable[..., Any]
 
 
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
     """Every edit of an index as (commit, path, definition)."""
-    return Counter((edit.commit.sha, edit.path, edit.definition) for edit in index.past_edits())
+    return Counter(
+        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+    )
 
 
 def truth(repository: Any, rev: str = "HEAD") -> Counter[tuple[str, str, str]]:
@@ -34,14 +36,14 @@ def test_the_whole_history_is_indexed_once(
     index = open_index(repository)
     seen: list[tuple[int, int]] = []
     result = update(repository, encoder, index, progress=lambda done, total: seen.append((done, total)))
-    assert (result.outcome, result.done, result.total, result.added) == (Outcome.COMPLETE, 40, 40, index.size())
+    assert (result.outcome, result.done, result.total, result.added) == (UpdateOutcome.COMPLETE, 40, 40, index.size())
     assert contents(index) == truth(repository)
     assert seen[0] == (0, 40)
     assert seen[-1] == (40, 40)
     assert index.known() == set(repository.ancestors())
 
     again = update(repository, encoder, index)
-    assert (again.outcome, again.added) == (Outcome.COMPLETE, 0)
+    assert (again.outcome, again.added) == (UpdateOutcome.COMPLETE, 0)
     assert contents(index) == truth(repository)
 
 
@@ -52,8 +54,10 @@ def test_what_is_indexed_is_described_in_full(
     index = open_index(repository)
     update(repository, encoder, index)
     item = repository.edits_of(repository.ancestors()[0])
-    past = index.edits_of_commits([item.commit.sha])
-    assert [(p.commit, p.path, p.definition, p.definition_kind, p.kind, p.line) for p in past] == [
+    edit = item.edits[0]
+    past = [hit.edit for hit in index.search(edit, encoder.embed_edits([("", edit.after)])[0], k=0)]
+    own = sorted((one for one in past if one.commit.sha == item.commit.sha), key=lambda one: one.id)
+    assert [(p.commit, p.path, p.definition, p.definition_kind, p.kind, p.line) for p in own] == [
         (item.commit, e.path, e.definition, e.definition_kind, e.kind, e.line) for e in item.edits
     ]
 
@@ -71,7 +75,7 @@ def test_a_stopped_update_has_the_newest_commits_and_goes_on_later(
         return asked >= 10
 
     first = update(repository, encoder, index, stop=stop)
-    assert first.outcome is Outcome.STOPPED
+    assert first.outcome is UpdateOutcome.STOPPED
     newest = repository.ancestors()[: first.done]
     assert 0 < first.done < 40
     assert index.known() == set(newest)
@@ -79,11 +83,11 @@ def test_a_stopped_update_has_the_newest_commits_and_goes_on_later(
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3)
 
     late = update(repository, encoder, index, deadline=time.monotonic())
-    assert late.outcome is Outcome.DEADLINE
+    assert late.outcome is UpdateOutcome.DEADLINE
     assert late.done == first.done + 1
-    assert update(repository, encoder, index, limit=25).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index, limit=25).outcome is UpdateOutcome.COMPLETE
     assert index.known() == set(repository.ancestors(limit=25))
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -111,7 +115,7 @@ def test_other_readers_see_an_index_grow(
     builder.commit("One more", {"client_0.py": "def one_more():\n    return 1\n"})
     result = update(repository, encoder, writer)
     assert (result.done, result.total) == (21, 21)
-    assert reader.past_edits(path="client_0.py", definition="one_more")[0].commit.subject == "One more"
+    assert reader.history().definitions[0] == ("client_0.py", "one_more")
     assert contents(reader) == truth(repository)
 
 
@@ -126,9 +130,9 @@ def test_one_process_indexes_at_a_time(
     try:
         other = open_index(repository)
         assert not other.acquire_writer()
-        assert update(repository, encoder, other).outcome is Outcome.BUSY
-        assert update(repository, encoder, other, wait=0.3).outcome is Outcome.BUSY
-        assert update(repository, encoder, other, wait=60, stop=lambda: True).outcome is Outcome.STOPPED
+        assert update(repository, encoder, other).outcome is UpdateOutcome.BUSY
+        assert update(repository, encoder, other, wait=0.3).outcome is UpdateOutcome.BUSY
+        assert update(repository, encoder, other, wait=60, stop=lambda: True).outcome is UpdateOutcome.STOPPED
         done = subprocess.run(
             [sys.executable, script, path, tmp_path / "cache"], capture_output=True, text=True, check=True
         )
@@ -136,7 +140,7 @@ def test_one_process_indexes_at_a_time(
         assert index.size() == 0
     finally:
         index.release_writer()
-    assert update(repository, encoder, other, wait=5).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, other, wait=5).outcome is UpdateOutcome.COMPLETE
     assert contents(other) == truth(repository)
 
 
@@ -190,10 +194,9 @@ def test_commits_that_a_rewritten_history_left_behind_are_out_of_range(
     assert left_behind in index.known()
     assert left_behind not in within
     assert left_behind not in {hit.edit.commit.sha for hit in index.search(edit, vector, k=0, within=within)}
-    assert index.past_edits(path="wrong.py", within=within) == []
-    assert [past.definition for past in index.past_edits(path="right.py", within=within)] == ["right"]
-    assert index.history(within).changes("wrong.py") is None
-    assert index.history().changes("wrong.py") is not None
+    assert ("wrong.py", "wrong") not in index.history(within).definitions
+    assert ("right.py", "right") in index.history(within).definitions
+    assert ("wrong.py", "wrong") in index.history().definitions
 
 
 def test_after_a_complete_update_only_new_commits_are_walked(
@@ -209,7 +212,7 @@ def test_after_a_complete_update_only_new_commits_are_walked(
     builder.checkout("main")
     builder.merge("side")
     result = update(repository, encoder, index)
-    assert (result.outcome, result.done, result.total, result.added) == (Outcome.COMPLETE, 8, 8, 1)
+    assert (result.outcome, result.done, result.total, result.added) == (UpdateOutcome.COMPLETE, 8, 8, 1)
     assert aside in index.known()
     assert index.settled() == (builder.head(), 8)
     assert update(repository, encoder, index).total == 8
@@ -220,9 +223,6 @@ def test_after_a_complete_update_only_new_commits_are_walked(
     assert (result.done, result.total, result.added) == (5, 5, 1)
     assert index.settled() == (builder.head(), 5)
     assert update(repository, encoder, index, limit=2).total == 2
-    index.clear()
-    assert index.settled() is None
-    assert update(repository, encoder, index).added == truth(repository).total()
 
 
 def test_merges_and_bulk_commits_are_done_without_edits(
@@ -237,8 +237,12 @@ def test_merges_and_bulk_commits_are_done_without_edits(
     repository = open_repository(builder.path)
     index = open_index(repository)
     result = update(repository, encoder, index)
-    assert (result.outcome, result.done) == (Outcome.COMPLETE, 5)
-    assert {edit.commit.subject for edit in index.past_edits()} == {"Add timeout 0", "Add timeout 1", "Aside"}
+    assert (result.outcome, result.done) == (UpdateOutcome.COMPLETE, 5)
+    assert {entry.commit.subject for entry in index.entries() if entry.edits} == {
+        "Add timeout 0",
+        "Add timeout 1",
+        "Aside",
+    }
 
 
 def test_the_end_of_a_shallow_history_is_looked_at_again(
@@ -250,29 +254,15 @@ def test_the_end_of_a_shallow_history_is_looked_at_again(
     clone.git("reset", "--quiet", "--hard", "FETCH_HEAD")
     repository = open_repository(clone.path)
     index = open_index(repository)
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
-    assert len({edit.commit.sha for edit in index.past_edits()}) == 2
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert len({sha for sha, _, _ in contents(index)}) == 2
     clone.git("fetch", "--quiet", "--unshallow", builder.path.as_uri(), "main")
     repository = open_repository(clone.path)  # as the next start of the program does
     later = open_index(repository)
     update(repository, encoder, later)
     assert contents(later) == truth(repository)
-    assert len({edit.commit.sha for edit in later.past_edits()}) == 8
-
-
-def test_forgetting_everything_reaches_other_readers(
-    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
-) -> None:
-    repository = open_repository(make_history(5).path)
-    index, reader = open_index(repository), open_index(repository)
-    update(repository, encoder, index)
-    assert reader.size() == index.size() > 0
-    index.clear()
-    assert reader.size() == index.size() == 0
-    assert reader.past_edits() == []
-    update(repository, encoder, index)
-    assert contents(reader) == truth(repository)
+    assert len({sha for sha, _, _ in contents(later)}) == 8
 
 
 def test_an_index_of_another_model_is_another_file(
@@ -299,10 +289,8 @@ def test_an_empty_index_answers_with_nothing(
     assert index.size() == 0
     assert index.search(edit, vector, k=5) == []
     assert index.nearest(vector[None], k=5) == [[]]
-    assert index.past_edits() == []
-    assert index.edits_of_commits([repository.head()]) == []
-    assert index.history().commits == 0
-    assert index.history().together(edit.path, edit.definition) == {}
+    assert index.entries() == []
+    assert index.history().definitions == []
 
 
 def test_names_and_subjects_of_any_bytes_are_kept(
@@ -324,10 +312,9 @@ def test_names_and_subjects_of_any_bytes_are_kept(
     index = open_index(repository)
     update(repository, encoder, index)
     assert contents(index) == truth(repository)
-    assert len({edit.path for edit in index.past_edits()}) == 7
+    assert len({path for _, path, _ in contents(index)}) == 7
     for item in repository.commits():
         for edit in item.edits:
             vector = encoder.embed_edits([(edit.before, edit.after)])[0]
             (hit,) = index.search(edit, vector, k=1, within={item.commit.sha})
             assert hit.edit.commit == item.commit
-            assert index.past_edits(path=edit.path, definition=edit.definition)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from codewm_lsp.errors import IndexStoreError
-from codewm_lsp.index import Index, Outcome, Scope, update
+from codewm_lsp.index import Dismissal, Index, Scope, UpdateOutcome, update
 from codewm_lsp.index import store as index_store
 
 Make = Callable[..., Any]
@@ -27,7 +27,9 @@ SCRIPT = Path(__file__).with_name("indexing_process.py")
 
 
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
-    return Counter((edit.commit.sha, edit.path, edit.definition) for edit in index.past_edits())
+    return Counter(
+        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+    )
 
 
 def truth(repository: Any) -> Counter[tuple[str, str, str]]:
@@ -142,7 +144,7 @@ def test_a_full_disk_stops_indexing_with_a_message_and_keeps_the_rest(
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3)
 
     connection.execute("PRAGMA max_page_count = 1000000")
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -170,7 +172,7 @@ def test_a_disk_that_is_really_full(
     kept = contents(index)
     assert kept < truth(repository)
     subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
     assert index.notices == []
     index.close()
@@ -233,7 +235,7 @@ def test_a_broken_file_is_set_aside_and_made_anew_with_one_message(
     index = open_index(repository)
     edit = repository.edits_of(repository.head()).edits[0]
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3) == []
-    assert update(repository, encoder, index, limit=60).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index, limit=60).outcome is UpdateOutcome.COMPLETE
     assert len(contents(index)) == 60
     (notice,) = index.notices
     assert str(path) in notice
@@ -297,7 +299,7 @@ def test_a_locked_file_gives_one_message(
         with pytest.raises(IndexStoreError, match="locked by another process"):
             update(repository, encoder, index)
         assert index.size() == before  # reading goes on
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -317,13 +319,12 @@ def test_a_folder_that_is_none_means_an_index_in_memory(
     assert "kept in memory" in notice
     assert str(tmp_path / "file" / "cache") in notice
     assert [record.getMessage() for record in caplog.records] == [notice]
-    assert update(repository, encoder, index).outcome is Outcome.COMPLETE
+    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
-    edit = index.past_edits()[0]
-    index.dismiss(edit)
-    assert edit.id not in {hit.edit.id for hit in index.nearest(index.vectors([edit.id]), k=0)[0]}
-    index.clear()
-    assert index.size() == 0
+    vector = encoder.embed_edits([("", "return timeout")])
+    edit = index.nearest(vector, k=1)[0][0].edit
+    index.hide(Dismissal(Scope.EDIT, edit.commit.sha, edit.path, edit.definition))
+    assert edit.id not in {hit.edit.id for hit in index.nearest(vector, k=0)[0]}
     assert index.acquire_writer()
     index.release_writer()
 
@@ -384,7 +385,7 @@ def test_dismissals_outlive_a_broken_index_and_a_broken_list_is_set_aside(
     with open_index(repository) as index:
         update(repository, encoder, index)
         path = index.path
-        index.dismiss(index.past_edits()[0], scope=Scope.COMMIT)
+        index.hide(Dismissal(Scope.COMMIT, repository.head()))
     path.write_bytes(b"broken" * 1000)
     index = open_index(repository)
     assert len(index.dismissed()) == 1

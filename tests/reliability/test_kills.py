@@ -40,7 +40,9 @@ def write_history(builder: Any) -> None:
 
 
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
-    return Counter((edit.commit.sha, edit.path, edit.definition) for edit in index.past_edits())
+    return Counter(
+        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+    )
 
 
 def test_no_moment_loses_or_doubles_an_edit(

@@ -101,9 +101,9 @@ def facts(repository: Repository, index: Index) -> list[PastEdit]:
     vector = WordEncoder().embed_edits([(edit.before, edit.after)])
     index.search(edit, vector[0], k=0, exclude_definition=(edit.path, edit.definition))
     index.nearest(vector, k=3)
-    index.edits_of_commits(index.known())
     index.history()
-    return index.past_edits()
+    index.entries()
+    return sorted((hit.edit for hit in index.search(edit, vector[0], k=0)), key=lambda past: past.id)
 
 
 def split(script: str) -> list[str]:

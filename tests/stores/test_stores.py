@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from codewm_lsp.errors import IndexStoreError, OptionError
 from codewm_lsp.history import Repository
-from codewm_lsp.index import Outcome, update
+from codewm_lsp.index import UpdateOutcome, update
 from codewm_lsp.index.whitening import FEWEST
 from codewm_lsp.stores import Source, Store, open_store, source_of
 from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
@@ -64,7 +64,7 @@ def fill(store: Store, paths: tuple[Path, ...]) -> None:
     for path in paths:
         with Repository.open(path) as repository:
             done = update(repository, WordEncoder(), store.shelf(source_of(repository)))
-            assert done.outcome is Outcome.COMPLETE
+            assert done.outcome is UpdateOutcome.COMPLETE
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_filling_goes_on_where_it_was_and_doubles_nothing(kind: str, clones: tup
             shelf.add(batch)
             grown = store.size()
             assert grown == sum(len(item.edits) for item, _ in batch) > some
-            assert update(repository, WordEncoder(), shelf).outcome is Outcome.COMPLETE
+            assert update(repository, WordEncoder(), shelf).outcome is UpdateOutcome.COMPLETE
             whole = store.size()
             assert shelf.settled() == (repository.head(), len(repository.ancestors()))
         with closing(opened(kind, tmp_path)) as store:
