@@ -40,11 +40,11 @@ types: $(VENV)/.tests
 pytest: $(VENV)/.tests
 	$(BIN)/python -m pytest $(ARGS)
 
-extension: $(VENV)/.tests ## Test the VS Code extension, in the real workbench
+extension: $(VENV)/.tests wheel ## Test the VS Code extension, in the real workbench
 	@sh scripts/extension.sh test
 
-vsix: ## Build vscode-extension/codewm.vsix
-	@sh scripts/extension.sh package
+vsix: ## Build vscode-extension/codewm.vsix (needs Node and npm only)
+	@sh scripts/vsix.sh
 
 train: $(VENV)/.tests ## Train on a repository (REPO=/path OUTPUT=folder ARGS="--preset local")
 	$(BIN)/codewm-train "$(REPO)" --output "$(or $(OUTPUT),runs/local)" $(ARGS)
@@ -68,7 +68,7 @@ docs: $(VENV)/.docs ## Build the documentation's site into build/site
 
 clean: ## Remove everything that was built or set up
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	cd vscode-extension && rm -rf node_modules dist dist-test test-results *.vsix
+	cd vscode-extension && rm -rf node_modules dist dist-test server test-results *.vsix
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml scripts/setup.sh

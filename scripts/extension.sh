@@ -1,8 +1,7 @@
 #!/bin/sh
-# Builds and tests the VS Code extension.
+# Tests the VS Code extension. Building it is scripts/vsix.sh's.
 #
-#   scripts/extension.sh package    vscode-extension/codewm.vsix
-#   scripts/extension.sh test       that, types, unit tests, and the tests in the real workbench
+#   scripts/extension.sh test       the .vsix, types, unit tests, and the tests in the real workbench
 #   scripts/extension.sh pictures   the tests in the workbench, which also draw docs/images/vscode-*.png
 #   scripts/extension.sh opening    REPO=/path: how long from opening a folder to the first lens
 #
@@ -27,22 +26,16 @@ case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
 CODEWM_LSP=$VENV/bin/codewm-lsp
 export PATH CODEWM_WORKBENCH CODEWM_LSP
 
+sh scripts/vsix.sh
 cd vscode-extension
-if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
-    say "extension: installing what it is built with"
-    npm ci --silent --no-audit >&2
-    touch node_modules/.package-lock.json
-fi
 npx --no-install tsc --noEmit
-node build.mjs --minify --tests
-npx --no-install vsce package --no-dependencies --allow-missing-repository --no-rewrite-relative-links --out codewm.vsix >&2
+node build.mjs --tests-only
 
 case $what in
-package) ls -l codewm.vsix ;;
 test) node --test --test-reporter=spec dist-test/unit-*.test.mjs dist-test/workbench-*.test.mjs ;;
 pictures)
     CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-*.test.mjs
     ;;
 opening) node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}" ;;
-*) say "say what to do: package, test, pictures or opening"; exit 2 ;;
+*) say "say what to do: test, pictures or opening"; exit 2 ;;
 esac

@@ -13,6 +13,10 @@ package=$(sed -n 's/^__version__ *= *"\(.*\)"$/\1/p' codewm_lsp/__init__.py)
 extension=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' vscode-extension/package.json)
 [ "$package" = "$version" ] || fail "the tag is $tag, and codewm_lsp/__init__.py says $package"
 [ "$extension" = "$version" ] || fail "the tag is $tag, and vscode-extension/package.json says $extension"
+grep -q '"published": true' vscode-extension/package.json ||
+    fail 'vscode-extension/package.json says "published": false: set it to true, so that `pip install codewm` may be told'
+grep -q '^pip install codewm' README.md ||
+    fail "README.md does not say 'pip install codewm' yet: change its section Install"
 if grep -q "^## \[$version\].*unreleased" CHANGELOG.md; then
     fail "CHANGELOG.md still calls $version unreleased: write its date there"
 fi

@@ -1,4 +1,4 @@
-// Bundles the extension; with --tests also the tests, into dist-test.
+// Bundles the extension into dist; with --tests-only its tests instead, into dist-test.
 import { readdirSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -6,8 +6,9 @@ const common = { bundle: true, platform: 'node', logLevel: 'warning' };
 const inEditor = { ...common, format: 'cjs', target: 'node20', external: ['vscode'] };
 const minify = process.argv.includes('--minify');
 
-await build({ ...inEditor, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', minify });
-if (process.argv.includes('--tests')) {
+if (!process.argv.includes('--tests-only')) {
+  await build({ ...inEditor, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js', minify });
+} else {
   const tests = ['unit', 'workbench'].flatMap((room) =>
     readdirSync(`test/${room}`)
       .filter((file) => /\.(test|bench)\.ts$/.test(file))

@@ -52,9 +52,7 @@ def examine(path: Path, model_folder: Path | None, cache: Path | None) -> list[F
         model, finding = _model(model_folder)
         findings.append(finding)
     except ImportError as error:
-        findings.append(
-            Finding("model", "problem", f"cannot be run: {error}", "install codewm again: pip install --upgrade codewm")
-        )
+        findings.append(Finding("model", "problem", f"cannot be run: {error}", "install CodeWM again"))
     except BundleError as error:
         findings.append(
             Finding("model", "problem", str(error), "name another folder with --model, or install codewm again")
@@ -70,7 +68,7 @@ def _libraries() -> Iterator[Finding]:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            yield Finding(name, "problem", "is not installed", "install codewm again: pip install --upgrade codewm")
+            yield Finding(name, "problem", "is not installed", "install CodeWM again")
     yield Finding("libraries", "ok", ", ".join(versions))
 
 
@@ -81,7 +79,7 @@ def _server() -> Finding:
     beside = shutil.which("codewm-lsp", path=str(Path(sys.executable).parent))
     if beside:
         return Finding("server", "note", f"{beside}, which is not on PATH", "give your editor that full path")
-    return Finding("server", "problem", "there is no codewm-lsp", "install codewm again: pip install --upgrade codewm")
+    return Finding("server", "problem", "there is no codewm-lsp", "install CodeWM again")
 
 
 def _log() -> Finding:

@@ -95,7 +95,8 @@ def test_only_a_tag_that_everything_agrees_with_is_released(tmp_path: Path) -> N
     shell = shutil.which("sh")
     if shell is None:
         pytest.skip("no sh on this system: the release is checked on Linux")
-    for name in ("scripts/release.sh", "codewm_lsp/__init__.py", "vscode-extension/package.json", "CHANGELOG.md"):
+    files = ("codewm_lsp/__init__.py", "vscode-extension/package.json", "CHANGELOG.md", "README.md")
+    for name in ("scripts/release.sh", *files):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     version = re.findall(r'^__version__ = "(.*)"$', (ROOT / "codewm_lsp/__init__.py").read_text("utf-8"), re.MULTILINE)[
@@ -115,6 +116,15 @@ def test_only_a_tag_that_everything_agrees_with_is_released(tmp_path: Path) -> N
     changes = tmp_path / "CHANGELOG.md"
     text = changes.read_text(encoding="utf-8")
     changes.write_text(re.sub(rf"## \[{version}\].*", f"## [{version}] – 2030-01-31", text), encoding="utf-8")
+    package = tmp_path / "vscode-extension" / "package.json"
+    told = package.read_text(encoding="utf-8").replace('"published": true', '"published": false')
+    package.write_text(told, encoding="utf-8")
+    assert '"published": false' in check(f"v{version}").stderr
+    package.write_text(told.replace('"published": false', '"published": true'), encoding="utf-8")
+    readme = tmp_path / "README.md"
+    readme.write_text("```sh\npip install .\n```\n", encoding="utf-8")
+    assert "README.md does not say" in check(f"v{version}").stderr
+    readme.write_text("```sh\npip install codewm\n```\n", encoding="utf-8")
     good = check(f"v{version}")
     assert good.returncode == 0, good.stderr
     assert "### Added" in good.stdout
@@ -127,6 +137,5 @@ def test_only_a_tag_that_everything_agrees_with_is_released(tmp_path: Path) -> N
     changes.write_text(re.sub(rf"## \[{version}\].*", f"## [{version}] – unreleased", text), encoding="utf-8")
     assert "unreleased" in check(f"v{version}").stderr
 
-    package = tmp_path / "vscode-extension" / "package.json"
     package.write_text(package.read_text(encoding="utf-8").replace(f'"{version}"', '"0.0.9"', 1), encoding="utf-8")
     assert "package.json says 0.0.9" in check(f"v{version}").stderr

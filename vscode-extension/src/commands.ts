@@ -17,7 +17,7 @@ export interface Parts {
   readonly similar: SimilarEditsView;
   readonly next: WhereNextView;
   readonly log: vscode.LogOutputChannel;
-  readonly storage: vscode.Uri;
+  readonly context: vscode.ExtensionContext;
 }
 
 export function registerCommands(parts: Parts): vscode.Disposable {
@@ -47,8 +47,8 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     },
     'codewm.restart': () => server.restart(),
     'codewm.showLogs': () => log.show(),
-    'codewm.install': () => offerInstallation(server, log),
-    'codewm.train': () => trainOnRepository(server, parts.storage),
+    'codewm.install': () => offerInstallation(parts),
+    'codewm.train': () => trainOnRepository(server, parts.context),
     'codewm.openEdit': async (argument) => {
       const node = editNode(argument) ?? similar.selected;
       if (node !== undefined) {

@@ -26,7 +26,7 @@ let running: Server | undefined;
 export function activate(context: vscode.ExtensionContext): Api {
   const log = vscode.window.createOutputChannel(NAME, { log: true });
   const trace = new TraceChannel();
-  const server = new Server({ log, trace }, context.extensionPath);
+  const server = new Server({ log, trace }, context.extensionPath, context.globalStorageUri.fsPath);
   running = server;
   const hints = new Hints(server);
   const similar = new SimilarEditsView(server);
@@ -38,9 +38,9 @@ export function activate(context: vscode.ExtensionContext): Api {
     similar,
     next,
     showStatus(server),
-    new Notices(server, log),
+    new Notices({ server, log, context }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, new PastFiles(server)),
-    registerCommands({ server, hints, similar, next, log, storage: context.globalStorageUri }),
+    registerCommands({ server, hints, similar, next, log, context }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(SECTION)) {
         void server.configure();

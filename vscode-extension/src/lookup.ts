@@ -4,6 +4,8 @@
 // 2. The selected Python interpreter (not in a workspace that is not trusted): `codewm-lsp` beside it, else its module
 //    `codewm_lsp.server`.
 // 3. `codewm-lsp` on PATH; folders of PATH that are relative, or inside the workspace, are passed over.
+// 4. The same on the PATH that a terminal of the user has: an editor started from a desktop often has a shorter one.
+// 5. The environment that the extension made for it.
 
 import { execFile } from 'node:child_process';
 import * as fs from 'node:fs/promises';
@@ -15,6 +17,10 @@ export interface Wanted {
   readonly interpreter: string | undefined;
   readonly searchPath: string;
   readonly workspaceFolders: readonly string[];
+  /** The PATH of the user's shell; asked for only where nothing else was found. */
+  readonly shellPath: () => Promise<string>;
+  /** The folder of programs in the environment that the extension makes. */
+  readonly ownPrograms: string;
   /** A folder that holds no Python: `python -m` would import from the one it is started in. */
   readonly neutralFolder: string;
 }
@@ -70,7 +76,16 @@ export async function findServer(wanted: Wanted): Promise<Found | Missing | Wron
   if (command !== undefined) {
     return { kind: 'found', command, args: [], where: 'PATH' };
   }
+  const known = await onPath(SERVER, { ...wanted, searchPath: await wanted.shellPath() });
+  if (known !== undefined) {
+    return { kind: 'found', command: known, args: [], where: 'the PATH of your shell' };
+  }
   tried.push('codewm-lsp is not on PATH');
+
+  const own = await executableIn(wanted.ownPrograms, SERVER);
+  if (own !== undefined) {
+    return { kind: 'found', command: own, args: [], where: 'the environment of the extension' };
+  }
   return { kind: 'missing', tried };
 }
 

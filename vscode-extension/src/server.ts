@@ -6,7 +6,9 @@ import { makeClient, Restarts } from './client';
 import { selectedInterpreter } from './interpreter';
 import { type Found, findServer, type Missing, type WrongPath } from './lookup';
 import { type ServerCommands, type ServerStatus, STATUS_CHANGED } from './protocol';
+import { environmentIn, programsOf } from './environment';
 import { serverPath, serverSettings } from './settings';
+import { shellPath } from './shell';
 
 export type State =
   | { readonly kind: 'starting' }
@@ -39,6 +41,7 @@ export class Server implements vscode.Disposable {
   constructor(
     private readonly channels: { readonly log: vscode.LogOutputChannel; readonly trace: vscode.LogOutputChannel },
     private readonly neutralFolder: string,
+    private readonly storage: string,
   ) {}
 
   get state(): State {
@@ -127,6 +130,8 @@ export class Server implements vscode.Disposable {
       interpreter: asked ? (await selectedInterpreter(this.channels.log))?.path : undefined,
       searchPath: process.env['PATH'] ?? '',
       workspaceFolders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+      shellPath,
+      ownPrograms: programsOf(environmentIn(this.storage)).folder,
       neutralFolder: this.neutralFolder,
     });
     if (!forced && isSame(this.current, found)) {

@@ -33,7 +33,7 @@ export function describe(state: State): Shown {
     case 'wrongPath':
       return {
         text: 'CodeWM: no server',
-        detail: `codewm.path names ${state.setting}, which is no program`,
+        detail: `codewm.path names ${state.setting}, which is not an executable`,
         severity: 'error',
         busy: false,
         command: PATH,

@@ -2,8 +2,8 @@
 
 import * as path from 'node:path';
 import * as vscode from 'vscode';
-import { pipInstall } from './install';
-import { companion } from './lookup';
+import { packageOf, pipInstall } from './install';
+import { companion, type Found } from './lookup';
 import type { Server } from './server';
 import { configuration } from './settings';
 import { runInTerminal } from './tasks';
@@ -11,7 +11,7 @@ import { inWords, isBetter, readVerdict } from './verdict';
 
 const PROGRAM = 'codewm-train';
 
-export async function trainOnRepository(server: Server, storage: vscode.Uri): Promise<void> {
+export async function trainOnRepository(server: Server, context: vscode.ExtensionContext): Promise<void> {
   const { state } = server;
   if (state.kind !== 'running') {
     throw new Error('The CodeWM server is not running: there is nothing to train with.');
@@ -22,11 +22,11 @@ export async function trainOnRepository(server: Server, storage: vscode.Uri): Pr
   }
   const program = await companion(state.found, PROGRAM);
   if (program === undefined) {
-    await offerTrainer(state.found.command, state.found.args.length > 0);
+    await offerTrainer(state.found, context);
     return;
   }
   const stamp = new Date().toISOString().slice(0, 16).replace(/[-:]/g, '').replace('T', '-');
-  const output = path.join(storage.fsPath, 'models', `${path.basename(root)}-${stamp}`);
+  const output = path.join(context.globalStorageUri.fsPath, 'models', `${path.basename(root)}-${stamp}`);
   await vscode.workspace.fs.createDirectory(vscode.Uri.file(path.dirname(output)));
   const name = `train on ${path.basename(root)}`;
   const code = await runInTerminal(name, program, [root, '--output', output], root);
@@ -60,12 +60,15 @@ async function offerModel(output: string): Promise<void> {
   }
 }
 
-async function offerTrainer(command: string, isInterpreter: boolean): Promise<void> {
-  const message = `CodeWM: ${PROGRAM} is not installed beside the server. It needs PyTorch, which is large: pip install "codewm[train]".`;
+async function offerTrainer(found: Found, context: vscode.ExtensionContext): Promise<void> {
+  const message = `CodeWM: the trainer is not installed beside the server. It needs PyTorch, which is large.`;
   const install = 'Install';
-  const choice = await vscode.window.showInformationMessage(message, ...(isInterpreter ? [install] : []));
-  if (choice === install) {
-    await pipInstall(command, 'codewm[train]');
+  const interpreter = found.args.length > 0 ? found.command : await companion(found, 'python');
+  const wanted = await packageOf(context);
+  const possible = interpreter !== undefined && wanted !== undefined;
+  const choice = await vscode.window.showInformationMessage(message, ...(possible ? [install] : []));
+  if (choice === install && possible) {
+    await pipInstall(interpreter, `${wanted}[train]`);
   }
 }
 

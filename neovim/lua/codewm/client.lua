@@ -93,7 +93,8 @@ function M.start(bufnr)
   end
   local cmd = M.command()
   if vim.fn.executable(cmd[1]) == 0 then
-    say_once(('CodeWM: %s is not on PATH: `pip install codewm`, or name it with `cmd` in setup()'):format(cmd[1]))
+    local how = require('codewm.install').command()
+    say_once(('CodeWM: %s is not on PATH. Install it (%s), or name it with `cmd` in setup().'):format(cmd[1], how))
     return
   end
   if not (started[root] and vim.lsp.get_client_by_id(started[root])) then

@@ -28,7 +28,10 @@ local function server()
   local cmd = client.command()
   local path = vim.fn.exepath(cmd[1])
   if path == '' then
-    fail(cmd[1] .. ' is not on PATH', { 'pip install codewm', "or name it: require('codewm').setup({ cmd = { … } })" })
+    fail(cmd[1] .. ' is not on PATH', {
+      require('codewm.install').command(),
+      "or name it: require('codewm').setup({ cmd = { … } })",
+    })
     return nil
   end
   local ask = vim.tbl_filter(function(word)
@@ -37,7 +40,7 @@ local function server()
   table.insert(ask, '--version')
   local said = vim.trim(vim.fn.system(ask))
   if vim.v.shell_error ~= 0 or not said:find('^codewm%-lsp %d') then
-    fail(table.concat(ask, ' ') .. ' failed: ' .. said, { 'Install it again: pip install --upgrade codewm' })
+    fail(table.concat(ask, ' ') .. ' failed: ' .. said, { 'Install it again: ' .. require('codewm.install').command() })
     return nil
   end
   ok(said .. ' at ' .. path)

@@ -78,7 +78,7 @@ def test_a_missing_or_broken_server_is_an_error_with_a_remedy(changed: Any, neov
     health = neovim(MISSING, changed.path)["health"]
     (error,) = marked(health, "ERROR")
     assert "codewm-lsp-that-is-not-there is not on PATH" in error
-    assert any("pip install codewm" in line for line in health)
+    assert any(f"pip install '{ROOT}'" in line for line in health)
 
     health = neovim(BROKEN, changed.path, BROKEN_PYTHON=sys.executable)["health"]
     (error,) = marked(health, "ERROR")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.end_to_end.neovim.conftest import Neovim
+from tests.end_to_end.neovim.conftest import ROOT, Neovim
 
 RESTARTED = """
 setup()
@@ -78,7 +78,8 @@ def test_a_missing_server_is_said_once_with_what_to_do(changed: Any, neovim: Neo
     found = neovim(MISSING, changed.path)
     assert found["clients"] == 0
     assert found["messages"] == [
-        "CodeWM: codewm-lsp-that-is-not-there is not on PATH: `pip install codewm`, or name it with `cmd` in setup()",
+        f"CodeWM: codewm-lsp-that-is-not-there is not on PATH. Install it (pip install '{ROOT}'), "
+        "or name it with `cmd` in setup().",
         "CodeWM is not running: see :checkhealth codewm",
     ]
 

@@ -21,7 +21,7 @@ function program(name: string, text = 'exit 0'): string {
 }
 
 function wanted(more: Partial<Wanted>): Wanted {
-  return { setting: '', interpreter: undefined, searchPath: '', workspaceFolders: [], neutralFolder: folder, ...more };
+  return { setting: '', interpreter: undefined, searchPath: '', workspaceFolders: [], shellPath: () => Promise.resolve(''), ownPrograms: '', neutralFolder: folder, ...more };
 }
 
 describe('the server is looked for', () => {
@@ -72,6 +72,23 @@ describe('the server is looked for', () => {
     const workspaceFolders = [path.join(folder, 'workspace')];
     const found = await findServer(wanted({ interpreter, searchPath, workspaceFolders }));
     assert.deepEqual(found, { kind: 'found', command: outside, args: [], where: 'PATH' });
+  });
+
+  it('on the PATH of the shell, which is asked for only when nothing else was found', async () => {
+    const known = program('home/.local/bin/codewm-lsp');
+    const onPath = program('usr/bin/codewm-lsp');
+    const shellPath = (): Promise<string> => Promise.resolve(path.dirname(known));
+    const found = await findServer(wanted({ shellPath }));
+    assert.deepEqual(found, { kind: 'found', command: known, args: [], where: 'the PATH of your shell' });
+    const never = (): Promise<string> => Promise.reject(new Error('asked'));
+    const first = await findServer(wanted({ shellPath: never, searchPath: path.dirname(onPath) }));
+    assert.equal(first.kind === 'found' && first.command, onPath);
+  });
+
+  it('last in the environment that the extension made', async () => {
+    const own = program('storage/server/bin/codewm-lsp');
+    const found = await findServer(wanted({ ownPrograms: path.dirname(own) }));
+    assert.deepEqual(found, { kind: 'found', command: own, args: [], where: 'the environment of the extension' });
   });
 
   it('and every place is named when it is nowhere', async () => {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { CHANGED, client, makeShop, makeStall, type Repository } from './history';
 import { type Machine, packaged, SERVER, startMachine } from './machine';
-import { until, Window } from './window';
+import { PATIENCE, until, Window } from './window';
 
 const LIKE = /^like [0-9a-f]{7} 'Give the \w+ client time-outs' · \d+ (month|week|day)s? ago/;
 const LIKELY = /^likely: /;
@@ -254,8 +254,8 @@ describe('a machine without the server', () => {
     machine.settings({});
     const window = await Window.open(machine, shop.path, CHANGED);
     await withPicture('missing', () => window, async () => {
-      const toast = await window.notification('CodeWM found no language server');
-      assert.match((await toast.textContent()) ?? '', /How to Install/);
+      const toast = await window.notification('CodeWM needs its language server');
+      assert.match((await toast.textContent()) ?? '', /Install/);
       assert.equal(await window.notifications().count(), 1);
       await window.picture('no-server');
       await window.page.keyboard.press('Escape');
@@ -267,6 +267,24 @@ describe('a machine without the server', () => {
       setPath(path.join(machine.folder, 'no-such-program'));
       await window.notification('codewm.path names');
       setPath(SERVER);
+      await window.lens(LIKE, 'def fetch_sessions');
+    })();
+    await window.close();
+    machine.settings(SETTINGS);
+  });
+});
+
+describe('a machine without the server, whose user presses Install', () => {
+  it('gets an environment with the server that came along, and lenses', async () => {
+    const shop = makeShop(path.join(machine.folder, 'install'));
+    shop.write(CHANGED, client('sessions', { timeout: 'fetch' }));
+    machine.settings({});
+    const window = await Window.open(machine, shop.path, CHANGED);
+    await withPicture('install', () => window, async () => {
+      const toast = await window.notification('CodeWM needs its language server');
+      await toast.getByRole('button', { name: 'Install', exact: true }).click();
+      // pip has its own pace: what is waited for is a server that answers, for as long as its terminal is at work.
+      await until('a server', () => machine.servers(), (seen) => seen.length > 0, 5 * PATIENCE);
       await window.lens(LIKE, 'def fetch_sessions');
     })();
     await window.close();

@@ -175,7 +175,7 @@ export async function startMachine(choices: Choices): Promise<Machine> {
 export function packaged(): string {
   const file = path.join(ROOT, 'codewm.vsix');
   if (!existsSync(file)) {
-    throw new Error(`${file} is missing: npm run package`);
+    throw new Error(`${file} is missing: make vsix`);
   }
   return file;
 }

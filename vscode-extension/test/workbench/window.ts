@@ -15,8 +15,9 @@ export async function until<Seen>(
   what: string,
   look: () => Promise<Seen> | Seen,
   wanted: (seen: Seen) => boolean = (seen) => Boolean(seen),
+  patience = PATIENCE,
 ): Promise<Seen> {
-  const end = Date.now() + PATIENCE;
+  const end = Date.now() + patience;
   let seen: Seen | undefined;
   for (;;) {
     try {
