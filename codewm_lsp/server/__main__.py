@@ -2,6 +2,6 @@
 
 import sys
 
-from codewm_lsp.server.command import main
+from codewm_lsp.server.program import main
 
 sys.exit(main())

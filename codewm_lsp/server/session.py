@@ -255,6 +255,24 @@ class Workshop:
         """The open session of a work tree."""
         return self._sessions.get(root)
 
+    def opened(self, folder: Path, options: Options) -> Session:
+        """The session of the repository that ``folder`` is in. Raises as ``place`` does."""
+        return self._sessions[self.root(folder, options)]
+
+    def texts(self, root: Path, unsaved: Mapping[Path, str]) -> dict[str, str]:
+        """Of what the editor holds, the files of one repository, as it names them."""
+        session = self._sessions[root]
+        paths = ((session.relative(file), text) for file, text in unsaved.items())
+        return {path: text for path, text in paths if path is not None}
+
+    def hints(
+        self, place: Place, text: str, unsaved: Mapping[Path, str], options: Options, patience: float
+    ) -> tuple[list[Hint], bool]:
+        """``Session.hints`` of a file whose repository is open; none where the user wants none."""
+        if matches_any(place.path, options.exclude):
+            return [], False
+        return self._sessions[place.root].hints(place.path, text, self.texts(place.root, unsaved), options, patience)
+
     def retry(self) -> None:
         """Forget what failed: the next question tries again."""
         self._problems.clear()

@@ -11,7 +11,7 @@ import selectors
 import sys
 import time
 
-from codewm_lsp.server import command
+from codewm_lsp.server import program
 
 SPEED = float(sys.argv.pop(1))
 _date, _begun = time.time, time.time()
@@ -35,4 +35,4 @@ class FastLoop(asyncio.SelectorEventLoop):
 
 time.time = lambda: _begun + (_date() - _begun) * SPEED
 asyncio.events.new_event_loop = lambda: FastLoop(FastSelector())
-sys.exit(command.main())
+sys.exit(program.main())

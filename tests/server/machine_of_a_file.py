@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from codewm_lsp.server import command, pace
+from codewm_lsp.server import pace, program
 
 FILE = Path(sys.argv.pop(1))
 
@@ -25,4 +25,4 @@ class MeterOfAFile(pace.Meter):
 pace.Meter = MeterOfAFile  # type: ignore[misc]
 pace.HEAD_START = 0.0  # type: ignore[misc]
 pace.WAIT = 0.05  # type: ignore[misc]
-sys.exit(command.main())
+sys.exit(program.main())

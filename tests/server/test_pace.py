@@ -212,5 +212,5 @@ async def test_it_can_be_told_not_to_wait(
 
 
 def test_psutil_is_not_loaded_on_the_way_to_the_first_lens() -> None:
-    program = "import sys, codewm_lsp.server.server; sys.exit('psutil' in sys.modules)"
+    program = "import sys, codewm_lsp.server.handlers; sys.exit('psutil' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

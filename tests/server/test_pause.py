@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from codewm_lsp.hints import Hint, HintKind
-from codewm_lsp.server.conductor import Conductor, OpenFile, _Found
+from codewm_lsp.server.conductor import Conductor
 from codewm_lsp.server.documents import Document
+from codewm_lsp.server.lenses import OpenFile, _Found
 from codewm_lsp.server.options import Display, Options
 from codewm_lsp.server.session import Place
 from tests.server.test_debounce import Clock
@@ -54,7 +55,7 @@ def loop() -> Loop:
 @pytest.fixture
 def conductor(loop: Loop, tmp_path: Path) -> Iterator[Conductor]:
     conductor = Conductor(Editor(), loop, [], Options(display=Display.OFF, eagerness=100))  # type: ignore[arg-type]
-    conductor._warm.add(tmp_path)
+    conductor._indexing._warm.add(tmp_path)
     conductor.open(Document("file:///a.py", "python", 1, TEXT), tmp_path / "a.py")
     yield conductor
     conductor.close(5.0)
@@ -62,19 +63,19 @@ def conductor(loop: Loop, tmp_path: Path) -> Iterator[Conductor]:
 
 def found(conductor: Conductor, root: Path, *, version: int, text: str, line: int) -> OpenFile:
     """The worker has worked out one lens for this version of the text."""
-    opened = conductor._files["file:///a.py"]
+    opened = conductor.lenses._files["file:///a.py"]
     future: Future[_Found] = Future()
     hint = Hint(HintKind.NEXT, "a.py", "two", line, "likely next", 0.5, ())
     future.set_result(_Found(Place(root, "a.py"), [hint]))
-    conductor._found(opened, version, text, future)
+    conductor.lenses._found(opened, version, text, future)
     return opened
 
 
 def stroke(conductor: Conductor, version: int) -> str:
     """A line more at the top."""
-    document = conductor.document("file:///a.py")
+    document = conductor.lenses.document("file:///a.py")
     assert document is not None
-    conductor.changed(document.uri, document.apply(version, (0, 0), (0, 0), "\n"))
+    conductor.lenses.changed(document.uri, document.apply(version, (0, 0), (0, 0), "\n"))
     return document.text
 
 

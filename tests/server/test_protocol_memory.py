@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from codewm_lsp.server.server import make_server
+from codewm_lsp.server.handlers import SERVER
 from tests.server.conftest import LAST, write_history
 
 
@@ -27,8 +27,7 @@ async def test_handlers_that_are_done_are_forgotten(make_repository: Callable[..
     repository = make_repository()
     write_history(repository)
     uri = (repository.path / LAST).as_uri()
-    server = make_server()
-    protocol, sink = server.protocol, Sink()
+    protocol, sink = SERVER.protocol, Sink()
     protocol.set_writer(sink)  # type: ignore[arg-type]
 
     def send(method: str, params: Any, number: int | None = None) -> None:
@@ -54,4 +53,4 @@ async def test_handlers_that_are_done_are_forgotten(make_repository: Callable[..
         await asyncio.sleep(0.01)
     assert protocol._request_futures == {}
     assert sink.messages >= 6
-    server.active.close(5)
+    SERVER.active.close(5)

@@ -47,13 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     stay_on_one_core()
     sys.setswitchinterval(TURN)
-    from codewm_lsp.server.server import make_server  # after the argument check: --help answers at once
+    from codewm_lsp.server.handlers import SERVER  # after the argument check: --help answers at once
 
-    server = make_server()
-    server.start_io(sys.stdin.buffer, _own_stdout())
-    ended = server.conductor is None or server.conductor.close(CLOSING)
-    server.diffs.remove()
-    code = 0 if server.protocol.was_shut_down else 1
+    SERVER.start_io(sys.stdin.buffer, _own_stdout())
+    ended = SERVER.conductor is None or SERVER.conductor.close(CLOSING)
+    SERVER.diffs.remove()
+    code = 0 if SERVER.protocol.was_shut_down else 1
     if not ended:  # a thread inside native code must not hold up, or crash, the end of the process
         logging.shutdown()
         os._exit(code)

@@ -1,0 +1,201 @@
+"""The commands of ``workspace/executeCommand``: docs/protocol.md says what each takes and answers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.uris import from_fs_path
+
+from codewm_lsp.errors import CodewmError
+from codewm_lsp.hints import HintKind, clean
+from codewm_lsp.index import Scope
+from codewm_lsp.server.client import Level
+from codewm_lsp.server.editor import SERVER, CodewmServer
+from codewm_lsp.server.evidence import Evidence, suggestions_text
+from codewm_lsp.server.uris import file_of, uri_of
+
+SHOW_SIMILAR: Final = "codewm.showSimilarEdits"
+SHOW_NEXT: Final = "codewm.showNextEdits"
+TOGGLE: Final = "codewm.toggle"
+SNOOZE: Final = "codewm.snooze"
+REINDEX: Final = "codewm.reindex"
+DISMISS: Final = "codewm.dismiss"
+DISMISS_EDIT: Final = "codewm.dismissEdit"
+COMMIT: Final = "codewm.commitEdits"
+FILE_AT: Final = "codewm.fileAt"
+STATUS: Final = "codewm.status"
+
+SNOOZE_MINUTES: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LensTarget:
+    """What a command is about: a document and a definition in it.
+
+    Without a ``definition`` it is the one that ``line`` (from 0) stands in. ``show``: open the answer in the editor
+    (a client with a view of its own says false and reads the result). ``evidence``: predictions come with the past
+    edits that speak for them, which takes longer.
+    """
+
+    uri: str
+    definition: str = ""
+    line: int = 0
+    show: bool = True
+    evidence: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PastFile:
+    """A file in a commit of the repository ``root`` (a URI), or in the commit before it (``side``: "before")."""
+
+    root: str
+    commit: str
+    path: str = ""
+    side: str = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """A past edit not to be seen again; ``scope``: "edit", "like" or "commit". ``restore`` takes it back."""
+
+    root: str
+    commit: str
+    path: str
+    definition: str
+    scope: str = "like"
+    restore: bool = False
+
+
+@SERVER.command(SHOW_SIMILAR)
+async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
+    """The past edits behind a lens."""
+    file = file_of(target.uri)
+    if file is None:
+        raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no past edits.")
+    place, evidence = await _answer(ls.active.questions.similar(file, target.definition, target.line))
+    if target.show and evidence.edits:
+        ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
+    elif target.show:
+        ls.say(Level.INFO, f"No past edits like the one of {target.definition} are known yet.")
+    return {"root": from_fs_path(str(place.root)), **evidence.record()}
+
+
+@SERVER.command(SHOW_NEXT)
+async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
+    """What is likely to be edited next, everywhere in the repository."""
+    target = _optional(ls, arguments, LensTarget)
+    file = file_of(target.uri) if target else None
+    evidence = target is None or target.evidence
+    root, found = await _answer(ls.active.questions.next(file, ls.active.first_folder(), evidence=evidence))
+    if (target is None or target.show) and found:
+        names = ", ".join(suggestion.definition for suggestion in found[:3])
+        ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
+    elif target is None or target.show:
+        ls.say(Level.INFO, "Nothing to predict from: change a definition first.")
+    uris = [suggestion.record(lambda path: from_fs_path(str(root / path)) or "") for suggestion in found]
+    return {"root": from_fs_path(str(root)), "predictions": uris}
+
+
+@SERVER.command(TOGGLE)
+def toggle(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
+    """Switch hints on or off (an argument says which), or over."""
+    return {"enabled": ls.active.preferences.toggle(_optional(ls, arguments, bool))}
+
+
+@SERVER.command(SNOOZE)
+def snooze(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
+    """No hints for so many minutes; 0 ends it."""
+    minutes = _optional(ls, arguments, float)
+    minutes = SNOOZE_MINUTES if minutes is None else max(0.0, min(minutes, 10_080.0))
+    ls.active.preferences.snooze(minutes)
+    return {"minutes": minutes}
+
+
+@SERVER.command(REINDEX)
+def reindex(ls: CodewmServer) -> dict[str, Any]:
+    """Index what is not indexed yet, also where it was cancelled."""
+    return {"repositories": ls.active.reindex()}
+
+
+@SERVER.command(DISMISS)
+async def dismiss(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
+    """Never show this hint again."""
+    return {"dismissed": await _answer(ls.active.lenses.dismiss(target.uri, target.definition))}
+
+
+@SERVER.command(DISMISS_EDIT)
+async def dismiss_edit(ls: CodewmServer, edit: Unwanted) -> dict[str, Any]:
+    """Never show a past edit again, nor those like it; or take that back."""
+    try:
+        scope = Scope(edit.scope)
+    except ValueError:
+        scope = Scope.HINT
+    if scope is Scope.HINT:
+        raise JsonRpcInvalidParams(f'the scope must be "edit", "like" or "commit", not {edit.scope!r}')
+    root, restore = _root(edit.root), edit.restore
+    await _answer(
+        ls.active.questions.dismiss_edit(root, edit.commit, edit.path, edit.definition, scope, restore=restore)
+    )
+    return {"dismissed": not restore}
+
+
+@SERVER.command(COMMIT)
+async def commit_edits(ls: CodewmServer, commit: PastFile) -> dict[str, Any]:
+    """All edits of one commit."""
+    edits = await _answer(ls.active.questions.commit(_root(commit.root), commit.commit))
+    return {"root": commit.root, "edits": [edit.record() for edit in edits]}
+
+
+@SERVER.command(FILE_AT)
+async def file_at(ls: CodewmServer, file: PastFile) -> dict[str, Any]:
+    """A file as a commit left it, or as it found it."""
+    if file.side not in ("before", "after"):
+        raise JsonRpcInvalidParams(f'the side must be "before" or "after", not {file.side!r}')
+    before = file.side == "before"
+    return {"text": await _answer(ls.active.questions.text(_root(file.root), file.commit, file.path, before=before))}
+
+
+@SERVER.command(STATUS)
+def status(ls: CodewmServer) -> dict[str, Any]:
+    """What is indexed how far, with which model, and what went wrong."""
+    return ls.active.status().record(uri_of)
+
+
+async def _answer(work: Any) -> Any:
+    try:
+        return await work
+    except CodewmError as error:
+        raise JsonRpcException(str(error), code=types.LSPErrorCodes.RequestFailed.value) from error
+
+
+def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -> Any:
+    if len(arguments) > 1:
+        raise JsonRpcInvalidParams(f"at most one argument is taken, not {len(arguments)}")
+    if not arguments or arguments[0] is None:
+        return None
+    value = arguments[0]
+    if wanted is LensTarget:
+        return ls.protocol.structured(value, LensTarget)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted):
+        raise JsonRpcInvalidParams(f"the argument must be a {wanted.__name__}, not {value!r}")
+    return value
+
+
+def _summary(evidence: Evidence) -> str:
+    first = evidence.edits[0]
+    like = "Predicted for" if evidence.kind == HintKind.NEXT.value else "Like your change to"
+    return f"{like} {evidence.definition}: {first.commit[:7]} '{clean(first.subject)}' by {clean(first.author)}."
+
+
+def _root(uri: str) -> Path:
+    root = file_of(uri)
+    if root is None:
+        raise JsonRpcInvalidParams(f"{uri} is no folder")
+    return root

@@ -1,0 +1,233 @@
+"""The editor at the other end of the protocol: what it is shown, told and asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, PyglsError
+from pygls.lsp.server import LanguageServer
+from pygls.uris import from_fs_path
+
+import codewm_lsp
+from codewm_lsp.server.client import Level, ProgressBar
+from codewm_lsp.server.conductor import Conductor
+from codewm_lsp.server.evidence import DiffFiles
+from codewm_lsp.server.options import Options, merge_settings, read_options
+from codewm_lsp.server.pace import Pause
+from codewm_lsp.server.protocol import CodewmProtocol
+from codewm_lsp.server.uris import file_of, files_of, uri_of
+
+_log = logging.getLogger(__name__)
+
+STATUS_CHANGED: Final = "codewm/status"  # a notification, to clients that ask for it with an experimental capability
+PATIENCE: Final = 10.0  # seconds for an editor to answer what it is asked
+_MESSAGE_TYPES: Final = {Level.WARNING: types.MessageType.Warning, Level.INFO: types.MessageType.Info}
+
+
+class CodewmServer(LanguageServer):
+    """pygls's server with a conductor, and errors that go to the log instead of a pop-up each."""
+
+    protocol: CodewmProtocol
+
+    def __init__(self) -> None:
+        super().__init__("codewm-lsp", codewm_lsp.__version__, protocol_cls=CodewmProtocol)
+        self.conductor: Conductor | None = None
+        self.initial_settings: object = None
+        self.diffs = DiffFiles()
+        self._failures: set[str] = set()
+        self._showing: set[asyncio.Task[None]] = set()
+        self._bars: dict[types.ProgressToken, Callable[[], None]] = {}
+        self._told: dict[str, object] | None = None
+
+    @property
+    def active(self) -> Conductor:
+        """The conductor of the initialised server."""
+        if self.conductor is None:
+            raise JsonRpcException("The server is not initialised.", code=types.ErrorCodes.ServerNotInitialized.value)
+        return self.conductor
+
+    def start(self, params: types.InitializeParams) -> None:
+        """Make the conductor, and give it the first options."""
+        self.initial_settings = params.initialization_options
+        options, problems = self._options(None)
+        self.conductor = Conductor(self, asyncio.get_running_loop(), _workspace(params), options)
+        self._say(problems)
+        logging.getLogger("codewm").addHandler(_Announcer(self.conductor))
+
+    def configure(self, settings: object) -> None:
+        """Apply settings on top of those of the start; each senseless one is said once."""
+        options, problems = self._options(settings)
+        self._say(problems)
+        self.active.configure(options)
+
+    def _say(self, problems: Iterable[str]) -> None:
+        for problem in problems:
+            self.active.problems.say_once(Level.WARNING, problem)
+
+    def _options(self, settings: object) -> tuple[Options, list[str]]:
+        options, problems = read_options(merge_settings(_own(self.initial_settings), _own(settings)))
+        logging.getLogger().setLevel(options.log_level.value.upper())
+        for noisy in ("pygls", "git", "asyncio"):  # whole messages, environments and commands: never wanted
+            logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
+        return options, problems
+
+    def report_server_error(self, error: Exception, source: type[PyglsError] | type[JsonRpcException]) -> None:
+        """To the log with its trace; one line to the user for each sort of error."""
+        _log.error("%s: %s", source.__name__, error, exc_info=error)
+        kind = f"{source.__name__}: {type(error).__name__}"
+        if isinstance(error, (BrokenPipeError, JsonRpcInvalidParams)) or kind in self._failures:
+            return
+        self._failures.add(kind)
+        self.say(Level.WARNING, f"CodeWM met an error ({error}); the log has details.")
+
+    # ---- what the conductor asks of the editor
+
+    def say(self, level: Level, text: str) -> None:
+        """One message to the user, or to the log only."""
+        _log.log(logging.WARNING if level is Level.WARNING else logging.INFO, "to the user: %s", text)
+        if level is Level.LOG:
+            self.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
+        else:
+            self.window_show_message(types.ShowMessageParams(_MESSAGE_TYPES[level], text))
+
+    def can_refresh(self) -> bool:
+        """Whether the editor can be told to ask for its lenses again."""
+        workspace = self.client_capabilities.workspace
+        return bool(workspace and workspace.code_lens and workspace.code_lens.refresh_support)
+
+    async def refresh(self) -> None:
+        """Tell it so; an editor that refuses is not asked why."""
+        try:
+            await answered(self.workspace_code_lens_refresh_async(None))
+        except (JsonRpcException, asyncio.TimeoutError) as error:
+            _log.info("workspace/codeLens/refresh was refused: %s", error)
+
+    async def begin(self, title: str, cancel: Callable[[], None]) -> ProgressBar | None:
+        """A progress bar that the user may cancel, where there are any."""
+        window = self.client_capabilities.window
+        if not (window and window.work_done_progress):
+            return None
+        token = str(uuid.uuid4())
+        try:
+            await answered(self.work_done_progress.create_async(token))
+        except (JsonRpcException, asyncio.TimeoutError) as error:
+            _log.info("window/workDoneProgress/create was refused: %s", error)
+            return None
+        self._bars[token] = cancel
+        self.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+        return _Bar(self, token)
+
+    def cancelled(self, token: types.ProgressToken) -> None:
+        """The user cancelled a progress bar."""
+        cancel = self._bars.get(token)
+        if cancel is not None:
+            cancel()
+
+    def ended(self, token: types.ProgressToken) -> None:
+        """A progress bar is gone."""
+        self._bars.pop(token, None)
+        self.work_done_progress.tokens.pop(token, None)
+
+    def shows_status(self) -> bool:
+        """Whether the client asked to be told of ``codewm/status``."""
+        experimental = self.client_capabilities.experimental
+        codewm = experimental.get("codewm") if isinstance(experimental, dict) else None
+        return isinstance(codewm, dict) and codewm.get("status") is True
+
+    def status_changed(self) -> None:
+        """Tell the status where it is wanted, and only when it is another than was told last."""
+        if self.conductor is None or not self.shows_status():
+            return
+        status = self.conductor.status().record(uri_of)
+        if status != self._told:
+            self._told = status
+            self.protocol.notify(STATUS_CHANGED, status)
+
+    def show(self, name: str, text: str, summary: str) -> None:
+        """Show a text to the user: as a document where the client can, else as a message that names the file.
+
+        Not waited for: a client may be unable to answer while it waits for a command.
+        """
+        task = asyncio.get_running_loop().create_task(self._show(self.diffs.write(name, text), summary))
+        self._showing.add(task)
+        task.add_done_callback(self._showing.discard)
+
+    async def _show(self, file: Path, summary: str) -> None:
+        window = self.client_capabilities.window
+        uri = from_fs_path(str(file))
+        if uri and window and window.show_document and window.show_document.support:
+            try:
+                params = types.ShowDocumentParams(uri=uri, take_focus=True)
+                shown = await answered(self.window_show_document_async(params))
+            except (JsonRpcException, asyncio.TimeoutError) as error:
+                _log.info("window/showDocument was refused: %s", error)
+            else:
+                if shown.success:
+                    return
+        self.say(Level.INFO, f"{summary} The diff is in {file}")
+
+
+class _Bar:
+    """A work-done progress of the protocol."""
+
+    def __init__(self, ls: CodewmServer, token: types.ProgressToken) -> None:
+        self._ls = ls
+        self._token = token
+
+    def report(self, done: int, total: int) -> None:
+        """So many of so many commits."""
+        percentage = min(100, done * 100 // total) if total else 0
+        self._ls.work_done_progress.report(
+            self._token, types.WorkDoneProgressReport(message=f"{done:,} of {total:,} commits", percentage=percentage)
+        )
+
+    def pause(self, why: Pause) -> None:
+        """Nothing is done just now."""
+        self._ls.work_done_progress.report(self._token, types.WorkDoneProgressReport(message=f"paused ({why.value})"))
+
+    def end(self, message: str) -> None:
+        """Take it away."""
+        self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
+        self._ls.ended(self._token)
+
+
+class _Announcer(logging.Handler):
+    """Warnings that the rooms below mean for the user (an index set aside, say) reach the editor, once each."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__(logging.WARNING)
+        self._conductor = conductor
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass it on, from whatever thread."""
+        self._conductor.problems.announce(record.getMessage())
+
+
+SERVER: Final = CodewmServer()
+"""The one server of this process: handlers and commands are hung on it where they are defined."""
+
+
+async def answered(request: Awaitable[Any]) -> Any:
+    """What the editor answers; TimeoutError when it does not. An answer that comes later is not an error."""
+    return await asyncio.wait_for(asyncio.shield(request), PATIENCE)
+
+
+def _own(settings: object) -> object:
+    """``{"codewm": {…}}`` or the inside of it."""
+    if isinstance(settings, dict) and isinstance(settings.get("codewm"), dict):
+        return settings["codewm"]
+    return settings
+
+
+def _workspace(params: types.InitializeParams) -> list[Path]:
+    folders = files_of(folder.uri for folder in params.workspace_folders or ())
+    root = params.root_uri or (from_fs_path(params.root_path) if params.root_path else None)
+    if not folders and root and (path := file_of(root)) is not None:
+        folders.append(path)
+    return folders

@@ -1,0 +1,303 @@
+"""Who shows lenses: the open documents, what is known of each, and when that is worked out anew.
+
+Everything here runs on the event loop and returns at once. A lens is answered from what is known; what is not known
+yet is computed by the worker, after a pause in typing, and the editor is told when the answer has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from codewm_lsp.hints import Hint
+from codewm_lsp.server.background import Background
+from codewm_lsp.server.client import Client, Level
+from codewm_lsp.server.documents import Anchor, Change, Document, anchor_on, shift
+from codewm_lsp.server.indexing import Indexing
+from codewm_lsp.server.options import Display, Options
+from codewm_lsp.server.preferences import Preferences
+from codewm_lsp.server.problems import Problems
+from codewm_lsp.server.session import LARGEST_TEXT, Place, Workshop
+from codewm_lsp.server.worker import Priority
+from codewm_lsp.source import MODULE_NAME
+
+_log = logging.getLogger(__name__)
+
+BEGUN: Final = 0.2  # of the pause after which lenses may change, when they are begun to be computed
+READING: Final = 0.5  # seconds of reading a large repository for the first time before what is known is shown
+PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A hint and where it hangs now."""
+
+    anchor: Anchor
+    hint: Hint
+
+
+@dataclass(slots=True, eq=False)
+class OpenFile:
+    """A document, where it is, and its newest known lenses."""
+
+    document: Document
+    file: Path
+    place: Place | None = None
+    lenses: tuple[Lens, ...] = ()
+    shown: tuple[Lens, ...] | None = None
+    fresh: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    place: Place
+    hints: Sequence[Hint] | None  # None: the index has not even begun
+    more: bool = False  # whether the repository is still being read for the first time
+
+
+class Lenses:
+    """The newest lenses of every open document."""
+
+    def __init__(
+        self,
+        client: Client,
+        background: Background,
+        workshop: Workshop,
+        preferences: Preferences,
+        problems: Problems,
+        indexing: Indexing,
+        serves: Callable[[Path], bool],
+    ) -> None:
+        """``serves``: whether a file is in the workspace, so that the user wants to hear when it gets no lenses."""
+        self._client = client
+        self._background = background
+        self._workshop = workshop
+        self._preferences = preferences
+        self._problems = problems
+        self._indexing = indexing
+        self._serves = serves
+        self._files: dict[str, OpenFile] = {}
+        self._quiet_from = 0.0  # when the last key stroke will have been a pause ago
+        self._refreshing = False
+
+    # ---- documents
+
+    def open(self, document: Document, file: Path) -> None:
+        """A Python document was opened."""
+        opened = OpenFile(document, file)
+        self._files[document.uri] = opened
+        if len(document.text) > LARGEST_TEXT:
+            text = f"{file} is larger than {LARGEST_TEXT:,} characters: it gets no lenses."
+            self._problems.say_once(Level.LOG, text)
+        self._compute(opened, Priority.TYPING)
+
+    def document(self, uri: str) -> Document | None:
+        """The open document of this name."""
+        opened = self._files.get(uri)
+        return opened.document if opened else None
+
+    def changed(self, uri: str, change: Change) -> None:
+        """The document took in one change: its lenses move with their lines, and a pause will bring new ones."""
+        opened = self._files.get(uri)
+        if opened is None:
+            return
+        opened.fresh.clear()
+        opened.lenses = _moved(opened.lenses, change, opened.document)
+        if opened.shown is not None:  # the editor moves them in the same way
+            opened.shown = _moved(opened.shown, change, opened.document)
+        eagerness = self._preferences.options.eagerness / 1000
+        self._quiet_from = self._background.now() + eagerness
+        self._background.timers.cancel(("found", uri))
+        self._background.timers.call(uri, eagerness * BEGUN, partial(self._paused, opened))
+
+    def close(self, uri: str) -> None:
+        """A document was closed."""
+        self._background.timers.cancel(uri)
+        self._background.timers.cancel(("found", uri))
+        self._files.pop(uri, None)
+
+    def files(self) -> list[Path]:
+        """Of the open documents, in the order in which they were opened."""
+        return [opened.file for opened in self._files.values()]
+
+    def root(self, uri: str) -> Path | None:
+        """The repository of an open document, as soon as it is known."""
+        opened = self._files.get(uri)
+        return opened.place.root if opened is not None and opened.place is not None else None
+
+    def roots(self) -> list[Path]:
+        """The repositories that documents are open in."""
+        return list(dict.fromkeys(opened.place.root for opened in self._files.values() if opened.place is not None))
+
+    def unsaved(self) -> dict[Path, str]:
+        """What the editor holds of each file."""
+        return {
+            opened.file: opened.document.python_text()
+            for opened in self._files.values()
+            if len(opened.document.text) <= LARGEST_TEXT
+        }
+
+    # ---- answers
+
+    def of(self, uri: str) -> tuple[Lens, ...]:
+        """The lenses of a document as far as they are known; at once."""
+        opened = self._files.get(uri)
+        if opened is None:
+            return ()
+        if opened.place is not None:
+            self._indexing.check([opened.place.root])
+        visible = self._visible(opened)
+        opened.shown = visible
+        return visible
+
+    async def settled(self, uri: str) -> tuple[Lens, ...]:
+        """The same, for a client that cannot be told of newer ones: what is being computed is waited for."""
+        opened = self._files.get(uri)
+        if opened is not None and self._preferences.shows_lenses() and not opened.fresh.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(opened.fresh.wait(), PATIENCE)
+        return self.of(uri)
+
+    def hover(self, uri: str, line: int) -> Lens | None:
+        """The hint on this line, where hints are shown on hovering."""
+        opened = self._files.get(uri)
+        if opened is None or not self._preferences.active() or self._preferences.options.display is not Display.HOVER:
+            return None
+        return next((lens for lens in opened.lenses if lens.anchor.line == line), None)
+
+    async def dismiss(self, uri: str, definition: str) -> int:
+        """Hide the lens of a definition, and the past edits behind it, for good; how many lenses went away."""
+        opened = self._files.get(uri)
+        if opened is None or opened.place is None:
+            return 0
+        gone = [lens.hint for lens in opened.lenses if lens.hint.definition == definition]
+        session = self._workshop.session(opened.place.root)
+        if gone and session is not None:
+            for hint in gone:
+                await self._background.ask(partial(session.dismiss, hint))
+            opened.lenses = tuple(lens for lens in opened.lenses if lens.hint.definition != definition)
+            self.refresh_where_changed()
+            self._compute(opened, Priority.TYPING)
+        return len(gone)
+
+    # ---- computing
+
+    def recompute(self, root: Path | None = None) -> None:
+        """Work out the lenses of a repository's documents, or of all, anew."""
+        for opened in self._files.values():
+            if root is None or opened.place is None or opened.place.root == root:
+                self._compute(opened, Priority.OTHER)
+
+    def refresh_where_changed(self) -> None:
+        """Tell the editor, where what it shows is no longer what is known."""
+        if any(
+            opened.shown is not None and _signature(opened.shown) != _signature(self._visible(opened))
+            for opened in self._files.values()
+        ):
+            self._background.start(self._refresh())
+
+    def _paused(self, opened: OpenFile) -> None:
+        self._compute(opened, Priority.TYPING)
+        for other in self._files.values():
+            if other is not opened and _maybe_together(opened, other):
+                self._compute(other, Priority.OTHER)
+
+    def _compute(self, opened: OpenFile, priority: Priority) -> None:
+        document, options = opened.document, self._preferences.options
+        if not self._preferences.active() or options.display is Display.OFF or len(document.text) > LARGEST_TEXT:
+            opened.fresh.set()
+            return
+        text, version = document.python_text(), document.version
+        work = partial(self._find, opened.file, text, self.unsaved(), options)
+        done = partial(self._found, opened, version, text)
+        self._background.submit(work, priority, ("hints", document.uri), done)
+
+    def _find(self, file: Path, text: str, unsaved: dict[Path, str], options: Options) -> _Found:
+        place = self._workshop.place(file, options)
+        if not self._indexing.warm(place.root):
+            return _Found(place, None)
+        return _Found(place, *self._workshop.hints(place, text, unsaved, options, READING))
+
+    def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
+        uri = opened.document.uri
+        if self._files.get(uri) is not opened:
+            return
+        wait = self._quiet_from - self._background.now()
+        if wait > 0:  # nothing moves while somebody is typing
+            later = partial(self._found, opened, version, text, future)
+            self._background.timers.call(("found", uri), wait, later)
+            return
+        try:
+            found = future.result()
+        except Exception as error:
+            self._failed(opened, error)
+            return
+        opened.place, root = found.place, found.place.root
+        self._problems.solved(opened.file.parent)
+        if not self._indexing.warm(root) and not self._indexing.running(root):
+            self._indexing.start(root)
+        if found.hints is None:
+            return
+        _log.debug("version %d of %s: %s", version, opened.file, [(hint.line, hint.title) for hint in found.hints])
+        lines = text.split("\n")
+        lenses = []
+        for hint in found.hints:
+            anchor: Anchor | None = anchor_on(hint.line, lines[hint.line])
+            for change in opened.document.changes_since(version):
+                anchor = anchor and _shifted(anchor, hint, change)
+            if anchor is not None:
+                lenses.append(Lens(opened.document.anchor(anchor.line), hint))
+        opened.lenses = tuple(sorted(lenses, key=lambda lens: lens.anchor.line))
+        if version == opened.document.version:
+            if found.more:
+                self._compute(opened, Priority.OTHER)
+            elif opened.lenses or not self._indexing.running(root):
+                opened.fresh.set()
+        self.refresh_where_changed()
+
+    def _failed(self, opened: OpenFile, error: Exception) -> None:
+        opened.fresh.set()
+        quiet = not self._serves(opened.file)
+        served = opened.place is not None and self._indexing.warm(opened.place.root)
+        where = opened.file
+        self._problems.add("the hints of a file", where.parent, where, error, quiet=quiet, served=served)
+
+    def _visible(self, opened: OpenFile) -> tuple[Lens, ...]:
+        return opened.lenses if self._preferences.shows_lenses() else ()
+
+    async def _refresh(self) -> None:
+        if self._refreshing or not self._client.can_refresh():
+            return
+        self._refreshing = True
+        for opened in self._files.values():  # what the editor is about to ask for is as good as shown
+            if opened.shown is not None:
+                opened.shown = self._visible(opened)
+        try:
+            await self._client.refresh()
+        finally:
+            self._refreshing = False
+        self.refresh_where_changed()
+
+
+def _moved(lenses: Sequence[Lens], change: Change, document: Document) -> tuple[Lens, ...]:
+    anchors = ((lens, _shifted(lens.anchor, lens.hint, change)) for lens in lenses)
+    return tuple(Lens(document.anchor(anchor.line), lens.hint) for lens, anchor in anchors if anchor is not None)
+
+
+def _shifted(anchor: Anchor, hint: Hint, change: Change) -> Anchor | None:
+    return anchor if hint.definition == MODULE_NAME else shift(anchor, change)
+
+
+def _signature(lenses: Sequence[Lens]) -> tuple[tuple[int, str], ...]:
+    return tuple((lens.anchor.line, lens.hint.title) for lens in lenses)
+
+
+def _maybe_together(one: OpenFile, other: OpenFile) -> bool:
+    return one.place is None or other.place is None or one.place.root == other.place.root

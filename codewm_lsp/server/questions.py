@@ -1,0 +1,75 @@
+"""What a person asks and waits for: the evidence behind a lens, what is next, a commit, a file of the past."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from codewm_lsp.index import Scope
+from codewm_lsp.server.background import Background
+from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
+from codewm_lsp.server.lenses import Lenses
+from codewm_lsp.server.options import Options
+from codewm_lsp.server.preferences import Preferences
+from codewm_lsp.server.session import Place, Workshop
+from codewm_lsp.source import MODULE_NAME, parse_definitions
+
+
+class Questions:
+    """Has them answered by the worker, before everything else. Every answer may raise CodewmError."""
+
+    def __init__(self, background: Background, workshop: Workshop, preferences: Preferences, lenses: Lenses) -> None:
+        self._background = background
+        self._workshop = workshop
+        self._preferences = preferences
+        self._lenses = lenses
+
+    async def similar(self, file: Path, definition: str, line: int = 0) -> tuple[Place, Evidence]:
+        """The past edits behind the lens of a definition (no name: of the one on ``line``)."""
+
+        def ask(unsaved: dict[Path, str], options: Options) -> tuple[Place, Evidence]:
+            place = self._workshop.place(file, options)
+            name = definition or definition_at(unsaved.get(file, ""), line)
+            session = self._workshop.opened(place.root, options)
+            return place, session.similar(place.path, name, self._workshop.texts(place.root, unsaved))
+
+        return await self._background.ask(partial(ask, self._lenses.unsaved(), self._preferences.options))
+
+    async def next(self, file: Path | None, folder: Path, *, evidence: bool = True) -> tuple[Path, list[Suggestion]]:
+        """What is likely to be edited next in a file's repository, or in that of a folder."""
+
+        def ask(unsaved: dict[Path, str], options: Options) -> tuple[Path, list[Suggestion]]:
+            session = self._workshop.opened(file.parent if file is not None else folder, options)
+            path = session.relative(file) if file is not None else None
+            texts = self._workshop.texts(session.root, unsaved)
+            return session.root, session.next(path, texts, options, evidence=evidence)
+
+        return await self._background.ask(partial(ask, self._lenses.unsaved(), self._preferences.options))
+
+    async def commit(self, root: Path, sha: str) -> tuple[PastChange, ...]:
+        """All edits of one commit."""
+        options = self._preferences.options
+        return await self._background.ask(lambda: self._workshop.opened(root, options).commit(sha))
+
+    async def text(self, root: Path, sha: str, path: str, *, before: bool) -> str | None:
+        """A file as a commit left it, or found it; None where there is none."""
+        options = self._preferences.options
+        return await self._background.ask(lambda: self._workshop.opened(root, options).text(sha, path, before=before))
+
+    async def dismiss_edit(
+        self, root: Path, sha: str, path: str, definition: str, scope: Scope, *, restore: bool
+    ) -> None:
+        """Hide a past edit and those like it or of its commit, or take that back."""
+        options = self._preferences.options
+
+        def hide() -> None:
+            self._workshop.opened(root, options).dismiss_edit(sha, path, definition, scope, restore=restore)
+
+        await self._background.ask(hide)
+        self._lenses.recompute(root)
+
+
+def definition_at(text: str, line: int) -> str:
+    """The innermost definition that ``line`` (from 0) stands in."""
+    inside = [one for one in parse_definitions(text) if one.name != MODULE_NAME and one.start <= line < one.end]
+    return max(inside, key=lambda one: one.start).name if inside else MODULE_NAME
