@@ -97,7 +97,7 @@ def similar_in(location: str, session: Session, question: Question, k: int) -> l
     """
     from codewm_lsp.cli.session import QUERIES
     from codewm_lsp.hints import SimilarEdit
-    from codewm_lsp.hints.reasons import reasons_similar
+    from codewm_lsp.hints.answers import reasons_similar
     from codewm_lsp.stores import open_store, source_of
 
     own = source_of(session.repository)

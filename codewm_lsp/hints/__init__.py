@@ -1,8 +1,8 @@
 """History and document → hints: similar past edits, and what is edited next. Knows no type of the editor's protocol."""
 
-from codewm_lsp.hints.answers import Hint, HintKind, Prediction, Reason, SimilarEdit
+from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
 from codewm_lsp.hints.engine import Engine, HintOptions
-from codewm_lsp.hints.wording import age, clean
+from codewm_lsp.hints.wording import age
 
 __all__ = [
     "Engine",
@@ -10,8 +10,6 @@ __all__ = [
     "HintKind",
     "HintOptions",
     "Prediction",
-    "Reason",
     "SimilarEdit",
     "age",
-    "clean",
 ]

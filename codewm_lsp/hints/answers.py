@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from codewm_lsp.index import PastEdit
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A quantity that spoke for an answer: its name in the blend, its value, and the same in words."""
-
-    name: str
-    value: float
-    words: str
+from codewm_lsp.index import Hit, PastEdit
+from codewm_lsp.ranking import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +53,14 @@ class Hint:
     title: str
     score: float
     edit_ids: tuple[int, ...]
+
+
+def reasons_similar(hit: Hit) -> tuple[Reason, ...]:
+    """The three parts of a similar edit's score."""
+    said = {
+        "meaning": (hit.meaning, "the same kind of change"),
+        "words": (hit.words, "the same words changed"),
+        "path": (hit.path, "in a place of a similar name"),
+    }
+    reasons = [Reason(name, round(value, 4), f"{words} ({value:.2f})") for name, (value, words) in said.items()]
+    return tuple(sorted((reason for reason in reasons if reason.value > 0.2), key=lambda reason: -reason.value))

@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
-from codewm_lsp.hints.changes import Changes
-from codewm_lsp.hints.reasons import reasons_next, reasons_similar
-from codewm_lsp.hints.signals import State
+from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, reasons_similar
 from codewm_lsp.hints.snapshot import Contents, Snapshots
-from codewm_lsp.hints.where_next import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import History, Hit, Index
+from codewm_lsp.ranking.co_change import Changes
+from codewm_lsp.ranking.ranker import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
+from codewm_lsp.ranking.reasons import reasons_next
+from codewm_lsp.ranking.signals import State
 from codewm_lsp.source import Definition
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file, shared_beginning
 from codewm_lsp.history import Repository
+from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file, shared_beginning
 from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)

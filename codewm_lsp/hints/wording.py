@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.display import clean, joined
 from codewm_lsp.hints.answers import SimilarEdit
-from codewm_lsp.hints.signals import signature_end
+from codewm_lsp.ranking.signals import signature_end
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION
 
 SUBJECT: Final = 60  # characters of a commit's subject in a title
-_ESCAPES: Final = re.compile(
-    "\x1b\\][^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"  # operating system commands: titles, links
-    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, cursor movements
-    "|\x1b[ -/]*[0-~]?"
-)
 _UNITS: Final = (
     ("year", 365.25 * 86_400),
     ("month", 30.44 * 86_400),
@@ -32,20 +26,6 @@ _UNITS: Final = (
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
 
-def clean(text: str, longest: int | None = None) -> str:
-    """Text of a repository (subject, author, path, name) as one harmless line.
-
-    Terminal escapes, control and direction characters go; white space becomes single spaces; a text longer than
-    ``longest`` ends in an ellipsis.
-    """
-    text = _ESCAPES.sub("", text)
-    text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
-    text = " ".join(text.split())
-    if longest is not None and len(text) > longest:
-        text = text[: longest - 1].rstrip() + "…"
-    return text
-
-
 def age(seconds: float) -> str:
     """How long ago: ``"4 months ago"``, ``"just now"`` below a minute."""
     for unit, length in _UNITS:
@@ -53,11 +33,6 @@ def age(seconds: float) -> str:
         if count >= 1:
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def joined(words: Sequence[str]) -> str:
-    """``"a, b and c"``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def likely(action: NDArray[np.float32], kind: DefinitionKind, source: str) -> tuple[str, ...]:

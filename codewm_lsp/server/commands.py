@@ -11,8 +11,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.uris import from_fs_path
 
+from codewm_lsp.display import clean
 from codewm_lsp.errors import CodewmError
-from codewm_lsp.hints import HintKind, clean
+from codewm_lsp.hints import HintKind
 from codewm_lsp.index import Scope
 from codewm_lsp.server.client import Level
 from codewm_lsp.server.editor import SERVER, CodewmServer

@@ -18,7 +18,8 @@ from typing import Final
 from pygls.uris import from_fs_path
 
 from codewm_lsp.dates import moment
-from codewm_lsp.hints import age, clean
+from codewm_lsp.display import clean
+from codewm_lsp.hints import age
 
 _GONE: Final = "(the text of this edit is no longer in the repository)\n"
 

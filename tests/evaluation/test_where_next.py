@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from codewm_lsp.hints import Engine
-from codewm_lsp.hints.where_next import Opinion, Several, Weights, ordered, rank, shipped_record, together
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
+from codewm_lsp.ranking.ranker import Opinion, Several, Weights, ordered, rank, shipped_record, together
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import changed_soon, examples, labels, left_over, read_past
 from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Role, Settings

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.hints.where_next import CASES, Weights, probabilities, rank, shipped_record
 from codewm_lsp.history import Repository
+from codewm_lsp.ranking.ranker import CASES, Weights, probabilities, rank, shipped_record
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import Asking, Lists, gathered
 from codewm_model.data.replay import examples, left_over, read_past

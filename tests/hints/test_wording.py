@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codewm_lsp.display import clean, joined
 from codewm_lsp.hints import SimilarEdit
-from codewm_lsp.hints.wording import age, clean, joined, likely, next_title, similar_title
+from codewm_lsp.hints.wording import age, likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
 from codewm_lsp.source import DefinitionKind

@@ -17,9 +17,10 @@ BEFORE: dict[str, dict[str, set[str]]] = {
         "world_model": {"history", "source"},
         "index": {"history", "source", "world_model"},
         "stores": {"index", "history", "source"},
-        "hints": {"index", "world_model", "history", "source"},
-        "server": {"hints", "stores", "index", "world_model", "history", "source"},
-        "cli": {"hints", "stores", "index", "world_model", "history", "source"},
+        "ranking": {"index", "world_model", "history", "source"},
+        "hints": {"ranking", "index", "world_model", "history", "source"},
+        "server": {"hints", "ranking", "stores", "index", "world_model", "history", "source"},
+        "cli": {"hints", "ranking", "stores", "index", "world_model", "history", "source"},
     },
     "codewm_model": {
         "settings": set(),

@@ -17,11 +17,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints import changes as changes_module
-from codewm_lsp.hints import corpus as corpus_module
-from codewm_lsp.hints import signals as signals_module
-from codewm_lsp.hints.where_next import CASES, MOST_EDITS, cases_of
 from codewm_lsp.history import Edit, Repository
+from codewm_lsp.ranking import co_change as co_change_module
+from codewm_lsp.ranking import corpus as corpus_module
+from codewm_lsp.ranking import signals as signals_module
+from codewm_lsp.ranking.ranker import CASES, MOST_EDITS, cases_of
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import (
     Example,
@@ -359,7 +359,7 @@ def _some(
 def _version() -> str:
     """Changes with the code that makes the signals."""
     digest = hashlib.sha256()
-    for module in (changes_module, corpus_module, signals_module):
+    for module in (co_change_module, corpus_module, signals_module):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(GATHERING_VERSION.to_bytes(4, "big"))
     return digest.hexdigest()[:12]

@@ -18,10 +18,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.changes import Changes
-from codewm_lsp.hints.corpus import Corpus, ParsedFile, Vocabulary, parse_file
-from codewm_lsp.hints.signals import Signals, State
 from codewm_lsp.history import Commit, Edit, Repository
+from codewm_lsp.ranking.co_change import Changes
+from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.ranking.signals import Signals, State
 from codewm_lsp.source import Definition
 from codewm_lsp.world_model.model import RECENT
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.signals import Signals, State
-from codewm_lsp.hints.where_next import (
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.ranking.ranker import (
     MOST_EDITS,
     Opinion,
     Ranking,
@@ -29,7 +29,7 @@ from codewm_lsp.hints.where_next import (
     shipped_record,
     weighed,
 )
-from codewm_lsp.history import Edit, Repository
+from codewm_lsp.ranking.signals import Signals, State
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import LIST
 from codewm_model.data.replay import (

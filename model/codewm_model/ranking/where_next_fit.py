@@ -1,6 +1,6 @@
-"""Learns the blend of ``codewm_lsp.hints.where_next`` on the histories of other repositories.
+"""Learns the blend of ``codewm_lsp.ranking.ranker`` on the histories of other repositories.
 
-    python -m codewm_model.ranking.where_next_fit --repos CLONES --cache FOLDER --output codewm_lsp/hints/weights.json
+    python -m codewm_model.ranking.where_next_fit --repos CLONES --cache FOLDER --output codewm_lsp/ranking/weights.json
 
 ``CLONES`` holds one clone per ``owner+name`` (or ``owner+name/repo``), bare or not; they are only read. What is
 gathered from a repository is kept in the cache and does not depend on a model: to fit the weights to a new one
@@ -24,8 +24,8 @@ import torch
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.hints.trees import NO_TREES, Trees
-from codewm_lsp.hints.where_next import CASES, MODEL_ASKED, Joint, Opinion, Several, probabilities, together
+from codewm_lsp.ranking.ranker import CASES, MODEL_ASKED, Joint, Opinion, Several, probabilities, together
+from codewm_lsp.ranking.trees import NO_TREES, Trees
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import Asking, Gathered, Groups, Lists, gathered
 from codewm_model.data.replay import clone_of
@@ -737,7 +737,7 @@ def fit(
             "commits": [options.train_commits, options.commits],
             "validation_mrr": {part: report["MRR, R@1, R@3"][part]["blend"][0] for part in PARTS},
             "command": "python -m codewm_model.ranking.where_next_fit --repos CLONES --cache FOLDER "
-            "--output codewm_lsp/hints/weights.json"
+            "--output codewm_lsp/ranking/weights.json"
             f" --train-commits {options.train_commits} --commits {options.commits} --train {' '.join(train)}",
         },
     }

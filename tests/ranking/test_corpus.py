@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codewm_lsp.hints.changes import Changes
-from codewm_lsp.hints.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
-from codewm_lsp.hints.signals import State
-from codewm_lsp.hints.where_next import best_of_files
 from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking.co_change import Changes
+from codewm_lsp.ranking.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
+from codewm_lsp.ranking.ranker import best_of_files
+from codewm_lsp.ranking.signals import State
 from codewm_lsp.source import DefinitionKind, parse_definitions
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.corpus import simple_name
+from codewm_lsp.ranking.corpus import simple_name
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]

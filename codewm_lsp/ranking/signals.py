@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.changes import NEVER, Changes
-from codewm_lsp.hints.corpus import (
+from codewm_lsp.history import Edit
+from codewm_lsp.ranking.co_change import NEVER, Changes
+from codewm_lsp.ranking.corpus import (
     KINDS,
     Corpus,
     code_of,
@@ -26,7 +27,6 @@ from codewm_lsp.hints.corpus import (
     simple_name,
     tokens_of,
 )
-from codewm_lsp.history import Edit
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
 Floats = NDArray[np.float32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codewm_lsp.hints.changes import NEVER, Changes
+from codewm_lsp.ranking.co_change import NEVER, Changes
 
 GET, PUT, TEST = ("a.py", "get"), ("a.py", "put"), ("test.py", "test_get")
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.signals import Signals, State, is_test
-from codewm_lsp.hints.trees import CASE, NO_TREES, Trees
 from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking.signals import Signals, State, is_test
+from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
@@ -167,7 +167,7 @@ def _summed(weights: Mapping[str, Case], cases: Sequence[str]) -> dict[str, floa
 
 def shipped_record() -> dict[str, Any]:
     """``weights.json`` of this release."""
-    text = resources.files("codewm_lsp.hints").joinpath(WEIGHTS).read_text(encoding="utf-8")
+    text = resources.files("codewm_lsp.ranking").joinpath(WEIGHTS).read_text(encoding="utf-8")
     record: dict[str, Any] = json.loads(text)
     return record
 

@@ -9,18 +9,25 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.answers import Reason
-from codewm_lsp.hints.corpus import simple_name
-from codewm_lsp.hints.signals import Signals, State
-from codewm_lsp.hints.trees import Trees
-from codewm_lsp.hints.where_next import BEST, Weights, columns_of, file_column
-from codewm_lsp.hints.wording import clean, joined
+from codewm_lsp.display import clean, joined
 from codewm_lsp.history import Edit
-from codewm_lsp.index import Hit
+from codewm_lsp.ranking.corpus import simple_name
+from codewm_lsp.ranking.ranker import BEST, Weights, columns_of, file_column
+from codewm_lsp.ranking.signals import Signals, State
+from codewm_lsp.ranking.trees import Trees
 from codewm_lsp.source import MODULE_NAME
 
 MOST: Final = 3  # reasons given
 _NAMED: Final = 40  # characters of a name in a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A quantity that spoke for an answer: its name in the blend, its value, and the same in words."""
+
+    name: str
+    value: float
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,14 +295,3 @@ def _add_parts(
         group = groups.get(name) or _GROUP_OF.get(name.removeprefix(BEST))
         if group is not None:
             total[group] = total.get(group, 0.0) + scale * part
-
-
-def reasons_similar(hit: Hit) -> tuple[Reason, ...]:
-    """The three parts of a similar edit's score."""
-    said = {
-        "meaning": (hit.meaning, "the same kind of change"),
-        "words": (hit.words, "the same words changed"),
-        "path": (hit.path, "in a place of a similar name"),
-    }
-    reasons = [Reason(name, round(value, 4), f"{words} ({value:.2f})") for name, (value, words) in said.items()]
-    return tuple(sorted((reason for reason in reasons if reason.value > 0.2), key=lambda reason: -reason.value))

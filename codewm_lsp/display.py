@@ -1,0 +1,33 @@
+"""Text of a repository made harmless, and words strung together, for people to read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+_ESCAPES: Final = re.compile(
+    "\x1b\\][^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"  # operating system commands: titles, links
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"  # colours, cursor movements
+    "|\x1b[ -/]*[0-~]?"
+)
+
+
+def clean(text: str, longest: int | None = None) -> str:
+    """Text of a repository (subject, author, path, name) as one harmless line.
+
+    Terminal escapes, control and direction characters go; white space becomes single spaces; a text longer than
+    ``longest`` ends in an ellipsis.
+    """
+    text = _ESCAPES.sub("", text)
+    text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c)[0] != "C")
+    text = " ".join(text.split())
+    if longest is not None and len(text) > longest:
+        text = text[: longest - 1].rstrip() + "…"
+    return text
+
+
+def joined(words: Sequence[str]) -> str:
+    """``"a, b and c"``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
