@@ -17,9 +17,10 @@ from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import History, Hit, Index
 from codewm_lsp.ranking.co_change import Changes
-from codewm_lsp.ranking.ranker import MOST_EDITS, Ranking, Weights, ordered, rank, shipped_weights
+from codewm_lsp.ranking.ranker import Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.ranking.reasons import reasons_next
-from codewm_lsp.ranking.signals import State
+from codewm_lsp.ranking.signals import MOST_EDITS
+from codewm_lsp.ranking.state import State
 from codewm_lsp.source import Definition
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction

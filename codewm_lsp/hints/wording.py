@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.display import clean, joined
 from codewm_lsp.hints.answers import SimilarEdit
-from codewm_lsp.ranking.signals import signature_end
+from codewm_lsp.ranking.conventions import signature_end
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION
 

@@ -20,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.ranking.signals import Signals, State, is_test
+from codewm_lsp.ranking.conventions import is_test
+from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
+from codewm_lsp.ranking.state import Signals, State
 from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
 
 WEIGHTS: Final = "weights.json"
-MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
@@ -192,7 +193,7 @@ def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
     """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together."""
     asked = []
     for edit in editing[:MOST_EDITS]:
-        signals = state.signals(edit)
+        signals = signals_of(state, edit)
         asked.append((edit, signals, log_odds(state, edit, signals, weights)))
     files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
     own = np.isin(state.corpus.file, [file for file in files if file is not None])

@@ -13,7 +13,7 @@ from codewm_lsp.display import clean, joined
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.corpus import simple_name
 from codewm_lsp.ranking.ranker import BEST, Weights, columns_of, file_column
-from codewm_lsp.ranking.signals import Signals, State
+from codewm_lsp.ranking.state import Signals, State
 from codewm_lsp.ranking.trees import Trees
 from codewm_lsp.source import MODULE_NAME
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
@@ -15,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
-from codewm_lsp.ranking.co_change import NEVER, Changes
+from codewm_lsp.ranking.co_change import NEVER
+from codewm_lsp.ranking.conventions import signature_end
 from codewm_lsp.ranking.corpus import (
     KINDS,
-    Corpus,
     code_of,
     line_hashes,
     phrases_of,
@@ -27,257 +25,12 @@ from codewm_lsp.ranking.corpus import (
     simple_name,
     tokens_of,
 )
+from codewm_lsp.ranking.state import Place, Signals, State, pick
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
 Floats = NDArray[np.float32]
-_STARTS: Final = re.compile(r"\s*(?:async\s+def|def|class)\b")
+MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 _PLAIN: Final = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"self", "cls", "match", "case", "type"}
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """``definitions``: a row for each definition of the corpus; ``files``: one for each of its files.
-
-    ``gone`` and ``fresh`` are the words that the edit took out of its definition and brought into it.
-    """
-
-    definitions: Mapping[str, Floats]
-    files: Mapping[str, Floats]
-    gone: tuple[str, ...]
-    fresh: tuple[str, ...]
-
-
-class State:
-    """One state of a repository and its past: what all questions about it share.
-
-    ``after`` leaves the newest commits of ``changes`` out: only those of a greater age count. ``renamed``: what
-    ``changes`` calls a path of the corpus, where that is something else (the corpus being that of an older commit).
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        changes: Changes,
-        after: int = -1,
-        renamed: Mapping[str, str] | None = None,
-        like: State | None = None,
-    ) -> None:
-        """``like``: another state; what it knows of files that are the same here is taken from there."""
-        self.corpus = corpus
-        self.changes = changes
-        self.after = after
-        self.renamed = renamed or {}
-        known = like if like is not None and like.changes is changes and like.renamed == self.renamed else None
-        changed = corpus.changed_from(known.corpus) if known is not None else None
-        if known is None or changed is None:
-            paths = [self.renamed.get(path, path) for path in corpus.paths]
-            self.file_ids: NDArray[np.int64] = np.array([changes.file(path) for path in paths], dtype=np.int64)
-            everything = range(len(corpus.paths))
-            self.definition_ids = _joined([self._definitions_of(file) for file in everything])
-            self.simple_ids = _joined([self._names_of(file) for file in everything])
-            return
-        self.file_ids = known.file_ids
-        first = known.corpus.first
-        self.definition_ids = _spliced(known.definition_ids, first, changed, self._definitions_of)
-        self.simple_ids = _spliced(known.simple_ids, first, changed, self._names_of)
-        for name in ("modules", "_tops", "places", "folders"):  # what hangs on the paths alone
-            if name in known.__dict__:
-                self.__dict__[name] = known.__dict__[name]
-        if "_imported" in known.__dict__:
-            self.__dict__["_imported"] = imported = list(known._imported)
-            for file in changed:
-                imported[file] = self._imported_by(file)
-
-    def _names(self, file: int) -> list[str]:
-        return self.corpus.names[int(self.corpus.first[file]) : int(self.corpus.first[file + 1])]
-
-    def _definitions_of(self, file: int) -> list[int]:
-        if self.file_ids[file] < 0:
-            return [-1] * len(self._names(file))
-        path = self.renamed.get(self.corpus.paths[file], self.corpus.paths[file])
-        return [self.changes.definition(path, name) for name in self._names(file)]
-
-    def _names_of(self, file: int) -> list[int]:
-        return [self.changes.name(simple_name(name)) for name in self._names(file)]
-
-    @cached_property
-    def recency(self) -> Floats:
-        """Commits since each definition changed."""
-        return _pick(self.changes.recency("definition", self.after), self.definition_ids, NEVER)
-
-    @cached_property
-    def frequency(self) -> Floats:
-        """Commits that changed each definition."""
-        return _pick(self.changes.frequency("definition", self.after), self.definition_ids, 0)
-
-    @cached_property
-    def activity(self) -> Floats:
-        """The same, those of long ago counting less."""
-        return _pick(self.changes.frequency("definition", self.after, 100), self.definition_ids, 0)
-
-    @cached_property
-    def file_recency(self) -> Floats:
-        """Commits since each file changed."""
-        return _pick(self.changes.recency("file", self.after), self.file_ids, NEVER)
-
-    @cached_property
-    def file_frequency(self) -> Floats:
-        """Commits that changed each file."""
-        return _pick(self.changes.frequency("file", self.after), self.file_ids, 0)
-
-    @cached_property
-    def file_activity(self) -> Floats:
-        """The same, those of long ago counting less."""
-        return _pick(self.changes.frequency("file", self.after, 100), self.file_ids, 0)
-
-    @cached_property
-    def owners(self) -> list[str]:
-        """For each definition the qualified name it stands in ("" at the margin)."""
-        return [name.rpartition(".")[0] for name in self.corpus.names]
-
-    @cached_property
-    def modules(self) -> dict[str, int]:
-        """Dotted name of a module, and every ending of it → file (the first that has it)."""
-        found: dict[str, int] = {}
-        for file, path in enumerate(self.corpus.paths):
-            parts = module_of(path)
-            for start in range(len(parts)):
-                found.setdefault(".".join(parts[start:]), file)
-        return found
-
-    @cached_property
-    def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs (file, file that it imports)."""
-        found = self._imported
-        sources = np.repeat(np.arange(len(found)), [len(targets) for targets in found])
-        return sources, np.array([target for targets in found for target in targets], dtype=np.int64)
-
-    @cached_property
-    def _imported(self) -> list[list[int]]:
-        """For each file those that it imports."""
-        return [self._imported_by(file) for file in range(len(self.corpus.paths))]
-
-    def _imported_by(self, file: int) -> list[int]:
-        targets: list[int] = []
-        here = self.corpus.paths[file].split("/")
-        for name in self.corpus.imports(file):
-            if name.startswith("."):
-                dots = len(name) - len(name.lstrip("."))
-                base = here[: max(0, len(here) - dots)]
-                parts = [part for part in (*base, *name.lstrip(".").split(".")) if part]
-            else:
-                parts = name.split(".")
-            target = self._target(parts, absolute=not name.startswith("."))
-            if target is not None and target != file:
-                targets.append(target)
-        return targets
-
-    def _target(self, parts: list[str], absolute: bool) -> int | None:
-        if absolute and len(parts) == 1:
-            return self.modules.get(parts[0]) if parts[0] in self._tops else None
-        return self.modules.get(".".join(parts))
-
-    @cached_property
-    def _tops(self) -> frozenset[str]:
-        return frozenset(part for path in self.corpus.paths for part in module_of(path)[:2])
-
-    @cached_property
-    def places(self) -> list[_Place]:
-        """What is told of each file by its path alone."""
-        return [_Place.of(path) for path in self.corpus.paths]
-
-    @cached_property
-    def folders(self) -> list[NDArray[np.int64]]:
-        """The files of each folder."""
-        found: dict[str, list[int]] = {}
-        for file, path in enumerate(self.corpus.paths):
-            found.setdefault(path.rpartition("/")[0], []).append(file)
-        return [np.array(files, dtype=np.int64) for files in found.values()]
-
-    def signals(self, edit: Edit) -> Signals:
-        """Everything that the edit in progress says about what comes next."""
-        return _Asking(self, edit).signals()
-
-
-def _joined(parts: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    return np.array([number for part in parts for number in part], dtype=np.int64)
-
-
-def _spliced(
-    known: NDArray[np.int64], first: NDArray[np.int64], changed: Sequence[int], found: Callable[[int], list[int]]
-) -> NDArray[np.int64]:
-    """A number for each definition: found anew in the changed files (in their order), taken over in all others."""
-    parts: list[NDArray[np.int64]] = []
-    begin = 0
-    for file in changed:
-        parts += known[begin : int(first[file])], np.array(found(file), dtype=np.int64)
-        begin = int(first[file + 1])
-    return np.concatenate([*parts, known[begin:]])
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What is told of a file by its path."""
-
-    folder: tuple[str, ...]
-    stem: str
-    words: frozenset[str]
-    testing: bool
-    package: bool
-
-    @classmethod
-    def of(cls, path: str) -> _Place:
-        *folder, name = path.split("/")
-        stem = test_stem(path)
-        return cls(tuple(folder), stem, frozenset(split_identifier(stem)), is_test(path), name == "__init__.py")
-
-
-def signature_end(lines: Sequence[str]) -> int:
-    """How many of a definition's lines its decorators and signature take up; 0 where it has none."""
-    first = next((i for i, line in enumerate(lines) if _STARTS.match(line)), None)
-    if first is None:
-        return 0
-    depth = 0
-    for number in range(first, len(lines)):
-        line = lines[number].partition("#")[0]
-        depth += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
-        if depth <= 0 and ":" in line:
-            return number + 1
-    return len(lines)
-
-
-def module_of(path: str) -> list[str]:
-    """``src/a/b/__init__.py`` → ``["a", "b"]``."""
-    parts = path.removesuffix(".py").split("/")
-    if parts[0] in ("src", "lib") and len(parts) > 1:
-        parts = parts[1:]
-    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
-
-
-def is_test(path: str) -> bool:
-    """Whether the file holds tests, going by its path."""
-    parts = path.lower().split("/")
-    stem = parts[-1].removesuffix(".py")
-    return (
-        stem.startswith("test_")
-        or stem.endswith(("_test", "_tests"))
-        or stem in ("test", "tests", "conftest")
-        or any(part in ("test", "tests", "testing") for part in parts[:-1])
-    )
-
-
-def test_stem(path: str) -> str:
-    """``tests/test_client.py`` and ``client.py`` → ``client``."""
-    stem = path.rpartition("/")[2].removesuffix(".py").lower()
-    if stem == "__init__":
-        stem = path.split("/")[-2].lower() if "/" in path else stem
-    return stem.removeprefix("test_").removesuffix("_test").removesuffix("_tests").strip("_")
-
-
-def _pick(values: Floats, ids: NDArray[np.int64], otherwise: float) -> Floats:
-    if not len(values):
-        return np.full(len(ids), otherwise, dtype=np.float32)
-    return np.where(ids >= 0, values[ids], otherwise).astype(np.float32)
 
 
 class _Asking:
@@ -566,22 +319,22 @@ class _Asking:
         both = changes.together("definition", "definition", asked, state.after)
         ids = state.definition_ids
         signals = {
-            "coupling": np.log1p(_pick(both.count, ids, 0)),
-            "coupling_recent": np.log1p(_pick(both.recent, ids, 0)),
-            "coupling_small": np.log1p(_pick(both.small, ids, 0)),
-            "coupling_share": _pick(both.count, ids, 0) / (both.asked + 2),
-            "coupling_near": np.log1p(_pick(both.near, ids, 0)),
-            "coupling_jaccard": _pick(both.count, ids, 0)
-            / (both.asked + state.frequency - _pick(both.count, ids, 0) + 2),
+            "coupling": np.log1p(pick(both.count, ids, 0)),
+            "coupling_recent": np.log1p(pick(both.recent, ids, 0)),
+            "coupling_small": np.log1p(pick(both.small, ids, 0)),
+            "coupling_share": pick(both.count, ids, 0) / (both.asked + 2),
+            "coupling_near": np.log1p(pick(both.near, ids, 0)),
+            "coupling_jaccard": pick(both.count, ids, 0)
+            / (both.asked + state.frequency - pick(both.count, ids, 0) + 2),
         }
         asked_file = changes.file(path)
         file_both = changes.together("definition", "file", asked_file, state.after)
-        signals["file_coupling"] = np.log1p(_pick(file_both.small, ids, 0))
-        signals["file_coupling_near"] = np.log1p(_pick(file_both.near, ids, 0))
-        signals["file_coupling_share"] = _pick(file_both.count, ids, 0) / (file_both.asked + 2)
+        signals["file_coupling"] = np.log1p(pick(file_both.small, ids, 0))
+        signals["file_coupling_near"] = np.log1p(pick(file_both.near, ids, 0))
+        signals["file_coupling_share"] = pick(file_both.count, ids, 0) / (file_both.asked + 2)
         named = changes.together("name", "name", changes.name(simple_name(self.edit.definition)), state.after)
-        signals["name_coupling"] = np.log1p(_pick(named.small, state.simple_ids, 0))
-        signals["name_coupling_share"] = _pick(named.count, state.simple_ids, 0) / (named.asked + 2)
+        signals["name_coupling"] = np.log1p(pick(named.small, state.simple_ids, 0))
+        signals["name_coupling_share"] = pick(named.count, state.simple_ids, 0) / (named.asked + 2)
         signals["recency"] = 1 / (1 + np.log1p(state.recency))
         signals["just_changed"] = (state.recency < 1).astype(np.float32)
         signals["changed_lately"] = np.exp(-state.recency / 20)
@@ -599,18 +352,18 @@ class _Asking:
         ids = state.file_ids
         both = changes.together("file", "file", asked_file, state.after)
         mine = changes.together("file", "definition", asked, state.after)
-        count = _pick(both.count, ids, 0)
+        count = pick(both.count, ids, 0)
         signals: dict[str, NDArray[np.floating]] = {
             "coupling": np.log1p(count),
-            "coupling_recent": np.log1p(_pick(both.recent, ids, 0)),
-            "coupling_small": np.log1p(_pick(both.small, ids, 0)),
+            "coupling_recent": np.log1p(pick(both.recent, ids, 0)),
+            "coupling_small": np.log1p(pick(both.small, ids, 0)),
             "coupling_share": count / (both.asked + 2),
-            "coupling_near": np.log1p(_pick(both.near, ids, 0)),
-            "its_coupling_near": np.log1p(_pick(mine.near, ids, 0)),
+            "coupling_near": np.log1p(pick(both.near, ids, 0)),
+            "its_coupling_near": np.log1p(pick(mine.near, ids, 0)),
             "coupling_jaccard": count / (both.asked + state.file_frequency - count + 2),
-            "its_coupling": np.log1p(_pick(mine.count, ids, 0)),
-            "its_coupling_small": np.log1p(_pick(mine.small, ids, 0)),
-            "its_coupling_share": _pick(mine.count, ids, 0) / (mine.asked + 1),
+            "its_coupling": np.log1p(pick(mine.count, ids, 0)),
+            "its_coupling_small": np.log1p(pick(mine.small, ids, 0)),
+            "its_coupling_share": pick(mine.count, ids, 0) / (mine.asked + 1),
             "recency": 1 / (1 + np.log1p(state.file_recency)),
             "just_changed": (state.file_recency < 1).astype(np.float32),
             "changed_lately": np.exp(-state.file_recency / 20),
@@ -621,12 +374,12 @@ class _Asking:
         signals["last_together"] = ((state.file_recency == own) & (state.file_recency < NEVER)).astype(np.float32)
         told = {part for token in (*self.hunk_before, *self.hunk_after) for part in split_identifier(token)}
         called = set(split_identifier(simple_name(self.edit.definition)))
-        spread = _pick(both.small, ids, 0)
+        spread = pick(both.small, ids, 0)
         by_folder = np.zeros(len(ids), dtype=np.float32)
         for members in state.folders:
             by_folder[members] = spread[members].mean()
         signals["folder_coupling"] = np.log1p(by_folder)
-        mine_here = _Place.of(self.edit.path)
+        mine_here = Place.of(self.edit.path)
         rows = []
         for other in state.places:
             shared = shared_beginning(mine_here.folder, other.folder)
@@ -671,3 +424,12 @@ class _Asking:
         sizes = np.diff(corpus.first).astype(np.float32)
         signals["definitions"] = np.log1p(sizes)
         return {name: value.astype(np.float32) for name, value in signals.items()}
+
+
+def signals_of(state: State, edit: Edit) -> Signals:
+    """Everything that the edit in progress says about what comes next; the last answers are kept with the state."""
+    known = state.asked.pop(edit, None)
+    state.asked[edit] = found = _Asking(state, edit).signals() if known is None else known
+    while len(state.asked) > MOST_EDITS:
+        state.asked.popitem(last=False)
+    return found

@@ -13,7 +13,8 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
 from codewm_lsp.ranking.ranker import best_of_files
-from codewm_lsp.ranking.signals import State
+from codewm_lsp.ranking.signals import signals_of
+from codewm_lsp.ranking.state import State
 from codewm_lsp.source import DefinitionKind, parse_definitions
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"
@@ -136,7 +137,7 @@ def test_a_state_like_another_answers_as_one_made_anew(seed: int) -> None:
             *("def get(url):\n    return url\n", "def get(url, timeout):\n    return timeout_of(url, timeout)\n"),
             *(0, None, None),
         )
-        one, other = state.signals(edit), alone.signals(edit)
+        one, other = signals_of(state, edit), signals_of(alone, edit)
         for mine, theirs in ((one.definitions, other.definitions), (one.files, other.files)):
             assert list(mine) == list(theirs)
             for name in mine:

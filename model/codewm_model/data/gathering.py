@@ -17,11 +17,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp import ranking
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.ranking import co_change as co_change_module
-from codewm_lsp.ranking import corpus as corpus_module
-from codewm_lsp.ranking import signals as signals_module
-from codewm_lsp.ranking.ranker import CASES, MOST_EDITS, cases_of
+from codewm_lsp.ranking.ranker import CASES, cases_of
+from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import (
     Example,
@@ -187,7 +186,7 @@ class _Asked:
 
     def __getitem__(self, edit: Edit) -> tuple[Floats, Floats]:
         if edit not in self._tables:
-            signals = self.state.signals(edit)
+            signals = signals_of(self.state, edit)
             self.definition_names = tuple(signals.definitions)
             self.file_names = (*signals.files, *(f"best:{name}" for name in signals.definitions))
             table = np.stack(list(signals.definitions.values()), 1)
@@ -359,8 +358,8 @@ def _some(
 def _version() -> str:
     """Changes with the code that makes the signals."""
     digest = hashlib.sha256()
-    for module in (co_change_module, corpus_module, signals_module):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for file in sorted(Path(ranking.__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
     digest.update(GATHERING_VERSION.to_bytes(4, "big"))
     return digest.hexdigest()[:12]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Commit, Edit, Repository
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
-from codewm_lsp.ranking.signals import Signals, State
+from codewm_lsp.ranking.state import State
 from codewm_lsp.source import Definition
 from codewm_lsp.world_model.model import RECENT
 
@@ -87,20 +86,6 @@ def read_past(
     return Past(commits, Changes(list(names), ages, definitions), renamed, tuple(chosen), (first, last))
 
 
-class _State(State):
-    """Remembers what it was asked: an example is asked about the same edit again, alone and with others."""
-
-    @cached_property
-    def _asked(self) -> dict[Edit, Signals]:
-        return {}
-
-    def signals(self, edit: Edit) -> Signals:
-        """See ``State``."""
-        if edit not in self._asked:
-            self._asked[edit] = super().signals(edit)
-        return self._asked[edit]
-
-
 @dataclass(frozen=True, slots=True)
 class Example:
     """A commit as it stood before it was made. ``edits`` under the paths of before; ``changed``: (path, definition).
@@ -150,7 +135,7 @@ def examples(repository: Repository, past: Past) -> Iterator[Example]:
         yield Example(
             position=position,
             commit=commit,
-            state=_State(corpus, past.changes, position, past.renamed[position]),
+            state=State(corpus, past.changes, position, past.renamed[position]),
             edits=before,
             changed=frozenset((edit.path, edit.definition) for edit in before),
             blobs=blobs,

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.ranker import (
-    MOST_EDITS,
     Opinion,
     Ranking,
     Weights,
@@ -29,7 +28,8 @@ from codewm_lsp.ranking.ranker import (
     shipped_record,
     weighed,
 )
-from codewm_lsp.ranking.signals import Signals, State
+from codewm_lsp.ranking.signals import MOST_EDITS
+from codewm_lsp.ranking.state import Signals, State
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import LIST
 from codewm_model.data.replay import (
