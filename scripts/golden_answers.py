@@ -59,8 +59,8 @@ def main(arguments: Sequence[str]) -> int:
 def compare(before: Path, after: Path) -> int:
     """Say which answers differ; 1 when any does.
 
-    Scores are compared to four digits: two runs of one version differ in the sixth, as an index is written in batches that
-    end when time is up, and a batch of another size sums up in another order.
+    Scores are compared to four digits: two runs of one version differ in the sixth, as an index is written in batches
+    that end when time is up, and a batch of another size sums up in another order.
     """
     one, two = (json.loads(file.read_text(encoding="utf-8"), object_hook=_decoded) for file in (before, after))
     different = [question for question in sorted({*one, *two}) if one.get(question) != two.get(question)]
