@@ -2,7 +2,7 @@
 
 from codewm_lsp.history.chains import Chain, chains
 from codewm_lsp.history.edits import LAST_DATE, Commit, CommitEdits, Edit, EditKind, file_edits
-from codewm_lsp.history.paths import is_python, is_secret
+from codewm_lsp.history.paths import is_secret
 from codewm_lsp.history.repository import Repository
 
 __all__ = [
@@ -15,6 +15,5 @@ __all__ = [
     "Repository",
     "chains",
     "file_edits",
-    "is_python",
     "is_secret",
 ]

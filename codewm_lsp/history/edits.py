@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.source import Definition, DefinitionKind, fingerprint, parse_definitions, tokenize
+from codewm_lsp.source.languages import Language, language_of
 
 LAST_DATE: Final = 253_402_300_799
 """The end of the year 9999, in seconds since 1970: a commit may claim any date, and none later can be written."""
@@ -108,6 +108,7 @@ def definition_edits(
     commit: Commit | None = None,
 ) -> tuple[Edit, ...]:
     """``file_edits`` of definitions already parsed."""
+    language = language_of(path)
     old = {definition.name: definition for definition in before}
     edits: list[Edit] = []
     for new in after:
@@ -116,7 +117,7 @@ def definition_edits(
             edits.append(
                 Edit(path, new.name, new.kind, EditKind.ADDED, "", new.source, new.line, previous_path, commit)
             )
-        elif was.source != new.source and _differ(was.source, new.source):
+        elif was.source != new.source and _differ(was.source, new.source, language):
             edits.append(
                 Edit(
                     path, new.name, new.kind, EditKind.MODIFIED, was.source, new.source, new.line, previous_path, commit
@@ -130,10 +131,10 @@ def definition_edits(
     return tuple(edits)
 
 
-def _differ(before: str, after: str) -> bool:
+def _differ(before: str, after: str, language: Language) -> bool:
     """Whether the fingerprints differ; without taking them, where the lines that changed leave no doubt.
 
-    Exact for Python that parses. In broken text, of which the grammar may pass over a part, a change of that part may
+    Exact for code that parses. In broken text, of which the grammar may pass over a part, a change of that part may
     count as a difference.
     """
     old, new = before.split("\n"), after.split("\n")
@@ -145,63 +146,8 @@ def _differ(before: str, after: str) -> bool:
     while tail < shorter - head and old[-1 - tail] == new[-1 - tail]:
         tail += 1
     was, now = "\n".join(old[head : len(old) - tail]), "\n".join(new[head : len(new) - tail])
-    if "#" in was or "#" in now:
-        was, now = _COMMENT.sub(r"\1", was), _COMMENT.sub(r"\1", now)
-    certain = "#" not in was and "#" not in now
-    formatted = _FORMAT.search(was) is not None or _FORMAT.search(now) is not None
-    if certain and formatted and (_F_STRING.search(before) or _F_STRING.search(after)):
-        was, now = _outside_braces(was), _outside_braces(now)
-        certain = not (_FORMAT.search(was) or _FORMAT.search(now))
-    if certain and _seen(was) != _seen(now):
-        return True
-    if was.split() == now.split() and (code := _code(before)) is not None and code == _code(after):
-        return False
-    return source_fingerprint(before) != source_fingerprint(after)
-
-
-def _outside_braces(lines: str) -> str:
-    """Without what stands in braces: in an f-string it may be a format, which tokens do not show."""
-    count = 1
-    while count:
-        lines, count = _IN_BRACES.subn(" ", lines)
-    return lines
-
-
-def _code(source: str) -> tuple[list[str], list[str]] | None:
-    """The lines of the text without comments and empty lines, strings taken out of them, and the strings: where these
-    are the same, the fingerprints are. None where it is in doubt what is a string and what a comment."""
-    strings: list[str] = []
-
-    def take_out(match: re.Match[str]) -> str:
-        found = match.group()
-        if found[0] == "#":
-            return ""
-        strings.append(found)
-        return '"'
-
-    lines = _STRING_OR_COMMENT.sub(take_out, source)
-    if "\\" in lines or "'" in lines or lines.count('"') != len(strings):
-        return None
-    if any("{" in string and string.count("{") != string.count("}") for string in strings):
-        return None  # quotes in the braces of an f-string
-    return [kept for line in lines.split("\n") if (kept := line.rstrip(" \t"))], strings
-
-
-def _seen(lines: str) -> bytes:
-    """No more than what tokens show: without white space, punctuation, quotes and what is no Python."""
-    return _PREFIX.sub("", lines).encode("ascii", "ignore").translate(None, _UNSEEN)
-
-
-_UNSEEN = bytes(range(33)) + b"()[]{},.:;_\"'\\!?$`\x7f"
-_PREFIX = re.compile(r"\b[bBfFrRuU]{1,2}(?=[\"'])")
-_COMMENT = re.compile(r"^([^\"'#\n]*)#(?!.*(?:\"\"\"|'''))[^\n]*", re.MULTILINE)  # surely one: no string around it
-_FORMAT = re.compile(r"[{}]|!(?!=)")
-_IN_BRACES = re.compile(r"\{[^{}]*\}")
-_STRING_OR_COMMENT = re.compile(
-    r'''"""(?:[^\\"]|\\.|"(?!""))*"""|'{3}(?:[^\\']|\\.|'(?!''))*'{3}|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|#[^\n]*''',
-    re.DOTALL,
-)
-_F_STRING = re.compile(r"[fF][rR]?[\"']|[rR][fF][\"']")
+    differ = language.differ(was, now, before, after)
+    return source_fingerprint(before) != source_fingerprint(after) if differ is None else differ
 
 
 @lru_cache(maxsize=4096)

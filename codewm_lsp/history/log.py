@@ -12,10 +12,10 @@ from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.git_process import GitProcess, HardenedGit
-from codewm_lsp.history.paths import decode_path, is_wanted
+from codewm_lsp.history.paths import PATHSPECS, decode_path, is_wanted
 
 _REGULAR: Final = b"10"  # modes 100644 and 100755; not 120000 (symbolic link) and 160000 (submodule)
-_PATHSPECS: Final = ("--", "*.py", "*.pyi")
+_PATHSPECS: Final = ("--", *PATHSPECS)
 BATCH: Final = 48  # commits asked for at once: fewer bytes than any system's pipe holds (4 KiB)
 
 

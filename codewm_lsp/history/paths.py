@@ -1,4 +1,4 @@
-"""Which paths of a repository are read: regular Python files that do not look like a place for secrets.
+"""Which paths of a repository are read: regular source files that do not look like a place for secrets.
 
 Paths of a repository have ``/`` on every system. What Windows makes of some names (a device, another stream, another
 file) is known here, whatever the system.
@@ -10,19 +10,21 @@ import os
 import re
 from typing import Final
 
+from codewm_lsp.source.languages import SUFFIXES, is_source
+
 _SECRET: Final = re.compile(
-    r"(?:^|/)(?:\.env[^/]*|\.ssh|\.aws|\.gnupg|(?:secrets?|credentials?|passwords?)\.pyi?)(?:/|$)", re.IGNORECASE
+    r"(?:^|/)(?:\.env[^/]*|\.ssh|\.aws|\.gnupg"
+    rf"|(?:secrets?|credentials?|passwords?)(?:{'|'.join(map(re.escape, SUFFIXES))}))(?:/|$)",
+    re.IGNORECASE,
 )
+PATHSPECS: Final = tuple(f"*{suffix}" for suffix in SUFFIXES)
+"""What Git is asked for, to name the files that may be wanted."""
+
 _UNSAFE_PARTS: Final = frozenset({"", ".", ".."})
 _WINDOWS: Final = os.name == "nt"
 _LONG: Final = 240  # characters of a path that Windows takes without further ado, less room for what is appended
 _FORBIDDEN: Final = re.compile(r'[\\:*?"<>|\x00-\x1f]|[ .]$')  # in a name on Windows
 _DEVICE: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
-
-
-def is_python(path: str) -> bool:
-    """Whether a file of this name is Python source."""
-    return path.endswith((".py", ".pyi"))
 
 
 def is_secret(path: str) -> bool:
@@ -32,7 +34,7 @@ def is_secret(path: str) -> bool:
 
 def is_wanted(path: str) -> bool:
     """Whether edits of this file are part of the history."""
-    return path.endswith((".py", ".pyi")) and _SECRET.search(path) is None
+    return is_source(path) and _SECRET.search(path) is None
 
 
 def is_inside(path: str) -> bool:

@@ -21,7 +21,7 @@ from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_process import HardenedGit
 from codewm_lsp.history.log import list_tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
-from codewm_lsp.history.paths import is_inside, is_wanted, to_open
+from codewm_lsp.history.paths import PATHSPECS, is_inside, is_wanted, to_open
 from codewm_lsp.history.spelling import folded, spellings
 from codewm_lsp.source import decode, parse_definitions
 
@@ -116,7 +116,7 @@ class WorkingTree:
         sparse: set[str] = set()
         present: dict[str, None] = {}
         listing = self._git.output(
-            "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", "*.py", "*.pyi"
+            "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", *PATHSPECS
         )
         for entry in listing.split(b"\0"):
             path = names.get(entry[2:]) or _exact(entry[2:])

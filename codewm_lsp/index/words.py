@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.source import split_identifier, tokenize, word_counts
+from codewm_lsp.source.languages import language_of
 
 MAX_COUNT: Final = 127  # a net count is kept in one signed byte; its logarithm is what weighs
 
@@ -33,7 +34,7 @@ def words_of_edit(edit: Edit) -> dict[str, int]:
 
 def place_words(path: str, definition: str) -> dict[str, int]:
     """The words of a path (without its suffix) and of a qualified name, each counted once."""
-    stem = path[:-3] if path.endswith(".py") else path
+    stem = path.removesuffix(language_of(path).suffixes[0])
     words = [*split_identifier(stem), *split_identifier(definition.partition("#")[0])]
     return dict.fromkeys(words, 1)
 

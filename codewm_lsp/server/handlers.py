@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, Final
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from codewm_lsp.history import is_python
 from codewm_lsp.server.commands import SHOW_SIMILAR
 from codewm_lsp.server.documents import Document
 from codewm_lsp.server.editor import SERVER, CodewmServer, answered
 from codewm_lsp.server.lenses import Lens
 from codewm_lsp.server.uris import file_of, files_of
+from codewm_lsp.source.languages import LANGUAGES, SUFFIXES, is_source
 
 __all__ = ["SERVER"]  # with all its handlers and commands
 
 _log = logging.getLogger(__name__)
+_LANGUAGE_IDS: Final = frozenset(language.identifier for language in LANGUAGES)
 
 
 @SERVER.feature(types.INITIALIZE)
@@ -46,7 +47,7 @@ def did_open(ls: CodewmServer, params: types.DidOpenTextDocumentParams) -> None:
     """Take in a Python document."""
     item = params.text_document
     file = file_of(item.uri)
-    if file is None or not (item.language_id == "python" or is_python(file.name)):
+    if file is None or not (item.language_id in _LANGUAGE_IDS or is_source(file.name)):
         return
     encoding = types.PositionEncodingKind(ls.workspace.position_encoding or "utf-16").value
     ls.active.open(Document(item.uri, item.language_id, item.version, item.text, encoding), file)
@@ -132,7 +133,7 @@ async def _watch(ls: CodewmServer) -> None:
     watched = workspace.did_change_watched_files if workspace else None
     if not (watched and watched.dynamic_registration):
         return
-    patterns = ("**/.git/HEAD", "**/.git/logs/HEAD", "**/*.py")
+    patterns = ("**/.git/HEAD", "**/.git/logs/HEAD", *(f"**/*{suffix}" for suffix in SUFFIXES))
     options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(glob) for glob in patterns])
     registration = types.Registration(
         id="codewm-history", method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES, register_options=options

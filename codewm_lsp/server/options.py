@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.hints import HintOptions
+from codewm_lsp.source.languages import LANGUAGES
 
 CLIENT_ONLY: Final = frozenset({"path", "interpreter", "trace"})  # settings that an editor's extension reads itself
 
 DEFAULT_EXCLUDE: Final = (
-    "**/.venv/**",
-    "**/venv/**",
     "**/node_modules/**",
-    "**/site-packages/**",
-    "**/__pycache__/**",
-    "**/*_pb2.py",
-    "**/*_pb2_grpc.py",
+    *(glob for language in LANGUAGES for glob in language.conventions.excluded),
 )
 
 

@@ -1,4 +1,7 @@
-"""Python text → definitions → tokens. Pure functions; tree-sitter underneath; survives syntax errors."""
+"""Text → definitions → tokens. Pure functions; tree-sitter underneath; survives syntax errors.
+
+What is particular to a language is said in ``languages`` and nowhere else.
+"""
 
 from codewm_lsp.source.decoding import decode
 from codewm_lsp.source.definitions import (
@@ -11,7 +14,8 @@ from codewm_lsp.source.definitions import (
     parse_definitions,
     parse_version,
 )
-from codewm_lsp.source.tokens import Leaf, Role, Tokens, fingerprint, tokenize
+from codewm_lsp.source.languages import LeafRole
+from codewm_lsp.source.tokens import Leaf, Tokens, fingerprint, tokenize
 from codewm_lsp.source.vocabulary import TOKENISER_VERSION, VOCABULARY, VOCABULARY_HASH
 from codewm_lsp.source.words import split_identifier, word_counts
 
@@ -24,8 +28,8 @@ __all__ = [
     "Definition",
     "DefinitionKind",
     "Leaf",
+    "LeafRole",
     "Outline",
-    "Role",
     "Tokens",
     "decode",
     "differing",

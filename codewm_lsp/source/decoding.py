@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import re
 
-_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE)
+from codewm_lsp.source.languages import PYTHON
 
 
 def decode(data: bytes) -> str:
@@ -17,7 +16,7 @@ def decode(data: bytes) -> str:
         data = data[len(codecs.BOM_UTF8) :]
     text: str | None = None
     first_lines = b"\n".join(data[:400].split(b"\n", 2)[:2])
-    cookie = _COOKIE.search(first_lines)
+    cookie = PYTHON.encoding.search(first_lines)
     for encoding in (cookie.group(1).decode("ascii") if cookie else "utf-8", "utf-8", "latin-1"):
         try:
             text = data.decode(encoding)

@@ -13,28 +13,23 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 from tree_sitter import Node, Query, QueryCursor
 
-from codewm_lsp.source.trees import PYTHON, tree_of
+from codewm_lsp.source.languages import PYTHON
+from codewm_lsp.source.trees import tree_of
 
 MODULE_NAME = "<module>"
 MAX_TEXT = 1 << 20
 """Bytes of the largest text that is parsed."""
 
-_DEFINITION_TYPES = ("decorated_definition", "function_definition", "class_definition")
-_DEFINITIONS = Query(PYTHON, f"[{' '.join(f'({name})' for name in _DEFINITION_TYPES)}] @definition")
-_KEYWORD = re.compile(rb"\b(?:def|class)\b")
-_HEADER = re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)")
-_CLASS = re.compile(
-    rb"(?:@[^\n]*\n)*class[ \t]+\w+[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
-)
-_STARTS_DEFINITION = re.compile(rb"(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)")
+_NODES = PYTHON.nodes
+_HEADERS = PYTHON.headers
+_DEFINITION_TYPES = _NODES.decorated | _NODES.functions | _NODES.classes
+_DEFINITIONS = Query(PYTHON.grammar, f"[{' '.join(f'({name})' for name in sorted(_DEFINITION_TYPES))}] @definition")
 _MAX_EXTENSIONS = 8  # how many following statements an unfinished one may swallow to become whole (a long string)
-_MEMBER = re.compile(rb"^([ \t]+)(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)", re.MULTILINE)
 _MAX_FAILURES = 50  # statements that nothing makes whole, after which it is no longer tried
 _MAX_EXTENSION = 1 << 17  # bytes of an unfinished statement with what it swallowed
 _MAX_BROKEN_DEPTH = 4  # broken classes in broken classes that are cut
@@ -305,7 +300,7 @@ def _same_ends(data: bytes, known: Sequence[bytes], indent: int) -> tuple[int, i
 
 def _is_definition(statement: bytes, indent: int) -> bool:
     """Whether a statement begins with a definition at the indentation, which begins one whatever stands before it."""
-    match = _margin(indent).match(statement)
+    match = _HEADERS.statement(indent).match(statement)
     return match is not None and match.lastindex == 2 and match.end(1) == indent
 
 
@@ -395,7 +390,7 @@ def _parse(data: bytes) -> _Parsed:
             child = root.child(index)
             assert child is not None
             tail.append((child.end_byte, child.start_point.column))
-            if child.type != "comment":
+            if child.type != _NODES.comment:
                 break
         else:
             tail.clear()
@@ -409,7 +404,7 @@ def _class_piece(data: bytes, like: _Piece | None) -> _Piece | None:
 
     ``like``: members that it begins and ends with are not looked at again.
     """
-    header = _CLASS.match(data)
+    header = _HEADERS.class_body.match(data)
     if header is None:
         return None
     indent = len(header.group(1))
@@ -554,25 +549,15 @@ def _cut(data: bytes, spans: list[_Span], *, broken: bool, inside: str = "") -> 
     return _Piece((_Part(tuple(definitions), rest, data.count(b"\n")),), rest, broken)
 
 
-@lru_cache(maxsize=64)
-def _margin(indent: int) -> re.Pattern[bytes]:
-    """Lines that start a statement at this indentation or a smaller one; group 2 where it may be a definition."""
-    return re.compile(
-        rb"^([ \t]{0,%d})(?:(@(?!def\b|class\b|async\b)|(?:async[ \t]+def|def|class)[ \t]+\w)|[^ \t\r\n\f\\#)\]}])"
-        % indent,
-        re.MULTILINE,
-    )
-
-
 def _spans_of_tree(data: bytes, root: Node, offset: int) -> Iterator[_Span]:
     captured = _definition_nodes(data, root)
     decorated: dict[int, int] = {}  # where a definition starts → where its first decorator does
     for node in captured:
-        inner = node.child_by_field_name("definition") if node.type == "decorated_definition" else None
+        inner = node.child_by_field_name("definition") if node.type in _NODES.decorated else None
         if inner is not None:
             decorated[inner.start_byte] = node.start_byte
     for node in captured:
-        if node.type == "decorated_definition":
+        if node.type in _NODES.decorated:
             continue
         name = node.child_by_field_name("name")
         if name is None or not name.text:
@@ -581,7 +566,7 @@ def _spans_of_tree(data: bytes, root: Node, offset: int) -> Iterator[_Span]:
             start=decorated.get(node.start_byte, node.start_byte) + offset,
             end=node.end_byte + offset,
             header=node.start_byte + offset,
-            is_class=node.type == "class_definition",
+            is_class=node.type in _NODES.classes,
             name=name.text.decode("utf-8", "replace"),
         )
 
@@ -607,13 +592,13 @@ def _definition_nodes(data: bytes, root: Node) -> list[Node]:
 
 def _only_definition(data: bytes, root: Node) -> list[Node] | None:
     """The definitions, where there is none, or but one and it is the first statement; None where it takes a search."""
-    count = len(_KEYWORD.findall(data))
+    count = len(_HEADERS.keyword.findall(data))
     if count != 1:
         return None if count else []
     for index in range(root.child_count):
         node = root.child(index)
-        if node is not None and node.type != "comment":
-            inner = node.child_by_field_name("definition") if node.type == "decorated_definition" else None
+        if node is not None and node.type != _NODES.comment:
+            inner = node.child_by_field_name("definition") if node.type in _NODES.decorated else None
             if inner is not None:
                 return [node, inner]
             return [node] if node.type in _DEFINITION_TYPES else None
@@ -625,15 +610,15 @@ def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> li
     piece = data[start:end]
     root = tree_of(piece).root_node
     body = piece.lstrip(b" \t")
-    if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _STARTS_DEFINITION.match(body):
+    if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _HEADERS.begins.match(body):
         return list(_spans_of_tree(piece, root, start))
     header = next(
-        (m for line in _line_starts(piece) if (m := _HEADER.match(piece, line))),
+        (m for line in _line_starts(piece) if (m := _HEADERS.line.match(piece, line))),
         None,
     )
     if header is None:
         return []
-    is_class = header.group(0).lstrip().startswith(b"class")
+    is_class = _HEADERS.is_class.match(header.group(0)) is not None
     trimmed = start + len(piece.rstrip())
     own = _Span(
         start=start + len(piece) - len(body),
@@ -647,7 +632,7 @@ def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> li
     if indent:
         for member_start, member_end, _ in _statements(data, start + header.end(), end, indent, _parse):
             member = data[member_start:member_end].lstrip(b" \t")
-            if _STARTS_DEFINITION.match(member):
+            if _HEADERS.begins.match(member):
                 spans.extend(_spans_of_statement(data, member_start, member_end, depth + 1))
     return spans
 
@@ -658,7 +643,9 @@ def _body_indent(piece: bytes, after: int) -> int:
     The smallest there is: a docstring's example stands deeper than the members.
     """
     own = len(piece) - len(piece.lstrip(b" \t"))
-    return min((width for match in _MEMBER.finditer(piece, after) if (width := len(match.group(1))) > own), default=0)
+    return min(
+        (width for match in _HEADERS.member.finditer(piece, after) if (width := len(match.group(1))) > own), default=0
+    )
 
 
 class _Judged(Protocol):
@@ -690,9 +677,9 @@ def _statements(
     edges: list[int] = []
     after_decorator = False
     open_piece = False  # whether what follows and is no definition belongs to the range before
-    for match in _margin(indent).finditer(data, begin, end):
+    for match in _HEADERS.statement(indent).finditer(data, begin, end):
         starts = match.lastindex == 2 and match.end(1) - match.start() == indent
-        decorator = starts and match.group(2) == b"@"
+        decorator = starts and match.group(2) == _HEADERS.decorator
         if after_decorator:
             after_decorator = decorator
             continue

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from codewm_lsp.source.definitions import MAX_TEXT, has_endless_line
-from codewm_lsp.source.trees import PYTHON, tree_of
+from codewm_lsp.source.languages import PYTHON, LeafRole
+from codewm_lsp.source.trees import tree_of
 from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, identifier_id
 
 MAX_LEAVES: Final = 20_000
@@ -18,30 +18,11 @@ MAX_DEPTH: Final = 31
 _MEMORABLE: Final = 8_192  # characters of the longest text remembered: 20 KB of tokens for a typical one
 
 
-class Role(IntEnum):
-    """What a leaf does in its definition. The numbers are part of the tokeniser's version."""
-
-    VARIABLE = 0
-    NAME = 1
-    PARAMETER = 2
-    KEYWORD = 3
-    CALLEE = 4
-    ATTRIBUTE = 5
-    TYPE = 6
-    DECORATOR = 7
-    IMPORT = 8
-    STRING = 9
-    DOCSTRING = 10
-    COMMENT = 11
-    NUMBER = 12
-    SYNTAX = 13
-
-
 class Leaf(NamedTuple):
     """A leaf of the syntax tree: its text, its part, and the 0-based line it starts on."""
 
     text: str
-    role: Role
+    role: LeafRole
     line: int
 
 
@@ -72,74 +53,50 @@ class _Kind:
     opened: bool
     inner: int | None
     sets: bool
-    gives: Role | None
+    gives: LeafRole | None
     sort: int
     token: int
-    role: Role
-    fields: Mapping[str | None, Role] | None
-    below: Role
+    role: LeafRole
+    fields: Mapping[str | None, LeafRole] | None
+    below: LeafRole
 
 
 _UNSEEN, _IDENTIFIER, _TEXT, _COMMENT, _LITERAL, _NUMBER, _BROKEN, _SYNTAX = range(8)
-_PUNCTUATION: Final = frozenset("()[]{},.:;") | {"_", "string_start", "string_end", "line_continuation"}
-_LITERALS: Final = frozenset({"true", "false", "none", "ellipsis"})
-_NUMBERS: Final = frozenset({"integer", "float"})
-_BODIES: Final = frozenset({"block", "module"})
-_NO_TOKEN: Final = frozenset({"string", "module", "expression_statement"})
-_GIVES: Final[dict[str, Role | None]] = {
-    "type": Role.TYPE,
-    "decorator": Role.DECORATOR,
-    "import_statement": Role.IMPORT,
-    "import_from_statement": Role.IMPORT,
-    "future_import_statement": Role.IMPORT,
-    "interpolation": None,
-    "argument_list": None,
-}
-_FIELDS: Final[dict[str, dict[str | None, Role]]] = {
-    "function_definition": {"name": Role.NAME},
-    "class_definition": {"name": Role.NAME},
-    "default_parameter": {"name": Role.PARAMETER},
-    "typed_default_parameter": {"name": Role.PARAMETER},
-    "keyword_argument": {"name": Role.KEYWORD},
-    "call": {"function": Role.CALLEE},
-    "attribute": {"attribute": Role.ATTRIBUTE},
-}
-_PARAMETERS: Final = frozenset(
-    {"parameters", "lambda_parameters", "list_splat_pattern", "dictionary_splat_pattern", "typed_parameter"}
-)
+_NODES: Final = PYTHON.nodes
 
 
 def _kind(name: str) -> _Kind:
-    sort, token, role = _SYNTAX, SYNTAX_IDS.get(name, NODE_IDS.get(name, UNKNOWN)), Role.SYNTAX
-    if name == "identifier":
+    sort, token, role = _SYNTAX, SYNTAX_IDS.get(name, NODE_IDS.get(name, UNKNOWN)), LeafRole.SYNTAX
+    if name == _NODES.identifier:
         sort = _IDENTIFIER
-    elif name in ("string_content", "escape_sequence"):
+    elif name in _NODES.texts:
         sort = _TEXT
-    elif name == "comment":
-        sort, role = _COMMENT, Role.COMMENT
-    elif name in _LITERALS:
+    elif name == _NODES.comment:
+        sort, role = _COMMENT, LeafRole.COMMENT
+    elif name in _NODES.literals:
         sort, token = _LITERAL, NODE_IDS[name]
-    elif name in _NUMBERS:
-        sort, token, role = _NUMBER, NODE_IDS[name], Role.NUMBER
+    elif name in _NODES.numbers:
+        sort, token, role = _NUMBER, NODE_IDS[name], LeafRole.NUMBER
     elif name == "ERROR":
         sort = _BROKEN
-    elif name in _PUNCTUATION:
+    elif name in _NODES.hidden:
         sort = _UNSEEN
     return _Kind(
         name=name,
-        opened=name not in ("string_start", "string_content"),
-        inner=None if name in _NO_TOKEN else ERROR if name == "ERROR" else NODE_IDS.get(name, UNKNOWN),
-        sets=name in _GIVES,
-        gives=_GIVES.get(name),
+        opened=name not in _NODES.closed,
+        inner=None if name in _NODES.transparent else ERROR if name == "ERROR" else NODE_IDS.get(name, UNKNOWN),
+        sets=name in _NODES.roles,
+        gives=_NODES.roles.get(name),
         sort=sort,
         token=token,
         role=role,
-        fields=_FIELDS.get(name),
-        below=Role.PARAMETER if name in _PARAMETERS else Role.VARIABLE,
+        fields=_NODES.fields.get(name),
+        below=LeafRole.PARAMETER if name in _NODES.parameters else LeafRole.VARIABLE,
     )
 
 
-_KINDS: Final = tuple(_kind(PYTHON.node_kind_for_id(number) or "") for number in range(PYTHON.node_kind_count))
+_GRAMMAR: Final = PYTHON.grammar
+_KINDS: Final = tuple(_kind(_GRAMMAR.node_kind_for_id(number) or "") for number in range(_GRAMMAR.node_kind_count))
 _COUNT: Final = len(_KINDS)
 _ERROR_KIND: Final = _kind("ERROR")  # whose number is the largest there is
 _NO_KIND: Final = _kind("")
@@ -170,7 +127,7 @@ def _tokenize(text: str) -> Tokens:
     depths: list[int] = []
     leaves: list[Leaf] = []
     parent, role = _NO_KIND, None  # role: what an enclosing node makes of its identifiers
-    above: list[tuple[_Kind, Role | None]] = []
+    above: list[tuple[_Kind, LeafRole | None]] = []
     shown = 0  # the depth, as far as it counts
     line = counted = 0  # lines begun before the byte ``counted``
     while True:
@@ -185,8 +142,8 @@ def _tokenize(text: str) -> Tokens:
             above.append((parent, role))
             if kind.sets:
                 role = kind.gives
-            elif kind.name == "string" and parent.name == "expression_statement" and above[-2][0].name in _BODIES:
-                role = Role.DOCSTRING
+            elif kind.name == _NODES.string and parent.name == _NODES.statement and above[-2][0].name in _NODES.bodies:
+                role = LeafRole.DOCSTRING
             parent = kind
             if len(above) <= MAX_DEPTH:
                 shown = len(above)
@@ -196,7 +153,7 @@ def _tokenize(text: str) -> Tokens:
             line += data.count(b"\n", counted, start)
             counted = start
             if sort == _SYNTAX:
-                leaves.append(Leaf(kind.name, Role.SYNTAX, line))
+                leaves.append(Leaf(kind.name, LeafRole.SYNTAX, line))
                 ids.append(kind.token)
                 depths.append(shown)
             elif sort == _BROKEN:
@@ -206,14 +163,14 @@ def _tokenize(text: str) -> Tokens:
                 word = text[start:end] if ascii_only else data[start:end].decode("utf-8", "replace")
                 if sort == _IDENTIFIER:
                     part = role
-                    if part is None or part is Role.DOCSTRING:
+                    if part is None or part is LeafRole.DOCSTRING:
                         fields = parent.fields
-                        part = parent.below if fields is None else fields.get(cursor.field_name, Role.VARIABLE)
+                        part = parent.below if fields is None else fields.get(cursor.field_name, LeafRole.VARIABLE)
                     leaves.append(Leaf(word, part, line))
                     ids.append(identifier_id(word))
                     depths.append(shown)
                 elif sort == _TEXT:
-                    leaves.append(Leaf(word, role if role is Role.DOCSTRING else Role.STRING, line))
+                    leaves.append(Leaf(word, role if role is LeafRole.DOCSTRING else LeafRole.STRING, line))
                     ids.append(identifier_id(word))
                     depths.append(shown)
                 else:
@@ -235,7 +192,7 @@ def fingerprint(tokens: Tokens) -> bytes:
     """16 bytes that two texts share exactly when they differ in nothing but comments and white space."""
     digest = hashlib.blake2b(digest_size=16)
     for leaf in tokens.leaves:
-        if leaf.role is not Role.COMMENT:
+        if leaf.role is not LeafRole.COMMENT:
             digest.update(leaf.text.encode("utf-8", "surrogatepass"))
             digest.update(b"\0")
     digest.update(repr((tokens.ids, tokens.depths)).encode("ascii"))

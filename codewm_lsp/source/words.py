@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from codewm_lsp.source.tokens import Leaf, Role
+from codewm_lsp.source.languages import LeafRole
+from codewm_lsp.source.tokens import Leaf
 
 MAX_WORD: Final = 64
 _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
@@ -28,9 +29,9 @@ def _words_of_text(text: str) -> tuple[str, ...]:
 
 def words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
     """The words of one leaf: several for a compound name or a sentence, one for a number, a keyword, an operator."""
-    if leaf.role in (Role.STRING, Role.DOCSTRING, Role.COMMENT):
+    if leaf.role in (LeafRole.STRING, LeafRole.DOCSTRING, LeafRole.COMMENT):
         return _words_of_text(leaf.text)
-    if leaf.role in (Role.NUMBER, Role.SYNTAX):
+    if leaf.role in (LeafRole.NUMBER, LeafRole.SYNTAX):
         return (leaf.text.lower()[:MAX_WORD],)
     return split_identifier(leaf.text)
 

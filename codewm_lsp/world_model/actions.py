@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from tree_sitter import Node, Query, QueryCursor
 
 from codewm_lsp.source.definitions import DefinitionKind
-from codewm_lsp.source.trees import PYTHON, tree_of
+from codewm_lsp.source.languages import PYTHON
+from codewm_lsp.source.trees import tree_of
 
 RICH_ACTION: Final = (
     "add",
@@ -40,38 +41,7 @@ RICH_ACTION_SIZE: Final = len(RICH_ACTION)
 
 _MANY_NODES: Final = math.log1p(1_000)
 _MANY: Final = math.log1p(15)
-_CONTROL_FLOW: Final = (
-    "if_statement",
-    "elif_clause",
-    "else_clause",
-    "for_statement",
-    "while_statement",
-    "try_statement",
-    "except_clause",
-    "finally_clause",
-    "with_statement",
-    "match_statement",
-    "case_clause",
-    "return_statement",
-    "raise_statement",
-    "break_statement",
-    "continue_statement",
-    "assert_statement",
-    "yield",
-    "await",
-    "conditional_expression",
-    "for_in_clause",
-    "if_clause",
-)
-_PARTS: Final = Query(
-    PYTHON,
-    f"[{' '.join(f'({name})' for name in _CONTROL_FLOW)}] @flow\n"
-    "(function_definition name: (identifier) @name) @function\n"
-    "(decorator) @header\n"
-    "(class_definition name: (identifier) @header)\n"
-    "(class_definition superclasses: (argument_list) @header)\n"
-    "[(import_statement) (import_from_statement) (future_import_statement)] @import",
-)
+_PARTS: Final = Query(PYTHON.grammar, PYTHON.parts)
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.source import Definition, DefinitionKind, Leaf, Role, parse_definitions, split_identifier, tokenize
+from codewm_lsp.source import Definition, DefinitionKind, Leaf, LeafRole, parse_definitions, split_identifier, tokenize
 from codewm_lsp.source.vocabulary import PAD, START
 from codewm_lsp.source.words import words_of_leaf
 from codewm_lsp.world_model.actions import rich_action
@@ -34,7 +34,7 @@ LEVELS: Final = 8
 NUMBERS: Final = 8
 FIXED_NUMBERS: Final = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0)  # those that are the word's own, not its counts
 LEXICAL: Final = 256  # numbers of a lexical sum
-_TEXTUAL: Final = (Role.STRING, Role.DOCSTRING, Role.COMMENT)
+_TEXTUAL: Final = (LeafRole.STRING, LeafRole.DOCSTRING, LeafRole.COMMENT)
 _FLOAT = np.float32
 
 
@@ -126,7 +126,7 @@ def _occurrences(text: str) -> tuple[tuple[int, str, int], ...]:
 
 def _words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
     """The words of a leaf; a compound identifier also as a whole."""
-    return identifier_words(leaf.text) if leaf.role < Role.STRING else words_of_leaf(leaf)
+    return identifier_words(leaf.text) if leaf.role < LeafRole.STRING else words_of_leaf(leaf)
 
 
 def _changed_lines(before: str, after: str) -> tuple[set[int], set[int]]:

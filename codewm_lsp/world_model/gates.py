@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.source import Role
+from codewm_lsp.source import LeafRole
 from codewm_lsp.world_model.features import NUMBERS, identity_of_rank, level_of_rank, shape_numbers, word_hash
 
-ROLES: Final = len(Role)
+ROLES: Final = len(LeafRole)
 _WORDS: Final = 65_536  # words whose sort is remembered
 
 Ask = Callable[[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], NDArray[np.float32]]

@@ -9,7 +9,7 @@ from tree_sitter import Parser
 from codewm_lsp.history import EditKind, file_edits
 from codewm_lsp.history.edits import _differ
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, fingerprint, tokenize
-from codewm_lsp.source.trees import PYTHON
+from codewm_lsp.source.languages import PYTHON
 
 BEFORE = '''import os
 
@@ -147,7 +147,7 @@ _BLOCKS = st.sampled_from(
 
 
 def unbroken(text: str) -> bool:
-    return not Parser(PYTHON).parse(text.encode()).root_node.has_error
+    return not Parser(PYTHON.grammar).parse(text.encode()).root_node.has_error
 
 
 @given(before=st.lists(_BLOCKS, min_size=1, max_size=6), data=st.data())
@@ -158,4 +158,4 @@ def test_the_short_cut_agrees_with_the_fingerprints(before: list[str], data: st.
         after[place : place + data.draw(st.integers(0, 2))] = [data.draw(_BLOCKS)]
     old, new = ("\n".join(["def f(a, b=1):", *blocks, "    pass"]) for blocks in (before, after))
     assume(unbroken(old) and unbroken(new))
-    assert _differ(old, new) == (fingerprint(tokenize(old)) != fingerprint(tokenize(new)))
+    assert _differ(old, new, PYTHON) == (fingerprint(tokenize(old)) != fingerprint(tokenize(new)))

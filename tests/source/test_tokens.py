@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-from codewm_lsp.source import VOCABULARY, VOCABULARY_HASH, Role, fingerprint, parse_definitions, tokenize, word_counts
+from codewm_lsp.source import (
+    VOCABULARY,
+    VOCABULARY_HASH,
+    LeafRole,
+    fingerprint,
+    parse_definitions,
+    tokenize,
+    word_counts,
+)
 from codewm_lsp.source.vocabulary import ERROR
 
 TEXT = '''
@@ -20,8 +28,8 @@ def get(self, url: str, *args, timeout=None, **options):
 '''
 
 
-def roles(text: str) -> dict[str, set[Role]]:
-    found: dict[str, set[Role]] = {}
+def roles(text: str) -> dict[str, set[LeafRole]]:
+    found: dict[str, set[LeafRole]] = {}
     for leaf in tokenize(text).leaves:
         found.setdefault(leaf.text, set()).add(leaf.role)
     return found
@@ -33,20 +41,20 @@ def names(text: str) -> list[str]:
 
 def test_each_leaf_has_the_part_it_plays() -> None:
     found = roles(TEXT)
-    assert found["get"] == {Role.NAME}
-    assert found["url"] == {Role.PARAMETER, Role.VARIABLE}
-    assert found["args"] == found["options"] == {Role.PARAMETER}
-    assert found["timeout"] == {Role.PARAMETER, Role.KEYWORD, Role.VARIABLE}
-    assert found["send"] == {Role.ATTRIBUTE}
-    assert found["int"] == {Role.CALLEE}
-    assert found["str"] == {Role.TYPE}
-    assert found["route"] == {Role.DECORATOR}
-    assert found["Fetch it."] == {Role.DOCSTRING}
-    assert found["# slowly"] == {Role.COMMENT}
-    assert found["a"] == {Role.STRING}
-    assert found["3.5"] == {Role.NUMBER}
-    assert found["return"] == found["False"] == {Role.SYNTAX}
-    assert roles("from os import path as p\n")["p"] == {Role.IMPORT}
+    assert found["get"] == {LeafRole.NAME}
+    assert found["url"] == {LeafRole.PARAMETER, LeafRole.VARIABLE}
+    assert found["args"] == found["options"] == {LeafRole.PARAMETER}
+    assert found["timeout"] == {LeafRole.PARAMETER, LeafRole.KEYWORD, LeafRole.VARIABLE}
+    assert found["send"] == {LeafRole.ATTRIBUTE}
+    assert found["int"] == {LeafRole.CALLEE}
+    assert found["str"] == {LeafRole.TYPE}
+    assert found["route"] == {LeafRole.DECORATOR}
+    assert found["Fetch it."] == {LeafRole.DOCSTRING}
+    assert found["# slowly"] == {LeafRole.COMMENT}
+    assert found["a"] == {LeafRole.STRING}
+    assert found["3.5"] == {LeafRole.NUMBER}
+    assert found["return"] == found["False"] == {LeafRole.SYNTAX}
+    assert roles("from os import path as p\n")["p"] == {LeafRole.IMPORT}
 
 
 def test_tokens_are_the_tree_in_pre_order_with_depths() -> None:

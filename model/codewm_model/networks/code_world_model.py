@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codewm_lsp.source import Role
+from codewm_lsp.source import LeafRole
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.embedding import RELATIONS
 from codewm_lsp.world_model.features import FIXED_NUMBERS, IDENTITIES, LEVELS, NUMBERS
@@ -41,7 +41,7 @@ class EditEncoder(nn.Module):
         width = config.word_size
         self.identity = Embedding(IDENTITIES + 1, width, scale=0.1)
         self.level = Embedding(LEVELS, width, scale=0.1)
-        self.role = Embedding(len(Role), width, scale=0.1)
+        self.role = Embedding(len(LeafRole), width, scale=0.1)
         self.numbers = Linear(NUMBERS, width)
         self.mix = Linear(width, width)
         self.action = Linear(RICH_ACTION_SIZE, width)

@@ -1,0 +1,133 @@
+"""What CodeWM knows about one programming language, as one frozen value.
+
+Nothing outside ``source/languages`` spells out a keyword, a suffix, a node of a grammar or a convention of a language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import tree_sitter
+
+
+class LeafRole(IntEnum):
+    """What a leaf of the syntax tree does in its definition. The numbers are part of the tokeniser's version."""
+
+    VARIABLE = 0
+    NAME = 1
+    PARAMETER = 2
+    KEYWORD = 3
+    CALLEE = 4
+    ATTRIBUTE = 5
+    TYPE = 6
+    DECORATOR = 7
+    IMPORT = 8
+    STRING = 9
+    DOCSTRING = 10
+    COMMENT = 11
+    NUMBER = 12
+    SYNTAX = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The nodes of a language's tree-sitter grammar, by what they are to CodeWM.
+
+    ``kinds`` and ``tokens`` (named nodes, and those that are their own text) are the vocabulary's, in its order.
+    ``roles``: what a node makes of the identifiers below it (None: nothing more). ``fields``: what a node makes of an
+    identifier in one of its fields. Identifiers right below ``parameters`` are parameters.
+    """
+
+    kinds: tuple[str, ...]
+    tokens: tuple[str, ...]
+    functions: frozenset[str]
+    classes: frozenset[str]
+    decorated: frozenset[str]
+    comment: str
+    identifier: str
+    string: str
+    texts: frozenset[str]  # what a string consists of, as words
+    literals: frozenset[str]  # leaves that stand for themselves, as true does
+    numbers: frozenset[str]
+    hidden: frozenset[str]  # leaves that are not looked at: punctuation
+    closed: frozenset[str]  # nodes below which nothing is looked at
+    transparent: frozenset[str]  # nodes that are no token
+    statement: str  # what stands between a body and an expression that is a statement: a docstring
+    bodies: frozenset[str]
+    roles: Mapping[str, LeafRole | None]
+    fields: Mapping[str, Mapping[str | None, LeafRole]]
+    parameters: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """How definitions begin, as patterns of UTF-8: what there is to go by where code is half typed.
+
+    ``keyword``: a word that every definition has. ``line``: a line that begins one; group 1 is its name. ``is_class``:
+    whether such a line begins a class. ``begins``: a statement that begins one, its decorators included. ``member``:
+    the same after an indentation, group 1. ``class_body``: a class down to its first member, whose indentation is
+    group 1. ``statement``: of an indentation, a line that begins a statement there or further out; group 1 is the
+    line's own indentation, group 2 is there where it may begin a definition, ``decorator`` where it begins with one.
+    """
+
+    keyword: re.Pattern[bytes]
+    line: re.Pattern[bytes]
+    is_class: re.Pattern[bytes]
+    begins: re.Pattern[bytes]
+    member: re.Pattern[bytes]
+    class_body: re.Pattern[bytes]
+    statement: Callable[[int], re.Pattern[bytes]]
+    decorator: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Conventions:
+    """How names and paths are made up in a language.
+
+    ``excluded``: globs of files that nobody wrote by hand. ``ordinary``: names that need no definition. ``attribute``:
+    stands before the name of an object's own attribute. ``constructor``: of a class. ``package``: name of the file that
+    stands for its folder.
+
+    ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
+    ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports. ``imported``: the
+    parts of the module that such a name means in a file of this path, and whether they count from the top.
+    """
+
+    excluded: tuple[str, ...]
+    ordinary: frozenset[str]
+    attribute: str
+    constructor: str
+    package: str
+    is_test: Callable[[str], bool]
+    subject: Callable[[str], str]
+    module: Callable[[str], list[str]]
+    imports: Callable[[str], tuple[str, ...]]
+    imported: Callable[[str, str], tuple[list[str], bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One programming language.
+
+    ``identifier``: the Language Server Protocol's. ``suffixes``: of its files, the usual one first. ``encoding``: what
+    names a file's encoding within its first two lines, in group 1. ``parts``: a tree-sitter query for what the rich
+    action counts: captures ``flow`` (control flow), ``function`` with ``name``, ``header`` (decorators, a class's name
+    and bases) and ``import``. ``signature_end``: how many lines of a definition its decorators and signature take up, 0
+    where it has none. ``differ``: whether two texts (and of these, the lines that differ, given first) differ in more
+    than comments and white space; None where only their tokens can tell.
+    """
+
+    name: str
+    identifier: str
+    suffixes: tuple[str, ...]
+    grammar: tree_sitter.Language
+    nodes: Nodes
+    headers: Headers
+    conventions: Conventions
+    encoding: re.Pattern[bytes]
+    parts: str
+    signature_end: Callable[[Sequence[str]], int]
+    differ: Callable[[str, str, str, str], bool | None]
