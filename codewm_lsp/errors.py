@@ -3,8 +3,9 @@
 CodewmError
 ├── RepositoryError          a folder that cannot be used as a Git repository
 ├── BundleError              a model bundle that is missing, foreign, truncated or of another version
-├── IndexStoreError            an index file that is locked, corrupt or cannot be written
+├── IndexStoreError          an index or a store that is locked, damaged, out of reach or cannot be written
 ├── OptionError              a setting or an argument that makes no sense
+├── OutputError              standard output that cannot be written
 └── TrainingError            a corpus, configuration or checkpoint that cannot be trained from
 
 Each message says what happened, to which file or setting, and what to do.
@@ -31,6 +32,10 @@ class IndexStoreError(CodewmError):
 
 class OptionError(CodewmError):
     """A setting or an argument is wrong."""
+
+
+class OutputError(CodewmError):
+    """The answer cannot be written."""
 
 
 class TrainingError(CodewmError):

@@ -20,9 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import platformdirs
-
 from codewm_lsp.errors import CodewmError
+from codewm_lsp.folders import log_folder
 
 BYTES: Final = 512 * 1024
 KEPT: Final = 10
@@ -30,11 +29,6 @@ LONGEST: Final = 1000  # characters of a message, and of the words of an error
 _NAME: Final = "codewm-lsp-*.log*"
 _QUOTED: Final = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
 _log = logging.getLogger(__name__)
-
-
-def log_folder() -> Path:
-    """The folder of the logs; it need not exist."""
-    return Path(platformdirs.user_log_dir("codewm", appauthor=False))
 
 
 def log_files(folder: Path) -> list[Path]:
@@ -130,11 +124,14 @@ def log_to(file: Path | None) -> None:
     if sys.stderr is not None:
         handlers.append(logging.StreamHandler(sys.stderr))
         handlers[0].setFormatter(LogFormatter())
-    if file is None:
-        handlers.append(OwnLogFile(log_folder()))
-    else:
+    folder = log_folder()
+    if file is not None:
         file.open("ab").close()
         handlers.append(LogFile(file))
+    elif folder is not None:
+        handlers.append(OwnLogFile(folder))
+    else:
+        handlers.append(logging.NullHandler())
     logging.basicConfig(level=logging.WARNING, handlers=handlers)
 
     def uncaught(

@@ -1,5 +1,13 @@
 """``codewm``: the command line. Thin: questions and answers in words and in JSON; the work is done below."""
 
-from codewm_lsp.cli.app import main
+from codewm_lsp.import_path import leave_out_working_directory
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """The ``codewm`` command; ends the process."""
+    leave_out_working_directory()
+    from codewm_lsp.cli.app import main as run
+
+    run()

@@ -10,14 +10,15 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 import codewm_lsp
-from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError
+from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
+from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError, OutputError
 from codewm_lsp.threads import stay_on_one_core
 
 if TYPE_CHECKING:
@@ -92,8 +93,19 @@ def main() -> NoReturn:
     stay_on_one_core()
     for name in ("codewm", "codewm_lsp"):
         logging.getLogger(name).addHandler(logging.NullHandler())  # what matters is said by the commands themselves
-    app()
-    sys.exit(ANSWERED)  # not reached: the line above exits
+    try:
+        prepare()
+        app()
+        code: int | str | None = ANSWERED
+    except SystemExit as end:
+        code = end.code
+    except OutputError as error:
+        code = _unwritten(error)
+    try:
+        sys.stdout.flush()
+    except OutputError as error:
+        code = _unwritten(error)
+    sys.exit(code)
 
 
 @contextmanager
@@ -103,36 +115,51 @@ def exit_codes() -> Iterator[None]:
 
     try:
         yield
-        sys.stdout.flush()
+    except OutputError:
+        raise
     except (NothingToAnswerError, IndexStoreError) as error:
         _leave(NOTHING, str(error))
     except CodewmError as error:
         _leave(WRONG_USE, str(error))
+    except OSError as error:
+        _leave(WRONG_USE, _words(error))
+    except UnicodeEncodeError as error:
+        if error.encoding.startswith("utf"):
+            raise
+        _leave(WRONG_USE, f"This locale ({error.encoding}) cannot express all file names here. Set PYTHONUTF8=1.")
     except KeyboardInterrupt:
         _leave(INTERRUPTED, "stopped")
-    except OSError as error:
-        if not _is_closed_pipe(error):
-            raise
-        # Whoever reads has enough. Python would complain once more when it flushes stdout at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ANSWERED) from None
 
 
-def _is_closed_pipe(error: OSError) -> bool:
-    # Windows reports a closed pipe as "invalid argument".
-    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == 22)
+def _words(error: OSError) -> str:
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return "The current folder does not exist any more. Change to one that does."
+    return str(error)
+
+
+def _unwritten(error: OutputError) -> int:
+    give_up()
+    if isinstance(error, ReaderGoneError):
+        return ANSWERED
+    _say(str(error))
+    return WRONG_USE
+
+
+def _say(message: str) -> None:
+    from codewm_lsp.cli.report import plain
+
+    with suppress(OSError):  # nobody can be told
+        sys.stderr.write("codewm: " + "\n".join(plain(line) for line in message.split("\n")) + "\n")
+        sys.stderr.flush()
 
 
 def _leave(code: int, message: str) -> NoReturn:
-    from codewm_lsp.cli.report import plain
-
     sys.stdout.flush()
-    text = "\n".join(plain(line) for line in message.split("\n"))
-    sys.stderr.write(
-        f"codewm: {text}\n".encode(sys.stderr.encoding or "utf-8", "backslashreplace").decode(
-            sys.stderr.encoding or "utf-8"
-        )
-    )
+    _say(message)
     raise typer.Exit(code)
 
 

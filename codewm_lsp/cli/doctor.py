@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
 from codewm_lsp.errors import BundleError, CodewmError
-from codewm_lsp.logs import last_error, log_files, log_folder
+from codewm_lsp.folders import NO_FOLDER, log_folder
+from codewm_lsp.logs import last_error, log_files
 
 if TYPE_CHECKING:
     from codewm_lsp.history import Repository
@@ -84,6 +85,8 @@ def _server() -> Finding:
 
 def _log() -> Finding:
     folder = log_folder()
+    if folder is None:
+        return Finding("log", "note", f"no log file is written, because {NO_FOLDER}")
     files = log_files(folder)
     if not files:
         return Finding("log", "ok", f"{folder}, which holds nothing: no server has met anything worth a line")

@@ -23,19 +23,10 @@ if TYPE_CHECKING:
 SHOWN_EDITS = 8  # edits in progress named above an answer
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> None:
-        """Leave it to the command, whose reader has enough: Rich would end the program with an error."""
-        raise  # called while the error is being handled
-
-
 def consoles() -> tuple[Console, Console]:
     """For answers and for everything else. Colours only where a terminal is on the other end."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a code page without "·" must not stop an answer
     out, err = (
-        _Console(file=stream, highlight=False, soft_wrap=True, color_system="auto" if stream.isatty() else None)
+        Console(file=stream, highlight=False, soft_wrap=True, color_system="auto" if stream.isatty() else None)
         for stream in (sys.stdout, sys.stderr)
     )
     return out, err

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
+from codewm_lsp.folders import NO_FOLDER, cache_folder
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import earlier, sweeping
 from codewm_lsp.index.blend import Blend, Scores
@@ -150,7 +150,14 @@ class Index:
         ``IndexStoreError`` when the file is locked for good or the disk is full.
         """
         identity = Identity(repository_key, model_hash, VOCABULARY_HASH, edit_size)
-        folder = Path(platformdirs.user_cache_dir("codewm", appauthor=False)) if folder is None else folder
+        folder = folder or cache_folder()
+        if folder is None:
+            index = cls(identity, None, blend or Blend())
+            index._notice(
+                f"The index is kept in memory and made again at every start, because {NO_FOLDER}. Or name a folder in "
+                "CODEWM_CACHE."
+            )
+            return index
         path = folder / identity.file_name()
         reason: str
         try:

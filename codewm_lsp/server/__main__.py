@@ -2,6 +2,6 @@
 
 import sys
 
-from codewm_lsp.server.program import main
+from codewm_lsp.server import main
 
 sys.exit(main())

@@ -8,15 +8,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import platformdirs
+from codewm_lsp.folders import cache_folder
 
 _FILE: Final = "repositories.json"
 
 
 def elsewhere(cache: Path | None) -> dict[str, Path]:
     """The folders of repositories, by key."""
+    file = _file(cache)
+    if file is None:
+        return {}
     with suppress(OSError, ValueError):
-        found = json.loads(_file(cache).read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return {key: Path(path) for key, path in found.items() if isinstance(path, str)}
     return {}
@@ -25,6 +28,8 @@ def elsewhere(cache: Path | None) -> dict[str, Path]:
 def remember(cache: Path | None, key: str, path: Path) -> None:
     """Note where a repository lies."""
     file = _file(cache)
+    if file is None:
+        return
     known = {name: str(place) for name, place in elsewhere(cache).items()}
     known[key] = str(path)
     with suppress(OSError):  # it only saves the user a look for the diff
@@ -34,6 +39,6 @@ def remember(cache: Path | None, key: str, path: Path) -> None:
         temporary.replace(file)
 
 
-def _file(cache: Path | None) -> Path:
-    folder = Path(platformdirs.user_cache_dir("codewm", appauthor=False)) if cache is None else cache
-    return folder / _FILE
+def _file(cache: Path | None) -> Path | None:
+    folder = cache_folder() if cache is None else cache
+    return None if folder is None else folder / _FILE
