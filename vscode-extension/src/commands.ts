@@ -3,7 +3,9 @@
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { type Hints, SNOOZE_MINUTES } from './hints';
+
 import { offerInstallation } from './install';
+import { closeDiffs } from './diff';
 import type { Target } from './protocol';
 import type { Server } from './server';
 import { trainOnRepository } from './train';
@@ -123,6 +125,7 @@ async function hideLike(server: Server, similar: SimilarEditsView, node: EditNod
   const { commit, path: file, definition } = edit;
   const dismissal = { root, commit, path: file, definition, scope: 'like' } as const;
   await server.ask('codewm.dismissEdit', { ...dismissal, restore: false });
+  await closeDiffs((one) => one === commit);
   await similar.refresh();
   const undo = 'Undo';
   if ((await vscode.window.showInformationMessage(`Edits like '${edit.subject}' are hidden from now on.`, undo)) === undo) {

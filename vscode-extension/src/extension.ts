@@ -10,6 +10,7 @@ import { NAME, TraceChannel } from './log';
 import { Server } from './server';
 import { SECTION, startChanged } from './settings';
 import { describe, type Shown, showStatus } from './status';
+import { DetailsView } from './views/details';
 import { WhereNextView } from './views/next';
 import { SimilarEditsView } from './views/similar';
 
@@ -29,14 +30,16 @@ export function activate(context: vscode.ExtensionContext): Api {
   const server = new Server({ log, trace }, context.extensionPath, context.globalStorageUri.fsPath);
   running = server;
   const hints = new Hints(server);
-  const similar = new SimilarEditsView(server);
-  const next = new WhereNextView(server);
+  const details = new DetailsView();
+  const similar = new SimilarEditsView(server, details);
+  const next = new WhereNextView(server, details);
   context.subscriptions.push(
     log,
     trace,
     hints,
     similar,
     next,
+    details,
     showStatus(server),
     new Notices({ server, log, context }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, new PastFiles(server)),

@@ -57,6 +57,40 @@ export function escapeMarkdown(text: string): string {
   return text.replace(/[\\`*_{}[\]()#+\-.!|<>~]/g, '\\$&').replace(/\s+/g, ' ');
 }
 
+/** The first line that a unified diff changes: how many lines below the text's first it stands, and what it says. */
+export function firstChange(diff: string): { readonly offset: number; readonly text: string } | undefined {
+  let offset = 0;
+  let removed: number | undefined; // where lines went without others in their place
+  for (const line of diff.split('\n')) {
+    const hunk = /^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@/.exec(line);
+    if (hunk !== null) {
+      offset = Math.max(0, Number(hunk[1]) - 1);
+    } else if (line.startsWith('+') && !line.startsWith('+++ ')) {
+      return { offset, text: line.slice(1) };
+    } else if (line.startsWith('-') && !line.startsWith('--- ')) {
+      removed ??= offset;
+    } else if (line.startsWith(' ')) {
+      if (removed !== undefined) {
+        return { offset: removed, text: line.slice(1) };
+      }
+      offset += 1;
+    }
+  }
+  return removed === undefined ? undefined : { offset: removed, text: '' };
+}
+
+/** Where a line stands in a text: the nearest to `near` that says the same; `near` itself where none does. */
+export function findLine(lines: readonly string[], text: string, near: number): number {
+  const wanted = text.trim();
+  let best: number | undefined;
+  lines.forEach((line, number) => {
+    if (wanted !== '' && line.trim() === wanted && (best === undefined || Math.abs(number - near) < Math.abs(best - near))) {
+      best = number;
+    }
+  });
+  return best ?? Math.max(0, Math.min(near, lines.length - 1));
+}
+
 /** The line of `def` or `class` that starts a definition, the nearest to `near`; undefined where it is gone. */
 export function findDefinition(lines: readonly string[], definition: string, near: number): number | undefined {
   const name = definition.slice(definition.lastIndexOf('.') + 1).replace(/#\d+$/, '');

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { MODULE, type NextEdits, type Prediction } from '../protocol';
 import type { Server } from '../server';
 import { called, escapeMarkdown, fileName, joined, percent, shortName } from '../words';
+import type { Details, DetailsView } from './details';
 
 export const VIEW = 'codewm.whereNext';
 
@@ -12,20 +13,11 @@ export interface PredictionNode {
   readonly prediction: Prediction;
 }
 
-interface NoteNode {
-  readonly kind: 'note';
-  readonly text: string;
-  readonly icon: string;
-  readonly parent: PredictionNode;
-}
-
-type Node = PredictionNode | NoteNode;
-
 const PAUSE = 700; // milliseconds without typing before the list is made anew
 
-export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<Node | undefined>();
-  private readonly view: vscode.TreeView<Node>;
+export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<PredictionNode | undefined>();
+  private readonly view: vscode.TreeView<PredictionNode>;
   private readonly listening: vscode.Disposable;
   private nodes: PredictionNode[] = [];
   private asked = 0;
@@ -34,12 +26,20 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
 
   readonly onDidChangeTreeData = this.changed.event;
 
-  constructor(private readonly server: Server) {
-    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
+  constructor(
+    private readonly server: Server,
+    private readonly details: DetailsView,
+  ) {
+    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
     const python = (document: vscode.TextDocument): boolean =>
       document.languageId === 'python' && document.uri.scheme === 'file';
     this.listening = vscode.Disposable.from(
       this.view.onDidChangeVisibility(() => this.soon(0)),
+      this.view.onDidChangeSelection(({ selection: [node] }) => {
+        if (node !== undefined) {
+          this.details.show(detailsOf(node));
+        }
+      }),
       server.onDidChange(() => this.soon(PAUSE)),
       vscode.workspace.onDidChangeTextDocument((event) => {
         if (python(event.document) && event.contentChanges.length > 0) {
@@ -60,8 +60,7 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
   }
 
   get selected(): PredictionNode | undefined {
-    const [node] = this.view.selection;
-    return node?.kind === 'prediction' ? node : node?.parent;
+    return this.view.selection[0];
   }
 
   /** Bring the view to the front and list anew. */
@@ -101,32 +100,16 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
     }
   }
 
-  getTreeItem(node: Node): vscode.TreeItem {
-    if (node.kind === 'note') {
-      const item = new vscode.TreeItem(node.text);
-      item.iconPath = new vscode.ThemeIcon(node.icon, new vscode.ThemeColor('descriptionForeground'));
-      return item;
-    }
+  getTreeItem(node: PredictionNode): vscode.TreeItem {
     return predictionItem(node);
   }
 
-  getParent(node: Node): Node | undefined {
-    return node.kind === 'note' ? node.parent : undefined;
+  getParent(): undefined {
+    return undefined;
   }
 
-  getChildren(node?: Node): Node[] {
-    if (node === undefined) {
-      return this.nodes;
-    }
-    if (node.kind === 'note') {
-      return [];
-    }
-    const { likely, reasons, path, definition } = node.prediction;
-    const notes = reasons.map((text): NoteNode => ({ kind: 'note', text, icon: 'info', parent: node }));
-    if (likely.length > 0) {
-      notes.unshift({ kind: 'note', text: `likely to change: ${joined(likely)}`, icon: 'edit', parent: node });
-    }
-    return [...notes, { kind: 'note', text: `${called(definition, path)} in ${path}`, icon: icon(definition), parent: node }];
+  getChildren(node?: PredictionNode): PredictionNode[] {
+    return node === undefined ? this.nodes : [];
   }
 
   dispose(): void {
@@ -153,10 +136,23 @@ export class WhereNextView implements vscode.TreeDataProvider<Node>, vscode.Disp
   }
 }
 
+function detailsOf(node: PredictionNode): Details {
+  const { likely, reasons, path, definition, score } = node.prediction;
+  return {
+    title: called(definition, path),
+    facts: [`in ${path}`, `${percent(score)} likely to change next`, ...(likely.length > 0 ? [`likely to change: ${joined(likely)}`] : [])],
+    reasons,
+    actions: [
+      ['codewm.openPrediction', 'Open Definition'],
+      ['codewm.showEvidence', 'Show Past Edits'],
+    ],
+  };
+}
+
 function predictionItem(node: PredictionNode): vscode.TreeItem {
   const { prediction } = node;
   const name = called(prediction.definition, prediction.path);
-  const item = new vscode.TreeItem(shortName(prediction.definition, prediction.path), vscode.TreeItemCollapsibleState.Collapsed);
+  const item = new vscode.TreeItem(shortName(prediction.definition, prediction.path), vscode.TreeItemCollapsibleState.None);
   const [reason] = prediction.reasons;
   item.id = `${prediction.uri}\n${prediction.definition}`;
   item.description = [percent(prediction.score), fileName(prediction.path), reason]

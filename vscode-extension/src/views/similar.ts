@@ -5,6 +5,7 @@ import { openDiff } from '../diff';
 import type { PastEdit, SimilarEdits, Target } from '../protocol';
 import type { Server } from '../server';
 import { age, called, escapeMarkdown, fileName, joined, percent, shortHash, shortName } from '../words';
+import type { Details, DetailsView } from './details';
 
 export const VIEW = 'codewm.similarEdits';
 
@@ -37,8 +38,18 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
 
   readonly onDidChangeTreeData = this.changed.event;
 
-  constructor(private readonly server: Server) {
+  private readonly listening: vscode.Disposable;
+
+  constructor(
+    private readonly server: Server,
+    private readonly details: DetailsView,
+  ) {
     this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
+    this.listening = this.view.onDidChangeSelection(({ selection: [node] }) => {
+      if (node !== undefined) {
+        this.details.show(detailsOf(node.kind === 'edit' ? node : node.parent));
+      }
+    });
   }
 
   /** The edit that is selected in the view. */
@@ -61,7 +72,7 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     await vscode.commands.executeCommand(`${VIEW}.focus`);
     const first = this.shown?.nodes[0];
     if (first !== undefined) {
-      await this.view.reveal(first, { select: true, focus: true, expand: true });
+      await this.view.reveal(first, { select: true, focus: true });
       await this.open(first);
     }
   }
@@ -104,6 +115,7 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   clear(): void {
     this.shown = undefined;
     this.view.message = '';
+    this.details.show(undefined);
     void vscode.commands.executeCommand('setContext', 'codewm.listed', false);
     this.changed.fire(undefined);
   }
@@ -129,19 +141,14 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     if (node.kind === 'note' || node.parent !== undefined) {
       return [];
     }
-    const note = (text: string, icon: string): NoteNode => ({ kind: 'note', text, icon, parent: node });
-    const { edit } = node;
-    const about = [
-      note(`${edit.author}, ${age(edit.date, Date.now())}`, 'person'),
-      note(`${called(edit.definition, edit.path)} in ${edit.path}`, 'symbol-method'),
-      note(`${shortHash(edit.commit)} ${edit.subject}`, 'git-commit'),
-      ...edit.reasons.map((text) => note(text, 'info')),
-    ];
     const others = await this.othersOf(node);
-    return [...about, ...(others.length > 0 ? others : [note('nothing else was changed in this commit', 'circle-slash')])];
+    return others.length > 0
+      ? [...others]
+      : [{ kind: 'note', text: 'Nothing else was changed in this commit.', icon: 'circle-slash', parent: node }];
   }
 
   dispose(): void {
+    this.listening.dispose();
     this.view.dispose();
     this.changed.dispose();
   }
@@ -191,6 +198,23 @@ function headline(answer: SimilarEdits): string {
   const what = query.likely.length > 0 ? `, in its ${joined(query.likely)}` : '';
   const why = query.reasons.length > 0 ? ` (${query.reasons.join('; ')})` : '';
   return `${name} is likely to change next${what}${why}. Past edits like the one expected:`;
+}
+
+function detailsOf(node: EditNode): Details {
+  const { edit } = node;
+  return {
+    title: edit.subject,
+    facts: [
+      ...(edit.repository === undefined ? [] : [edit.repository]),
+      `${edit.author}, ${age(edit.date, Date.now())}, ${shortHash(edit.commit)}`,
+      `${called(edit.definition, edit.path)} in ${edit.path}, ${edit.kind}`,
+    ],
+    reasons: edit.score === null ? edit.reasons : [`${percent(edit.score)} alike`, ...edit.reasons],
+    actions: [
+      ['codewm.openFile', 'Open File'],
+      ['codewm.hideEdits', 'Hide Edits Like This'],
+    ],
+  };
 }
 
 function editItem(node: EditNode): vscode.TreeItem {

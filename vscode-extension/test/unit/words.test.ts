@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
-import { age, called, escapeMarkdown, findDefinition, joined, percent, shortName } from '../../src/words';
+import { describe, it } from 'node:test';
+import { age, called, escapeMarkdown, findDefinition, findLine, firstChange, joined, percent, shortName } from '../../src/words';
 
 const NOW = Date.parse('2026-06-15T12:00:00+00:00');
 
@@ -39,4 +39,24 @@ void it('finds where a definition is now', () => {
   assert.equal(findDefinition(lines, 'gone', 0), undefined);
   assert.equal(findDefinition(lines, '<module>', 0), undefined);
   assert.equal(findDefinition(lines, '(a+)+$', 0), undefined);
+});
+
+void describe('the first change of a diff', () => {
+  const header = '--- a/a.py\n+++ b/a.py\n';
+  void it('is its first added line, counted from the first line of the text', () => {
+    const diff = `${header}@@ -8,4 +8,4 @@ f\n a\n b\n-c\n+d\n e\n`;
+    assert.deepEqual(firstChange(diff), { offset: 9, text: 'd' });
+  });
+  void it('is what follows, where lines were only removed', () => {
+    assert.deepEqual(firstChange(`${header}@@ -1,3 +1,2 @@\n a\n-b\n c\n`), { offset: 1, text: 'c' });
+    assert.deepEqual(firstChange(`${header}@@ -1,2 +1,1 @@\n a\n-b\n`), { offset: 1, text: '' });
+    assert.deepEqual(firstChange(`${header}@@ -1,1 +0,0 @@\n-b\n`), { offset: 0, text: '' });
+    assert.equal(firstChange(''), undefined);
+  });
+  void it('is found in the whole file, nearest to where it should be', () => {
+    const lines = ['x = 1', 'y', '    x = 1', 'z'];
+    assert.equal(findLine(lines, 'x = 1', 3), 2);
+    assert.equal(findLine(lines, 'gone', 2), 2);
+    assert.equal(findLine(lines, '', 9), 3);
+  });
 });

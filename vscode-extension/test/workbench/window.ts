@@ -216,6 +216,14 @@ export class Window {
     return (await rows.allTextContents()).map((text) => text.replaceAll('\u00a0', ' '));
   }
 
+  /** The text of the view "Details", which is a page in a frame. */
+  async details(): Promise<string> {
+    const texts = await Promise.all(
+      this.page.frames().map((frame) => frame.evaluate(() => document.querySelector('h2')?.parentElement?.innerText ?? '').catch(() => '')),
+    );
+    return texts.join('').replaceAll('\u00a0', ' ');
+  }
+
   pane(view: string): Locator {
     return this.page.locator('.pane').filter({ has: this.page.locator('.pane-header .title', { hasText: view }) });
   }
