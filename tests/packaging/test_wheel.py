@@ -21,7 +21,6 @@ NOT_SOURCE = (
     ".venv",
     "build",
     "dist",
-    "runs",
     "node_modules",
     "*.egg-info",
     "__pycache__",
@@ -44,11 +43,17 @@ def run(*command: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+def not_source(folder: str, names: list[str]) -> set[str]:
+    """Which of ``names`` in ``folder`` are left behind."""
+    left = shutil.ignore_patterns(*NOT_SOURCE)(folder, names)
+    return {*left, "runs"} if Path(folder) == ROOT else set(left)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as it is published, from the source distribution; from a copy, for building leaves files behind."""
     source = tmp_path_factory.mktemp("source") / "codewm"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+    shutil.copytree(ROOT, source, ignore=not_source)
     target = tmp_path_factory.mktemp("dist")
     done = run(sys.executable, "-m", "build", "--outdir", target, source)
     assert done.returncode == 0, done.stdout + done.stderr
