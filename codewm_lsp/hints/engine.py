@@ -300,7 +300,7 @@ class Engine:
             self._changes = (history, Changes(history.definitions, *history.events))
         changes = self._changes[1]
         if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
-            self._state = State(corpus, changes, like=self._state)
+            self._state = State.of(corpus, changes)
         return _Question(self._state, self._rank(self._state, editing), past, contents, all_read)
 
     def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:

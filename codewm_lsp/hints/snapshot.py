@@ -12,7 +12,8 @@ from hashlib import blake2b
 from typing import Final
 
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file, shared_beginning
+from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.ranking.layout import shared_beginning
 from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
@@ -74,7 +75,13 @@ class Snapshots:
                 self._parsed[key] = None if text is None else parse_file(text, self._vocabulary)
         while len(self._parsed) > 2 * len(keys) + 1_000:
             self._parsed.popitem(last=False)
-        corpus = Corpus(self._read(keys), self._vocabulary, self._last[1] if self._last is not None else None)
+        if self._last is None:
+            corpus = Corpus.of(self._read(keys), self._vocabulary)
+        else:
+            known, corpus = self._last
+            other = {path for path in keys.keys() | known.keys() if keys.get(path) != known.get(path)}
+            read = self._read({path: keys[path] for path in other if path in keys})
+            corpus = corpus.with_files({path: read.get(path) for path in other})
         self._last, self._around = (keys, corpus), None
         return corpus, contents, True
 
@@ -82,7 +89,7 @@ class Snapshots:
         paths = sorted(keys, key=lambda path: _distance(path, near))[:_AROUND]
         some = {path: keys[path] for path in paths if keys[path] in self._parsed}
         if self._around is None or self._around[0] != some:
-            self._around = (some, Corpus(self._read(some), self._vocabulary))
+            self._around = (some, Corpus.of(self._read(some), self._vocabulary))
         return self._around[1]
 
     def _read(self, keys: Mapping[str, str]) -> dict[str, ParsedFile]:

@@ -5,7 +5,6 @@ Counting is done in commits, not in days: a repository that slept for a year has
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.corpus import simple_name
 
 Numbers = NDArray[np.int64]
@@ -20,7 +20,6 @@ Floats = NDArray[np.float32]
 
 NEVER: Final = 1e6  # commits ago, of what has not changed in the known past
 HALF_LIFE: Final = 300.0  # in commits
-_KEPT_BYTES: Final = 12 << 20  # of answers about what changed together
 NEAR: Final = 2  # commits before and after
 
 
@@ -46,7 +45,7 @@ class Changes:
             "file": _Table(ages, np.array(file_of, dtype=np.int64)[definitions], len(self._files)),
             "name": _Table(ages, np.array(simple_of, dtype=np.int64)[definitions], len(self._simple)),
         }
-        self._counted: OrderedDict[tuple[str, str, int, int], Together] = OrderedDict()
+        self._memo = Memo()
 
     def definition(self, path: str, name: str) -> int:
         """Number of a definition, -1 when it never changed."""
@@ -73,13 +72,7 @@ class Changes:
 
         The last answers are kept: while somebody types, the same is asked again and again."""
         key = (table, asked_in, asked, after)
-        known = self._counted.pop(key, None)
-        if known is None:
-            known = self._count_together(table, asked_in, asked, after)
-        self._counted[key] = known
-        while len(self._counted) > 1 and sum(one.nbytes for one in self._counted.values()) > _KEPT_BYTES:
-            self._counted.popitem(last=False)
-        return known
+        return self._memo.get(_COUNTED, key, lambda: self._count_together(table, asked_in, asked, after))
 
     def _count_together(self, table: str, asked_in: str, asked: int, after: int) -> Together:
         wanted = self._tables[table]
@@ -114,6 +107,9 @@ class Together:
     def nbytes(self) -> int:
         """Of its four arrays."""
         return self.count.nbytes + self.recent.nbytes + self.small.nbytes + self.near.nbytes
+
+
+_COUNTED: Final = Kind[Together]("changed together", 1_000, bytes=12 << 20)
 
 
 class _Table:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.ranking.layout import Layout
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 
 Ints = NDArray[np.int32]
@@ -32,7 +34,17 @@ _IMPORT: Final = re.compile(
 _MAX_TOKEN: Final = 64
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX2: Final = np.uint64(0xC2B2AE3D27D4EB4F)
-_FEW_FILES: Final = 64  # changed files up to which a state is another one's with these changes
+_BOUNDS: Final[Mapping[_What, str]] = {"words": "word_bounds", "lines": "line_bounds", "phrases": "phrase_bounds"}
+_OF_DEFINITIONS: Final = ("kinds", "line", "start", "end", "size", "name_words")
+_ARRAYS: Final = {
+    **{"kinds": "i1", "line": "i4", "start": "i4", "end": "i4", "size": "i4", "name_words": "i4"},
+    **{"words": "i4", "counts": "u1", "lines": "u4", "phrases": "u4"},
+}
+_FEW_FILES: Final = 64  # differing files up to which what stands where is looked up in another state,
+_FEW_OF: Final = 50  # and one more for so many files
+_BEYOND: Final = np.iinfo(np.int64).max
+_Arrays = TypeVar("_Arrays", bound=np.generic)
+_Item = TypeVar("_Item")
 _MIN_LINE: Final = 8  # a line of fewer characters (``else:``, ``return``) says nothing
 
 
@@ -72,16 +84,6 @@ def phrases_of(codes: Sequence[int]) -> NDArray[np.uint32]:
 def simple_name(definition: str) -> str:
     """``Client.get#2`` → ``get``."""
     return definition.rpartition(".")[2].partition("#")[0]
-
-
-def shared_beginning(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many parts of two paths are the same from the start on."""
-    shared = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        shared += 1
-    return shared
 
 
 class Vocabulary:
@@ -212,58 +214,113 @@ def _imports(text: str) -> dict[str, None]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Splice:
+    """Files ``old_low`` to ``old_high`` of one corpus are files ``new_low`` to ``new_high`` of another."""
+
+    old_low: int
+    old_high: int
+    new_low: int
+    new_high: int
+
+
+@dataclass(frozen=True, eq=False)
 class Corpus:
-    """The definitions of one state of a repository, numbered through all files in the order of the paths."""
+    """The definitions of one state of a repository, numbered through all files in the order of the paths.
 
-    def __init__(self, files: Mapping[str, ParsedFile], vocabulary: Vocabulary, like: Corpus | None = None) -> None:
-        """``like``: another state of the repository. Where it has the same paths and few other files, what stands where
-        is looked up there, and but its changed files are looked through."""
-        self.paths: tuple[str, ...] = tuple(sorted(files))
-        self.vocabulary = vocabulary
-        parsed = [files[path] for path in self.paths]
-        self._parsed = parsed
-        lengths = np.array([len(file.names) for file in parsed], dtype=np.int64)
-        self.first = np.concatenate(([0], np.cumsum(lengths)))  # first definition of each file, and the end
-        self.file = np.repeat(np.arange(len(parsed), dtype=np.int32), lengths)
-        self.names: list[str] = [name for file in parsed for name in file.names]
-        self.kinds = _joined([file.kinds for file in parsed], np.int8)
-        self.line = _joined([file.line for file in parsed], np.int32)
-        self.start = _joined([file.start for file in parsed], np.int32)
-        self.end = _joined([file.end for file in parsed], np.int32)
-        self.size = _joined([file.size for file in parsed], np.int32)
-        self.name_words = _joined([file.name_words for file in parsed], np.int32)
-        self.words = _joined([file.words for file in parsed], np.int32)
-        self.word_bounds = _bounds([file.word_bounds for file in parsed])
-        self.lines = _joined([file.lines for file in parsed], np.uint32)
-        self.line_bounds = _bounds([file.line_bounds for file in parsed])
-        self.phrases = _joined([file.phrases for file in parsed], np.uint32)
-        self.phrase_bounds = _bounds([file.phrase_bounds for file in parsed])
-        self.number = {path: index for index, path in enumerate(self.paths)}
-        base = like if like is None or like._base is None else like._base
-        changed = None if base is None or base.vocabulary is not vocabulary else self.changed_from(base)
-        if changed is None or len(changed) > _FEW_FILES:
-            base, changed = None, []
-        self._base: Corpus | None = base
-        self._changed = changed
-        self._standings: dict[_What, _Standing] = {}
+    The arrays are those of ``ParsedFile``, strung together; ``first`` is the first definition of each file, and the
+    end. A corpus does not change: ``with_files`` gives that of the next state.
+    """
 
-    def changed_from(self, other: Corpus) -> list[int] | None:
-        """The files that are not those of ``other``; None where the paths are others."""
-        if self.paths != other.paths:
-            return None
-        return [file for file, (one, two) in enumerate(zip(self._parsed, other._parsed, strict=True)) if one is not two]
+    vocabulary: Vocabulary
+    layout: Layout
+    names: list[str]
+    kinds: NDArray[np.int8]
+    line: Ints
+    start: Ints
+    end: Ints
+    size: Ints
+    name_words: Ints
+    words: Ints
+    counts: NDArray[np.uint8]
+    word_bounds: Bounds
+    lines: NDArray[np.uint32]
+    line_bounds: Bounds
+    phrases: NDArray[np.uint32]
+    phrase_bounds: Bounds
+    imports: list[tuple[str, ...]]
+    first: NDArray[np.int64]
+    _sorted: _Sorted
+    _differing: frozenset[str] = frozenset()
+    """The paths of files that are not those of the corpus whose words, lines and phrases were ``_sorted``."""
+
+    @classmethod
+    def of(cls, files: Mapping[str, ParsedFile], vocabulary: Vocabulary) -> Corpus:
+        """These files, by their paths."""
+        start = np.zeros(1, dtype=np.int64)
+        arrays: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in _ARRAYS.items()}
+        arrays |= dict.fromkeys(_BOUNDS.values(), start)
+        empty = cls(vocabulary, Layout(()), names=[], imports=[], first=start, _sorted=_Sorted(()), **arrays)
+        return empty.with_files(files)
+
+    def with_files(self, changed: Mapping[str, ParsedFile | None]) -> Corpus:
+        """The corpus with these files in place of those of the same paths, or without them (None).
+
+        Arrays are spliced, and where few files differ from a corpus whose words were sorted, what stands where is
+        looked up there: both cost much less than making it anew, and answer the same.
+        """
+        new = [file for path in sorted(changed) if (file := changed[path]) is not None]
+        splices, paths = _splices(self.paths, changed)
+        lengths = np.array([len(file.names) for file in new], dtype=np.int64)
+        first = _sums(spliced(np.diff(self.first), lengths, splices))
+        rows = scaled(splices, self.first, first)
+
+        def joined(name: str, splices: Sequence[Splice]) -> NDArray[Any]:
+            old: NDArray[Any] = getattr(self, name)
+            return spliced(old, _joined([getattr(file, name) for file in new], old.dtype), splices)
+
+        arrays: dict[str, Any] = {name: joined(name, rows) for name in _OF_DEFINITIONS}
+        for what, name in _BOUNDS.items():
+            old: Bounds = getattr(self, name)
+            sizes = _joined([np.diff(getattr(file, name)) for file in new], old.dtype)
+            arrays[name] = _sums(spliced(np.diff(old), sizes, rows))
+            places = scaled(splices, old[self.first], arrays[name][first])
+            arrays[what] = joined(what, places)
+            if what == "words":
+                arrays["counts"] = joined("counts", places)
+        kept, differing = _Sorted(paths), frozenset[str]()
+        if self._sorted.tables.keys() == _BOUNDS.keys():
+            since = self._differing | changed.keys()
+            if len(since) <= _FEW_FILES + len(paths) // _FEW_OF:
+                kept, differing = self._sorted, since
+        return Corpus(
+            self.vocabulary,
+            self.layout if paths == self.paths else Layout(paths),
+            names=_spliced_list(self.names, [name for file in new for name in file.names], rows),
+            imports=_spliced_list(self.imports, [file.imports for file in new], splices),
+            first=first,
+            _sorted=kept,
+            _differing=differing,
+            **arrays,
+        )
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Of the files, in their order."""
+        return self.layout.paths
+
+    @property
+    def number(self) -> Mapping[str, int]:
+        """Which file a path is."""
+        return self.layout.number
+
+    @cached_property
+    def file(self) -> Ints:
+        """The file of each definition."""
+        return np.repeat(np.arange(len(self.paths), dtype=np.int32), np.diff(self.first))
 
     def __len__(self) -> int:
         return len(self.names)
-
-    def imports(self, file: int) -> tuple[str, ...]:
-        """What a file imports: dotted modules and names, relative ones with their leading dots."""
-        return self._parsed[file].imports
-
-    @cached_property
-    def counts(self) -> NDArray[np.uint8]:
-        """How often each of ``words`` stands in its definition."""
-        return _joined([file.counts for file in self._parsed], np.uint8)
 
     @cached_property
     def idf(self) -> Floats:
@@ -285,14 +342,17 @@ class Corpus:
     def _standing(self, what: _What) -> _Standing:
         """Where these stand, worked out the first time."""
         if what not in self._standings:
-            numbers, bounds = {
-                "words": (self.words, self.word_bounds),
-                "lines": (self.lines, self.line_bounds),
-                "phrases": (self.phrases, self.phrase_bounds),
-            }[what]
-            like = None if self._base is None else self._base._standing(what)
-            self._standings[what] = _Standing(numbers, bounds[self.first], like, self._changed)
+            numbers, starts = getattr(self, what), getattr(self, _BOUNDS[what])[self.first]
+            tables = self._sorted.tables
+            if what not in tables:  # of this corpus: one that differs has them all
+                tables[what] = _Table.of(numbers, starts)
+            splices = between(self._sorted.paths, self.paths, self._differing)
+            self._standings[what] = _Standing(tables[what], numbers, scaled(splices, tables[what].starts, starts))
         return self._standings[what]
+
+    @cached_property
+    def _standings(self) -> dict[_What, _Standing]:
+        return {}
 
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
@@ -358,77 +418,155 @@ class Corpus:
         return (total[bounds[1:]] - total[bounds[:-1]]).astype(np.float32)
 
 
-class _Standing:
-    """Numbers that stand in definitions, file by file: where a few of them stand is found without looking at all.
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The numbers that stand in a corpus, sorted: ``order`` are their places, ``starts`` where each file begins."""
 
-    ``starts``: where each file begins, and the end. ``like``: the same of another state, in which all files but the
-    ``changed`` ones stand as they do here.
+    numbers: NDArray[np.integer]
+    starts: NDArray[np.int64]
+    order: Ints
+    sorted: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.integer], starts: NDArray[np.int64]) -> _Table:
+        order = np.argsort(numbers).astype(np.int32)
+        return cls(numbers, starts, order, numbers[order])
+
+    def ranges(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the places of each of these numbers begin and end in ``order``."""
+        numbers = numbers.astype(self.sorted.dtype, copy=False)  # else it would be the large array that is converted
+        return np.searchsorted(self.sorted, numbers, "left"), np.searchsorted(self.sorted, numbers, "right")
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The tables of the corpus that had these paths, as far as they were asked for."""
+
+    paths: tuple[str, ...]
+    tables: dict[_What, _Table] = field(default_factory=dict)
+
+
+class _Standing:
+    """Where a few numbers stand in a corpus, found without looking at all of it.
+
+    ``table`` is that of a corpus from which this one, with its ``numbers``, differs in the ``splices``.
     """
 
-    def __init__(
-        self,
-        numbers: NDArray[np.integer],
-        starts: NDArray[np.int64],
-        like: _Standing | None,
-        changed: Sequence[int],
-    ) -> None:
-        self._numbers = numbers
-        self._starts = starts
-        self._like = like
-        self._changed = np.array(changed, dtype=np.int64)
-        if like is None:
-            self._order = np.argsort(numbers).astype(np.int32)
-            self._sorted = numbers[self._order]
-        else:
-            self._gone = like._starts[self._changed], like._starts[self._changed + 1]
-            self._shifts = np.concatenate(([0], starts[self._changed + 1] - like._starts[self._changed + 1]))
+    def __init__(self, table: _Table, numbers: NDArray[np.integer], splices: Sequence[Splice]) -> None:
+        self._table = table
+        self._gone_ends = np.array([one.old_high for one in splices], dtype=np.int64)
+        self._gone_starts = np.array([*(one.old_low for one in splices), _BEYOND], dtype=np.int64)
+        self._shifts = np.array([0, *(one.new_high - one.old_high for one in splices)], dtype=np.int64)
+        self._gone = _taken(table.numbers, [(one.old_low, one.old_high) for one in splices])
+        fresh = [(one.new_low, one.new_high) for one in splices]
+        self._fresh = _taken(numbers, fresh)
+        self._fresh_places = np.concatenate([np.zeros(0, np.int64), *(np.arange(low, high) for low, high in fresh)])
 
     def at_most(self, numbers: NDArray[np.integer]) -> int:
-        """How many places there are at the most; exact where no file is changed."""
-        first, last = (self._like or self)._ranges(numbers)
-        new = int((self._starts[self._changed + 1] - self._starts[self._changed]).sum())
-        return int((last - first).sum()) + new
+        """How many places there are at the most; exact where nothing differs."""
+        first, last = self._table.ranges(numbers)
+        return int((last - first).sum()) + len(self._fresh)
 
     def frequency(self, numbers: NDArray[np.integer]) -> NDArray[np.int64]:
         """How often each of these (distinct) numbers stands there."""
-        if self._like is None:
-            first, last = self._ranges(numbers)
-            return last - first
-        _, which = self.places(numbers, np.arange(len(numbers)))
-        return np.bincount(which, minlength=len(numbers))
+        first, last = self._table.ranges(numbers)
+        count = last - first
+        for sign, some in ((-1, self._gone), (1, self._fresh)):
+            _, which = _among(some, numbers)
+            count += sign * np.bincount(which, minlength=len(numbers))
+        return count
 
     def places(self, numbers: NDArray[np.integer], weights: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
         """The places where these (distinct) numbers stand, in their order, and the weight of the number at each."""
-        if self._like is None:
-            first, last = self._ranges(numbers)
-            counts = last - first
-            before = np.cumsum(counts) - counts
-            places = self._order[np.repeat(first - before, counts) + np.arange(counts.sum())]
-            order = np.argsort(places)
-            return places[order].astype(np.int64), np.repeat(weights, counts)[order]
-        places, values = self._like.places(numbers, weights)
-        begin, end = self._gone
-        passed = np.searchsorted(end, places, "right")  # changed files before each place
-        begin = np.append(begin, np.iinfo(np.int64).max)
-        kept = places < begin[passed]
-        found, held = [places[kept] + self._shifts[passed[kept]]], [values[kept]]
-        order = np.argsort(numbers)
-        keys = numbers[order].astype(self._numbers.dtype, copy=False)
-        for low, high in zip(
-            self._starts[self._changed].tolist(), self._starts[self._changed + 1].tolist(), strict=True
-        ):
-            here = self._numbers[low:high]
-            at = np.minimum(np.searchsorted(keys, here), len(keys) - 1) if len(keys) else np.zeros(len(here), np.int64)
-            hit = np.flatnonzero(keys[at] == here) if len(keys) else np.zeros(0, np.int64)
-            found.append(hit + low)
-            held.append(weights[order[at[hit]]])
-        places, values = np.concatenate(found), np.concatenate(held)
-        order = np.argsort(places)
-        return places[order], values[order]
+        first, last = self._table.ranges(numbers)
+        count = last - first
+        places = self._table.order[np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())]
+        which = np.repeat(np.arange(len(numbers)), count)
+        if len(self._shifts) > 1:
+            passed = np.searchsorted(self._gone_ends, places, "right")  # splices before each place
+            kept = places < self._gone_starts[passed]
+            at, found = _among(self._fresh, numbers)
+            places = np.concatenate([places[kept] + self._shifts[passed[kept]], self._fresh_places[at]])
+            which = np.concatenate([which[kept], found])
+        # Sorted as one number each, which is many times as fast as sorting one array by another.
+        bits = max(1, len(numbers).bit_length())
+        keys = np.sort((places.astype(np.int64) << bits) | which)
+        return keys >> bits, weights[keys & ((1 << bits) - 1)]
 
-    def _ranges(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        numbers = numbers.astype(self._sorted.dtype, copy=False)  # else it would be the large array that is converted
-        return np.searchsorted(self._sorted, numbers, "left"), np.searchsorted(self._sorted, numbers, "right")
+
+def _among(some: NDArray[np.integer], numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where in ``some`` one of these (distinct) numbers stands, and which of them."""
+    if not len(some) or not len(numbers):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    order = np.argsort(numbers)
+    keys = numbers[order].astype(some.dtype, copy=False)
+    nearest = np.minimum(np.searchsorted(keys, some), len(keys) - 1)
+    at = np.flatnonzero(keys[nearest] == some)
+    return at, order[nearest[at]]
+
+
+def _taken(numbers: NDArray[_Arrays], ranges: Sequence[tuple[int, int]]) -> NDArray[_Arrays]:
+    return np.concatenate([numbers[:0], *(numbers[low:high] for low, high in ranges)])
+
+
+def _splices(old: Sequence[str], changed: Mapping[str, ParsedFile | None]) -> tuple[list[Splice], tuple[str, ...]]:
+    """Where the paths differ once these files are changed, came or went; and all paths after it."""
+    paths: list[str] = []
+    splices: list[Splice] = []
+    end = 0
+    for path in sorted(changed):
+        low = bisect_left(old, path, end)
+        high = low + 1 if low < len(old) and old[low] == path else low
+        paths += old[end:low]
+        start = len(paths)
+        if changed[path] is not None:
+            paths.append(path)
+        splices.append(Splice(low, high, start, len(paths)))
+        end = high
+    paths += old[end:]
+    return splices, tuple(paths)
+
+
+def between(old: Sequence[str], new: Sequence[str], differing: Iterable[str]) -> list[Splice]:
+    """The splices from one corpus to another whose files are the same but for the ``differing`` ones."""
+    splices: list[Splice] = []
+    for path in sorted(differing):
+        low, start = bisect_left(old, path), bisect_left(new, path)
+        high = low + 1 if low < len(old) and old[low] == path else low
+        end = start + 1 if start < len(new) and new[start] == path else start
+        splices.append(Splice(low, high, start, end))
+    return splices
+
+
+def scaled(splices: Iterable[Splice], old: NDArray[np.int64], new: NDArray[np.int64]) -> list[Splice]:
+    """The same splices in other units: ``old`` and ``new`` say where each file begins, and the end."""
+    return [
+        Splice(int(old[one.old_low]), int(old[one.old_high]), int(new[one.new_low]), int(new[one.new_high]))
+        for one in splices
+    ]
+
+
+def spliced(old: NDArray[_Arrays], new: NDArray[_Arrays], splices: Sequence[Splice]) -> NDArray[_Arrays]:
+    """``old`` with what is ``new``, in its order, in place of what the splices take out."""
+    parts: list[NDArray[_Arrays]] = []
+    end = taken = 0
+    for one in splices:
+        size = one.new_high - one.new_low
+        parts += old[end : one.old_low], new[taken : taken + size]
+        end, taken = one.old_high, taken + size
+    return np.concatenate([*parts, old[end:]])
+
+
+def _spliced_list(old: list[_Item], new: list[_Item], splices: Sequence[Splice]) -> list[_Item]:
+    """The same of lists."""
+    spliced: list[_Item] = []
+    end = taken = 0
+    for one in splices:
+        size = one.new_high - one.new_low
+        spliced += old[end : one.old_low]
+        spliced += new[taken : taken + size]
+        end, taken = one.old_high, taken + size
+    return spliced + old[end:]
 
 
 def _sums_at(places: NDArray[np.int64], values: Floats, bounds: Bounds) -> Floats:
@@ -438,15 +576,10 @@ def _sums_at(places: NDArray[np.int64], values: Floats, bounds: Bounds) -> Float
     return (total[at[1:]] - total[at[:-1]]).astype(np.float32)
 
 
-def _joined(parts: Sequence[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
+def _sums(sizes: NDArray[np.int64]) -> Bounds:
+    """Sizes of things one after the other → where each begins, and the end."""
+    return np.concatenate(([0], np.cumsum(sizes)))
+
+
+def _joined(parts: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.concatenate(parts).astype(dtype, copy=False) if parts else np.zeros(0, dtype=dtype)
-
-
-def _bounds(parts: Iterable[Ints]) -> NDArray[np.int64]:
-    """Bounds within each file → bounds within the whole."""
-    bounds = [np.zeros(1, dtype=np.int64)]
-    end = 0
-    for part in parts:
-        bounds.append(part[1:].astype(np.int64) + end)
-        end += int(part[-1])
-    return np.concatenate(bounds)

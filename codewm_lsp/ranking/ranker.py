@@ -189,8 +189,16 @@ class Ranking:
     asked: tuple[tuple[Edit, Signals, NDArray[np.float64]], ...]
 
 
-def rank(state: State, editing: Sequence[Edit], weights: Weights) -> Ranking:
-    """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together."""
+def rank(
+    state: State,
+    editing: Sequence[Edit],
+    weights: Weights,
+    signals_of: Callable[[State, Edit], Signals] = signals_of,
+) -> Ranking:
+    """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together.
+
+    ``signals_of``: the function of that name, or one that remembers what it said.
+    """
     asked = []
     for edit in editing[:MOST_EDITS]:
         signals = signals_of(state, edit)

@@ -21,11 +21,10 @@ from codewm_lsp.ranking.corpus import (
     line_hashes,
     phrases_of,
     running_tokens,
-    shared_beginning,
     simple_name,
     tokens_of,
 )
-from codewm_lsp.ranking.state import Place, Signals, State, pick
+from codewm_lsp.ranking.state import Signals, State, pick
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
 Floats = NDArray[np.float32]
@@ -189,7 +188,7 @@ class _Asking:
         return {token: (1 + float(np.log(min(count, 255)))) * self._idf(token) for token, count in tokens.items()}
 
     def place(self) -> dict[str, Floats]:
-        corpus, state = self.corpus, self.state
+        corpus = self.corpus
         n = len(corpus)
         signals: dict[str, Floats] = {}
         for kind in DefinitionKind:
@@ -237,8 +236,8 @@ class _Asking:
         signals["next_below"][rows] = ((steps > 0) & (steps <= 1)).astype(np.float32)
         signals["next_above"][rows] = ((steps < 0) & (steps >= -1)).astype(np.float32)
         owner = self.edit.definition.rpartition(".")[0]
-        owners = state.owners[low:high]
         names = corpus.names[low:high]
+        owners = [name.rpartition(".")[0] for name in names]
         signals["same_class"][rows] = [float(bool(owner) and other == owner) for other in owners]
         signals["its_class"][rows] = [float(bool(owner) and other == owner) for other in names]
         signals["its_member"][rows] = [float(other == self.edit.definition) for other in owners]
@@ -376,44 +375,10 @@ class _Asking:
         called = set(split_identifier(simple_name(self.edit.definition)))
         spread = pick(both.small, ids, 0)
         by_folder = np.zeros(len(ids), dtype=np.float32)
-        for members in state.folders:
+        for members in corpus.layout.folders:
             by_folder[members] = spread[members].mean()
         signals["folder_coupling"] = np.log1p(by_folder)
-        mine_here = Place.of(self.edit.path)
-        rows = []
-        for other in state.places:
-            shared = shared_beginning(mine_here.folder, other.folder)
-            words = other.words
-            rows.append(
-                (
-                    float(other.folder == mine_here.folder),
-                    shared / max(1, len(mine_here.folder), len(other.folder)),
-                    float(other.stem == mine_here.stem and other.testing != mine_here.testing),
-                    float(other.stem == mine_here.stem),
-                    len(words & mine_here.words) / max(1, len(words | mine_here.words)),
-                    float(other.testing),
-                    float(other.testing == mine_here.testing),
-                    float(other.package),
-                    len(words & told) / max(1, len(words)),
-                    len(words & called) / max(1, len(words)),
-                )
-            )
-        table = np.array(rows, dtype=np.float32).reshape(len(rows), 10)
-        for column, label in enumerate(
-            (
-                "same_folder",
-                "near_folder",
-                "counterpart",
-                "same_stem",
-                "like_stem",
-                "is_test",
-                "both_test",
-                "is_package",
-                "stem_in_edit",
-                "stem_in_name",
-            )
-        ):
-            signals[label] = table[:, column]
+        signals |= corpus.layout.beside(self.edit.path, told, called)
         sources, targets = state.imports
         imports_it = np.zeros(len(corpus.paths), dtype=np.float32)
         imported = np.zeros(len(corpus.paths), dtype=np.float32)
@@ -427,9 +392,5 @@ class _Asking:
 
 
 def signals_of(state: State, edit: Edit) -> Signals:
-    """Everything that the edit in progress says about what comes next; the last answers are kept with the state."""
-    known = state.asked.pop(edit, None)
-    state.asked[edit] = found = _Asking(state, edit).signals() if known is None else known
-    while len(state.asked) > MOST_EDITS:
-        state.asked.popitem(last=False)
-    return found
+    """Everything that the edit in progress says about what comes next."""
+    return _Asking(state, edit).signals()

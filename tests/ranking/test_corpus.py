@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,7 +21,7 @@ B = "from .a import put\n\n\nclass Thing:\n    def put(self, url, timeout):\n   
 
 def corpus_of(**texts: str) -> Corpus:
     vocabulary = Vocabulary()
-    return Corpus({f"{name}.py": parse_file(text, vocabulary) for name, text in texts.items()}, vocabulary)
+    return Corpus.of({f"{name}.py": parse_file(text, vocabulary) for name, text in texts.items()}, vocabulary)
 
 
 def test_definitions_are_numbered_through_all_files() -> None:
@@ -74,7 +72,7 @@ def test_lines_and_phrases_are_found_where_they_stand() -> None:
 @given(st.lists(st.sampled_from(["", A, B]), min_size=1, max_size=6), st.data())
 def test_the_best_of_some_files_is_what_it_is_among_all_of_them(texts: list[str], data: st.DataObject) -> None:
     corpus = corpus_of(**{f"f{number}": text for number, text in enumerate(texts)})
-    state = State(corpus, Changes([], np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
+    state = State.of(corpus, Changes([], np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))
     values = np.random.default_rng(0).permutation(len(corpus)) - 3.0
     parts = [values[low:high] for low, high in zip(corpus.first[:-1], corpus.first[1:], strict=True)]
     best = [float(part.max()) if len(part) else 0.0 for part in parts]
@@ -105,41 +103,58 @@ def test_any_texts_make_a_corpus(texts: list[str]) -> None:
     assert (np.diff(corpus.word_bounds) == corpus.found(weights).astype(int)).all()
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_state_like_another_answers_as_one_made_anew(seed: int) -> None:
-    chance = random.Random(seed)
-    bodies = [
-        "return url",
-        "return timeout_of(url, timeout)",
-        "self.wait_seconds = 3\n    wait(3)",
-        "import a\n    put(url)",
-    ]
-    changes = Changes(
-        [("a.py", "get"), ("pkg/b.py", "T.put"), ("c.py", "get")], np.array([0, 0, 1]), np.array([0, 1, 2])
-    )
-    paths = ["a.py", "c.py", "pkg/__init__.py", "pkg/b.py", "tests/test_a.py"]
+PATHS = ("a.py", "c.py", "pkg/__init__.py", "pkg/b.py", "pkg/test_b.py", "src/pkg/deep/c.py", "tests/test_a.py")
+BODIES = (
+    "return url",
+    "return timeout_of(url, timeout)",
+    "self.wait_seconds = 3\n    wait(3)",
+    "import a\n    put(url)",
+)
+CHANGES = Changes(
+    [("a.py", "get"), ("pkg/b.py", "T.put"), ("c.py", "get")],
+    np.array([0, 0, 1, 2, 2]),
+    np.array([0, 1, 2, 0, 2]),
+)
+EDIT = Edit(
+    *("a.py", "get", DefinitionKind.FUNCTION, EditKind.MODIFIED),
+    *("def get(url):\n    return url\n", "def get(url, timeout):\n    return timeout_of(url, timeout)\n"),
+    *(0, None, None),
+)
 
-    def text() -> str:
-        names = chance.sample(["get", "put", "get_url", "T"], chance.randint(0, 4))
-        imports = chance.choice(["", "import a\n", "from .b import T\n"])
-        return imports + "\n\n".join(f"def {name}(url):\n    {chance.choice(bodies)}\n" for name in names)
 
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    names = draw(st.lists(st.sampled_from(["get", "put", "get_url", "T"]), unique=True))
+    imports = draw(st.sampled_from(["", "import a\n", "from .b import T\n", "from pkg import b\n"]))
+    return imports + "\n\n".join(f"def {name}(url):\n    {draw(st.sampled_from(BODIES))}\n" for name in names)
+
+
+steps = st.lists(st.dictionaries(st.sampled_from(PATHS), st.none() | files(), max_size=3), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(PATHS), files()), steps, st.booleans())
+def test_after_any_changes_a_state_answers_as_one_made_anew(
+    texts: dict[str, str], changes: list[dict[str, str | None]], asked: bool
+) -> None:
     vocabulary = Vocabulary()
-    files = {path: parse_file(text(), vocabulary) for path in paths}
-    corpus: Corpus | None = None
-    state: State | None = None
-    for _ in range(4):
-        corpus = Corpus(files, vocabulary, corpus)
-        state = State(corpus, changes, like=state)
-        alone = State(Corpus(files, vocabulary), changes)
-        edit = Edit(
-            *("a.py", "get", DefinitionKind.FUNCTION, EditKind.MODIFIED),
-            *("def get(url):\n    return url\n", "def get(url, timeout):\n    return timeout_of(url, timeout)\n"),
-            *(0, None, None),
-        )
-        one, other = signals_of(state, edit), signals_of(alone, edit)
-        for mine, theirs in ((one.definitions, other.definitions), (one.files, other.files)):
-            assert list(mine) == list(theirs)
-            for name in mine:
-                assert mine[name].tobytes() == theirs[name].tobytes(), name
-        files = {**files, chance.choice(paths): parse_file(text(), vocabulary)}
+    parsed = {path: parse_file(text, vocabulary) for path, text in texts.items()}
+    corpus = Corpus.of(parsed, vocabulary)
+    state = State.of(corpus, CHANGES)
+    for step in changes:
+        if asked and len(corpus):
+            signals_of(state, EDIT)  # what stands where is sorted now, and looked up there later
+        changed = {path: None if text is None else parse_file(text, vocabulary) for path, text in step.items()}
+        corpus = corpus.with_files(changed)
+        state = state.with_corpus(corpus, changed)
+        parsed = {path: file for path, file in (parsed | changed).items() if file is not None}
+    alone = State.of(Corpus.of(parsed, vocabulary), CHANGES)
+    for name in ("paths", "names", "imports"):
+        assert getattr(corpus, name) == getattr(alone.corpus, name), name
+    if not len(corpus):
+        return
+    one, other = signals_of(state, EDIT), signals_of(alone, EDIT)
+    for mine, theirs in ((one.definitions, other.definitions), (one.files, other.files)):
+        assert list(mine) == list(theirs)
+        for name in mine:
+            assert mine[name].tobytes() == theirs[name].tobytes(), name

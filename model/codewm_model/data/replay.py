@@ -128,14 +128,14 @@ def examples(repository: Repository, past: Past) -> Iterator[Example]:
             file = parsed[blob]
             if file is not None:
                 files[path] = file
-        corpus = Corpus(files, vocabulary)
+        corpus = Corpus.of(files, vocabulary)
         if not len(corpus):
             continue
         before = tuple(as_before(edit) for edit in edits)
         yield Example(
             position=position,
             commit=commit,
-            state=State(corpus, past.changes, position, past.renamed[position]),
+            state=State.of(corpus, past.changes, position, past.renamed[position]),
             edits=before,
             changed=frozenset((edit.path, edit.definition) for edit in before),
             blobs=blobs,

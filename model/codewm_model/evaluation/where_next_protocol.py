@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from codewm_lsp.ranking.ranker import (
     shipped_record,
     weighed,
 )
-from codewm_lsp.ranking.signals import MOST_EDITS
+from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
 from codewm_lsp.ranking.state import Signals, State
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import LIST
@@ -57,6 +57,7 @@ SHOWN: Final = 8  # lenses a file
 BINS: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PROGRESS: Final = ("one edit", "two edits", "three or more")
 METRICS: Final = ("MRR", "R@1", "R@3")
+_signals_of: Final = lru_cache(maxsize=MOST_EDITS)(signals_of)  # the same edits are revealed with others
 
 Definition = Callable[[Signals], Floats]
 
@@ -216,7 +217,7 @@ def _ask_ranks(
     if not definitions and not files:
         return
     chance = np.random.default_rng([seed, example.position, 1])
-    ranking = rank(state, [edit], bare)
+    ranking = rank(state, [edit], bare, _signals_of)
     signals = ranking.asked[0][1]
 
     def note(setting: str, system: str, scores: Floats, relevant: NDArray[np.bool_]) -> None:
@@ -276,7 +277,7 @@ def _look(
     rows = np.flatnonzero(left_over(example, revealed))
     rows = rows[corpus.file[rows] == own]
     limit = max(0, SHOWN - sum(edit.path == revealed[0].path for edit in revealed))
-    ranking = rank(example.state, revealed, bare)
+    ranking = rank(example.state, revealed, bare, _signals_of)
     order = rows[np.argsort(-ranking.odds[rows], kind="stable")]
     looks = done.looks.setdefault(NO_MODEL, Looks())
     looks.add(len(revealed), probabilities(ranking.odds[order]), soon[order], limit)
