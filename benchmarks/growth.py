@@ -26,6 +26,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 import psutil
+from numpy.typing import NDArray
 
 import codewm_lsp
 from benchmarks.rows import number, percentile
@@ -74,14 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for size in sorted(options.sizes):
             started = time.perf_counter()
             before = index.size()
-            batch: list[Entry] = []
-            count = before
-            while count < size:
-                batch.append(next(source))
-                count += len(batch[-1].edits)
-                if sum(len(one.edits) for one in batch) >= max(BATCH, size // 10) or count >= size:
-                    index.store(batch)
-                    batch = []
+            count = pool.fill(index, source, size)
             stored = (time.perf_counter() - started) / max(1, count - before)
             command = [sys.executable, "-m", "benchmarks.growth", "--work", str(work), "--probe"]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -145,6 +139,18 @@ class Pool:
             for at in random.permutation(len(self.entries)):
                 yield self.made(self.entries[at], copy, random)
 
+    def fill(self, index: Index, source: Iterator[Entry], size: int) -> int:
+        """Store commits of ``source`` until the index has ``size`` edits; how many it has then."""
+        batch: list[Entry] = []
+        count = index.size()
+        while count < size:
+            batch.append(next(source))
+            count += len(batch[-1].edits)
+            if sum(len(one.edits) for one in batch) >= max(BATCH, size // 10) or count >= size:
+                index.store(batch)
+                batch = []
+        return count
+
     def made(self, entry: Entry, copy: int, random: np.random.Generator) -> Entry:
         """A commit like a real one, but no copy of it.
 
@@ -200,10 +206,9 @@ class Pool:
         return np.array(vectors), words, names
 
 
-def probe(work: Path) -> dict[str, Any]:
-    """Measure the index as it is, in this process."""
-    process = psutil.Process()
-    with np.load(work / "queries.npz") as file:
+def questions(path: Path) -> tuple[list[Edit], NDArray[np.float32], str]:
+    """What ``Pool.ask`` wrote down: edits, their vectors, and the hash of the model."""
+    with np.load(path) as file:
         texts, vectors, model = json.loads(str(file["texts"])), file["vectors"], str(file["model"])
     kind = DefinitionKind.FUNCTION
     edits = [
@@ -212,6 +217,13 @@ def probe(work: Path) -> dict[str, Any]:
     ]
     for edit in edits:
         words_of_edit(edit)  # tokenised and kept when an edit is embedded, before it is looked up
+    return edits, vectors, model
+
+
+def probe(work: Path) -> dict[str, Any]:
+    """Measure the index as it is, in this process."""
+    process = psutil.Process()
+    edits, vectors, model = questions(work / "queries.npz")
     folder = work / "index"
     with Index.open(KEY, model, folder=folder, edit_size=vectors.shape[1]) as index:
         idle = process.memory_info()
