@@ -1,8 +1,10 @@
 """Edits and their vectors on disk (SQLite), and exact search over them: by meaning, by words, by place."""
 
 from codewm_lsp.index.blend import LEXICAL, Blend, Scores
-from codewm_lsp.index.dismissals import Dismissal, Scope
-from codewm_lsp.index.index import Hit, Index, PastEdit, Source
+from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
+from codewm_lsp.index.edit_log import EditLog
+from codewm_lsp.index.index import Hit, Index
+from codewm_lsp.index.reading import PastEdit, Source
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, update
 from codewm_lsp.index.whitening import Whitening
@@ -12,7 +14,9 @@ __all__ = [
     "LEXICAL",
     "Blend",
     "Dismissal",
+    "Dismissals",
     "EditEmbedder",
+    "EditLog",
     "History",
     "Hit",
     "Index",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from codewm_lsp.history import LAST_DATE, Commit
-from codewm_lsp.index.memory import sane
+from codewm_lsp.index.arrays import sane
 from codewm_lsp.index.store import APPLICATION_ID, Damaged, Identity, from_sql
 from codewm_lsp.index.writing import Entry
 

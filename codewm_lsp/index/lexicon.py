@@ -1,4 +1,4 @@
-"""Which terms stand in which documents: exact cosines of some documents, and quick upper bounds for all of them.
+"""Which terms stand in which documents: exact cosines of some documents, and products with all of them.
 
 A document is an edit (with the net counts of the words it changed) or a place (each of whose words counts once). Terms
 are numbers from 1; weights of terms (idf) are arrays by number, so that one collection's can be put for another's.
@@ -13,20 +13,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.index.kernel import LEVELS, products
-
-COMMON: Final = 64  # terms with a column of their own
-_AT_ONCE: Final = 32_768  # documents whose asked columns are copied together: they stay in the processor's cache
 _CHUNK: Final = 65_536  # documents
-_TOP: Final = float(np.log1p(127))
 
 # Weight of a signed count, sign × log(1 + |count|), indexed by the count's byte.
 WEIGHTS: Final[NDArray[np.float32]] = np.array(
     [np.sign(c) * np.log1p(abs(c)) for c in np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float64)],
     dtype=np.float32,
 )
-# The same without sign as a whole number of steps of _TOP / 127, never too small.
-_STEPS: Final[NDArray[np.int8]] = np.ceil(np.abs(WEIGHTS.astype(np.float64)) * 127 / _TOP - 1e-4).astype(np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,6 @@ class Weighing:
 
     numbers: NDArray[np.int64]
     signed: NDArray[np.float32]  # by number of the term
-    unsigned: NDArray[np.float32]
     length: float
 
     @staticmethod
@@ -56,7 +48,6 @@ class Weighing:
         return Weighing(
             numbers=terms.numbers[terms.numbers > 0],
             signed=signed,
-            unsigned=np.abs(signed),
             length=float(np.linalg.norm(terms.weights * idf[terms.numbers])),
         )
 
@@ -65,8 +56,7 @@ class Lexicon:
     """The terms of a run of documents, numbered from 0 within it. Its arrays may be mapped from a file.
 
     ``bounds``, ``terms`` and ``counts`` list the terms of each document, ``vocabulary`` and ``frequency`` in how many
-    each term stands, ``lists``, ``documents`` and ``weights`` the same by term, ``columns`` that of the commonest ones
-    as a matrix.
+    each term stands; ``postings``, ``documents`` and ``weights`` are the same by term.
     """
 
     ARRAYS: Final = (
@@ -75,11 +65,9 @@ class Lexicon:
         ("counts", "|i1"),
         ("vocabulary", "<i4"),
         ("frequency", "<i4"),
-        ("lists", "<i8"),
+        ("postings", "<i8"),
         ("documents", "<i4"),
         ("weights", "|i1"),
-        ("common", "<i4"),
-        ("columns", "|i1"),
     )
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -89,64 +77,40 @@ class Lexicon:
         self.counts: NDArray[np.int8] = arrays["counts"]
         self.vocabulary: NDArray[np.int32] = arrays["vocabulary"]
         self.frequency: NDArray[np.int32] = arrays["frequency"]
-        self._lists: NDArray[np.int64] = arrays["lists"]
+        self._postings: NDArray[np.int64] = arrays["postings"]
         self._documents: NDArray[np.int32] = arrays["documents"]
         self._weights: NDArray[np.int8] = arrays["weights"]
-        self._common: NDArray[np.int32] = arrays["common"]
-        self._columns: NDArray[np.int8] = arrays["columns"]
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
 
     @staticmethod
-    def of(
-        lengths: NDArray[np.int64], terms: NDArray[np.int32], counts: NDArray[np.int8], *, common: int = COMMON
-    ) -> Lexicon:
+    def of(lengths: NDArray[np.int64], terms: NDArray[np.int32], counts: NDArray[np.int8]) -> Lexicon:
         """Documents by the number of terms each has, the terms themselves, each once a document, and their counts."""
-        size = len(lengths)
-        bounds = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         order = np.argsort(terms, kind="stable")
         ordered = terms[order]
         starts = np.flatnonzero(np.r_[len(ordered) > 0, ordered[1:] != ordered[:-1]])[: len(ordered)]
-        vocabulary = ordered[starts]
-        frequency = np.diff(np.r_[starts, len(ordered)])
-        documents = np.repeat(np.arange(size, dtype=np.int32), lengths)[order]
-        weights = counts[order]
-        # A column costs a byte a document, an entry of a list about five times the work of a column's: those that
-        # stand in less than every hundredth document are as well off in their lists.
-        chosen = np.argsort(-frequency, kind="stable")[:common]
-        chosen = np.sort(chosen[frequency[chosen] * 100 >= size])
-        columns = np.zeros((len(chosen), size), dtype=np.int8)
-        rare = np.ones(len(vocabulary), dtype=np.bool_)
-        rare[chosen] = False
-        for column, term in enumerate(chosen.tolist()):
-            own = slice(starts[term], starts[term] + frequency[term])
-            columns[column, documents[own]] = _STEPS[weights[own].view(np.uint8)]
-        kept = np.repeat(rare, frequency)
-        lists = np.concatenate(([0], np.cumsum(np.where(rare, frequency, 0)))).astype(np.int64)
+        postings = np.r_[starts, len(ordered)].astype(np.int64)
         return Lexicon(
             {
-                "bounds": bounds,
+                "bounds": np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
                 "terms": terms.astype(np.int32, copy=False),
                 "counts": counts.astype(np.int8, copy=False),
-                "vocabulary": vocabulary.astype(np.int32),
-                "frequency": frequency.astype(np.int32),
-                "lists": lists,
-                "documents": documents[kept],
-                "weights": weights[kept],
-                "common": vocabulary[chosen].astype(np.int32),
-                "columns": columns,
+                "vocabulary": ordered[starts].astype(np.int32),
+                "frequency": np.diff(postings).astype(np.int32),
+                "postings": postings,
+                "documents": np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)[order],
+                "weights": counts[order].astype(np.int8, copy=False),
             }
         )
 
     @staticmethod
-    def joined(parts: Sequence[Lexicon], *, common: int = COMMON) -> Lexicon:
+    def joined(lexicons: Sequence[Lexicon]) -> Lexicon:
         """The documents of several, one after the other."""
         return Lexicon.of(
-            np.concatenate([np.diff(part.bounds) for part in parts]),
-            np.concatenate([part.terms for part in parts]),
-            np.concatenate([part.counts for part in parts]),
-            common=common,
+            np.concatenate([np.diff(one.bounds) for one in lexicons]),
+            np.concatenate([one.terms for one in lexicons]),
+            np.concatenate([one.counts for one in lexicons]),
         )
 
     def count(self, present: NDArray[np.float64], total: NDArray[np.float64]) -> None:
@@ -193,30 +157,20 @@ class Lexicon:
         scale = inverse / np.float32(query.length) if query.length else np.zeros_like(inverse)
         return (
             (_sums(weights * query.signed[terms], bounds) * scale).astype(np.float32),
-            (_sums(np.abs(weights) * query.unsigned[terms], bounds) * scale).astype(np.float32),
+            (_sums(np.abs(weights * query.signed[terms]), bounds) * scale).astype(np.float32),
         )
 
-    def bounds_of(self, query: Weighing) -> NDArray[np.float32]:
-        """For every document at least its product with the query, signs aside; not yet divided by the lengths."""
+    def products(self, query: Weighing, signed: float, unsigned: float) -> NDArray[np.float32]:
+        """For every document the products with the query, with signs and without them, under these two weights and not
+        yet divided by the lengths."""
         found = np.zeros(len(self), dtype=np.float32)
-        weights = query.unsigned[self._common]
-        top = float(weights.max(initial=0.0))
-        if top > 0:
-            step = top / LEVELS
-            levels = np.minimum(np.ceil(weights / step * (1 - 1e-6)), LEVELS + 1).astype(np.uint8)
-            asked = np.flatnonzero(levels)
-            for begin in range(0, len(self), _AT_ONCE):
-                own = slice(begin, begin + _AT_ONCE)
-                found[own] = products(levels[None, asked], np.ascontiguousarray(self._columns[asked, own]))[0]
-            found *= np.float32(step * _TOP / 127 * (1 + 1e-5))
         at = np.searchsorted(self.vocabulary, query.numbers)
         for place, number in zip(at.tolist(), query.numbers.tolist(), strict=True):
             if place == len(self.vocabulary) or self.vocabulary[place] != number:
                 continue
-            own = slice(int(self._lists[place]), int(self._lists[place + 1]))
-            if own.start < own.stop:
-                steps = np.abs(WEIGHTS[self._weights[own].view(np.uint8)]) * query.unsigned[number]
-                found[self._documents[own]] += steps
+            own = slice(int(self._postings[place]), int(self._postings[place + 1]))
+            product = WEIGHTS * query.signed[number]  # for each count there can be
+            found[self._documents[own]] += (signed * product + unsigned * np.abs(product))[self._weights[own].view(np.uint8)]
         return found
 
 

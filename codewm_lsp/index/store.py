@@ -2,7 +2,7 @@
 
 One file a repository, model, tokeniser and layout of the tables, so that a new model never meets old vectors. WAL mode:
 readers never wait for the writer. Everything a commit brings is written in one transaction; its vectors lie in a file
-beside (``matrix``), written before the transaction ends, and so do arrays made from all of it (``parts``).
+beside (``matrix``), written before the transaction ends, and so do arrays made from all of it (``segments``).
 """
 
 from __future__ import annotations
@@ -287,7 +287,7 @@ def _file_of(path: Path) -> tuple[int, int] | None:
 def set_aside(path: Path) -> Path:
     """Rename a broken index and its companions out of the way; returns the new name of the file.
 
-    Its vectors stay with it; the parts, which are made from both, are deleted.
+    Its vectors stay with it; the segments, which are made from both, are deleted.
     """
     gc.collect()  # a connection that failed is open until its statements are gone; Windows renames no open file
     number = 1

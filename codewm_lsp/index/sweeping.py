@@ -18,7 +18,7 @@ LEFT_DAYS: Final = 1  # files beside an index that belong to none of its generat
 _DAY: Final = 86_400
 _INDEX: Final = re.compile(r"[A-Za-z0-9_-]{1,16}-[A-Za-z0-9_-]{1,8}-\d{1,6}-v(\d{1,4})\.sqlite3")
 _ASIDE: Final = re.compile(rf"{_INDEX.pattern}\.broken-\d+(-wal|-shm|\.{VECTORS})?")
-_BESIDE: Final = re.compile(rf"({_INDEX.pattern})\.([0-9A-F]{{16}})\.({VECTORS}|\d+-\d+\.part(\.\d+\.new)?)")
+_BESIDE: Final = re.compile(rf"({_INDEX.pattern})\.([0-9A-F]{{16}})\.({VECTORS}|\d+-\d+\.(part|segment)(\.\d+\.new)?)")
 _HEADER: Final = b"SQLite format 3\0"
 
 

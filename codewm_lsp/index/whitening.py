@@ -16,8 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.index.sketch import LARGE
+
 FEWEST: Final = 100  # edits below which their covariance says nothing: the plain cosine holds
-MOST: Final = 100_000  # edits above which search would have to look at too many of them, its bounds being looser
+MOST: Final = LARGE  # edits above which search would have to look at too many of them, its bounds being looser
 SAMPLE: Final = 2_000  # edits that the covariance is taken of
 SHRINKAGE: Final = 3_000  # over the number of edits: how much of the mean variance is added to each direction
 STEP: Final = 1.5  # an index that has grown by so much is measured again

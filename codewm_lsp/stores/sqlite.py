@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import CommitEdits, Edit
-from codewm_lsp.index import Hit, Index, PastEdit, Source
+from codewm_lsp.index import EditLog, Hit, Index, PastEdit, Source
 from codewm_lsp.stores.interface import accepted
 
 _KEY = "store"
@@ -21,41 +21,41 @@ _KEY = "store"
 class SqliteShelf:
     """One repository's commits. One that shares them with another (a clone, a fork) does not store them again."""
 
-    index: Index
+    log: EditLog
     number: int
 
     @property
     def edit_size(self) -> int:
         """Numbers in a vector."""
-        return self.index.edit_size
+        return self.log.edit_size
 
     def known(self) -> set[str]:
         """Shas of the commits that are done."""
-        return self.index.known()
+        return self.log.known()
 
     def unavailable(self) -> frozenset[str]:
         """Shas of the commits that could not be looked into."""
-        return self.index.unavailable()
+        return self.log.unavailable()
 
     def settled(self) -> tuple[str, int] | None:
         """The last commit noted by ``settle``."""
-        return self.index.settled(self.number)
+        return self.log.settled(self.number)
 
     def settle(self, sha: str, count: int) -> None:
         """Note that every commit ``sha`` reaches is done."""
-        self.index.settle(sha, count, self.number)
+        self.log.settle(sha, count, self.number)
 
     def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
         """Store commits with the vectors of their edits."""
-        self.index.add(batch, repository=self.number)
+        self.log.add(batch, repository=self.number)
 
     def acquire_writer(self) -> bool:
         """Take the right to index."""
-        return self.index.acquire_writer()
+        return self.log.acquire_writer()
 
     def release_writer(self) -> None:
         """Give it back."""
-        self.index.release_writer()
+        self.log.release_writer()
 
 
 class SqliteStore:
@@ -74,7 +74,7 @@ class SqliteStore:
         before = {file.name for file in (folder / _KEY).glob("*.sqlite3")} if folder.exists() else set()
         index = Index.open(_KEY, model_hash, folder=folder, edit_size=edit_size)
         others = [name for name in before if index.path is None or name != index.path.name]
-        if not create and not index.size() and others:
+        if not create and not index.log.size() and others:
             index.close()
             raise IndexStoreError(
                 f"The store {folder} was filled with another model than {model_hash}: ask with that one (--model), or "
@@ -84,15 +84,15 @@ class SqliteStore:
 
     def shelf(self, source: Source) -> SqliteShelf:
         """The place of a repository."""
-        return SqliteShelf(self.index, self.index.register(source))
+        return SqliteShelf(self.index.log, self.index.log.register(source))
 
     def sources(self) -> list[Source]:
         """The repositories that are in it."""
-        return list(self.index.repositories().values())
+        return list(self.index.log.repositories().values())
 
     def size(self) -> int:
         """How many edits there are."""
-        return self.index.size()
+        return self.index.log.size()
 
     def search(
         self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
