@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = pool.commits()
         for size in sorted(options.sizes):
             started = time.perf_counter()
-            before = index.size()
+            before = index.log.size()
             count = pool.fill(index, source, size)
             stored = (time.perf_counter() - started) / max(1, count - before)
             command = [sys.executable, "-m", "benchmarks.growth", "--work", str(work), "--probe"]
@@ -107,10 +107,10 @@ class Pool:
             Repository.open(path) as repository,
             Index.open(name, model.hash, folder=folder, edit_size=model.edit_size) as index,
         ):
-            if index.size() == 0 or len(index.known()) < min(limit, len(repository.ancestors(limit=limit))):
-                update(repository, model, index, limit=limit)
+            if index.log.size() == 0 or len(index.log.known()) < min(limit, len(repository.ancestors(limit=limit))):
+                update(repository, model, index.log, limit=limit)
             held = 0
-            for entry in index.entries():
+            for entry in index.log.entries():
                 if not entry.edits:
                     continue
                 if held < HELD_OUT:
@@ -142,12 +142,12 @@ class Pool:
     def fill(self, index: Index, source: Iterator[Entry], size: int) -> int:
         """Store commits of ``source`` until the index has ``size`` edits; how many it has then."""
         batch: list[Entry] = []
-        count = index.size()
+        count = index.log.size()
         while count < size:
             batch.append(next(source))
             count += len(batch[-1].edits)
             if sum(len(one.edits) for one in batch) >= max(BATCH, size // 10) or count >= size:
-                index.store(batch)
+                index.log.store(batch)
                 batch = []
         return count
 
@@ -227,9 +227,9 @@ def probe(work: Path) -> dict[str, Any]:
     folder = work / "index"
     with Index.open(KEY, model, folder=folder, edit_size=vectors.shape[1]) as index:
         idle = process.memory_info()
-        size = index.size()
+        size = index.log.size()
         first = _timed(lambda: index.search(edits[0], vectors[0], k=10))
-        within = frozenset(index.known())
+        within = frozenset(index.log.known())
         index.search(edits[0], vectors[0], k=10, within=within)
         asked = [
             partial(index.search, edit, vector, k=10, within=within, exclude_definition=(edit.path, edit.definition))
@@ -249,7 +249,7 @@ def probe(work: Path) -> dict[str, Any]:
             commit = Commit(sha, "Ada", 1_700_000_000, "One more", None)
             some = tuple(dataclasses.replace(edit, commit=commit) for edit in edits[at * 4 : at * 4 + 4])
             batch = [(CommitEdits(commit, some, None), vectors[at * 4 : at * 4 + 4])]
-            adding.append(_timed(partial(index.add, batch)))
+            adding.append(_timed(partial(index.log.add, batch)))
         after = _timed(lambda: index.search(edits[0], vectors[0], k=10))
     found_times: dict[str, tuple[float, float]] = {
         "first": first,
@@ -268,7 +268,7 @@ def probe(work: Path) -> dict[str, Any]:
         "private": (memory.rss - memory.shared) - (idle.rss - idle.shared),
         "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
         "vectors": sum(file.stat().st_size for file in folder.rglob("*.vectors")),
-        "parts": sum(file.stat().st_size for file in folder.rglob("*.part")),
+        "segments": sum(file.stat().st_size for file in folder.rglob("*.segment")),
         "equal": equal,
     }
 
@@ -294,24 +294,26 @@ def _kind(before: str, after: str) -> Any:
 
 HOW: Final = """\
 An index is a SQLite file with the commits, the places and the words of edits; a matrix with their vectors (768
-numbers of one byte, a scale and a checksum each) in a file beside it; and *parts* in files that can be made again
+numbers of one byte, a scale and a checksum each) in a file beside it; and *segments* in files that can be made again
 from these at any time. Files are mapped into memory, so that processes share them. The newest few thousand edits are
-in memory and in no part; parts that are small beside what follows are joined, so there are never many.
+in memory and in no segment; segments that are small beside what follows are joined, so there are never many.
 
-**Search is exact.** A part holds a sketch of its vectors: their coordinates along the 256 directions in which they
+**Search is exact.** What words and places say is summed up for every edit from the lists of the edits that each word of
+the query stands in. Up to 100,000 edits a plain pass multiplies every vector with the query, in blocks of floats.
+A few promising edits are then scored in full, and so is whatever may be among the ten best within the rounding.
+
+Above 100,000 edits a segment holds a sketch of its vectors: their coordinates along the 256 directions in which they
 differ most, one byte each, and the lengths of what the first 128 and all 256 of them leave. By the inequality of
 Cauchy and Schwarz, the product with a query is at most the product of the sketches plus the product of both remaining
-lengths (plus the known rounding). For words there are bytes for the 64 commonest and lists for the rest, for places
-the same; their cosines are bounded from above too. One pass over the first 128 directions gives a bound for every
-edit; a few promising edits are then scored in full, and whatever has a bound below the tenth best of these cannot be
-among the ten best. Where many are left, the other 128 directions are looked at; what is left then is scored in full,
-the largest bounds first. A test with random indexes, ranges, blends and dismissed edits compares the answers with the
-scores of every edit.
+lengths (plus the known rounding). One pass over the first 128 directions gives an upper bound for every edit; whatever
+has one below the tenth best of the promising edits cannot be among the ten best. Where many are left, the other 128
+directions are looked at; what is left then is scored in full, the largest bounds first. A test with random indexes,
+ranges, blends and dismissed edits compares the answers with the scores of every edit, with sketches and without.
 
-The passes are products of bytes by ONNX Runtime, which uses the processor's instructions for them (VNNI). Measured
-for a million rows of 64 numbers on one thread: 2.9 ms as one row by a matrix of columns, 11.9 ms as a matrix of rows
-by one column, 12.8 ms by NumPy with bytes widened to floats in blocks, 14.3 ms with floats kept (and four times the
-memory).\
+The passes over sketches are products of bytes by ONNX Runtime, which uses the processor's instructions for them (VNNI).
+Measured for a million rows of 64 numbers on one thread: 2.9 ms as one row by a matrix of columns, 11.9 ms as a matrix
+of rows by one column, 12.8 ms by NumPy with bytes widened to floats in blocks, 14.3 ms with floats kept (and four times
+the memory).\
 """
 
 COLUMNS: Final = (
@@ -326,7 +328,7 @@ COLUMNS: Final = (
     ("adding a commit, by the clock", "add by the clock", 1e3, "ms"),
     ("on disk", "bytes", 1e-6, "MB"),
     ("of it vectors", "vectors", 1e-6, "MB"),
-    ("of it parts, which can be made again", "parts", 1e-6, "MB"),
+    ("of it segments, which can be made again", "segments", 1e-6, "MB"),
     ("memory of the process, added by the index", "resident", 1e-6, "MB"),
     ("of it its own, the rest being mapped files", "private", 1e-6, "MB"),
 )

@@ -50,7 +50,7 @@ def indexing(path: Path, model: WorldModel) -> list[Row]:
         ):
             for seconds in (1.0, INDEX_SECONDS):
                 begun, started = time.perf_counter(), time.process_time()
-                done = update(repository, model, index, deadline=time.monotonic() + seconds)
+                done = update(repository, model, index.log, deadline=time.monotonic() + seconds)
                 spent = time.process_time() - started
                 note = f"{done.done:,} of {done.total:,} commits"
                 if seconds == 1.0:
@@ -77,7 +77,7 @@ def indexing(path: Path, model: WorldModel) -> list[Row]:
                     clone, "-c", "user.name=b", "-c", "user.email=b@example.org", "commit", "--quiet", "-am", "One more"
                 )
                 started = processor()
-                update(repository, model, index)
+                update(repository, model, index.log)
                 times.append(processor() - started)
             found.append(Row("one new commit", statistics.median(times) * 1e3, "ms", 100, note="median of 5"))
     return found
@@ -93,10 +93,10 @@ def searching(commits: Sequence[CommitEdits], model: WorldModel, sizes: Sequence
     for size in sizes:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             with Index.open("benchmark", model.hash, folder=Path(folder), edit_size=model.edit_size) as index:
-                while index.size() < size:
+                while index.log.size() < size:
                     noisy = vectors + rng.normal(0, 0.01, vectors.shape).astype(np.float32)
                     noisy /= np.maximum(np.linalg.norm(noisy, axis=1, keepdims=True), 1e-6)
-                    index.add(_batch(edits[: size - index.size()], noisy, index.size()))
+                    index.log.add(_batch(edits[: size - index.log.size()], noisy, index.log.size()))
                 started = time.process_time()
                 index.search(edits[0], vectors[0], k=10)
                 first = time.process_time() - started

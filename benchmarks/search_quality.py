@@ -138,7 +138,7 @@ def scores_of(gallery: Gallery, model: WorldModel | None, seed: int, blends: dic
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Index.open("gallery", "benchmark", folder=Path(folder), edit_size=vectors.shape[1]) as index,
     ):
-        index.add(list(zip(gallery.commits, np.split(vectors, ends), strict=True)))
+        index.log.add(list(zip(gallery.commits, np.split(vectors, ends), strict=True)))
         parts = [index.scores(edit, vector) for edit, vector in zip(gallery.edits, vectors, strict=True)]
     random = np.random.default_rng(seed)
 

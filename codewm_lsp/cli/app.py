@@ -231,7 +231,7 @@ def index(
                             "at": head,
                             "commits": done.done,
                             "of": done.total,
-                            "edits": session.index.size(),
+                            "edits": session.index.log.size(),
                             "added": done.added,
                             "seconds": round(seconds, 3),
                         }
@@ -240,7 +240,7 @@ def index(
                 )
             else:
                 Reporter(out).line(
-                    f"{done.done:,} of {done.total:,} commits indexed: {session.index.size():,} edits, "
+                    f"{done.done:,} of {done.total:,} commits indexed: {session.index.log.size():,} edits, "
                     f"{done.added:,} of them new ({seconds:.1f} s)"
                 )
             if done.outcome is UpdateOutcome.BUSY:

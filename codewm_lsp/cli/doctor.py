@@ -165,9 +165,9 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
 
     try:
         with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
-            known = index.known()
+            known = index.log.known()
             done = sum(1 for commit in commits if commit in known)
-            detail = f"{index.size():,} edits, {done:,} of {len(commits):,} commits"
+            detail = f"{index.log.size():,} edits, {done:,} of {len(commits):,} commits"
             if index.path is None or index.notices:
                 return Finding("index", "problem", " ".join(index.notices), "or name another folder with --cache")
             detail += f", {index.path.stat().st_size / 1e6:,.1f} MB in {index.path}"

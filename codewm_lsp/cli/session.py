@@ -59,7 +59,9 @@ def bring_up_to_date(
     session: Session, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
 ) -> IndexUpdate:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
-    return updated(session.repository, session.model, session.index, revision, console, seconds=seconds, limit=limit)
+    return updated(
+        session.repository, session.model, session.index.log, revision, console, seconds=seconds, limit=limit
+    )
 
 
 def updated(
@@ -109,7 +111,7 @@ def prepare(
     is, what is new alone.
     """
     wanted = session.repository.ancestors(revision)
-    known = session.index.known()
+    known = session.index.log.known()
     done = sum(sha in known for sha in wanted)
     limit = None
     if seconds is None:
@@ -118,7 +120,7 @@ def prepare(
             seconds, limit = LATER, NEW
     if seconds and done < len(wanted):
         bring_up_to_date(session, revision, console, seconds=seconds, limit=limit)
-        known = session.index.known()
+        known = session.index.log.known()
         done = sum(sha in known for sha in wanted)
     return done, len(wanted)
 
@@ -144,7 +146,7 @@ def require(found: Sequence[object], session: Session, question: Question) -> No
     """Raises NothingToAnswerError when there is nothing in ``found``, with the reason."""
     if found:
         return
-    if not session.index.size():
+    if not session.index.log.size():
         raise NothingToAnswerError(
             f"nothing has been indexed of what came before {question.history[:10]}: run codewm index, "
             "and check with codewm doctor that this history changes Python files"

@@ -334,13 +334,11 @@ class EditArrays:
                     np.concatenate([np.zeros(0, dtype=np.int64), *(chunk.lengths for chunk in chunks)]),
                     np.concatenate([none, *(chunk.terms for chunk in chunks)]),
                     np.concatenate([np.zeros(0, dtype=np.int8), *(chunk.counts for chunk in chunks)]),
-                    common=0,
                 ),
                 places=Lexicon.of(
                     np.array([len(words) for words in self._place_terms], dtype=np.int64),
                     place_terms,
                     np.ones(len(place_terms), dtype=np.int8),
-                    common=0,
                 ),
                 sketch=None,
             )
@@ -442,6 +440,7 @@ class EditArrays:
         numbers[numbers > self._term_count] = 0  # another process has just added it
         return Terms(numbers, WEIGHTS[counts.view(np.uint8)])
 
+
 def numbers_of(connection: sqlite3.Connection, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The number of each term, 0 for one that is not there."""
     signed = hashes.astype(np.uint64).view(np.int64)
@@ -472,7 +471,7 @@ def _idf(found: NDArray[np.float64], size: float) -> NDArray[np.float32]:
 
 
 def _norms(segment: Segment, idf: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 / length of the words of each edit, or a little more: from those of the segment, unless weights changed much."""
+    """1 / length of the words of each edit, or a little more: as the segment has them, unless weights changed much."""
     if len(segment.norms) == len(segment) and len(segment.weights):
         share = float((idf[segment.words.vocabulary] / segment.weights).min())
         if share >= STALE:

@@ -48,8 +48,8 @@ class Hit:
 class Index:
     """The edits of one repository under one model, in a file of the cache folder; see ``open``.
 
-    ``log`` is what is filled, ``dismissals`` what is not to be shown. Threads may share an ``Index``. Close it, or use it
-    as a context manager.
+    ``log`` is what is filled, ``dismissals`` what is not to be shown. Threads may share an ``Index``. Close it, or use
+    it as a context manager.
     """
 
     def __init__(self, log: EditLog, dismissals: Dismissals, blend: Blend) -> None:

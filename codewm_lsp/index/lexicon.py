@@ -170,7 +170,9 @@ class Lexicon:
                 continue
             own = slice(int(self._postings[place]), int(self._postings[place + 1]))
             product = WEIGHTS * query.signed[number]  # for each count there can be
-            found[self._documents[own]] += (signed * product + unsigned * np.abs(product))[self._weights[own].view(np.uint8)]
+            found[self._documents[own]] += (signed * product + unsigned * np.abs(product))[
+                self._weights[own].view(np.uint8)
+            ]
         return found
 
 

@@ -37,9 +37,7 @@ class Query:
     place: Terms
 
 
-def scores(
-    arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray[np.int64] | None = None
-) -> Scores:
+def scores(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray[np.int64] | None = None) -> Scores:
     """The parts of the score of the given edits (None: of every one), exactly."""
     everything = rows is None
     rows = np.arange(len(arrays)) if rows is None else rows
@@ -114,7 +112,9 @@ def at_least(arrays: EditArrays, vectors: NDArray[np.float32], least: float) -> 
     for vector in np.asarray(vectors, dtype=np.float32):
         bounds = np.full((1, len(arrays)), -np.inf, dtype=np.float32)
         for segment in arrays.segments:
-            _bound(arrays.matrix, segment, _probe(segment, vector[None]), vector[None], 1.0, None, bounds, bounds.copy())
+            _bound(
+                arrays.matrix, segment, _probe(segment, vector[None]), vector[None], 1.0, None, bounds, bounds.copy()
+            )
         rows = np.flatnonzero(bounds[0] >= least)
         found.append(rows[arrays.matrix.at(rows, vector) >= least])
     return np.unique(np.concatenate(found))
@@ -270,9 +270,7 @@ def _promising(guesses: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Rows with large guesses: of the largest of each group, the ``count`` largest."""
     size = len(guesses) // GROUP * GROUP
     groups = guesses[:size].reshape(-1, GROUP)
-    rows = np.concatenate(
-        [np.arange(0, size, GROUP) + groups.argmax(axis=1), np.arange(size, len(guesses))]
-    )
+    rows = np.concatenate([np.arange(0, size, GROUP) + groups.argmax(axis=1), np.arange(size, len(guesses))])
     if len(rows) > count:
         rows = rows[np.argpartition(-guesses[rows], count)[:count]]
     return np.sort(rows)

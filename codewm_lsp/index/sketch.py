@@ -171,5 +171,3 @@ class Probe:
         """What must be added after a step to make it an upper bound, (edits of the block,)."""
         lengths: NDArray[np.float32] = self.sketch.rest[self._stages[step], edits] * self._rest[step][query]
         return lengths
-
-

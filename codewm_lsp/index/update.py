@@ -28,7 +28,7 @@ class EditEmbedder(Protocol):
 
 
 class UpdateTarget(Protocol):
-    """What is filled: an ``Index``, or one repository's part of something larger."""
+    """What is filled: an ``EditLog``, or one repository's part of something larger."""
 
     @property
     def edit_size(self) -> int: ...

@@ -59,7 +59,9 @@ class Session:
         folder = Path(cache) if cache else None
         self._index = Index.open(repository.key, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
-        self._others = OtherRepositories(store, repository, folder, self._index.dismissed, notify) if store else None
+        self._others = (
+            OtherRepositories(store, repository, folder, self._index.dismissals.all, notify) if store else None
+        )
         self._engine = Engine(repository, model, self._index, others=self._others)
         self._stamp = self.stamp()
 
@@ -80,7 +82,7 @@ class Session:
         if not kinds or not options.lenses_per_file:
             return [], False
         wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
-        gone = {item.sha for item in self._index.dismissed() if item.scope is Scope.HINT}
+        gone = {item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT}
         hints = self._engine.hints(path, text, unsaved=unsaved, options=wanted, patience=patience)
         return [hint for hint in hints if dismissal_key(hint) not in gone], self._engine.unfinished
 
@@ -136,15 +138,15 @@ class Session:
 
     def dismiss(self, hint: Hint) -> None:
         """Never show this hint again."""
-        self._index.dismiss_hint(dismissal_key(hint))
+        self._index.dismissals.add(Dismissal(Scope.HINT, dismissal_key(hint)))
 
     def dismiss_edit(self, sha: str, path: str, definition: str, scope: Scope, *, restore: bool) -> None:
         """Never show a past edit again, with all that are like it or of its commit; or take that back."""
         dismissal = Dismissal(scope, sha) if scope is Scope.COMMIT else Dismissal(scope, sha, path, definition)
         if restore:
-            self._index.restore(dismissal)
+            self._index.dismissals.remove(dismissal)
         else:
-            self._index.hide(dismissal)
+            self._index.dismissals.add(dismissal)
 
     def index(
         self, depth: int, seconds: float, progress: Callable[[int, int], None], stop: Callable[[], bool]
@@ -154,7 +156,7 @@ class Session:
         step = update(
             self._repository,
             self._model,
-            self._index,
+            self._index.log,
             limit=depth or None,
             progress=progress,
             stop=stop,

@@ -71,7 +71,7 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
         Repository.open(clone.folder) as repository,
         Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
     ):
-        update(repository, model, index)
+        update(repository, model, index.log)
         engine = Engine(repository, model, index, weights=bare)
         past = read_past(repository)
         asked = 0

@@ -159,16 +159,16 @@ def test_broken_files_are_set_aside_where_an_open_file_cannot_be_renamed(harm: s
 
     dismissal = Dismissal(Scope.COMMIT, "0" * 40)
     with reopened() as index:
-        index.hide(dismissal)
+        index.dismissals.add(dismissal)
     assert index.path is not None
     damage(index.path)
     with reopened() as index:
         assert len(index.notices) == 1
-        assert index.size() == 0
-        assert index.dismissed() == {dismissal}
+        assert index.log.size() == 0
+        assert index.dismissals.all() == {dismissal}
         assert len(list(index.path.parent.glob("*.broken-1"))) == 1
         (dismissals,) = (file for file in tmp_path.rglob("*dismissed*") if file.suffix == ".sqlite3")
         damage(dismissals)
-        assert index.dismissed() == frozenset()
-        index.hide(dismissal)
-        assert index.dismissed() == {dismissal}
+        assert index.dismissals.all() == frozenset()
+        index.dismissals.add(dismissal)
+        assert index.dismissals.all() == {dismissal}

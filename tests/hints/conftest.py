@@ -61,7 +61,7 @@ def open_engine(tmp_path: Path) -> Iterator[Callable[[Path], Engine]]:
         opened.append(repository)
         index = Index.open(repository.key, "words", folder=tmp_path / "cache", edit_size=SIZE)
         opened.append(index)
-        update(repository, encoder, index)
+        update(repository, encoder, index.log)
         return Engine(repository, encoder, index)
 
     yield open_

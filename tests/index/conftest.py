@@ -111,9 +111,9 @@ def make_range(
         repository = open_repository(make_history(commits).path)
         whole, part = open_index(repository), open_index(repository, tmp_path / "other")
         old = repository.ancestors()[newest]
-        update(repository, encoder, whole)
-        update(repository, encoder, part, rev=old)
-        assert whole.size() > part.size() > 0
+        update(repository, encoder, whole.log)
+        update(repository, encoder, part.log, rev=old)
+        assert whole.log.size() > part.log.size() > 0
         edit = repository.edits_of(repository.ancestors()[2]).edits[0]
         vector = encoder.embed_edits([(edit.before, edit.after)])[0]
         return Range(whole, part, set(repository.ancestors(old)), edit, vector)

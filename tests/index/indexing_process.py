@@ -48,5 +48,5 @@ def open_index(repository: Repository, folder: Path) -> Index:
 if __name__ == "__main__":
     with Repository.open(Path(sys.argv[1])) as repository, open_index(repository, Path(sys.argv[2])) as index:
         print("open", flush=True)
-        outcome = update(repository, WordEncoder(), index, progress=lambda done, total: print(done, flush=True))
+        outcome = update(repository, WordEncoder(), index.log, progress=lambda done, total: print(done, flush=True))
         print(outcome.outcome.value, flush=True)

@@ -17,7 +17,7 @@ def hide(index: Index, edit: PastEdit, scope: Scope = Scope.EDIT) -> Dismissal:
     """Dismiss a past edit, or what its scope says."""
     place = () if scope is Scope.COMMIT else (edit.path, edit.definition)
     dismissal = Dismissal(scope, edit.commit.sha, *place)
-    index.hide(dismissal)
+    index.dismissals.add(dismissal)
     return dismissal
 
 
@@ -31,7 +31,7 @@ def asked(make_history: Make, open_repository: Make, open_index: Make, encoder: 
         )
     repository = open_repository(builder.path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     edit = repository.edits_of(repository.head()).edits[0]
     vector = encoder.embed_edits([(edit.before, edit.after)])[0]
     return index, lambda which=index: which.search(edit, vector, k=0), repository
@@ -44,10 +44,10 @@ def test_a_dismissed_edit_is_hidden_until_it_is_restored(asked: Any, open_index:
     assert ask() == before[1:]
     assert ask(open_index(repository)) == before[1:]  # another editor, or the next start
     assert before[0].edit.id not in {hit.edit.id for hit in index.nearest(encoder.embed_edits([("", "retry")]), k=0)[0]}
-    assert index.dismissed() == {dismissal}
-    index.restore(dismissal)
+    assert index.dismissals.all() == {dismissal}
+    index.dismissals.remove(dismissal)
     assert ask() == before
-    assert index.dismissed() == frozenset()
+    assert index.dismissals.all() == frozenset()
 
 
 def test_dismissing_edits_like_one_hides_all_that_are_like_it(asked: Any) -> None:
@@ -56,7 +56,7 @@ def test_dismissing_edits_like_one_hides_all_that_are_like_it(asked: Any) -> Non
     hide(index, before[0].edit, Scope.LIKE)
     left = {hit.edit.path for hit in ask()}
     assert left == {f"client_{number}.py" for number in range(4)}
-    index.restore(next(iter(index.dismissed())))
+    index.dismissals.remove(next(iter(index.dismissals.all())))
     assert ask() == before
 
 
@@ -73,7 +73,7 @@ def test_a_dismissed_edit_stays_hidden_under_another_model(asked: Any, encoder: 
     gone = ask()[0].edit
     hide(index, gone)
     with Index.open(repository.key, "another-model", folder=tmp_path / "cache", edit_size=64) as other:
-        update(repository, encoder, other)
+        update(repository, encoder, other.log)
         assert (gone.path, gone.commit.sha) not in {(hit.edit.path, hit.edit.commit.sha) for hit in ask(other)}
 
 
@@ -87,7 +87,7 @@ def test_a_dismissal_by_another_process_is_seen_at_once(asked: Any, open_index: 
 def test_hints_are_dismissed_by_key(asked: Any) -> None:
     index, ask, _ = asked
     before = ask()
-    dismissal = index.dismiss_hint("next:a.py::f")
-    assert dismissal in index.dismissed()
-    assert (dismissal.scope, dismissal.sha) == (Scope.HINT, "next:a.py::f")
+    dismissal = Dismissal(Scope.HINT, "next:a.py::f")
+    index.dismissals.add(dismissal)
+    assert dismissal in index.dismissals.all()
     assert ask() == before

@@ -33,7 +33,7 @@ def counted(make_repository: Make, open_repository: Make, open_index: Make, enco
     builder.commit("Text", {"README": "nothing to index"})
     repository = open_repository(builder.path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     return builder, repository, index
 
 
@@ -53,7 +53,7 @@ def test_a_renamed_file_keeps_its_past(counted: Any, encoder: Any) -> None:
     builder.commit("Rename")
     builder.commit("Four", {"c.py": function("f", 4) + function("g", 1)})
     builder.commit("Another a", {"a.py": function("f", 1)})
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     changed = ranks(index.history())
     assert changed["c.py", "f"] == [1, 2, 3, 4]
     assert changed["a.py", "f"] == [0]

@@ -18,7 +18,7 @@ Make = Callable[..., Any]
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
     """Every edit of an index as (commit, path, definition)."""
     return Counter(
-        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+        (entry.commit.sha, path, definition) for entry in index.log.entries() for path, definition, *_ in entry.edits
     )
 
 
@@ -35,14 +35,19 @@ def test_the_whole_history_is_indexed_once(
     repository = open_repository(make_history(40).path)
     index = open_index(repository)
     seen: list[tuple[int, int]] = []
-    result = update(repository, encoder, index, progress=lambda done, total: seen.append((done, total)))
-    assert (result.outcome, result.done, result.total, result.added) == (UpdateOutcome.COMPLETE, 40, 40, index.size())
+    result = update(repository, encoder, index.log, progress=lambda done, total: seen.append((done, total)))
+    assert (result.outcome, result.done, result.total, result.added) == (
+        UpdateOutcome.COMPLETE,
+        40,
+        40,
+        index.log.size(),
+    )
     assert contents(index) == truth(repository)
     assert seen[0] == (0, 40)
     assert seen[-1] == (40, 40)
-    assert index.known() == set(repository.ancestors())
+    assert index.log.known() == set(repository.ancestors())
 
-    again = update(repository, encoder, index)
+    again = update(repository, encoder, index.log)
     assert (again.outcome, again.added) == (UpdateOutcome.COMPLETE, 0)
     assert contents(index) == truth(repository)
 
@@ -52,7 +57,7 @@ def test_what_is_indexed_is_described_in_full(
 ) -> None:
     repository = open_repository(make_history(3).path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     item = repository.edits_of(repository.ancestors()[0])
     edit = item.edits[0]
     past = [hit.edit for hit in index.search(edit, encoder.embed_edits([("", edit.after)])[0], k=0)]
@@ -74,20 +79,20 @@ def test_a_stopped_update_has_the_newest_commits_and_goes_on_later(
         asked += 1
         return asked >= 10
 
-    first = update(repository, encoder, index, stop=stop)
+    first = update(repository, encoder, index.log, stop=stop)
     assert first.outcome is UpdateOutcome.STOPPED
     newest = repository.ancestors()[: first.done]
     assert 0 < first.done < 40
-    assert index.known() == set(newest)
+    assert index.log.known() == set(newest)
     edit = repository.edits_of(newest[0]).edits[0]
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3)
 
-    late = update(repository, encoder, index, deadline=time.monotonic())
+    late = update(repository, encoder, index.log, deadline=time.monotonic())
     assert late.outcome is UpdateOutcome.DEADLINE
     assert late.done == first.done + 1
-    assert update(repository, encoder, index, limit=25).outcome is UpdateOutcome.COMPLETE
-    assert index.known() == set(repository.ancestors(limit=25))
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log, limit=25).outcome is UpdateOutcome.COMPLETE
+    assert index.log.known() == set(repository.ancestors(limit=25))
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -103,17 +108,17 @@ def test_other_readers_see_an_index_grow(
     sizes: list[int] = []
 
     def look(done: int, total: int) -> None:
-        sizes.append(reader.size())
+        sizes.append(reader.log.size())
         assert len(reader.search(edit, vector, k=0)) == sizes[-1]
 
-    update(repository, encoder, writer, progress=look)
+    update(repository, encoder, writer.log, progress=look)
     assert sizes[0] == 0
     assert sizes == sorted(sizes)
-    assert sizes[-1] == writer.size() > 0
+    assert sizes[-1] == writer.log.size() > 0
     assert contents(reader) == contents(writer)
 
     builder.commit("One more", {"client_0.py": "def one_more():\n    return 1\n"})
-    result = update(repository, encoder, writer)
+    result = update(repository, encoder, writer.log)
     assert (result.done, result.total) == (21, 21)
     assert reader.history().definitions[0] == ("client_0.py", "one_more")
     assert contents(reader) == truth(repository)
@@ -126,21 +131,21 @@ def test_one_process_indexes_at_a_time(
     repository = open_repository(path)
     index = open_index(repository)
     script = Path(__file__).with_name("indexing_process.py")
-    assert index.acquire_writer()
+    assert index.log.acquire_writer()
     try:
         other = open_index(repository)
-        assert not other.acquire_writer()
-        assert update(repository, encoder, other).outcome is UpdateOutcome.BUSY
-        assert update(repository, encoder, other, wait=0.3).outcome is UpdateOutcome.BUSY
-        assert update(repository, encoder, other, wait=60, stop=lambda: True).outcome is UpdateOutcome.STOPPED
+        assert not other.log.acquire_writer()
+        assert update(repository, encoder, other.log).outcome is UpdateOutcome.BUSY
+        assert update(repository, encoder, other.log, wait=0.3).outcome is UpdateOutcome.BUSY
+        assert update(repository, encoder, other.log, wait=60, stop=lambda: True).outcome is UpdateOutcome.STOPPED
         done = subprocess.run(
             [sys.executable, script, path, tmp_path / "cache"], capture_output=True, text=True, check=True
         )
         assert done.stdout.split()[-1] == "busy"
-        assert index.size() == 0
+        assert index.log.size() == 0
     finally:
-        index.release_writer()
-    assert update(repository, encoder, other, wait=5).outcome is UpdateOutcome.COMPLETE
+        index.log.release_writer()
+    assert update(repository, encoder, other.log, wait=5).outcome is UpdateOutcome.COMPLETE
     assert contents(other) == truth(repository)
 
 
@@ -168,9 +173,9 @@ def test_two_batches_with_the_same_commit_store_it_once(
     batch = [
         (item, encoder.embed_edits([(edit.before, edit.after) for edit in item.edits])) for item in repository.commits()
     ]
-    index.add(batch[:2])
-    other.add(batch)
-    index.add(batch)
+    index.log.add(batch[:2])
+    other.log.add(batch)
+    index.log.add(batch)
     assert contents(index) == contents(other) == truth(repository)
 
 
@@ -181,17 +186,17 @@ def test_commits_that_a_rewritten_history_left_behind_are_out_of_range(
     builder.commit("Wrong", {"wrong.py": "def wrong():\n    return 'left behind'\n"})
     repository = open_repository(builder.path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     left_behind = builder.head()
     edit = repository.edits_of(left_behind).edits[0]
     vector = encoder.embed_edits([(edit.before, edit.after)])[0]
 
     builder.git("reset", "--quiet", "--hard", "HEAD~1")
     builder.commit("Right", {"right.py": "def right():\n    return 'kept'\n"})
-    result = update(repository, encoder, index)
+    result = update(repository, encoder, index.log)
     assert (result.done, result.total) == (7, 7)
     within = set(repository.ancestors())
-    assert left_behind in index.known()
+    assert left_behind in index.log.known()
     assert left_behind not in within
     assert left_behind not in {hit.edit.commit.sha for hit in index.search(edit, vector, k=0, within=within)}
     assert ("wrong.py", "wrong") not in index.history(within).definitions
@@ -205,24 +210,24 @@ def test_after_a_complete_update_only_new_commits_are_walked(
     builder = make_history(6)
     repository = open_repository(builder.path)
     index = open_index(repository)
-    update(repository, encoder, index)
-    assert index.settled() == (builder.head(), 6)
+    update(repository, encoder, index.log)
+    assert index.log.settled() == (builder.head(), 6)
     builder.branch("side", "HEAD~4")  # older than what is done, and not reached by it
     aside = builder.commit("Aside", {"aside.py": "def aside():\n    return 1\n"}, date=builder.clock - 7200)
     builder.checkout("main")
     builder.merge("side")
-    result = update(repository, encoder, index)
+    result = update(repository, encoder, index.log)
     assert (result.outcome, result.done, result.total, result.added) == (UpdateOutcome.COMPLETE, 8, 8, 1)
-    assert aside in index.known()
-    assert index.settled() == (builder.head(), 8)
-    assert update(repository, encoder, index).total == 8
+    assert aside in index.log.known()
+    assert index.log.settled() == (builder.head(), 8)
+    assert update(repository, encoder, index.log).total == 8
 
     builder.git("reset", "--quiet", "--hard", "HEAD~3")  # rewritten: what was done is no longer all reached
     builder.commit("Instead", {"instead.py": "def instead():\n    return 1\n"})
-    result = update(repository, encoder, index)
+    result = update(repository, encoder, index.log)
     assert (result.done, result.total, result.added) == (5, 5, 1)
-    assert index.settled() == (builder.head(), 5)
-    assert update(repository, encoder, index, limit=2).total == 2
+    assert index.log.settled() == (builder.head(), 5)
+    assert update(repository, encoder, index.log, limit=2).total == 2
 
 
 def test_merges_and_bulk_commits_are_done_without_edits(
@@ -236,9 +241,9 @@ def test_merges_and_bulk_commits_are_done_without_edits(
     builder.commit("Everything", {f"many_{number}.py": f"x = {number}\n" for number in range(31)})
     repository = open_repository(builder.path)
     index = open_index(repository)
-    result = update(repository, encoder, index)
+    result = update(repository, encoder, index.log)
     assert (result.outcome, result.done) == (UpdateOutcome.COMPLETE, 5)
-    assert {entry.commit.subject for entry in index.entries() if entry.edits} == {
+    assert {entry.commit.subject for entry in index.log.entries() if entry.edits} == {
         "Add timeout 0",
         "Add timeout 1",
         "Aside",
@@ -254,13 +259,13 @@ def test_the_end_of_a_shallow_history_is_looked_at_again(
     clone.git("reset", "--quiet", "--hard", "FETCH_HEAD")
     repository = open_repository(clone.path)
     index = open_index(repository)
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert len({sha for sha, _, _ in contents(index)}) == 2
     clone.git("fetch", "--quiet", "--unshallow", builder.path.as_uri(), "main")
     repository = open_repository(clone.path)  # as the next start of the program does
     later = open_index(repository)
-    update(repository, encoder, later)
+    update(repository, encoder, later.log)
     assert contents(later) == truth(repository)
     assert len({sha for sha, _, _ in contents(later)}) == 8
 
@@ -270,13 +275,13 @@ def test_an_index_of_another_model_is_another_file(
 ) -> None:
     repository = open_repository(make_history(3).path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     with Index.open(repository.key, "another", folder=tmp_path / "cache", edit_size=32) as other:
         assert other.path != index.path
-        assert other.size() == 0
+        assert other.log.size() == 0
         assert other.notices == []
     with Index.open("another", "another", folder=tmp_path / "cache", edit_size=32) as other:
-        assert other.size() == 0
+        assert other.log.size() == 0
 
 
 def test_an_empty_index_answers_with_nothing(
@@ -286,10 +291,10 @@ def test_an_empty_index_answers_with_nothing(
     index = open_index(repository)
     edit = repository.edits_of(repository.head()).edits[0]
     vector = encoder.embed_edits([(edit.before, edit.after)])[0]
-    assert index.size() == 0
+    assert index.log.size() == 0
     assert index.search(edit, vector, k=5) == []
     assert index.nearest(vector[None], k=5) == [[]]
-    assert index.entries() == []
+    assert index.log.entries() == []
     assert index.history().definitions == []
 
 
@@ -310,7 +315,7 @@ def test_names_and_subjects_of_any_bytes_are_kept(
     builder.git("update-ref", "HEAD", commit)
     repository = open_repository(builder.path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     assert contents(index) == truth(repository)
     assert len({path for _, path, _ in contents(index)}) == 7
     for item in repository.commits():

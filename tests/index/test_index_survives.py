@@ -28,7 +28,7 @@ SCRIPT = Path(__file__).with_name("indexing_process.py")
 
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
     return Counter(
-        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+        (entry.commit.sha, path, definition) for entry in index.log.entries() for path, definition, *_ in entry.edits
     )
 
 
@@ -84,8 +84,8 @@ def test_an_indexer_killed_again_and_again_loses_and_doubles_nothing(
         assert max(found.values(), default=1) == 1
         whole = Counter(commit for commit, _, _ in found)
         assert all(count == sum(1 for key in expected if key[0] == commit) for commit, count in whole.items())
-        assert index.size() == found.total() >= sizes[-1]
-        sizes.append(index.size())
+        assert index.log.size() == found.total() >= sizes[-1]
+        sizes.append(index.log.size())
         index.close()
         if last == "complete\n" or index_is_whole(sizes[-1], expected):
             break
@@ -109,7 +109,7 @@ def test_the_right_to_index_ends_with_the_process_that_had_it(
         "import sys, time; sys.path.insert(0, sys.argv[1]); from pathlib import Path; "
         "from indexing_process import open_index; from codewm_lsp.history import Repository; "
         "index = open_index(Repository.open(Path(sys.argv[2])), Path(sys.argv[3])); "
-        "print(index.acquire_writer(), flush=True); time.sleep(600)"
+        "print(index.log.acquire_writer(), flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, SCRIPT.parent, repository.root, tmp_path / "cache"],
@@ -119,11 +119,11 @@ def test_the_right_to_index_ends_with_the_process_that_had_it(
     assert process.stdout is not None
     assert process.stdout.readline() == "True\n"
     index = open_index(repository)
-    assert not index.acquire_writer()
+    assert not index.log.acquire_writer()
     process.kill()
     process.communicate()
-    assert index.acquire_writer()
-    index.release_writer()
+    assert index.log.acquire_writer()
+    index.log.release_writer()
 
 
 def test_a_full_disk_stops_indexing_with_a_message_and_keeps_the_rest(
@@ -131,20 +131,20 @@ def test_a_full_disk_stops_indexing_with_a_message_and_keeps_the_rest(
 ) -> None:
     repository = open_repository(long_history.path)
     index = open_index(repository)
-    update(repository, encoder, index, limit=100)
+    update(repository, encoder, index.log, limit=100)
     before = contents(index)
-    connection = index._database._writer  # SQLite's own limit stands in for the disk's
+    connection = index.log._database._writer  # SQLite's own limit stands in for the disk's
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 8}")
     with pytest.raises(IndexStoreError, match=r"(?s)cannot grow.*full.*Free some space"):
-        update(repository, encoder, index)
+        update(repository, encoder, index.log)
     kept = contents(index)
     assert before <= kept < truth(repository)
     edit = repository.edits_of(repository.head()).edits[0]
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3)
 
     connection.execute("PRAGMA max_page_count = 1000000")
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -168,11 +168,11 @@ def test_a_disk_that_is_really_full(
     repository = open_repository(long_history.path)
     index = open_index(repository, small_disk)
     with pytest.raises(IndexStoreError, match=r"(?s)cannot grow.*Free some space"):
-        update(repository, encoder, index)
+        update(repository, encoder, index.log)
     kept = contents(index)
     assert kept < truth(repository)
     subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
     assert index.notices == []
     index.close()
@@ -227,7 +227,7 @@ def test_a_broken_file_is_set_aside_and_made_anew_with_one_message(
 ) -> None:
     repository = open_repository(long_history.path)
     with open_index(repository) as index:
-        update(repository, encoder, index, limit=60)
+        update(repository, encoder, index.log, limit=60)
         path = index.path
     broken(kind, path)
     harm = path.read_bytes()
@@ -235,7 +235,7 @@ def test_a_broken_file_is_set_aside_and_made_anew_with_one_message(
     index = open_index(repository)
     edit = repository.edits_of(repository.head()).edits[0]
     assert index.search(edit, encoder.embed_edits([(edit.before, edit.after)])[0], k=3) == []
-    assert update(repository, encoder, index, limit=60).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log, limit=60).outcome is UpdateOutcome.COMPLETE
     assert len(contents(index)) == 60
     (notice,) = index.notices
     assert str(path) in notice
@@ -253,15 +253,15 @@ def test_a_file_broken_while_it_is_open_is_made_anew(
 ) -> None:
     repository = open_repository(long_history.path)
     index = open_index(repository)
-    update(repository, encoder, index, limit=60)
+    update(repository, encoder, index.log, limit=60)
     with closing(sqlite3.connect(index.path)) as connection:
         connection.execute("UPDATE payloads SET counts = x'00' WHERE commit_id = 60")
         connection.execute("UPDATE meta SET value = '0123456789ABCDEF' WHERE key = 'generation'")
         connection.commit()
-    assert index.size() == 0
+    assert index.log.size() == 0
     assert len(index.notices) == 1
-    update(repository, encoder, index, limit=60)
-    assert index.size() == 60
+    update(repository, encoder, index.log, limit=60)
+    assert index.log.size() == 60
 
 
 def test_a_cache_deleted_while_it_is_open_is_made_anew(
@@ -269,13 +269,13 @@ def test_a_cache_deleted_while_it_is_open_is_made_anew(
 ) -> None:
     repository = open_repository(make_history(10).path)
     index = open_index(repository)
-    update(repository, encoder, index)
+    update(repository, encoder, index.log)
     try:
         shutil.rmtree(tmp_path / "cache")
     except PermissionError:
         pytest.skip("this system does not delete files that are open")
-    assert index.size() == 0
-    update(repository, encoder, index)
+    assert index.log.size() == 0
+    update(repository, encoder, index.log)
     assert contents(index) == truth(repository)
     assert contents(open_index(repository)) == truth(repository)
 
@@ -286,8 +286,8 @@ def test_a_locked_file_gives_one_message(
     monkeypatch.setattr(index_store, "BUSY_SECONDS", 0.2)
     repository = open_repository(make_history(10).path)
     with open_index(repository) as index:
-        update(repository, encoder, index, limit=5)
-        path, before = index.path, index.size()
+        update(repository, encoder, index.log, limit=5)
+        path, before = index.path, index.log.size()
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
@@ -297,9 +297,9 @@ def test_a_locked_file_gives_one_message(
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(IndexStoreError, match="locked by another process"):
-            update(repository, encoder, index)
-        assert index.size() == before  # reading goes on
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+            update(repository, encoder, index.log)
+        assert index.log.size() == before  # reading goes on
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
 
 
@@ -319,14 +319,14 @@ def test_a_folder_that_is_none_means_an_index_in_memory(
     assert "kept in memory" in notice
     assert str(tmp_path / "file" / "cache") in notice
     assert [record.getMessage() for record in caplog.records] == [notice]
-    assert update(repository, encoder, index).outcome is UpdateOutcome.COMPLETE
+    assert update(repository, encoder, index.log).outcome is UpdateOutcome.COMPLETE
     assert contents(index) == truth(repository)
     vector = encoder.embed_edits([("", "return timeout")])
     edit = index.nearest(vector, k=1)[0][0].edit
-    index.hide(Dismissal(Scope.EDIT, edit.commit.sha, edit.path, edit.definition))
+    index.dismissals.add(Dismissal(Scope.EDIT, edit.commit.sha, edit.path, edit.definition))
     assert edit.id not in {hit.edit.id for hit in index.nearest(vector, k=0)[0]}
-    assert index.acquire_writer()
-    index.release_writer()
+    assert index.log.acquire_writer()
+    index.log.release_writer()
 
 
 READ_ONLY = """
@@ -341,7 +341,7 @@ if os.geteuid() == 0:  # root may write anywhere: go on as somebody else
     os.setgid(65534)
     os.setuid(65534)
 with Repository.open(Path(sys.argv[2])) as repository, open_index(repository, Path(sys.argv[3])) as index:
-    print(update(repository, WordEncoder(), index).outcome.value, index.path, len(index.notices), index.size())
+    print(update(repository, WordEncoder(), index.log).outcome.value, index.path, len(index.notices), index.log.size())
 """
 
 
@@ -359,7 +359,7 @@ def test_a_folder_that_cannot_be_written_means_an_index_in_memory(
         folder.mkdir()
         if indexed_before:
             with open_index(repository, folder) as index:
-                update(repository, encoder, index)
+                update(repository, encoder, index.log)
         everything = (place, *place.rglob("*"))
         if os.geteuid() == 0:
             for path in everything:
@@ -383,14 +383,14 @@ def test_dismissals_outlive_a_broken_index_and_a_broken_list_is_set_aside(
 ) -> None:
     repository = open_repository(make_history(6).path)
     with open_index(repository) as index:
-        update(repository, encoder, index)
+        update(repository, encoder, index.log)
         path = index.path
-        index.hide(Dismissal(Scope.COMMIT, repository.head()))
+        index.dismissals.add(Dismissal(Scope.COMMIT, repository.head()))
     path.write_bytes(b"broken" * 1000)
     index = open_index(repository)
-    assert len(index.dismissed()) == 1
+    assert len(index.dismissals.all()) == 1
     (path.parent / "dismissed.sqlite3").write_bytes(b"broken" * 1000)
-    assert index.dismissed() == frozenset()
-    index.dismiss_hint("next:client_0.py::Client.get")
-    assert len(index.dismissed()) == 1
+    assert index.dismissals.all() == frozenset()
+    index.dismissals.add(Dismissal(Scope.HINT, "next:client_0.py::Client.get"))
+    assert len(index.dismissals.all()) == 1
     assert list(path.parent.glob("dismissed.sqlite3.broken-1"))

@@ -1,4 +1,4 @@
-"""Parts with sketches, bounds and files answer exactly like a look at every edit, and can go missing at any time."""
+"""Segments with sketches, bounds and files answer exactly like a look at every edit, and can go missing at any time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Dismissal, Index, Scope
-from codewm_lsp.index import memory as index_memory
+from codewm_lsp.index import arrays as index_arrays
+from codewm_lsp.index import search as index_search
 from codewm_lsp.index.writing import Entry
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
@@ -28,12 +29,13 @@ WORDS = [f"word{number}" for number in range(60)]
 
 
 @pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of dozens of edits rather than thousands, so that many are made and joined."""
-    monkeypatch.setattr(index_memory, "SEAL", 40)
-    monkeypatch.setattr(index_memory, "MERGE", 2)
-    monkeypatch.setattr(index_memory, "_FEW", 3)
-    monkeypatch.setattr(index_memory, "_GROUP", 4)
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of dozens of edits rather than thousands, so that many are made and joined, some without a sketch."""
+    monkeypatch.setattr(index_arrays, "SEAL", 40)
+    monkeypatch.setattr(index_arrays, "MERGE", 2)
+    monkeypatch.setattr(index_arrays, "LARGE", 100)
+    monkeypatch.setattr(index_search, "FEW", 3)
+    monkeypatch.setattr(index_search, "GROUP", 4)
 
 
 @cache
@@ -86,7 +88,7 @@ def opened(folder: Path, blend: Blend | None = None) -> Index:
 
 def added(index: Index, commits: list[tuple[CommitEdits, NDArray[np.float32]]], batch: int) -> None:
     for begin in range(0, len(commits), batch):
-        index.add(commits[begin : begin + batch])
+        index.log.add(commits[begin : begin + batch])
 
 
 def question(commits: list[tuple[CommitEdits, NDArray[np.float32]]], at: int) -> tuple[Edit, NDArray[np.float32]]:
@@ -94,9 +96,9 @@ def question(commits: list[tuple[CommitEdits, NDArray[np.float32]]], at: int) ->
     return pairs[at % len(pairs)]
 
 
-def parts_of(index: Index) -> list[Path]:
+def segments_of(index: Index) -> list[Path]:
     assert index.path is not None
-    return sorted(index.path.parent.glob("*.part"))
+    return sorted(index.path.parent.glob("*.segment"))
 
 
 def renamed(
@@ -118,17 +120,27 @@ def renamed(
     return found
 
 
-SHAPES = ((30, 0.3), (120, 0.02), (200, 0.3), (200, 2.0))  # commits, and how near to each other their vectors are
+SHAPES = (  # commits, how near to each other their vectors are, and whether their segments have sketches
+    (30, 0.3, True),
+    (120, 0.02, True),
+    (200, 0.3, True),
+    (200, 2.0, True),
+    (120, 0.02, False),
+    (200, 0.3, False),
+)
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[int, float], Index]]:
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[int, float, bool], Index]]:
     """Indexes in many small parts, made once."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("SEAL", 40), ("MERGE", 0.3), ("_FEW", 3), ("_GROUP", 4)):
-            patch.setattr(index_memory, name, value)
+        patch.setattr(index_arrays, "SEAL", 40)
+        patch.setattr(index_arrays, "MERGE", 0.3)
+        patch.setattr(index_search, "FEW", 3)
+        patch.setattr(index_search, "GROUP", 4)
         indexes = {shape: opened(tmp_path_factory.mktemp("large")) for shape in SHAPES}
-        for (count, near), index in indexes.items():
+        for (count, near, sketched), index in indexes.items():
+            patch.setattr(index_arrays, "LARGE", 0 if sketched else 1_000)
             added(index, some_commits(count, count, near=near), 30)
         yield indexes
         for index in indexes.values():
@@ -150,8 +162,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[int, 
     dismissed=st.sampled_from([None, None, Scope.EDIT, Scope.LIKE, Scope.COMMIT]),
 )
 def test_the_best_are_those_of_a_look_at_every_edit(
-    large: dict[tuple[int, float], Index],
-    shape: tuple[int, float],
+    large: dict[tuple[int, float, bool], Index],
+    shape: tuple[int, float, bool],
     at: int,
     k: int,
     blend: Blend,
@@ -162,7 +174,7 @@ def test_the_best_are_those_of_a_look_at_every_edit(
     index = large[shape]
     index.blend = blend
     commits = some_commits(shape[0], shape[0], near=shape[1])
-    assert index.size() < 100 or len(parts_of(index)) >= 2
+    assert index.log.size() < 100 or len(segments_of(index)) >= 2
     random = np.random.default_rng(at)
     within = None
     if share < 1:
@@ -173,7 +185,7 @@ def test_the_best_are_those_of_a_look_at_every_edit(
         assert gone.commit is not None
         place = () if dismissed is Scope.COMMIT else (gone.path, gone.definition)
         hidden = Dismissal(dismissed, gone.commit.sha, *place)
-        index.hide(hidden)
+        index.dismissals.add(hidden)
     try:
         edit, vector = question(commits, at)
         own = (edit.path, edit.definition) if exclude else None
@@ -195,36 +207,38 @@ def test_the_best_are_those_of_a_look_at_every_edit(
         assert index.nearest(vector[None], k=k, within=within) == [near_all[:k]]
     finally:
         if hidden is not None:
-            index.restore(hidden)
+            index.dismissals.remove(hidden)
 
 
-def test_parts_are_shared_joined_and_few(small_parts: None, tmp_path: Path) -> None:
+def test_segments_are_shared_joined_and_few(small_segments: None, tmp_path: Path) -> None:
     commits = some_commits(1, 250)
     with opened(tmp_path) as writer, opened(tmp_path) as reader:
         sizes = []
         for begin in range(0, len(commits), 25):
-            writer.add(commits[begin : begin + 25])
-            sizes.append(reader.size())
+            writer.log.add(commits[begin : begin + 25])
+            sizes.append(reader.log.size())
             edit, vector = question(commits, begin)
             assert reader.search(edit, vector, k=5) == writer.search(edit, vector, k=5)
         assert sizes == sorted(sizes)
         assert sizes[-1] == sum(len(item.edits) for item, _ in commits)
-        assert 1 <= len(parts_of(writer)) <= 6
+        assert 1 <= len(segments_of(writer)) <= 6
         assert writer.notices == reader.notices == []
     with opened(tmp_path) as later:
         answer = later.search(edit, vector, k=5)
         assert answer == later.search(edit, vector, k=0)[:5]
-        assert len(later.known()) == len(commits)
+        assert len(later.log.known()) == len(commits)
 
 
 @pytest.mark.parametrize("harm", ["missing", "truncated", "overwritten at its start", "of another index", "emptied"])
-def test_a_part_that_cannot_be_used_is_made_again_without_a_word(harm: str, small_parts: None, tmp_path: Path) -> None:
+def test_a_segment_that_cannot_be_used_is_made_again_without_a_word(
+    harm: str, small_segments: None, tmp_path: Path
+) -> None:
     commits = some_commits(2, 150)
     with opened(tmp_path / "one") as index:
         added(index, commits, 20)
         edit, vector = question(commits, 5)
         before = index.search(edit, vector, k=7)
-        (first, *_) = parts_of(index)
+        (first, *_) = segments_of(index)
         place = index.path
     assert place is not None
     if harm == "missing":
@@ -232,7 +246,7 @@ def test_a_part_that_cannot_be_used_is_made_again_without_a_word(harm: str, smal
     elif harm == "of another index":
         with opened(tmp_path / "two") as other:
             added(other, some_commits(3, 150), 20)
-            (foreign, *_) = parts_of(other)
+            (foreign, *_) = segments_of(other)
         first.write_bytes(foreign.read_bytes())
     else:
         data = first.read_bytes()
@@ -240,22 +254,22 @@ def test_a_part_that_cannot_be_used_is_made_again_without_a_word(harm: str, smal
         first.write_bytes(kept[harm])
     with opened(tmp_path / "one") as index:
         assert index.search(edit, vector, k=7) == before
-        index.add(some_commits(2, 1, first=150))
+        index.log.add(some_commits(2, 1, first=150))
         assert index.search(edit, vector, k=7, within={item.commit.sha for item, _ in commits}) == pytest.approx(before)
         assert index.notices == []
-        assert parts_of(index)
+        assert segments_of(index)
     with opened(tmp_path / "one") as index:
         assert index.search(edit, vector, k=7, within={item.commit.sha for item, _ in commits})[0] == before[0]
 
 
 @pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "a row moved", "a bit flipped"])
 def test_vectors_that_are_broken_are_set_aside_with_their_index(
-    harm: str, small_parts: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    harm: str, small_segments: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     commits = some_commits(4, 120)
     with opened(tmp_path) as index:
         added(index, commits, 20)
-        path, size = index.path, index.size()
+        path, size = index.path, index.log.size()
     assert path is not None
     (vectors,) = tmp_path.rglob("*.vectors")
     data = bytearray(vectors.read_bytes())
@@ -280,7 +294,7 @@ def test_vectors_that_are_broken_are_set_aside_with_their_index(
         assert "made anew" in notice
         assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [notice]
         added(index, commits, 20)
-        assert index.size() == size
+        assert index.log.size() == size
         assert index.search(edit, vector, k=3)
     assert list(path.parent.glob("*.broken-1"))
 
@@ -296,7 +310,7 @@ def test_rows_behind_the_last_edit_are_written_over(tmp_path: Path) -> None:
     with opened(tmp_path) as index:
         added(index, commits[15:], 5)
         assert index.notices == []
-        entries = index.entries()
+        entries = index.log.entries()
         assert [entry.commit for entry in entries] == [item.commit for item, _ in commits]
         for entry, (_, wanted) in zip(entries, commits, strict=True):
             np.testing.assert_allclose(entry.vectors * entry.scales[:, None], wanted, atol=0.01)
@@ -304,7 +318,7 @@ def test_rows_behind_the_last_edit_are_written_over(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A cache folder with an index of five parts' worth of commits."""
+    """A cache folder with an index of five segments' worth of commits."""
     with opened(tmp_path) as index:
         added(index, some_commits(6, 60), 20)
     return tmp_path
@@ -336,7 +350,7 @@ def test_the_index_of_a_model_long_unused_is_deleted_and_nothing_else(folder: Pa
     with Index.open("large", "held", folder=folder, edit_size=SIZE):
         age(held, 100)
         with opened(folder) as index:
-            assert index.size()
+            assert index.log.size()
             assert index.notices == []
     left = {path.name for path in old.parent.iterdir()}
     assert not any(name.startswith(old.name) for name in left)
@@ -399,7 +413,7 @@ def write_earlier(path: Path, commits: list[tuple[CommitEdits, NDArray[np.float3
 
 
 @pytest.mark.parametrize("harm", [None, "cut short", "of another repository"])
-def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_parts: None, tmp_path: Path) -> None:
+def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_segments: None, tmp_path: Path) -> None:
     commits = some_commits(8, 120)
     with opened(tmp_path / "plain") as plain:
         added(plain, commits, 30)
@@ -420,14 +434,14 @@ def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_pa
         assert str(old) in index.notices[0]
         if harm is None:
             assert len(index.notices) == 1
-            assert f"{index.size():,} edits were taken over" in index.notices[0]
+            assert f"{index.log.size():,} edits were taken over" in index.notices[0]
             assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
-            assert index.settled() == (commits[0][0].commit.sha, 7)
+            assert index.log.settled() == (commits[0][0].commit.sha, 7)
         else:
             assert "was broken" in index.notices[0]
-            assert index.settled() is None
+            assert index.log.settled() is None
         added(index, commits, 30)
-        assert index.size() == sum(len(item.edits) for item, _ in commits)
+        assert index.log.size() == sum(len(item.edits) for item, _ in commits)
         assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
     with opened(tmp_path / "earlier") as index:
         assert index.notices == []

@@ -82,11 +82,11 @@ def test_a_very_large_index_has_no_measure_of_its_own() -> None:
 
 def test_what_is_out_of_range_does_not_measure(make_range: Callable[[int, int], Any]) -> None:
     whole, part, within, edit, vector = make_range(90, 20)
-    assert part.size() > FEWEST
+    assert part.log.size() > FEWEST
     scores = whole.scores(edit, vector, within=within)
     found = {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in part.search(edit, vector, k=0)}
     hits = whole.search(edit, vector, k=0, within=within)
     assert {hit.edit.commit.sha + hit.edit.path: hit.meaning for hit in hits} == pytest.approx(found, abs=1e-5)
-    assert len(scores.meaning) == whole.size()
+    assert len(scores.meaning) == whole.log.size()
     (plain,) = part.nearest(vector[None], k=0)
     assert [hit.edit.id for hit in plain] != [hit.edit.id for hit in part.search(edit, vector, k=0)]

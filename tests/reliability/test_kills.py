@@ -41,7 +41,7 @@ def write_history(builder: Any) -> None:
 
 def contents(index: Index) -> Counter[tuple[str, str, str]]:
     return Counter(
-        (entry.commit.sha, path, definition) for entry in index.entries() for path, definition, *_ in entry.edits
+        (entry.commit.sha, path, definition) for entry in index.log.entries() for path, definition, *_ in entry.edits
     )
 
 
@@ -76,8 +76,8 @@ def test_no_moment_loses_or_doubles_an_edit(
                 assert index.notices == []
                 assert found <= expected
                 assert max(found.values(), default=1) == 1
-                assert len({commit for commit, _, _ in found}) == len(index.known() & {key[0] for key in found})
-                assert index.size() >= size
+                assert len({commit for commit, _, _ in found}) == len(index.log.known() & {key[0] for key in found})
+                assert index.log.size() >= size
                 path = index.path
             assert path is not None
             with closing(sqlite3.connect(path)) as connection:

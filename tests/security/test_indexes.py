@@ -70,7 +70,7 @@ def test_an_index_made_by_somebody_else_does_no_harm(kind: str, history: Any, tm
     cache = tmp_path / "cache"
     with Repository.open(history.path) as repository:
         with open_index(repository, cache) as index:
-            update(repository, WordEncoder(), index)
+            update(repository, WordEncoder(), index.log)
             good = facts(repository, index)
             assert len(good) > len(SERVICES)
             path = index.path
@@ -81,7 +81,7 @@ def test_an_index_made_by_somebody_else_does_no_harm(kind: str, history: Any, tm
         if list(path.parent.glob("*.broken-1")):
             assert found == []
             with open_index(repository, cache) as index:
-                update(repository, WordEncoder(), index)
+                update(repository, WordEncoder(), index.log)
                 assert facts(repository, index) == good
         else:  # it makes sense, whatever it says
             assert kind in PLAUSIBLE
@@ -102,7 +102,7 @@ def facts(repository: Repository, index: Index) -> list[PastEdit]:
     index.search(edit, vector[0], k=0, exclude_definition=(edit.path, edit.definition))
     index.nearest(vector, k=3)
     index.history()
-    index.entries()
+    index.log.entries()
     return sorted((hit.edit for hit in index.search(edit, vector[0], k=0)), key=lambda past: past.id)
 
 

@@ -100,7 +100,7 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Index.open("gallery", "evaluation", folder=Path(folder), edit_size=vectors.shape[1]) as index,
     ):
-        index.add(batch)
+        index.log.add(batch)
         for row in queries.tolist():
             scores = index.scores(flat[row], vectors[row])
             found.meaning[row] = scores.meaning
