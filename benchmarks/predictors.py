@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from codewm_lsp.world_model.features import CommonWords
+from codewm_model.artifacts.run_folder import read_run
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import RepositoryCorpus, build, load
 from codewm_model.networks.code_world_model import CodeWorldModel, set_rounding
-from codewm_model.runs.run_folder import read_run
 from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
 from codewm_model.training.inference import all_states
 from codewm_model.training.trainer import train
@@ -137,7 +137,7 @@ def _trained(
 
     run = Run(model, config, common, training[0], validation[0], scratch, report)
     run.states, run.validation_data, run.validation_states = training[1], validation[1], validation[2]
-    train(run, resume=False)
+    train(run)
     return {name: value for name, value in evaluations[-1].items() if isinstance(value, float)}
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from codewm_export.reading import weights_of_bundle
+from codewm_export.bundle_weights import weights_of_bundle
 from codewm_lsp.world_model import shipped
+from codewm_model.artifacts.run_folder import write_run
 from codewm_model.evaluation.smoke import make_repositories
-from codewm_model.runs.run_folder import write_run
 from codewm_model.settings.config import Config
 
 

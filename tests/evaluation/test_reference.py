@@ -149,10 +149,10 @@ def test_a_version_that_was_encoded_is_not_encoded_again(tmp_path: Path) -> None
 def test_released_weights_stand_in_the_tables(weights: Path, tmp_path: Path) -> None:
     arguments = ["--smoke", "--protocols", "e3,e4", "--baselines", "none", "--reference", weights, "--limit", 4]
     done = CliRunner().invoke(
-        app, ["eval", *map(str, [*arguments, "--seeds", 0, "--cache", tmp_path / "cache", "-o", tmp_path])]
+        app, ["eval", *map(str, [*arguments, "--seeds", 0, "--cache", tmp_path / "cache", "-o", tmp_path / "out"])]
     )
     assert done.exit_code == 0, done.output
-    report = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     system = "the paper's release, frozen"
     for protocol in ("e3", "e4"):
         assert report["protocols"][protocol]["roles"][system] == "baseline"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from codewm_export.bundle import _check
 from codewm_export.graphs import Graph, graphs, to_onnx
 from codewm_export.int4 import to_int4
+from codewm_export.onnx_bundle import _check
 from codewm_lsp.errors import TrainingError
 from codewm_model.networks.code_world_model import CodeWorldModel, set_rounding
 from codewm_model.settings.config import ArchitectureConfig

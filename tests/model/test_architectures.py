@@ -11,13 +11,13 @@ import torch
 from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
+from codewm_model.artifacts.run_folder import read_run, write_run
 from codewm_model.cli.train_app import app
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import build, common_words, load
 from codewm_model.networks.architectures import Architecture, known
 from codewm_model.networks.architectures.registry import GROUP, OURS, find
 from codewm_model.networks.code_world_model import CodeWorldModel, parameters
-from codewm_model.runs.run_folder import read_run, write_run
 from codewm_model.settings.config import PRESETS, ArchitectureConfig
 from codewm_model.settings.toml_files import overridden
 from codewm_model.training.trainer import train
@@ -42,7 +42,7 @@ def trained(history: Path, folder: Path, *settings: str) -> Run:
     torch.manual_seed(config.training.seed)
     model = CodeWorldModel(config.architecture)
     run = Run(model, config, common_words([corpus]), Dataset([corpus]), [], folder, report=lambda record: None)
-    train(run, resume=False)
+    train(run)
     return run
 
 

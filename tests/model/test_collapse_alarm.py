@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-import torch
 
 from codewm_lsp.errors import TrainingError
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import RepositoryCorpus, build, common_words, load
-from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
-from codewm_model.training.trainer import train as run_training
-from codewm_model.training.training_run import Run
+from codewm_model.training.loading import Material
+from codewm_model.training.train_from import RunSettings, train_from
 
 
 class Train(Protocol):
@@ -59,12 +57,10 @@ def trained(corpus: RepositoryCorpus, folder: Path, **values: Any) -> list[dict[
     """Train; everything that was reported."""
     folder.mkdir()
     config = Config(NETWORKS, dataclasses.replace(TRAINING, **values))
-    torch.manual_seed(config.training.seed)
     records: list[dict[str, Any]] = []
-    model = CodeWorldModel(config.architecture)
-    run = Run(model, config, common_words([corpus]), Dataset([corpus]), [], folder, records.append)
+    material = Material(Dataset([corpus]), [], common_words([corpus]), [])
     try:
-        run_training(run, resume=False)
+        train_from(RunSettings(folder, config, material), report=records.append)
     except TrainingError as error:
         records.append({"stopped": str(error)})
     return records

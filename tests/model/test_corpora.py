@@ -19,12 +19,12 @@ from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH
 from codewm_model.cli.train_app import app
 from codewm_model.data.repository_corpus import build, common_words, load, newest_edits, versions
 from codewm_model.data.shards import MANIFEST, MEGABYTE, Stream, one_by_one, read_shards
-from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import PRESETS, Config
 from codewm_model.settings.toml_files import overridden
+from codewm_model.training.checkpoint import read_checkpoint
 from codewm_model.training.loading import of_clones, of_corpus
-from codewm_model.training.trainer import Interrupted, read_checkpoint, train
-from codewm_model.training.training_run import Run
+from codewm_model.training.train_from import RunSettings, train_from
+from codewm_model.training.trainer import Interrupted
 
 SHARDS = ("edits", "states", "places")
 
@@ -192,30 +192,21 @@ def test_training_in_turns_is_deterministic_and_resumes_to_the_last_bit(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tight(corpus, monkeypatch, 2)
-    torch.set_num_threads(1)
 
     def run(folder: Path, stop_after: int | None, resume: bool) -> list[dict[str, Any]]:
         config = small()
         folder.mkdir(exist_ok=True)
         material = of_corpus(corpus, config.training, [], None)
         assert material.stream
-        torch.manual_seed(config.training.seed)
         steps: list[int] = []
         records: list[dict[str, Any]] = []
-        training = Run(
-            CodeWorldModel(config.architecture),
-            config,
-            material.common,
-            material.data,
-            material.validation,
-            folder,
-            records.append,
-            advance=lambda stage, step, total, loss: steps.append(step),
-            stop=lambda: stop_after is not None and len(steps) >= stop_after,
-            stream=material.stream,
-        )
         try:
-            train(training, resume=resume)
+            train_from(
+                RunSettings(folder, config, material, checkpoint=read_checkpoint(folder) if resume else None),
+                report=records.append,
+                advance=lambda stage, step, total, loss: steps.append(step),
+                stop=lambda: stop_after is not None and len(steps) >= stop_after,
+            )
         except Interrupted:
             assert stop_after is not None
         return records
@@ -229,5 +220,5 @@ def test_training_in_turns_is_deterministic_and_resumes_to_the_last_bit(
     run(tmp_path / "parts", 3, False)  # within a turn of the first stage
     run(tmp_path / "parts", 7, True)
     run(tmp_path / "parts", None, True)
-    whole, parts = (read_checkpoint(tmp_path / name)["model"] for name in ("whole", "parts"))
+    whole, parts = (read_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -10,18 +10,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from codewm_lsp.errors import OptionError, TrainingError
-from codewm_model.networks.code_world_model import CodeWorldModel
-from codewm_model.settings.config import PRESETS, Config
+from codewm_model.artifacts.run_folder import CHECKPOINT
+from codewm_model.settings.config import PRESETS
 from codewm_model.settings.toml_files import overridden
+from codewm_model.training.checkpoint import Checkpoint, read_checkpoint
 from codewm_model.training.loading import mined, of_clones
-from codewm_model.training.trainer import CHECKPOINT, Interrupted, read_checkpoint, train
-from codewm_model.training.training_run import Run
+from codewm_model.training.train_from import RunSettings, train_from
+from codewm_model.training.trainer import Interrupted
 
 resource = pytest.importorskip("resource", reason="signals and limits of a process are a matter of POSIX")
 
@@ -85,30 +85,20 @@ def started(arguments: list[str], folder: Path, step: int) -> subprocess.Popen[s
     return process
 
 
-def trained(
-    history: Path, folder: Path, *settings: str, resume: bool = False, stop_after: int = 1 << 30
-) -> dict[str, Any]:
+def trained(history: Path, folder: Path, *settings: str, resume: bool = False, stop_after: int = 1 << 30) -> Checkpoint:
     """The checkpoint of a run to its end, or stopped after so many steps, in this process."""
     config = overridden(PRESETS["smoke"], [*SETTINGS, *settings])
-    torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
     corpora = mined([history], folder.parent / "cache", config.training, lambda name, done, total: None)
-    torch.manual_seed(config.training.seed)
-    material = of_clones(corpora, [], None)
     steps: list[int] = []
-    run = Run(
-        CodeWorldModel(config.architecture),
-        config,
-        material.common,
-        material.data,
-        [],
-        folder,
-        report=lambda record: None,
-        advance=lambda stage, step, total, loss: steps.append(step),
-        stop=lambda: len(steps) >= stop_after,
-    )
     try:
-        train(run, resume=resume)
+        train_from(
+            RunSettings(
+                folder, config, of_clones(corpora, [], None), checkpoint=read_checkpoint(folder) if resume else None
+            ),
+            advance=lambda stage, step, total, loss: steps.append(step),
+            stop=lambda: len(steps) >= stop_after,
+        )
     except Interrupted:
         assert len(steps) == stop_after
     return read_checkpoint(folder)
@@ -130,14 +120,14 @@ def test_ctrl_c_loses_nothing_and_says_how_to_go_on(interrupted: tuple[Path, str
     assert "stopped; go on with --resume" in said
     assert "Traceback" not in said
     state = read_checkpoint(folder)
-    assert state["step"] >= max(logged(folder))
+    assert state.step >= max(logged(folder))
 
 
 def test_a_resumed_run_says_how_it_was_begun(interrupted: tuple[Path, str], history: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(interrupted[0], folder)
     shutil.copytree(interrupted[0].parent / "cache", tmp_path / "cache")
-    minutes = read_checkpoint(folder)["begun"]["minutes"]
+    minutes = read_checkpoint(folder).begun.minutes
     plain = [sys.executable, "-m", "codewm_model.cli", "run", str(history), "--output", str(folder), "--resume"]
     more = ["--cache", str(tmp_path / "cache"), "--no-export"]
     done = subprocess.run([*plain, *more], capture_output=True, text=True, timeout=500, check=False)
@@ -150,10 +140,10 @@ def test_a_resumed_run_says_how_it_was_begun(interrupted: tuple[Path, str], hist
 def test_twenty_steps_equal_ten_and_a_resumed_ten(history: Path, tmp_path: Path) -> None:
     whole = trained(history, tmp_path / "whole", "transition_steps=20", "quantise_from=0.5", "warmup=5")
     first = trained(history, tmp_path / "run", "transition_steps=20", "quantise_from=0.5", "warmup=5", stop_after=10)
-    assert (first["step"], first["finished"]) == (10, False)
+    assert (first.step, first.finished) == (10, False)
     again = trained(history, tmp_path / "run", "transition_steps=20", "quantise_from=0.5", "warmup=5", resume=True)
-    assert all(torch.equal(whole["model"][name], again["model"][name]) for name in whole["model"])
-    assert not all(torch.equal(whole["model"][name], first["model"][name]) for name in whole["model"])
+    assert all(torch.equal(whole.model[name], again.model[name]) for name in whole.model)
+    assert not all(torch.equal(whole.model[name], first.model[name]) for name in whole.model)
 
 
 def test_a_killed_run_loses_one_interval_at_most_and_resumes_to_the_last_bit(
@@ -166,15 +156,15 @@ def test_a_killed_run_loses_one_interval_at_most_and_resumes_to_the_last_bit(
     process.kill()
     process.communicate(timeout=500)
     state = read_checkpoint(folder)
-    assert state["finished"] or state["step"] >= max(logged(folder)) - INTERVAL
+    assert state.finished or state.step >= max(logged(folder)) - INTERVAL
     done = subprocess.run(
         command(history, folder, "--resume"), capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr
     assert logged(folder) == sorted(set(logged(folder)))  # what was lost is not in the log twice
     whole, parts = trained(history, tmp_path / "whole"), read_checkpoint(folder)
-    assert parts["finished"]
-    assert all(torch.equal(whole["model"][name], parts["model"][name]) for name in whole["model"])
+    assert parts.finished
+    assert all(torch.equal(whole.model[name], parts.model[name]) for name in whole.model)
 
 
 def test_a_full_disk_leaves_the_last_whole_checkpoint(
@@ -198,7 +188,7 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(
     assert f"checkpoint in {folder} could not be written" in done.stderr
     assert "free some disk space and resume" in done.stderr
     assert (folder / CHECKPOINT).read_bytes() == before
-    assert trained(history, folder, resume=True)["finished"]
+    assert trained(history, folder, resume=True).finished
 
 
 def test_a_loss_that_is_not_a_number_stops_with_the_setting_to_change(history: Path, tmp_path: Path) -> None:
@@ -235,9 +225,9 @@ def test_a_checkpoint_that_cannot_be_used_is_named(
 
 
 def test_a_configuration_of_a_newer_checkpoint_is_refused(interrupted: tuple[Path, str], tmp_path: Path) -> None:
-    state = read_checkpoint(interrupted[0])
+    state = torch.load(interrupted[0] / CHECKPOINT, weights_only=True)
     newer = json.loads(state["config"]) | {"format": 99}
     torch.save(state | {"config": json.dumps(newer)}, tmp_path / CHECKPOINT)
     with pytest.raises(OptionError, match="newer version of CodeWM"):
         read_checkpoint(tmp_path)
-    assert Config.from_dict(json.loads(state["config"])).training.transition_steps == STEPS
+    assert read_checkpoint(interrupted[0]).config.training.transition_steps == STEPS

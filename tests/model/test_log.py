@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from codewm_model.runs.training_log import forget_after, read_log
+from codewm_model.artifacts.training_log import forget_after, read_log
 
 
 def record(stage: str, step: int) -> dict[str, object]:

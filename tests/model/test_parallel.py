@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from codewm_model.data.repository_corpus import build
-from codewm_model.training.trainer import read_checkpoint
+from codewm_model.training.checkpoint import read_checkpoint
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 ONE_STEP = Path(__file__).with_name("one_step.py")
@@ -61,7 +61,7 @@ def test_only_the_first_process_writes_and_both_stop_with_a_whole_run(history: P
     command = ("-m", "codewm_model.cli", "run", history, "--output", tmp_path / "run", *arguments)
     done = python(*TORCHRUN, *command)
     assert (tmp_path / "run" / "model.safetensors").exists()
-    assert read_checkpoint(tmp_path / "run")["finished"]
+    assert read_checkpoint(tmp_path / "run").finished
     records = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     evaluations = [(record["stage"], record["step"]) for record in records if record.get("evaluation")]
     assert evaluations == sorted(set(evaluations), key=evaluations.index)

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
 from codewm_model.cli.train_app import app
-from codewm_model.training.sweep import Trial, read_sweep, run_sweep
+from codewm_model.training.leaderboard import Trial
+from codewm_model.training.sweep import run_sweep
+from codewm_model.training.sweep_file import read_sweep
 from codewm_model.training.trainer import Interrupted
 
 FILE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 from collections.abc import Callable
@@ -10,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from codewm_export.reading import weights_of_bundle
+from codewm_export.bundle_weights import weights_of_bundle
 from codewm_lsp.history import Repository
 from codewm_lsp.world_model import WorldModel
+from codewm_model.artifacts.run_folder import read_run
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import build, load, use
 from codewm_model.networks.code_world_model import set_rounding
-from codewm_model.runs.run_folder import read_run
 from codewm_model.training.inference import all_states, embed_edits
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -68,40 +69,32 @@ def test_the_weights_of_a_bundle_can_be_trained_on(finished: Finished) -> None:
 def test_ten_steps_equal_five_and_a_resumed_five(history: Path, train: Train, tmp_path: Path) -> None:
     from codewm_model.data.repository_corpus import common_words
     from codewm_model.settings.config import PRESETS, Config
-    from codewm_model.training.trainer import Interrupted, read_checkpoint
-    from codewm_model.training.trainer import train as run_training
-    from codewm_model.training.training_run import Run
+    from codewm_model.training.checkpoint import read_checkpoint
+    from codewm_model.training.loading import Material
+    from codewm_model.training.train_from import RunSettings, train_from
+    from codewm_model.training.trainer import Interrupted
 
     corpus = load(build(history, tmp_path / "corpus", edits=400))
 
     def run(folder: Path, stop_after: int | None, resume: bool) -> None:
-        config = Config.from_dict(PRESETS["smoke"].as_dict())
+        smoke = PRESETS["smoke"]
+        config = Config(smoke.architecture, dataclasses.replace(smoke.training, threads=1))
         folder.mkdir(exist_ok=True)
-        torch.manual_seed(config.training.seed)
-        torch.set_num_threads(1)
-        from codewm_model.networks.code_world_model import CodeWorldModel
-
+        material = Material(Dataset([corpus], hold_out=0.1), [], common_words([corpus]), [])
         steps: list[int] = []
-        training = Run(
-            CodeWorldModel(config.architecture),
-            config,
-            common_words([corpus]),
-            Dataset([corpus], hold_out=0.1),
-            [],
-            folder,
-            report=lambda record: None,
-            advance=lambda stage, step, total, loss: steps.append(step),
-            stop=lambda: stop_after is not None and len(steps) >= stop_after,
-        )
         try:
-            run_training(training, resume=resume)
+            train_from(
+                RunSettings(folder, config, material, checkpoint=read_checkpoint(folder) if resume else None),
+                advance=lambda stage, step, total, loss: steps.append(step),
+                stop=lambda: stop_after is not None and len(steps) >= stop_after,
+            )
         except Interrupted:
             assert stop_after is not None
 
     run(tmp_path / "whole", None, False)
     run(tmp_path / "parts", 4, False)
     run(tmp_path / "parts", None, True)
-    whole, parts = (read_checkpoint(tmp_path / name)["model"] for name in ("whole", "parts"))
+    whole, parts = (read_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 

@@ -8,6 +8,6 @@ __all__ = ["main"]
 def main() -> None:
     """The ``codewm-export`` command."""
     leave_out_working_directory()
-    from codewm_export.cli.app import main as run
+    from codewm_export.cli.export_app import main as run
 
     run()

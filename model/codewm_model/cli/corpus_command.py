@@ -29,10 +29,12 @@ def build(
     ] = 4_000,
 ) -> None:
     """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""
+    from codewm_model.artifacts.output_folder import claim
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.data.shards import build_corpus, read_shards
+    from codewm_model.data.shards import MANIFEST, build_corpus, read_shards
 
     with failures_in_words():
+        claim(output, "codewm-train corpus", unmarked=(MANIFEST,))
         with Progress() as progress:
             build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
         shards = read_shards(output)

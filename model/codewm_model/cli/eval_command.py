@@ -16,6 +16,7 @@ import platformdirs
 import typer
 
 from codewm_lsp.errors import OptionError
+from codewm_model.artifacts.output_folder import claim
 from codewm_model.cli.eval_progress import Bar
 from codewm_model.evaluation import models as loading
 from codewm_model.evaluation import released_weights as released
@@ -36,7 +37,7 @@ from codewm_model.evaluation.pictures import draw
 from codewm_model.evaluation.protocols import NAMES, protocols_of
 from codewm_model.evaluation.sibling_search import BASELINES
 from codewm_model.evaluation.significance import summarise
-from codewm_model.evaluation.written_report import Report, Section, write
+from codewm_model.evaluation.written_report import REPORT, Report, Section, write
 
 OPTIONAL: Final = ("minilm",)
 
@@ -87,6 +88,7 @@ def evaluate(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.json, report.md and the pictures go.")
     ] = Path("evaluation"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report that is there.")] = False,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -110,12 +112,6 @@ def evaluate(
         baselines=_baselines(baselines),
         references=released.load(reference or []),
     )
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(
-            f"{output} cannot be written ({error.strerror or error}): name another folder with --output"
-        ) from error
     with ExitStack() as stack:
         if smoke:
             from codewm_model.evaluation.smoke import make_repositories
@@ -128,6 +124,7 @@ def evaluate(
             names, what = _chosen(chosen, repositories)
         clones, missing = places.find(folder, names, required=bool(repositories))
         candidates = loading.load(model or [])
+        claim(output, "codewm eval", results=(REPORT,), overwrite=overwrite)
         bar = stack.enter_context(Bar())
         for name, reason in missing.items():
             bar.say(f"left out: {name} ({reason})")

@@ -21,25 +21,25 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def failures_in_words() -> Iterator[None]:
-    """Say an expected failure in one line on stderr and end with its exit code."""
+def failures_in_words(program: str = "codewm-train") -> Iterator[None]:
+    """Say an expected failure of a program in one line on stderr and end with its exit code."""
     try:
         yield
     except OptionError as error:
-        _say(str(error))
+        _say(program, str(error))
         raise typer.Exit(WRONG_USE) from None
     except CodewmError as error:
-        _say(str(error))
+        _say(program, str(error))
         raise typer.Exit(FAILED) from None
     except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        _say(f"{error.filename or 'a file'} could not be written ({error.strerror}): free some disk space and resume")
+        remedy = "free some disk space and resume" if error.errno in _FULL else "see that it can be read and written"
+        what = error.filename or "a file or standard output"
+        _say(program, f"{what} could not be used ({error.strerror or error}): {remedy}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
-        _say("stopped")
+        _say(program, "stopped")
         raise typer.Exit(STOPPED) from None
 
 
-def _say(text: str) -> None:
-    typer.echo(f"codewm-train: {text}", err=True)
+def _say(program: str, text: str) -> None:
+    typer.echo(f"{program}: {text}", err=True)

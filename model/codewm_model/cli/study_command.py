@@ -57,15 +57,16 @@ def _collapse(
     edits: int,
     report_only: bool,
 ) -> None:
+    from codewm_model.artifacts.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.repository_corpus import build, load
-    from codewm_model.training.study import SETTINGS, course, figure, run_all, runs, table
+    from codewm_model.training.study import PLAN, SETTINGS, course, figure, run_all, runs, table
 
     if name not in SETTINGS:
         raise OptionError(f"unknown setting {name!r}: choose one of {', '.join(SETTINGS)}")
     if not validate:
         raise OptionError("nothing to evaluate on: name a clone that is not trained on with --validate")
-    output.mkdir(parents=True, exist_ok=True)
+    claim(output, "codewm-train study", unmarked=(PLAN,))
     chosen = SETTINGS[name]
     planned = runs(chosen, output, seeds)
     with Progress() as progress:

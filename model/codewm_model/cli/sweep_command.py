@@ -20,13 +20,17 @@ def sweep(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Try settings by Optuna and rank them; the same command goes on with a sweep that was stopped."""
+    from codewm_model.artifacts.output_folder import claim
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.training.sweep import LEADERBOARD, read_sweep, run_sweep
+    from codewm_model.training.leaderboard import LEADERBOARD
+    from codewm_model.training.sweep import STUDY, run_sweep
+    from codewm_model.training.sweep_file import read_sweep
     from codewm_model.training.trainer import Interrupted
 
     with failures_in_words():
         wanted = read_sweep(file)
         folder = output or file.with_suffix("")
+        claim(folder, "codewm-train sweep", unmarked=(STUDY,))
         try:
             with Progress() as progress, asked_to_stop() as stop:
                 found = run_sweep(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,13 +18,18 @@ from codewm_model.cli.config_command import File, Preset, Settings
 from codewm_model.cli.failures import failures_in_words
 
 if TYPE_CHECKING:
+    import torch
+
     from codewm_lsp.world_model.features import CommonWords
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.repository_corpus import RepositoryCorpus
     from codewm_model.networks.code_world_model import CodeWorldModel
     from codewm_model.settings.config import Config
+    from codewm_model.training.checkpoint import Checkpoint
+    from codewm_model.training.train_from import Result, RunSettings
 
 _GALLERIES: Final = (("newest 300 edits", 300, 32), ("newest 3,000 edits", 3_000, None))
+MAKER: Final = "codewm-train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class _Options:
     validate: list[Path]
     start: str
     resume: bool
+    overwrite: bool
     settings: list[str]
     report_to: str
     cache: Path | None
@@ -72,6 +76,9 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run in the output folder by a new one.")
+    ] = False,
     settings: Settings = None,
     on_collapse: Annotated[
         str | None,
@@ -93,8 +100,8 @@ def run(
     """Train on local clones and export a bundle for `--model`; says plainly whether it beats what it started from."""
     asked = [*(settings or []), *([f"training.on_collapse={on_collapse}"] if on_collapse else [])]
     options = _Options(
-        repositories or [], output, corpus, preset, config, validate or [], start, resume, asked, report_to, cache,
-        device, name, export,
+        repositories or [], output, corpus, preset, config, validate or [], start, resume, overwrite, asked, report_to,
+        cache, device, name, export,
     )  # fmt: skip
     with failures_in_words():
         _train(options)
@@ -106,175 +113,161 @@ def _train(options: _Options) -> None:
 
     if bool(options.repositories) == bool(options.corpus):
         raise OptionError("nothing to train on: name local clones, or a corpus with --corpus DIR (and not both)")
+    if options.resume and options.overwrite:
+        raise OptionError("--resume goes on with a run and --overwrite replaces it: leave one of them out")
     preset, config = configured(options.preset, options.config, options.settings)
     device = find_device(options.device)
-    with group(device), _folder(options.output) as folder:
+    with group(device), _folder(options) as folder:
         _train_together(options, preset, config, device, folder)
 
 
-def _train_together(options: _Options, preset: str, config: Config, device: Any, folder: Path) -> None:
-    import torch
-
+def _train_together(options: _Options, preset: str, config: Config, device: torch.device, folder: Path) -> None:
+    from codewm_model.artifacts.run_folder import forget_run, write_run
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.runs.run_folder import write_run
-    from codewm_model.runs.training_log import LOG, forget_after
-    from codewm_model.settings.stages import STAGES
+    from codewm_model.training.checkpoint import read_checkpoint
     from codewm_model.training.loading import mined, of_clones, of_corpus
     from codewm_model.training.parallel import rank
-    from codewm_model.training.reporting import global_step, reporting
-    from codewm_model.training.trainer import Interrupted, read_checkpoint, steps_of, train
-    from codewm_model.training.training_run import Begun, Run
+    from codewm_model.training.train_from import RunSettings
+    from codewm_model.training.training_run import Begun
 
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes of torchrun on this machine
-    threads = config.training.threads or max(1, (os.cpu_count() or 1) // beside)
-    torch.set_num_threads(threads)
     begun = Begun(preset, options.start or ("shipped" if preset == "local" else "scratch"))
-    state = read_checkpoint(folder) if options.resume else None
-    if state:
-        config = _resumed(state, options)
-        begun = dataclasses.replace(begun, **state.get("begun", {}))
-    start = begun.start
+    checkpoint = read_checkpoint(folder) if options.resume else None
+    if checkpoint:
+        begun = checkpoint.begun
+        config = _resumed(checkpoint, options)
     with Progress(quiet=rank() > 0) as progress:
         corpora: list[RepositoryCorpus] = []
         cache = options.cache or options.output / "corpus"
         if options.repositories:
             corpora = mined(options.repositories, cache, config.training, progress.mining)
         held = mined(options.validate, cache, config.training, progress.mining)
-        torch.manual_seed(config.training.seed)  # before a single weight is made
-        model, common, about_start, before = _begin(start, config, state)
-        config = dataclasses.replace(config, architecture=model.config)
+        origin = _origin(begun.start, config, resumed=checkpoint is not None)
+        common = checkpoint.common if checkpoint else origin.common
         if options.corpus:
             material = of_corpus(options.corpus, config.training, held, common)
         else:
             material = of_clones(corpora, held, common)
-        diagnostics: dict[str, float] = {}
-        first = 0
-        if state:
-            reached = steps_of(config, STAGES[-1]) if state["finished"] else state["step"]
-            first = global_step(config, state["stage"], reached)
-            diagnostics = _last_diagnostics(forget_after(folder / LOG, state["stage"], reached))
-        with (
-            (folder / LOG).open("a" if state else "w", encoding="utf-8") as log,
-            reporting("none" if rank() else options.report_to, folder, config, first) as figures,
-            asked_to_stop() as stop,
-        ):
-
-            def report(record: dict[str, Any]) -> None:
-                log.write(json.dumps(record) + "\n")
-                log.flush()
-                figures(record)
-                diagnostics.update(_figures(record))
-                progress.record(record)
-
-            try:
-                train(
-                    Run(
-                        model.to(device),
-                        config,
-                        material.common,
-                        material.data,
-                        material.validation,
-                        folder,
-                        report,
-                        advance=progress.step,
-                        stop=stop,
-                        device=device,
-                        begun=begun,
-                        stream=material.stream,
-                    ),
-                    resume=options.resume,
-                )
-            except Interrupted:
-                raise TrainingError(f"stopped; go on with --resume (checkpoint in {options.output})") from None
+        if origin.model and not checkpoint:
+            config = dataclasses.replace(config, architecture=origin.model.config)
+        settings = RunSettings(folder, config, material, origin.model, checkpoint, begun, device)
+        if options.overwrite:
+            forget_run(folder)
+        result = _trained(settings, options, progress)
         if rank():
             return
-        known = {r["name"] for r in material.trained_on}
-        earlier = [r for r in about_start.get("trained_on", []) if r["name"] not in known]
-        trained_on = material.trained_on + earlier
-        about: dict[str, Any] = {
-            "trained_on": trained_on,
-            "edits": sum(r["edits"] for r in trained_on),
-            "config": config.as_dict(),
-            "training": {
-                "preset": begun.preset,
-                "from": start if start in ("scratch", "shipped") else about_start.get("name", "a run"),
-                "seed": config.training.seed,
-                "steps": {stage: steps_of(config, stage) for stage in STAGES},
-                "minutes": round(begun.spent(), 1),
-                "device": device.type,
-                "threads": threads,
-            },
-            "diagnostics": diagnostics or about_start.get("diagnostics", {}),
-        }
+        about = _about(result, settings, origin)
         name = options.name or options.output.resolve().name
-        model = model.cpu()
-        write_run(folder, model, material.common, config, about)
+        write_run(folder, result.model, result.common, config, about)
         if not options.export:
             return
         clones = options.validate or options.repositories
-        _export(options, model, material.common, about, name, before, clones, held or corpora, progress)
-        write_run(folder, model, material.common, config, about)
-    _say_how_good(about, name, before, options.output)
+        _export(options, result, about, name, origin.bundle, clones, held or corpora, progress)
+        write_run(folder, result.model, result.common, config, about)
+    _say_how_good(about, name, origin.bundle, options.output)
 
 
-def _begin(
-    start: str, config: Config, state: dict[str, Any] | None
-) -> tuple[CodeWorldModel, CommonWords | None, dict[str, Any], Path | None]:
-    """The model to train, its common words (none yet from scratch), what is known of it, and its bundle, if any.
+def _trained(settings: RunSettings, options: _Options, progress: Progress) -> Result:
+    """Run it, with the figures going where they are wanted."""
+    from codewm_model.settings.stages import global_step
+    from codewm_model.training.parallel import rank
+    from codewm_model.training.reporting import reporting
+    from codewm_model.training.train_from import train_from
+    from codewm_model.training.trainer import Interrupted
+
+    config, checkpoint = settings.config, settings.checkpoint
+    first = global_step(config, checkpoint.stage, checkpoint.reached(config)) if checkpoint else 0
+    with (
+        reporting("none" if rank() else options.report_to, settings.folder, config, first) as figures,
+        asked_to_stop() as stop,
+    ):
+
+        def report(record: dict[str, Any]) -> None:
+            figures(record)
+            progress.record(record)
+
+        try:
+            return train_from(settings, report=report, advance=progress.step, stop=stop)
+        except Interrupted:
+            raise TrainingError(f"stopped; go on with --resume (checkpoint in {options.output})") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a run starts from: a model, its common words, what is known of it, and its bundle; nothing, from scratch."""
+
+    model: CodeWorldModel | None = None
+    common: CommonWords | None = None
+    about: dict[str, Any] = dataclasses.field(default_factory=dict)
+    bundle: Path | None = None
+
+
+def _origin(start: str, config: Config, *, resumed: bool) -> _Origin:
+    """Read what to start from.
 
     Raises OptionError when the configuration asks for another architecture than the model has that it starts from.
     """
-    import numpy as np
-
-    from codewm_export.reading import weights_of_bundle
     from codewm_lsp.world_model import shipped
-    from codewm_lsp.world_model.features import CommonWords
-    from codewm_model.networks.code_world_model import CodeWorldModel
-    from codewm_model.runs.run_folder import read_run
+    from codewm_model.artifacts.bundle_format import bundle_format
+    from codewm_model.artifacts.run_folder import WEIGHTS, read_run
     from codewm_model.settings.config import ArchitectureConfig
 
-    before: Path | None = None
-    about: dict[str, Any] = {}
-    model, common = None, None
-    if start != "scratch":
-        folder = shipped() if start == "shipped" else Path(start)
-        if (folder / "model.safetensors").exists():
-            model, common, about = read_run(folder)
-        else:
-            model, common, about = weights_of_bundle(folder)
-        before = folder if (folder / "model.json").exists() else None
-        if not state and config.architecture not in (ArchitectureConfig(), model.config):
-            raise OptionError(
-                f"the settings of [architecture] differ from those of the model to start from ({start}): "
-                f"leave them out, or train with --from scratch"
-            )
-    if state:
-        return (
-            CodeWorldModel(config.architecture), CommonWords(state["common"].numpy().astype(np.uint32)), about, before,
-        )  # fmt: skip
-    return model or CodeWorldModel(config.architecture), common, about, before
+    if start == "scratch":
+        return _Origin()
+    folder = shipped() if start == "shipped" else Path(start)
+    read = read_run if (folder / WEIGHTS).exists() else bundle_format().read
+    model, common, about = read(folder)
+    if not resumed and config.architecture not in (ArchitectureConfig(), model.config):
+        raise OptionError(
+            f"the settings of [architecture] differ from those of the model to start from ({start}): "
+            f"leave them out, or train with --from scratch"
+        )
+    return _Origin(model, common, about, folder if (folder / "model.json").exists() else None)
 
 
-def _resumed(state: dict[str, Any], options: _Options) -> Config:
+def _resumed(checkpoint: Checkpoint, options: _Options) -> Config:
     """The configuration of the checkpoint, with what the file and the command line say now."""
-    from codewm_model.settings.config import Config
     from codewm_model.settings.toml_files import overridden, read_toml, with_table
 
-    config = begun = Config.from_dict(json.loads(state["config"]))
+    config = checkpoint.config
     if options.config:
         data = read_toml(options.config)
         data.pop("preset", None)
         config = with_table(config, data, str(options.config))
     config = overridden(config, options.settings)
-    if config.architecture != begun.architecture:
+    if config.architecture != checkpoint.config.architecture:
         raise OptionError("the architecture of a run cannot change when it is resumed: leave [architecture] as it was")
     return config
 
 
+def _about(result: Result, settings: RunSettings, origin: _Origin) -> dict[str, Any]:
+    """What is known of a finished run, for its folder, its bundle and its card."""
+    from codewm_model.settings.stages import STAGES, steps_of
+    from codewm_model.training.train_from import threads
+
+    config, begun = settings.config, settings.begun
+    known = {r["name"] for r in settings.material.trained_on}
+    earlier = [r for r in origin.about.get("trained_on", []) if r["name"] not in known]
+    trained_on = settings.material.trained_on + earlier
+    return {
+        "trained_on": trained_on,
+        "edits": sum(r["edits"] for r in trained_on),
+        "config": config.as_dict(),
+        "training": {
+            "preset": begun.preset,
+            "from": begun.start if begun.start in ("scratch", "shipped") else origin.about.get("name", "a run"),
+            "seed": config.training.seed,
+            "steps": {stage: steps_of(config, stage) for stage in STAGES},
+            "minutes": round(result.minutes, 1),
+            "device": settings.device.type,
+            "threads": threads(config),
+        },
+        "diagnostics": result.diagnostics() or origin.about.get("diagnostics", {}),
+    }
+
+
 def _export(
     options: _Options,
-    model: CodeWorldModel,
-    common: CommonWords,
+    result: Result,
     about: dict[str, Any],
     name: str,
     before: Path | None,
@@ -283,14 +276,15 @@ def _export(
     progress: Progress,
 ) -> None:
     """Write the bundle, measure it where there are clones to measure on, and write what was found into it."""
-    from codewm_export.bundle import describe_bundle, write_bundle
     from codewm_lsp.world_model import WorldModel
+    from codewm_model.artifacts.bundle_format import bundle_format
+    from codewm_model.artifacts.model_card import card
     from codewm_model.evaluation.bundle_retrieval import measure
-    from codewm_model.runs.model_card import card
     from codewm_model.training.loading import HOLD_OUT
 
     progress.say("Exporting and checking the bundle")
-    write_bundle(model, common, options.output, name=name, about=about, card=card(name, about))
+    form = bundle_format()
+    form.write(result.model, result.common, options.output, name=name, about=about, card=card(name, about))
     if not clones:
         return
     held_out = "repositories, on their newest 10 % of edits (held out)"
@@ -305,7 +299,7 @@ def _export(
         what="validation repositories" if options.validate else held_out,
         progress=lambda text: progress.say(f"Measuring on {text}"),
     )
-    describe_bundle(options.output, about=about, card=card(name, about))
+    form.describe(options.output, about=about, card=card(name, about))
 
 
 def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output: Path) -> None:
@@ -327,22 +321,41 @@ def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output:
 
 
 @contextlib.contextmanager
-def _folder(output: Path) -> Iterator[Path]:
+def _folder(options: _Options) -> Iterator[Path]:
     """Where this process writes: the output folder, or one that is thrown away when another process is the first."""
+    from codewm_model.artifacts.run_folder import CHECKPOINT
     from codewm_model.training.parallel import file_of_first, rank
-    from codewm_model.training.trainer import CHECKPOINT
 
+    output = options.output
     if rank() == 0:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError, PermissionError) as error:
-            raise OptionError(f"--output {output} cannot be made ({error.strerror}): name another folder") from None
+        _claim(options)
         file_of_first(output / CHECKPOINT, output / CHECKPOINT)
         yield output
         return
     with tempfile.TemporaryDirectory(prefix="codewm-train-") as scratch:
         file_of_first(output / CHECKPOINT, Path(scratch) / CHECKPOINT)
         yield Path(scratch)
+
+
+def _claim(options: _Options) -> None:
+    """Make the output folder, or take it when there is nothing in it that would be lost. Raises OptionError."""
+    from codewm_model.artifacts.output_folder import claim
+    from codewm_model.artifacts.run_folder import CHECKPOINT, WEIGHTS
+    from codewm_model.training.checkpoint import has_checkpoint
+
+    output = options.output
+    claim(
+        output,
+        MAKER,
+        also=("codewm-export",),
+        results=(WEIGHTS, "model.json"),
+        unmarked=(CHECKPOINT,) if options.resume else (),
+        overwrite=options.overwrite or options.resume,
+    )
+    if has_checkpoint(output) and not (options.resume or options.overwrite):
+        raise OptionError(
+            f"--output {output} holds a run that was stopped: go on with --resume, or replace it with --overwrite"
+        )
 
 
 @contextlib.contextmanager
@@ -366,21 +379,8 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def _figures(record: dict[str, Any]) -> dict[str, float]:
-    """The diagnostics of an evaluation of transitions; nothing of any other record."""
-    if record.get("stage") not in ("transition", "predictor") or not record.get("evaluation"):
-        return {}
-    return {key: value for key, value in record.items() if isinstance(value, float)}
-
-
-def _last_diagnostics(records: list[dict[str, Any]]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for record in records:
-        found.update(_figures(record))
-    return found
-
-
-def find_device(name: str) -> Any:
+def find_device(name: str) -> torch.device:
+    """The device of that name, ``auto`` for the best. Raises OptionError when it cannot be used."""
     import torch
 
     if name == "auto":

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import OptionError
 from codewm_lsp.world_model import Bundle, WorldModel, read_bundle, shipped
 from codewm_lsp.world_model.bundle import METADATA
+from codewm_model.artifacts.run_folder import WEIGHTS, read_run
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.measurement import Candidate, Clone, Progress
-from codewm_model.runs.run_folder import WEIGHTS, read_run
 
 Matrix = NDArray[np.float32]
 _AT_ONCE: Final = 128

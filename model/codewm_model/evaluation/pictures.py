@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
+from codewm_model.artifacts.training_log import LOG, read_log
 from codewm_model.evaluation import plots
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.measurement import Candidate, Clone, Role, Settings
@@ -17,7 +18,6 @@ from codewm_model.evaluation.models import embed
 from codewm_model.evaluation.repositories import newest_commits
 from codewm_model.evaluation.sibling_search import LARGEST
 from codewm_model.evaluation.written_report import Section
-from codewm_model.runs.training_log import LOG, read_log
 
 COLOURS: Final = {
     Role.CHANCE: "#C9C9C9",

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.features import of_similar_length, padded_structures, structure_tokens
+from codewm_model.artifacts.run_folder import TARGET
 from codewm_model.evaluation.measurement import Candidate
 from codewm_model.networks.code_world_model import CodeWorldModel
-from codewm_model.runs.run_folder import TARGET
 from codewm_model.settings.config import Config
 
 Matrix = NDArray[np.float32]

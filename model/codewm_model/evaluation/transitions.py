@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.world_model import rich_action
+from codewm_model.artifacts.training_log import LOG, read_log
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.diagnostics import effective_rank
 from codewm_model.evaluation.measurement import (
@@ -26,7 +27,6 @@ from codewm_model.evaluation.measurement import (
 )
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, targets_of
-from codewm_model.runs.training_log import LOG, read_log
 
 GALLERY: Final = 5_000
 MINED: Final = 3_000

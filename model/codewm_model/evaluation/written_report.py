@@ -30,6 +30,7 @@ ROLES: Final = {
     Role.BLEND: "shipped blend",
     Role.BOUND: "for comparison",
 }
+REPORT: Final = "report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def write(report: Report, folder: Path) -> None:
     """Write both files. Raises OptionError where they cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="utf-8")
+        (folder / REPORT).write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="utf-8")
         (folder / "report.md").write_text(markdown(report), encoding="utf-8")
     except OSError as error:
         raise OptionError(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_model.settings.config import Config
-from codewm_model.settings.stages import STAGES
+from codewm_model.settings.stages import global_step
 
 Figures = Callable[[dict[str, float], int], None]
 """Takes figures by name and the step over all stages."""
@@ -46,12 +46,6 @@ def reporting(kind: str, folder: Path, config: Config, first: int) -> Iterator[C
         if error.name not in (kind, None):
             raise
         raise OptionError(f"--report-to {kind} needs a library that is missing: pip install {kind}") from error
-
-
-def global_step(config: Config, stage: str, step: int) -> int:
-    """The step over all stages."""
-    earlier = STAGES[: STAGES.index(stage)]
-    return step + sum(int(getattr(config.training, f"{name}_steps")) for name in earlier)
 
 
 def _is_figure(name: str, value: object) -> bool:

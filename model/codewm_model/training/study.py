@@ -20,10 +20,11 @@ from typing import Any, Final
 import numpy as np
 
 from codewm_lsp.errors import TrainingError
-from codewm_model.runs.training_log import LOG, forget_after, read_log
+from codewm_model.artifacts.training_log import LOG, read_log
 from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
 
 DONE: Final = "done.json"
+PLAN: Final = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,33 +182,19 @@ def config_of(setting: Setting, run: RunOf) -> Config:
 
 def train_run(setting: Setting, run: RunOf, corpora: Sequence[Path], validation: Sequence[Path]) -> None:
     """Train one run to its end, from its checkpoint on if it has one. Raises TrainingError."""
-    import torch
-
+    from codewm_model.artifacts.run_folder import CHECKPOINT
     from codewm_model.data.batches import Dataset
     from codewm_model.data.repository_corpus import common_words, load
-    from codewm_model.networks.code_world_model import CodeWorldModel
-    from codewm_model.training.trainer import CHECKPOINT, read_checkpoint, train
-    from codewm_model.training.training_run import Run
+    from codewm_model.training.checkpoint import has_checkpoint, read_checkpoint
+    from codewm_model.training.loading import Material
+    from codewm_model.training.train_from import RunSettings, train_from
 
-    config = config_of(setting, run)
     run.folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
     train_on, held = [load(file) for file in corpora], [load(file) for file in validation]
-    torch.manual_seed(run.seed)  # before a single weight is made
-    model = CodeWorldModel(config.architecture)
-    resume = (run.folder / CHECKPOINT).exists()
-    if resume:
-        state = read_checkpoint(run.folder)
-        forget_after(run.folder / LOG, state["stage"], state["step"])
-    began = time.monotonic()
-    with (run.folder / LOG).open("a" if resume else "w", encoding="utf-8") as log:
-
-        def report(record: dict[str, Any]) -> None:
-            log.write(json.dumps(record) + "\n")
-            log.flush()
-
-        train(Run(model, config, common_words(train_on), Dataset(train_on), held, run.folder, report), resume=resume)
-    (run.folder / DONE).write_text(json.dumps({"minutes": round((time.monotonic() - began) / 60, 2)}))
+    material = Material(Dataset(train_on), held, common_words(train_on), [])
+    checkpoint = read_checkpoint(run.folder) if has_checkpoint(run.folder) else None
+    result = train_from(RunSettings(run.folder, config_of(setting, run), material, checkpoint=checkpoint))
+    (run.folder / DONE).write_text(json.dumps({"minutes": round(result.minutes, 2)}))
     (run.folder / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -225,7 +212,7 @@ def run_all(
 
     ``progress(steps done, steps in all)`` is called every second. Raises TrainingError when a run fails.
     """
-    plan = output / "plan.json"
+    plan = output / PLAN
     plan.write_text(
         json.dumps(
             {

@@ -7,25 +7,24 @@ stopped, or killed, goes on from its checkpoint to the same last bit (on a CPU, 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
-import os
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from codewm_lsp.errors import OptionError, TrainingError
+from codewm_lsp.errors import TrainingError
+from codewm_model.artifacts.run_folder import CHECKPOINT
 from codewm_model.data.batches import Dataset, generator
 from codewm_model.data.repository_corpus import use
 from codewm_model.networks.code_world_model import set_rounding
-from codewm_model.settings.config import FORMAT, Config, check_format
-from codewm_model.settings.stages import STAGES
+from codewm_model.settings.stages import STAGES, steps_of
+from codewm_model.training.checkpoint import Checkpoint, write_checkpoint
 from codewm_model.training.edit_stage import EditStage
 from codewm_model.training.next_stage import NextStage
 from codewm_model.training.parallel import any_of_all, average_gradients, rank, share_weights, wait_for_all
@@ -33,7 +32,6 @@ from codewm_model.training.predictor_stage import PredictorStage
 from codewm_model.training.training_run import Run
 from codewm_model.training.transition_stage import TransitionStage
 
-CHECKPOINT: Final = "checkpoint.pt"
 Stage = TransitionStage | EditStage | NextStage | PredictorStage
 
 
@@ -41,27 +39,25 @@ class Interrupted(Exception):
     """Training was asked to stop; a checkpoint has been written."""
 
 
-def train(run: Run, *, resume: bool) -> None:
-    """Run all stages to their end, from the last checkpoint on when ``resume``.
+def train(run: Run, checkpoint: Checkpoint | None = None) -> None:
+    """Run all stages to their end, from a checkpoint on if there is one.
 
-    Raises TrainingError on a damaged checkpoint or a loss that is not a number, Interrupted when asked to stop.
+    Raises TrainingError on a checkpoint that does not fit or a loss that is not a number, Interrupted when asked to
+    stop.
     """
     use([*run.data.corpora, *run.validation], run.common)
     if run.validation and run.validation_data is None:
         run.validation_data = Dataset(run.validation)
     elif not run.stream and run.data.held_out.any():
         run.validation_data = run.data
-    stage, step, optimiser_state, target_state = _load(run) if resume else (STAGES[0], 0, None, None)
+    stage, step, optimiser_state, target_state = STAGES[0], 0, None, None
+    if checkpoint:
+        stage, step, optimiser_state, target_state = _restore(run, checkpoint)
     share_weights(run.model)
     for number in range(STAGES.index(stage), len(STAGES)):
         name = STAGES[number]
         _run_stage(run, name, step, optimiser_state, target_state)
         step, optimiser_state, target_state = 0, None, None
-
-
-def steps_of(config: Config, stage: str) -> int:
-    """How many steps a stage has."""
-    return int(getattr(config.training, f"{stage}_steps"))
 
 
 def _trained(run: Run, stage: str) -> list[nn.Module]:
@@ -98,12 +94,18 @@ def _run_stage(
         lr=rate,
     )
     if optimiser_state is not None:
-        optimiser.load_state_dict(optimiser_state)
+        with _of_checkpoint(run):
+            optimiser.load_state_dict(optimiser_state)
+            for weight, kept in optimiser.state.items():
+                for tensor in kept.values():
+                    if isinstance(tensor, Tensor) and tensor.ndim and tensor.shape != weight.shape:
+                        raise ValueError(f"a moment has the shape {tuple(tensor.shape)}")
     _quantise_finished(run, stage)
     turn = _take_turn(run, stage, first)
     work = _STAGES[stage](run)
     if target_state is not None and isinstance(work, TransitionStage):
-        work.restore(target_state)
+        with _of_checkpoint(run):
+            work.restore(target_state)
     last = time.monotonic()
     for step in range(first, steps):
         if run.stream and run.stream.turn(step) != turn:
@@ -151,6 +153,18 @@ def _run_stage(
         if stopping and not done:
             raise Interrupted
     set_rounding(run.model, False)
+
+
+@contextlib.contextmanager
+def _of_checkpoint(run: Run) -> Iterator[None]:
+    """What a checkpoint holds of a stage may not fit it, in many ways: all of them mean the same."""
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        what = str(error) or type(error).__name__
+        raise TrainingError(
+            f"{run.folder / CHECKPOINT} is damaged ({what.splitlines()[0]}): delete it to start anew"
+        ) from error
 
 
 def _diverged(what: str, stage: str, step: int, rate: float) -> TrainingError:
@@ -212,81 +226,39 @@ def _save(
     if rank():
         wait_for_all()
         return
-    state = {
-        "format": FORMAT,
-        "config": json.dumps(run.config.as_dict()),
-        "stage": following[0],
-        "step": following[1],
-        "finished": finished,
-        "model": run.model.state_dict(),
-        "common": torch.from_numpy(run.common.hashes.astype(np.int64)),
-        "optimiser": optimiser.state_dict() if optimiser else None,
-        "target": work.state() if isinstance(work, TransitionStage) else None,
-        "data": _fingerprint(run),
-        "begun": {"preset": run.begun.preset, "start": run.begun.start, "minutes": run.begun.spent()},
-    }
-    partial = run.folder / (CHECKPOINT + ".partial")
-    try:
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, run.folder / CHECKPOINT)
-    except (OSError, RuntimeError) as error:
-        raise TrainingError(
-            f"the checkpoint in {run.folder} could not be written ({_reason(error)}): free some disk space and resume; "
-            f"the last whole checkpoint is still there"
-        ) from error
+    checkpoint = Checkpoint(
+        config=run.config,
+        stage=following[0],
+        step=following[1],
+        finished=finished,
+        model=run.model.state_dict(),
+        common=run.common,
+        optimiser=optimiser.state_dict() if optimiser else None,
+        target=work.state() if isinstance(work, TransitionStage) else None,
+        data=_fingerprint(run),
+        begun=run.begun,
+    )
+    write_checkpoint(run.folder, checkpoint)
     wait_for_all()
 
 
-def _reason(error: BaseException) -> str:
-    """What went wrong, in one line: of an error that another one hides, the first one's."""
-    while isinstance(error.__context__, OSError):
-        error = error.__context__
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = str(error) or type(error).__name__
-    return text.splitlines()[0].split(". ")[0]
-
-
-def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """The checkpoint of a run.
-
-    Raises TrainingError when there is none or it is damaged, OptionError when a newer version has written it.
-    """
-    file = folder / CHECKPOINT
-    if not file.exists():
-        raise TrainingError(f"{folder} holds no checkpoint: leave out --resume to start anew")
+def _restore(run: Run, checkpoint: Checkpoint) -> tuple[str, int, dict[str, Any] | None, dict[str, Any] | None]:
+    """The stage and step to go on with, and the states of its optimiser and its target."""
     try:
-        state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
-        check_format(state, str(file))
-        Config.from_dict(json.loads(state["config"]), f"the configuration in {file}")
-        [state[key] for key in ("stage", "step", "finished", "model", "common", "optimiser", "target")]
-        return state
-    except (TrainingError, OptionError):
-        raise
-    except Exception as error:  # a damaged file fails in many ways; all of them mean the same
-        raise TrainingError(f"{file} is damaged ({_reason(error)}): delete it to start anew") from error
-
-
-def _load(run: Run) -> tuple[str, int, dict[str, Any] | None, dict[str, Any] | None]:
-    state = read_checkpoint(run.folder)
-    try:
-        run.model.load_state_dict(state["model"])
+        run.model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         raise TrainingError(
             f"{run.folder / CHECKPOINT} is of other networks than the configuration's ({str(error).splitlines()[0]}): "
             f"resume with the architecture it was begun with"
         ) from error
-    if state["finished"]:
+    if checkpoint.finished:
         return STAGES[-1], steps_of(run.config, STAGES[-1]), None, None
-    target = state["target"]
-    if state.get("data") != _fingerprint(run):
-        run.report({"stage": state["stage"], "step": state["step"], "data_changed": True})
+    target = checkpoint.target
+    if checkpoint.data != _fingerprint(run):
+        run.report({"stage": checkpoint.stage, "step": checkpoint.step, "data_changed": True})
         if target is not None:  # what is cached belongs to other states
             target = target | {"rows": target["rows"][:0], "values": target["values"][:0]}
-    return state["stage"], state["step"], state["optimiser"], target
+    return checkpoint.stage, checkpoint.step, checkpoint.optimiser, target
 
 
 def _fingerprint(run: Run) -> str:

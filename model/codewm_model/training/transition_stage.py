@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codewm_lsp.errors import TrainingError
+from codewm_model.artifacts.run_folder import TARGET
 from codewm_model.data.batches import Dataset, TransitionSampler, tensor
 from codewm_model.evaluation import diagnostics
 from codewm_model.networks.code_world_model import CodeWorldModel
-from codewm_model.runs.run_folder import TARGET
 from codewm_model.training import objectives
 from codewm_model.training.collapse_alarm import Collapse, CollapseAlarm
 from codewm_model.training.inference import encode_states

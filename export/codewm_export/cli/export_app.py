@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from codewm_lsp.errors import CodewmError
-
 
 def run(
     folder: Annotated[Path, typer.Argument(help="The folder of a training run (codewm-train --output).")],
@@ -17,21 +15,31 @@ def run(
         Path | None, typer.Option("--output", "-o", help="Where the bundle goes; the run's own folder by default.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The name of the model; the folder's by default.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle that is there.")] = False,
 ) -> None:
     """Export a training run to an int4 ONNX bundle of at most 600,000 bytes, checked against PyTorch."""
-    from codewm_export.bundle import write_bundle
-    from codewm_model.runs.run_folder import read_run
+    from codewm_export.onnx_bundle import write_bundle
+    from codewm_lsp.world_model.bundle import METADATA
+    from codewm_model.artifacts.model_card import card
+    from codewm_model.artifacts.output_folder import claim
+    from codewm_model.artifacts.run_folder import WEIGHTS, read_run
+    from codewm_model.cli.failures import failures_in_words
 
-    try:
+    with failures_in_words("codewm-export"):
         model, common, about = read_run(folder)
-        from codewm_model.runs.model_card import card
-
+        target = output or folder
+        own = target.resolve() == folder.resolve()
+        claim(
+            target,
+            "codewm-export",
+            also=("codewm-train",) if own else (),
+            results=(METADATA,),
+            unmarked=(WEIGHTS,) if own else (),
+            overwrite=overwrite,
+        )
         name = name or folder.resolve().name
-        metadata = write_bundle(model, common, output or folder, name=name, about=about, card=card(name, about))
-    except CodewmError as error:
-        typer.echo(f"codewm-export: {error}", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(json.dumps({"bundle": str(output or folder), "parity": metadata["parity"]}))
+        metadata = write_bundle(model, common, target, name=name, about=about, card=card(name, about))
+        typer.echo(json.dumps({"bundle": str(target), "parity": metadata["parity"]}))
 
 
 def main() -> None:

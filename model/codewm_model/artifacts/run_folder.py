@@ -12,15 +12,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from codewm_lsp.errors import TrainingError
+from codewm_lsp.world_model.bundle import METADATA
 from codewm_lsp.world_model.features import CommonWords
+from codewm_model.artifacts.training_log import LOG
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import Config
 
 WEIGHTS: Final = "model.safetensors"
+CHECKPOINT: Final = "checkpoint.pt"
 CONFIG: Final = "config.json"
 ABOUT: Final = "about.json"
 TARGET: Final = "target.safetensors"
 """The target encoder at the end of the transition stage: what E1 and E2 measure against."""
+
+
+def forget_run(folder: Path) -> None:
+    """Delete what a run and its bundle left in a folder, so that nothing of it is taken for another run's."""
+    for name in (CHECKPOINT, WEIGHTS, TARGET, CONFIG, ABOUT, METADATA, LOG):
+        (folder / name).unlink(missing_ok=True)
 
 
 def write_run(folder: Path, model: CodeWorldModel, common: CommonWords, config: Config, about: dict[str, Any]) -> None:

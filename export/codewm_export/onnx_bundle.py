@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from codewm_export.bundle_weights import weights_of_bundle
 from codewm_export.graphs import Graph, graphs, to_onnx
 from codewm_export.int4 import to_int4
 from codewm_lsp import __version__
@@ -21,6 +23,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, WORDS, expected_versions
 from codewm_lsp.world_model.features import CommonWords
 from codewm_lsp.world_model.model import open_session
+from codewm_model.artifacts.bundle_format import BundleFormat
 from codewm_model.networks.code_world_model import CodeWorldModel, parameters, set_rounding
 
 CARD: Final = "README.md"
@@ -30,7 +33,7 @@ TOLERANCE: Final = 2e-3
 def write_bundle(
     model: CodeWorldModel, common: CommonWords, folder: Path, *, name: str, about: dict[str, Any], card: str
 ) -> dict[str, Any]:
-    """Export ``model`` into ``folder`` (replaced when it is a bundle) and return its metadata.
+    """Export ``model`` into ``folder``, in the place of a bundle that is there, and return its metadata.
 
     ``about`` goes into ``model.json``: what it was trained on, and how. Raises TrainingError when a graph does not give
     what PyTorch gives, or when the bundle is larger than 600,000 bytes; the folder is then left as it was.
@@ -58,21 +61,23 @@ def write_bundle(
     }
     written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
     _check_size(sum(map(len, files.values())) + len(written))
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for file, data in files.items():
-        (partial / file).write_bytes(data)
-    (partial / METADATA).write_bytes(written)
-    (partial / CARD).write_text(card, encoding="utf-8")
-    if folder.exists():
-        for file in (*files, METADATA, CARD):
-            (folder / file).unlink(missing_ok=True)
-        for file in (*files, METADATA, CARD):
-            os.replace(partial / file, folder / file)
-        shutil.rmtree(partial)
-    else:
-        os.replace(partial, folder)
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".codewm-export-", dir=folder) as beside:
+            partial = Path(beside)
+            for file, data in files.items():
+                (partial / file).write_bytes(data)
+            (partial / METADATA).write_bytes(written)
+            (partial / CARD).write_text(card, encoding="utf-8")
+            (folder / METADATA).unlink(missing_ok=True)  # a bundle that is half another one is none
+            for file in (*files, CARD, METADATA):
+                os.replace(partial / file, folder / file)
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
     return metadata
 
 
@@ -131,3 +136,6 @@ def _example(graph: Graph, sizes: dict[str, int], seed: int) -> dict[str, Tensor
         else:
             feed[name] = torch.randn(shape, generator=random)
     return feed
+
+
+INT4_ONNX: Final = BundleFormat(write_bundle, describe_bundle, weights_of_bundle)

@@ -1,0 +1,68 @@
+"""The folders that commands write to: empty ones, or those they have made themselves; nothing of anyone else's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from codewm_lsp.errors import OptionError
+from codewm_model.settings.files import read_json
+
+MARKER: Final = ".codewm-output.json"
+"""Says which command made a folder."""
+
+_MOST_BYTES: Final = 4_096
+_LEFT_BY_SYSTEMS: Final = {".DS_Store", "Thumbs.db", "desktop.ini"}  # an empty folder may hold them
+_SHOWN: Final = 3
+
+
+def claim(
+    folder: Path,
+    maker: str,
+    *,
+    also: Sequence[str] = (),
+    results: Sequence[str] = (),
+    unmarked: Sequence[str] = (),
+    overwrite: bool = True,
+) -> None:
+    """Make ``folder``, or make sure that ``maker`` may write to it: it is empty, or marked as its own.
+
+    ``also``: other commands whose folders it may write to. ``results``: files that say that the work in the folder is
+    finished; it is replaced only with ``overwrite``. ``unmarked``: files of which one tells the command's own folder
+    where an earlier version, which set no mark, has made it. Raises OptionError, and has then changed nothing.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(entry.name for entry in folder.iterdir() if entry.name not in _LEFT_BY_SYSTEMS)
+        owner = _owner(folder) if MARKER in names else ""
+        if not owner and any(name in names for name in unmarked):
+            owner = maker
+        if names and not owner:
+            shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+            raise OptionError(
+                f"--output {folder} holds files that {maker} did not write ({shown}): name a new or an empty folder"
+            )
+        if owner and owner not in (maker, *also):
+            raise OptionError(f"--output {folder} is a folder of {owner}, not of {maker}: name another one")
+        if not overwrite and any(name in names for name in results):
+            raise OptionError(
+                f"--output {folder} holds a finished result of {owner}: name another folder, or replace it with "
+                f"--overwrite"
+            )
+        if MARKER not in names:
+            (folder / MARKER).write_text(json.dumps({"format": 1, "made_by": maker}) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OptionError(
+            f"--output {folder} cannot be written to ({error.strerror or error}): name another folder"
+        ) from error
+
+
+def _owner(folder: Path) -> str:
+    """The command whose mark a folder bears, "" when the mark is none."""
+    try:
+        made_by = read_json(folder / MARKER, _MOST_BYTES).get("made_by")
+    except ValueError:
+        return ""
+    return made_by if isinstance(made_by, str) else ""
