@@ -19,8 +19,8 @@ from codewm_lsp.index import History, Hit, Index
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.ranker import Ranking, Weights, ordered, rank, shipped_weights
 from codewm_lsp.ranking.reasons import reasons_next
-from codewm_lsp.ranking.signals import MOST_EDITS
 from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.values import MOST_EDITS
 from codewm_lsp.source import Definition
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction
@@ -367,7 +367,7 @@ class Engine:
             ]
         predictions = []
         for place, row in enumerate(rows.tolist()):
-            edit, signals, _ = max(ranking.asked, key=lambda one: float(one[2][row]))
+            _, signals, _ = max(ranking.asked, key=lambda one: float(one[2][row]))
             opinion = opinions[place] if place < len(opinions) else None
             predictions.append(
                 Prediction(
@@ -376,9 +376,7 @@ class Engine:
                     line=int(corpus.line[row]),
                     score=float(probabilities[place]),
                     likely=likely(opinion.action, opinion.source.kind, opinion.source.source) if opinion else (),
-                    reasons=reasons_next(state, edit, signals, row, self._weights, float(added[place]))
-                    if opinion
-                    else (),
+                    reasons=reasons_next(signals, row, self._weights, float(added[place])) if opinion else (),
                     evidence=evidence[place] if opinion else (),
                 )
             )

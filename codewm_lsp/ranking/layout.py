@@ -43,11 +43,13 @@ class Layout:
         return [np.array(files, dtype=np.int64) for files in found.values()]
 
     @cached_property
-    def _testing(self) -> NDArray[np.bool_]:
+    def testing(self) -> NDArray[np.bool_]:
+        """Which files hold tests."""
         return np.array([is_test(path) for path in self.paths], dtype=bool)
 
     @cached_property
-    def _packages(self) -> NDArray[np.bool_]:
+    def packages(self) -> NDArray[np.bool_]:
+        """Which files make a folder a package."""
         return np.array([path.rpartition("/")[2] == "__init__.py" for path in self.paths], dtype=bool)
 
     @cached_property
@@ -76,31 +78,35 @@ class Layout:
         files = [file for word in words for file in standing.get(word, ())]
         return np.bincount(np.array(files, dtype=np.int64), minlength=len(self.paths))
 
-    def beside(self, path: str, told: Collection[str], called: Collection[str]) -> dict[str, NDArray[np.float64]]:
-        """How the path of each file is like ``path``, and like the words of an edit (``told``) and of the name of what
-        it edits (``called``): signals of files, (F,) each."""
-        folder, stem = path.split("/")[:-1], test_stem(path)
-        same, near = np.zeros(len(self.paths)), np.zeros(len(self.paths))
+    def same_folder(self, path: str) -> NDArray[np.float64]:
+        """Whether each file lies in the folder of ``path``. (F,), as the answers of all methods beside."""
+        folder = path.rpartition("/")[0]
+        return np.array([one.rpartition("/")[0] == folder for one in self.paths], dtype=np.float64)
+
+    def near_folder(self, path: str) -> NDArray[np.float64]:
+        """How much of the way to its folder each file shares with ``path``."""
+        folder = path.split("/")[:-1]
+        near = np.zeros(len(self.paths))
         for files in self.folders:
             other = self.paths[files[0]].split("/")[:-1]
-            same[files] = float(other == folder)
             near[files] = shared_beginning(folder, other) / max(1, len(folder), len(other))
-        same_stem = np.zeros(len(self.paths))
-        same_stem[self._stems.get(stem, [])] = 1
-        testing, words, sizes = is_test(path), set(split_identifier(stem)), self._stem_words[1]
+        return near
+
+    def same_stem(self, path: str) -> NDArray[np.float64]:
+        """Whether each file is called as ``path`` is, a test as what it tests."""
+        same = np.zeros(len(self.paths))
+        same[self._stems.get(test_stem(path), [])] = 1
+        return same
+
+    def like_stem(self, path: str) -> NDArray[np.float64]:
+        """How many of the words of both names are in both."""
+        words = set(split_identifier(test_stem(path)))
         shared = self._having(words)
-        return {
-            "same_folder": same,
-            "near_folder": near,
-            "counterpart": same_stem * (self._testing != testing),
-            "same_stem": same_stem,
-            "like_stem": shared / np.maximum(1, sizes + len(words) - shared),
-            "is_test": self._testing.astype(float),
-            "both_test": (self._testing == testing).astype(float),
-            "is_package": self._packages.astype(float),
-            "stem_in_edit": self._having(told) / np.maximum(1, sizes),
-            "stem_in_name": self._having(called) / np.maximum(1, sizes),
-        }
+        return np.asarray(shared / np.maximum(1, self._stem_words[1] + len(words) - shared))
+
+    def stem_among(self, words: Collection[str]) -> NDArray[np.float64]:
+        """The share of the words of each file's name that is among these."""
+        return np.asarray(self._having(words) / np.maximum(1, self._stem_words[1]))
 
     @cached_property
     def modules(self) -> Mapping[str, int]:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.conventions import is_test
-from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
-from codewm_lsp.ranking.state import Signals, State
+from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
+from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
@@ -186,14 +186,14 @@ class Ranking:
 
     odds: NDArray[np.float64]
     own: NDArray[np.bool_]
-    asked: tuple[tuple[Edit, Signals, NDArray[np.float64]], ...]
+    asked: tuple[tuple[Edit, SignalValues, NDArray[np.float64]], ...]
 
 
 def rank(
     state: State,
     editing: Sequence[Edit],
     weights: Weights,
-    signals_of: Callable[[State, Edit], Signals] = signals_of,
+    signals_of: Callable[[State, Edit], SignalValues] = signals_of,
 ) -> Ranking:
     """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together.
 
@@ -251,11 +251,11 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
 
 
-def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> NDArray[np.float64]:
+def log_odds(state: State, edit: Edit, signals: SignalValues, weights: Weights) -> NDArray[np.float64]:
     """Log-odds of each definition being next after one edit, (N,)."""
     of_definitions, of_files = weights.after(edit)
     corpus, joint = state.corpus, weights.joint
-    definitions = weighed(signals.definitions, of_definitions)
+    definitions = weighed(signals.definitions, of_definitions, len(corpus))
     own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     files = file_logits(state, signals, of_files)
     _ask_file_trees(files, state, edit, signals, weights.file_trees, own)
@@ -273,7 +273,7 @@ def log_odds(state: State, edit: Edit, signals: Signals, weights: Weights) -> ND
 
 
 def _ask_file_trees(
-    logits: NDArray[np.float64], state: State, edit: Edit, signals: Signals, trees: Trees, own: int
+    logits: NDArray[np.float64], state: State, edit: Edit, signals: SignalValues, trees: Trees, own: int
 ) -> None:
     """Add what the trees say of the likeliest files to their logits; all others stay behind these."""
     if not trees.roots:
@@ -295,29 +295,30 @@ def columns_of(trees: Trees, edit: Edit, count: int, column: Callable[[str], NDA
     return [np.full(count, float(name in held)) if name.startswith(CASE) else column(name) for name in trees.signals]
 
 
-def file_column(state: State, signals: Signals, name: str, files: slice | NDArray[np.int64] = _EVERY) -> NDArray[Any]:
+def file_column(
+    state: State, signals: SignalValues, name: str, files: slice | NDArray[np.int64] = _EVERY
+) -> NDArray[Any]:
     """A signal of ``files`` (ascending), (F,): their own, or after ``best:`` that of their best definition."""
     if name.startswith(BEST):
         return best_of_files(state, signals.definitions[name[len(BEST) :]], files)
     return signals.files[name][files]
 
 
-def file_logits(state: State, signals: Signals, weights: Case) -> NDArray[np.float64]:
+def file_logits(state: State, signals: SignalValues, weights: Case) -> NDArray[np.float64]:
     """The weighed signals of each file, (M,), those of its best definitions among them."""
-    total = weighed(signals.files, weights)
+    total = weighed(signals.files, weights, len(state.corpus.paths))
     for name, weight in weights.items():
         if name.startswith(BEST) and name[len(BEST) :] in signals.definitions:
             total += weight * file_column(state, signals, name)
     return total
 
 
-def weighed(signals: Mapping[str, Floats], weights: Case) -> NDArray[np.float64]:
-    """The sum of the signals times their weights, (N,); a signal without a weight counts for nothing."""
-    total = np.zeros(len(next(iter(signals.values()))), dtype=np.float64)
-    for name, values in signals.items():
-        weight = weights.get(name)
-        if weight:
-            total += weight * values
+def weighed(signals: Mapping[str, Floats], weights: Case, count: int) -> NDArray[np.float64]:
+    """The sum of the signals times their weights, (``count``,); a signal without a weight counts for nothing."""
+    total = np.zeros(count, dtype=np.float64)
+    for name in signals:
+        if weight := weights.get(name):
+            total += weight * signals[name]
     return total
 
 

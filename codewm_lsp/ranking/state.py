@@ -17,24 +17,6 @@ Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """``definitions``: a row for each definition of the corpus; ``files``: one for each of its files.
-
-    ``gone`` and ``fresh`` are the words that the edit took out of its definition and brought into it.
-    """
-
-    definitions: Mapping[str, Floats]
-    files: Mapping[str, Floats]
-    gone: tuple[str, ...]
-    fresh: tuple[str, ...]
-
-    @property
-    def nbytes(self) -> int:
-        """Of its arrays."""
-        return sum(values.nbytes for values in chain(self.definitions.values(), self.files.values()))
-
-
 @dataclass(frozen=True, eq=False)
 class State:
     """One state of a repository and its past: what all questions about it share.

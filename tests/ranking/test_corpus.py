@@ -11,8 +11,8 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
 from codewm_lsp.ranking.ranker import best_of_files
-from codewm_lsp.ranking.signals import signals_of
 from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.values import signals_of
 from codewm_lsp.source import DefinitionKind, parse_definitions
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"

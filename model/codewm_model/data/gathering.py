@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from codewm_lsp import ranking
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.ranker import CASES, cases_of
-from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
+from codewm_lsp.ranking.values import MOST_EDITS, signals_of
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import (
     Example,

@@ -28,8 +28,8 @@ from codewm_lsp.ranking.ranker import (
     shipped_record,
     weighed,
 )
-from codewm_lsp.ranking.signals import MOST_EDITS, signals_of
-from codewm_lsp.ranking.state import Signals, State
+from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import LIST
 from codewm_model.data.replay import (
@@ -59,7 +59,7 @@ PROGRESS: Final = ("one edit", "two edits", "three or more")
 METRICS: Final = ("MRR", "R@1", "R@3")
 _signals_of: Final = lru_cache(maxsize=MOST_EDITS)(signals_of)  # the same edits are revealed with others
 
-Definition = Callable[[Signals], Floats]
+Definition = Callable[[SignalValues], Floats]
 
 DEFINITION_BASELINES: Final[Mapping[str, Definition]] = {
     "distance in lines": lambda signals: _of(signals, "distance"),
@@ -70,7 +70,7 @@ DEFINITION_BASELINES: Final[Mapping[str, Definition]] = {
     "text similarity": lambda signals: _of(signals, "similarity"),
     "size": lambda signals: _of(signals, "size"),
 }
-FILE_BASELINES: Final[Mapping[str, Callable[[State, Signals], Floats]]] = {
+FILE_BASELINES: Final[Mapping[str, Callable[[State, SignalValues], Floats]]] = {
     "most recently changed": lambda state, signals: _of_file(signals, "recency"),
     "most often changed": lambda state, signals: _of_file(signals, "frequency"),
     "change coupling": lambda state, signals: _of_file(signals, "coupling"),
@@ -84,15 +84,15 @@ FILE_BASELINES: Final[Mapping[str, Callable[[State, Signals], Floats]]] = {
 }
 
 
-def _of(signals: Signals, name: str) -> Floats:
+def _of(signals: SignalValues, name: str) -> Floats:
     return np.asarray(signals.definitions[name], dtype=np.float64)
 
 
-def _of_file(signals: Signals, name: str) -> Floats:
+def _of_file(signals: SignalValues, name: str) -> Floats:
     return np.asarray(signals.files[name], dtype=np.float64)
 
 
-def _best(state: State, signals: Signals, name: str) -> Floats:
+def _best(state: State, signals: SignalValues, name: str) -> Floats:
     return best_of_files(state, signals.definitions[name])
 
 
@@ -231,7 +231,7 @@ def _ask_ranks(
         for name, of_definition in DEFINITION_BASELINES.items():
             note(DEFINITIONS, name, of_definition(signals)[here], changed[here])
         if plain:
-            blended = weighed(signals.definitions, plain["definition"])
+            blended = weighed(signals.definitions, plain["definition"], len(corpus))
             note(DEFINITIONS, PLAIN, blended[here], changed[here])
         note(DEFINITIONS, NO_MODEL, ranking.odds[here], changed[here])
     if files:
@@ -287,9 +287,9 @@ def _look(
         done.looks.setdefault(f"blend with {one.name}", Looks()).add(len(revealed), likely, soon[order], limit)
 
 
-def file_plain(state: State, signals: Signals, weights: Mapping[str, float]) -> Floats:
+def file_plain(state: State, signals: SignalValues, weights: Mapping[str, float]) -> Floats:
     """The plain blend of files; ``best:`` names the best of a file's definitions."""
-    total = weighed(signals.files, weights)
+    total = weighed(signals.files, weights, len(state.corpus.paths))
     for name, weight in weights.items():
         if name.startswith("best:"):
             total += weight * best_of_files(state, signals.definitions[name[5:]])

@@ -1,0 +1,69 @@
+"""A definition that may be next, as explanations see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from codewm_lsp.display import clean
+from codewm_lsp.ranking.corpus import simple_name
+from codewm_lsp.ranking.edit_context import EditContext, Floats
+from codewm_lsp.source import MODULE_NAME
+
+_NAMED: Final = 40  # characters of a name in an explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A definition by its row in the corpus, after one edit in progress; signals of definitions and files by name."""
+
+    edit: EditContext
+    definition_signals: Mapping[str, Floats]
+    file_signals: Mapping[str, Floats]
+    row: int
+
+    @property
+    def file(self) -> int:
+        """The number of its file."""
+        return int(self.edit.corpus.file[self.row])
+
+    def value(self, name: str) -> float:
+        """A signal of the definition."""
+        return float(self.definition_signals[name][self.row])
+
+    def of_file(self, name: str) -> float:
+        """A signal of its file."""
+        return float(self.file_signals[name][self.file])
+
+    @property
+    def edited(self) -> str:
+        """What the edit in progress changes."""
+        return _called(self.edit.edit.definition, self.edit.edit.path)
+
+    @property
+    def name(self) -> str:
+        """What the candidate is called."""
+        return _called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
+
+    def standing(self, wanted: Iterable[str]) -> list[str]:
+        """Those of the words that stand in it, the rarest first, three at most."""
+        corpus = self.edit.corpus
+        low, high = corpus.word_bounds[self.row], corpus.word_bounds[self.row + 1]
+        standing = set(corpus.words[low:high].tolist())
+        ids = corpus.vocabulary.ids
+        found = [word for word in wanted if ids.get(word, -1) in standing and len(word) > 1]
+        found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
+        return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]
+
+
+def _called(definition: str, path: str) -> str:
+    """A definition by its own name, the remainder of a module by that of its file."""
+    name = path.rpartition("/")[2] if definition == MODULE_NAME else simple_name(definition)
+    return clean(name, _NAMED)
+
+
+def times(count: float) -> str:
+    """``"once"``, ``"twice"``, ``"3 times"``."""
+    number = round(count)
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -1,0 +1,137 @@
+"""Signals: one object each, in one registry, none of which depends on another's having been computed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking.co_change import Changes
+from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
+from codewm_lsp.ranking.edit_context import EditContext
+from codewm_lsp.ranking.ranker import shipped_weights
+from codewm_lsp.ranking.reasons import reasons_next
+from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
+from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS, registry
+from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.trees import Trees
+from codewm_lsp.ranking.values import SignalValues, signals_of
+from codewm_lsp.source import DefinitionKind
+
+FILES = {
+    "shop/client.py": '"""Clients."""\n\nimport os\n\n\nclass Client:\n    def __init__(self):\n'
+    "        self.open = True\n\n"
+    "    def get(self, url):\n        return fetch(url, retries=3)\n\n    def put(self, url):\n"
+    "        return send(url, retries=3)\n\n\ndef fetch(url, retries):\n    return os.read(url)\n",
+    "shop/server.py": "from shop.client import Client\n\n\ndef serve(client):\n    return client.get('/')\n",
+    "tests/test_client.py": "from shop.client import Client\n\n\ndef test_get():\n    assert Client().get('x')\n",
+}
+EDIT = Edit(
+    *("shop/client.py", "Client.get", DefinitionKind.METHOD, EditKind.MODIFIED),
+    "    def get(self, url):\n        return fetch(url, retries=3)\n",
+    "    def get(self, url, timeout):\n        return fetch_within(url, self.limit, timeout)\n",
+    *(9, None, None),
+)
+REMOVED = Edit(*("gone.py", "f", DefinitionKind.FUNCTION, EditKind.REMOVED), "x = 1", "", *(0, None, None))
+
+
+def state_of(files: dict[str, str]) -> State:
+    vocabulary = Vocabulary()
+    names = [("shop/client.py", "Client.get"), ("tests/test_client.py", "test_get"), ("shop/client.py", "fetch")]
+    changes = Changes(names, np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 2, 0, 1, 2]))
+    return State.of(
+        Corpus.of({path: parse_file(text, vocabulary) for path, text in files.items()}, vocabulary), changes
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("edit", [EDIT, REMOVED])
+def test_a_signal_is_the_same_whichever_was_computed_before(seed: int, edit: Edit) -> None:
+    together = EditContext(state_of(FILES), edit)
+    signals = [*DEFINITION_SIGNALS.values(), *FILE_SIGNALS.values()]
+    random.Random(seed).shuffle(signals)
+    for signal in signals:
+        alone = signal.values(EditContext(state_of(FILES), edit))
+        corpus = together.corpus
+        assert alone.shape == ((len(corpus),) if signal.level is Level.DEFINITION else (len(corpus.paths),))
+        assert alone.dtype == np.float32
+        assert np.isfinite(alone).all()
+        assert signal.values(together).tobytes() == alone.tobytes(), signal.name
+
+
+def test_a_signal_nobody_asks_about_is_not_computed() -> None:
+    values = SignalValues(EditContext(state_of(FILES), EDIT))
+    assert len(values.files) == len(FILE_SIGNALS)
+    values.definitions["size"]
+    assert not {"gone", "fresh", "own_file", "with_definitions"} & set(values.edit.__dict__)
+    assert values.definitions["gone"] is values.definitions["gone"]
+    assert "gone" in values.edit.__dict__
+
+
+def test_a_signal_without_words_is_not_built() -> None:
+    with pytest.raises(TypeError, match="thickness has no words"):
+        Signal(Level.FILE, "thickness", lambda edit: edit.corpus.size, None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="reason"):
+        Unexplained("")
+    with pytest.raises(ValueError, match="no name"):
+        Signal(Level.FILE, "best:size", lambda edit: edit.corpus.size, Unexplained("it is a size"))
+
+
+def test_two_signals_of_a_level_do_not_share_a_name() -> None:
+    size = DEFINITION_SIGNALS["size"]
+    with pytest.raises(ValueError, match="called size"):
+        registry([size, size], Level.DEFINITION)
+    assert registry([size], Level.FILE) == {}
+
+
+def test_one_explanation_has_one_name() -> None:
+    said = {
+        signal.explanation
+        for signal in (*DEFINITION_SIGNALS.values(), *FILE_SIGNALS.values())
+        if isinstance(signal.explanation, Explanation)
+    }
+    assert len({explanation.name for explanation in said}) == len(said)
+    assert "model" not in {explanation.name for explanation in said}
+
+
+def test_explanations_say_what_their_signals_saw() -> None:
+    values = signals_of(state_of(FILES), EDIT)
+    corpus = values.edit.corpus
+
+    def said(path: str, name: str) -> dict[str, str]:
+        file = corpus.number[path]
+        row = next(row for row in range(*corpus.first[file : file + 2]) if corpus.names[row] == name)
+        candidate = values.candidate(row)
+        found = (signal.explanation for signal in (*DEFINITION_SIGNALS.values(), *FILE_SIGNALS.values()))
+        return {one.name: one.say(candidate) for one in found if isinstance(one, Explanation)}
+
+    test = said("tests/test_client.py", "test_get")
+    assert test["counterpart"] == "tests this file"
+    assert test["imports"] == "its file imports this one"
+    assert test["coupling"] == "changed together with get twice"
+    assert test["recency"] == "changed in the last commit"
+    assert test["frequency"] == "changed twice before"
+    assert test["mentions"] == "uses get"
+    put = said("shop/client.py", "Client.put")
+    assert put["near"] == "stands beside get"
+    assert put["gone"] == "still mentions retries"
+    assert put["coupling"] == ""
+    assert said("shop/client.py", "Client.__init__")["needs"] == "your edit uses a new attribute"
+    assert said("shop/client.py", "<module>")["needs"] == "your edit uses a name that the file does not have yet"
+    assert said("shop/client.py", "fetch")["named"] == "your edit is about fetch"
+
+
+def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:
+    said = {"signals": ["recency"], "trees": [[0, 0.01, -1.0, -3.0, 4.0]]}
+    file = Trees.of(said)
+    weights = replace(shipped_weights(), definition={}, file={}, file_trees=file)
+    values = signals_of(state_of(FILES), EDIT)
+    corpus = values.edit.corpus
+    row = corpus.names.index("test_get")
+    assert values.files["recency"][corpus.file[row]] > 0.01, "the trees speak for the file"
+    assert reasons_next(values, row, weights) == ()
+    best = replace(weights, file_trees=Trees.of({**said, "signals": ["best:recency"]}))
+    assert [reason.name for reason in reasons_next(values, row, best)] == ["recency"]
