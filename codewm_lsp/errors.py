@@ -3,7 +3,8 @@
 CodewmError
 ├── RepositoryError          a folder that cannot be used as a Git repository
 ├── BundleError              a model bundle that is missing, foreign, truncated or of another version
-├── IndexStoreError          an index or a store that is locked, damaged, out of reach or cannot be written
+├── IndexStoreError          an index or a store that is locked, damaged or cannot be written
+│   └── StoreFailedError     a store that is out of reach, or answers what makes no sense
 ├── OptionError              a setting or an argument that makes no sense
 ├── OutputError              standard output that cannot be written
 └── TrainingError            a corpus, configuration or checkpoint that cannot be trained from
@@ -28,6 +29,10 @@ class BundleError(CodewmError):
 
 class IndexStoreError(CodewmError):
     """The index on disk cannot be used."""
+
+
+class StoreFailedError(IndexStoreError):
+    """A store cannot be asked at present; what the repository at hand says can be answered without it."""
 
 
 class OptionError(CodewmError):

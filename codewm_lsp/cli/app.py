@@ -18,13 +18,15 @@ import typer
 
 import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
-from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError, OutputError
+from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError, OutputError, StoreFailedError
 from codewm_lsp.threads import stay_on_one_core
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from codewm_lsp.cli.session import Session
+    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.history import Edit
 
 ANSWERED, NOTHING, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -350,17 +352,22 @@ def _answer(
     with asked.open_session(path, model, cache) as session:
         _pass_on(session, progress)
         question = ask(session.repository, at=at, editing=editing)
+        edits: list[tuple[SimilarEdit, Edit]] | None = None
+        if store is not None:
+            try:
+                edits = similar_in(store, session, question, k)
+            except StoreFailedError as error:  # the repository at hand needs it for nothing
+                Reporter(progress).line(f"codewm: {error} Past edits come from this repository alone.")
         enough = asked.ENOUGH if at is None else asked.ENOUGH_AT
         done, total = 0, 0
-        if store is None or "next" in kinds:
+        if edits is None or "next" in kinds:
             done, total = asked.prepare(session, question.history, progress, index_seconds, enough=enough)
         if done < total:
             Reporter(progress).line(
                 f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"
             )
-        edits = []
-        if "similar" in kinds:
-            edits = asked.similar(session, question, k) if store is None else similar_in(store, session, question, k)
+        if edits is None:
+            edits = asked.similar(session, question, k) if "similar" in kinds else []
         predictions = asked.predictions(session, question, k) if "next" in kinds else []
         asked.require([*edits, *predictions], session, question)
         diffs = PastDiffs(session.repository, elsewhere(cache) if store else {}) if with_diffs else None

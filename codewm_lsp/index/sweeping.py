@@ -39,7 +39,7 @@ def sweep(path: Path, *, now: float | None = None) -> list[str]:
     for file in files:
         age = (now - _last_use(file)) / _DAY
         if found := _INDEX.fullmatch(file.name):
-            if file == path or not _is_ours(file) or int(found[1]) > LAYOUT:
+            if file == path or not is_index(file) or int(found[1]) > LAYOUT:
                 continue
             if (int(found[1]) < LAYOUT and not _same_model(file, path)) or age >= UNUSED_DAYS:
                 _delete_index(file, deleted)
@@ -75,7 +75,8 @@ def _last_use(file: Path) -> float:
     return max(times, default=0.0)
 
 
-def _is_ours(file: Path) -> bool:
+def is_index(file: Path) -> bool:
+    """Whether a file is an index of ours, by its header."""
     try:
         if file.is_symlink() or not file.is_file():
             return False

@@ -21,6 +21,7 @@ from codewm_lsp.stores import Store, open_store, source_of
 from codewm_lsp.stores.places import elsewhere
 
 AGAIN: Final = 60.0  # seconds until a store that failed is tried again
+PATIENCE: Final = 10.0  # seconds that a store has for an answer: the lenses of an edit wait for it
 FRESH: Final = 300.0  # seconds for which what a store answered is taken for what it would answer
 
 
@@ -57,7 +58,9 @@ class OtherRepositories:
             if self._store is None or self._model != model:
                 self.close()
                 self._key = source_of(self._own).key
-                self._store = open_store(self._location, model_hash=model, edit_size=len(vector), create=False)
+                self._store = open_store(
+                    self._location, model_hash=model, edit_size=len(vector), create=False, patience=PATIENCE
+                )
                 self._model = model
             unwanted = {(one.sha, one.path, one.definition) for one in self._dismissed()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.index import Source
@@ -14,12 +15,16 @@ __all__ = ["Source", "Store", "open_store", "source_of"]
 _QDRANT = "qdrant:"
 
 
-def open_store(location: str, *, model_hash: str, edit_size: int, create: bool) -> Store:
-    """Open a store; ``create``: make it where there is none.
+PATIENCE: Final = 30.0  # seconds that a server has for a question
+
+
+def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, patience: float = PATIENCE) -> Store:
+    """Open a store; ``create``: make it where there is none, to fill it.
 
     ``location``: a folder (SQLite), ``http://HOST:PORT[/COLLECTION]`` or https (a Qdrant server; a key is taken from
     the environment, ``QDRANT_API_KEY``), or ``qdrant:FOLDER`` (Qdrant's embedded mode). Only a location that is an
-    address is ever connected to. Raises ``OptionError`` or ``IndexStoreError``.
+    address is ever connected to, and it has ``patience`` seconds to be opened and for each question that it is asked.
+    Raises ``OptionError`` or ``IndexStoreError``.
     """
     remote = location.startswith(("http://", "https://"))
     if remote or location.startswith(_QDRANT):
@@ -27,7 +32,9 @@ def open_store(location: str, *, model_hash: str, edit_size: int, create: bool) 
 
         if remote:
             key = os.environ.get("QDRANT_API_KEY")
-            return QdrantStore.connect(location, key, model_hash=model_hash, edit_size=edit_size, create=create)
+            return QdrantStore.connect(
+                location, key, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience
+            )
         folder = Path(location.removeprefix(_QDRANT))
         return QdrantStore.embedded(folder, model_hash=model_hash, edit_size=edit_size, create=create)
     if "://" in location or not location:

@@ -10,11 +10,13 @@ nearest ``CANDIDATES`` by none of the three is not found.
 from __future__ import annotations
 
 import base64
+import json
+import sqlite3
 import sys
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.errors import IndexStoreError, OptionError
+from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
@@ -34,11 +36,20 @@ from codewm_lsp.stores.interface import accepted
 COLLECTION: Final = "codewm"
 LAYOUT: Final = 1
 CANDIDATES: Final = 200
-TIMEOUT: Final = 20  # seconds
+FILLING: Final = 60.0  # seconds for each request while a collection is filled
+MOST_POINTS: Final = 2_000_000  # of one listing
+MOST_TERMS: Final = 2_000_000  # different ones that are counted
+LONGEST: Final = 1_000  # characters of a subject or of somebody's name
+LONGEST_PATH: Final = 4_096  # of a path or a definition
 _SPACE: Final = uuid.UUID("6f0a1c1e-58c5-4d55-9a3e-0c0de0c0de00")
 _ABOUT: Final = str(uuid.uuid5(_SPACE, "about"))
-_PAGE: Final = 2_000
+_PAGE: Final = 1_000  # points listed at once
+_COUNTED_PAGE: Final = 8  # of repositories with the counts of their words, which may be some MB
+_EDITS_PAGE: Final = 300  # of edits with all that belongs to them
+_LARGEST_ABOUT: Final = 1024 * 1024  # bytes of the file that names the collections of a folder
 _UNAVAILABLE: Final = frozenset({"shallow", "missing"})
+_NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
+"""What reading an answer of another shape ends in."""
 
 
 class _Counts:
@@ -47,7 +58,10 @@ class _Counts:
     def __init__(self, packed: str = "") -> None:
         self.found: dict[int, int] = {}
         if packed:
-            raw = zlib.decompress(base64.b64decode(packed))
+            unpacking = zlib.decompressobj()
+            raw = unpacking.decompress(base64.b64decode(packed, validate=True), 8 * MOST_TERMS)
+            if not unpacking.eof:
+                raise ValueError("cut short, or more words than any repository has")
             numbers, found = np.frombuffer(raw, dtype="<u4").reshape(2, -1)
             self.found = dict(zip(numbers.tolist(), found.tolist(), strict=True))
 
@@ -65,8 +79,18 @@ class _Counts:
 class QdrantStore:
     """See the top of the file."""
 
-    def __init__(self, client: Any, where: str, collection: str, model_hash: str, edit_size: int, blend: Blend) -> None:
+    def __init__(
+        self,
+        client: Any,
+        where: str,
+        collection: str,
+        model_hash: str,
+        edit_size: int,
+        blend: Blend,
+        allow: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = client
+        self._allow = allow
         self._where = where
         self._collection = collection
         self._model = model_hash
@@ -76,8 +100,14 @@ class QdrantStore:
         self._whitening: tuple[int, Whitening] | None = None  # with the number of edits there were
 
     @staticmethod
-    def connect(address: str, key: str | None, *, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
-        """A collection of a server: ``http://HOST:PORT/COLLECTION``."""
+    def connect(
+        address: str, key: str | None, *, model_hash: str, edit_size: int, create: bool, patience: float
+    ) -> QdrantStore:
+        """A collection of a server: ``http://HOST:PORT/COLLECTION``.
+
+        ``patience``: seconds for opening it, and for each question; while it is filled (``create``), ``FILLING`` for
+        each request.
+        """
         parts = urlsplit(address)
         collection = parts.path.strip("/") or COLLECTION
         if "/" in collection or not parts.hostname or parts.username or parts.query:
@@ -89,17 +119,27 @@ class QdrantStore:
             port = parts.port or (443 if parts.scheme == "https" else 6333)
         except ValueError as error:
             raise OptionError(f"--store {address}: the port is no number from 1 to 65535") from error
-        if key and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if key and parts.scheme == "http" and not here:
             raise OptionError(f"--store {address}: a key is not sent unencrypted. Use https, or unset QDRANT_API_KEY")
-        client = _library().QdrantClient(
+        library = _library()
+        from codewm_lsp.stores.bounded import BoundedTransport
+
+        transport = BoundedTransport(FILLING, keep_alive=not here)
+        client = library.QdrantClient(
             host=parts.hostname,
             port=port,
             https=parts.scheme == "https",
             api_key=key,
-            timeout=TIMEOUT,
+            timeout=int(FILLING),
             check_compatibility=False,
+            transport=transport,
         )
-        return QdrantStore._ready(client, f"{address}", collection, model_hash, edit_size, create)
+
+        def allow() -> None:
+            transport.allow(None if create else patience)
+
+        return QdrantStore._ready(client, address, collection, model_hash, edit_size, create, allow)
 
     @staticmethod
     def embedded(folder: Path, *, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
@@ -110,21 +150,30 @@ class QdrantStore:
             return QdrantStore._ready(
                 library.QdrantClient(":memory:"), where, COLLECTION, model_hash, edit_size, create
             )
-        if not create and not folder.is_dir():
-            raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {where} REPOSITORY…")
+        _look_at(folder, where, create)
         try:
             client = library.QdrantClient(path=str(folder))
         except RuntimeError as error:  # its own lock
             raise IndexStoreError(
                 f"The store {where} is used by another program. Wait for it, or use a Qdrant server."
             ) from error
-        except (OSError, ValueError) as error:
-            raise IndexStoreError(f"The store {where} cannot be opened: {error}") from error
+        except (OSError, sqlite3.Error, *_NONSENSE) as error:
+            raise IndexStoreError(
+                f"The store {where} cannot be opened: {error}. Fill another folder, or delete it and fill it again."
+            ) from error
         return QdrantStore._ready(client, where, COLLECTION, model_hash, edit_size, create)
 
     @staticmethod
-    def _ready(client: Any, where: str, collection: str, model_hash: str, edit_size: int, create: bool) -> QdrantStore:
-        store = QdrantStore(client, where, collection, model_hash, edit_size, Blend())
+    def _ready(
+        client: Any,
+        where: str,
+        collection: str,
+        model_hash: str,
+        edit_size: int,
+        create: bool,
+        allow: Callable[[], None] = lambda: None,
+    ) -> QdrantStore:
+        store = QdrantStore(client, where, collection, model_hash, edit_size, Blend(), allow)
         try:
             store._check(create)
         except BaseException:
@@ -133,67 +182,82 @@ class QdrantStore:
         return store
 
     def _check(self, create: bool) -> None:
-        with self._answers():
-            exists = self._client.collection_exists(self._collection)
-        if not exists:
-            if not create:
+        with self._question():
+            if not self._client.collection_exists(self._collection):
+                if not create:
+                    raise IndexStoreError(
+                        f"There is no collection {self._collection!r} in {self._where}. Make it: "
+                        f"codewm index --store {self._where} REPOSITORY…"
+                    )
+                self._create()
+            about = self._payload(_ABOUT)
+            if about.get("type") != "about":
                 raise IndexStoreError(
-                    f"There is no collection {self._collection!r} in {self._where}. Make it: "
-                    f"codewm index --store {self._where} REPOSITORY…"
+                    f"The collection {self._collection!r} in {self._where} was not made by CodeWM. Name another one."
                 )
-            self._create()
-        with self._answers():
-            found = self._client.retrieve(self._collection, [_ABOUT])
-        about = found[0].payload if found else {}
-        if about.get("type") != "about":
-            raise IndexStoreError(
-                f"The collection {self._collection!r} in {self._where} was not made by CodeWM. Name another one."
-            )
-        wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
-        if any(about.get(name) != value for name, value in wanted.items()):
-            raise IndexStoreError(
-                f"The store {self._where} was filled with the model {about.get('model')}, and this one is "
-                f"{self._model}: ask with that one (--model), or fill a collection of another name."
-            )
+            wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
+            if any(about.get(name) != value for name, value in wanted.items()):
+                raise IndexStoreError(
+                    f"The store {self._where} was filled with the model {_text(about.get('model'))}, and this one is "
+                    f"{self._model}: ask with that one (--model), or fill a collection of another name."
+                )
+
+    def _payload(self, point: str) -> dict[str, Any]:
+        """What a point carries; nothing where there is no such point."""
+        found = self._client.retrieve(self._collection, [point])
+        return dict(found[0].payload) if found else {}
 
     def _create(self) -> None:
         models = _library().models
-        with self._answers():
-            self._client.create_collection(
-                self._collection,
-                vectors_config={
-                    "meaning": models.VectorParams(size=self.edit_size, distance=models.Distance.DOT, on_disk=True)
-                },
-                sparse_vectors_config={name: models.SparseVectorParams() for name in ("words", "place")},
-            )
-            if self._where.startswith("http"):
-                for field in ("type", "repository"):
-                    self._client.create_payload_index(
-                        self._collection, field, field_schema=models.PayloadSchemaType.KEYWORD
-                    )
-            about = {
-                "type": "about",
-                "model": self._model,
-                "tokeniser": VOCABULARY_HASH,
-                "size": self.edit_size,
-                "layout": LAYOUT,
-            }
-            self._put([models.PointStruct(id=_ABOUT, vector={}, payload=about)])
+        self._client.create_collection(
+            self._collection,
+            vectors_config={
+                "meaning": models.VectorParams(size=self.edit_size, distance=models.Distance.DOT, on_disk=True)
+            },
+            sparse_vectors_config={name: models.SparseVectorParams() for name in ("words", "place")},
+        )
+        if self._where.startswith("http"):
+            for field in ("type", "repository"):
+                self._client.create_payload_index(
+                    self._collection, field, field_schema=models.PayloadSchemaType.KEYWORD
+                )
+        about = {
+            "type": "about",
+            "model": self._model,
+            "tokeniser": VOCABULARY_HASH,
+            "size": self.edit_size,
+            "layout": LAYOUT,
+        }
+        self._put([models.PointStruct(id=_ABOUT, vector={}, payload=about)])
 
     @contextmanager
-    def _answers(self) -> Iterator[None]:
-        """Whatever goes wrong between here and there, in one message."""
+    def _question(self) -> Iterator[None]:
+        """One question to the store, within the time it has; whatever goes wrong with it, in one message."""
         exceptions = _library().http.exceptions
+        self._allow()
         try:
             yield
         except exceptions.ResponseHandlingException as error:
-            raise IndexStoreError(
-                f"The store {self._where} cannot be reached ({error}). Start the server, or correct the address."
-            ) from error
+            raise self._failed(error.source) from error
         except exceptions.UnexpectedResponse as error:
-            said = error.reason_phrase or error.content.decode("utf-8", "replace")[:200]
+            said = _text(error.reason_phrase or error.content[:200].decode("utf-8", "replace"))
             remedy = " Set QDRANT_API_KEY to a key that may do this." if error.status_code in (401, 403) else ""
-            raise IndexStoreError(f"The store {self._where} refused: {error.status_code} {said}.{remedy}") from error
+            raise StoreFailedError(f"The store {self._where} refused: {error.status_code} {said}.{remedy}") from error
+        except _NONSENSE as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> StoreFailedError:
+        name = type(error).__name__
+        if name == "AnswerRefusedError":
+            return StoreFailedError(f"The store {self._where} cannot be used: {error}. Check the address.")
+        if isinstance(error, _NONSENSE):
+            return StoreFailedError(
+                f"The store {self._where} does not answer as a Qdrant server that CodeWM filled ({name}). Check the "
+                "address, or fill another collection."
+            )
+        return StoreFailedError(
+            f"The store {self._where} cannot be reached ({error or name}). Start the server, or correct the address."
+        )
 
     def _put(self, points: Sequence[Any]) -> None:
         if points:
@@ -205,32 +269,40 @@ class QdrantStore:
             must=[models.FieldCondition(key=key, match=models.MatchValue(value=value)) for key, value in values.items()]
         )
 
-    def _all(self, condition: Any, fields: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        offset = None
+    def _all(self, condition: Any, fields: Sequence[str], page: int = _PAGE) -> Iterator[Mapping[str, Any]]:
+        offset, listed = None, 0
         while True:
-            with self._answers():
-                points, offset = self._client.scroll(
-                    self._collection, scroll_filter=condition, limit=_PAGE, offset=offset, with_payload=list(fields)
-                )
+            points, offset = self._client.scroll(
+                self._collection, scroll_filter=condition, limit=page, offset=offset, with_payload=list(fields)
+            )
             yield from (point.payload for point in points)
+            listed += len(points)
             if offset is None:
                 return
+            if not points or listed > MOST_POINTS:
+                raise ValueError("a list without an end")
 
     def shelf(self, source: Source) -> QdrantShelf:
         """The place of a repository."""
-        return QdrantShelf(self, source)
+        with self._question():
+            return QdrantShelf(self, source)
 
     def sources(self) -> list[Source]:
         """The repositories that are in it."""
-        found = self._all(self._where_is(type="repository"), ("repository", "name"))
-        return sorted(
-            (Source(str(one["repository"]), str(one["name"])) for one in found), key=lambda one: (one.name, one.key)
-        )
+        with self._question():
+            found = self._all(self._where_is(type="repository"), ("repository", "name"))
+            return sorted(
+                (Source(_text(one["repository"]), _text(one["name"])) for one in found),
+                key=lambda one: (one.name, one.key),
+            )
 
     def size(self) -> int:
         """How many edits there are."""
-        with self._answers():
-            return int(self._client.count(self._collection, count_filter=self._where_is(type="edit"), exact=True).count)
+        with self._question():
+            return self._count(self._where_is(type="edit"))
+
+    def _count(self, condition: Any) -> int:
+        return int(self._client.count(self._collection, count_filter=condition, exact=True).count)
 
     def _whitened(self, vector: NDArray[np.float32], total: int) -> NDArray[np.float32]:
         """An edit vector in the measure of the edits that are stored here."""
@@ -241,19 +313,21 @@ class QdrantStore:
             rows: list[Any] = []
             offset = None
             while len(rows) < min(SAMPLE, total):  # their names are hashes: the first are as good as a draw
-                with self._answers():
-                    points, offset = self._client.scroll(
-                        self._collection,
-                        scroll_filter=self._where_is(type="edit"),
-                        limit=_PAGE,
-                        offset=offset,
-                        with_payload=False,
-                        with_vectors=["meaning"],
-                    )
+                points, offset = self._client.scroll(
+                    self._collection,
+                    scroll_filter=self._where_is(type="edit"),
+                    limit=_PAGE,
+                    offset=offset,
+                    with_payload=False,
+                    with_vectors=["meaning"],
+                )
                 rows += [point.vector["meaning"] for point in points]
-                if offset is None:
+                if offset is None or not points:
                     break
-            kept = self._whitening = total, Whitening.of(np.array(rows[:SAMPLE], dtype=np.float32))
+            vectors = np.array(rows[:SAMPLE], dtype=np.float32)
+            if vectors.ndim != 2 or vectors.shape[1] != self.edit_size or not np.isfinite(vectors).all():
+                raise ValueError("vectors of another size")
+            kept = self._whitening = total, Whitening.of(vectors)
         return kept[1].query(vector)
 
     def close(self) -> None:
@@ -270,11 +344,14 @@ class QdrantStore:
             words: dict[int, int] = {}
             places: dict[int, int] = {}
             total = 0
-            for one in self._all(self._where_is(type="repository"), ("edits", "words", "places")):
+            listed = self._all(self._where_is(type="repository"), ("edits", "words", "places"), _COUNTED_PAGE)
+            for one in listed:
                 total += int(one["edits"])
                 for table, field in ((words, "words"), (places, "places")):
                     for number, count in _Counts(one[field]).found.items():
                         table[number] = table.get(number, 0) + count
+                    if len(table) > MOST_TERMS:
+                        raise ValueError("more words than any repositories have")
             self._weights = total, words, places
         return self._weights
 
@@ -282,11 +359,12 @@ class QdrantStore:
         self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
     ) -> list[Hit]:
         """The ``k`` accepted past edits most like ``edit`` among those that Qdrant finds near; see above."""
-        size = self.size()
-        if not size:
-            return []
-        vector = self._whitened(vector, size)
-        return accepted(lambda wanted: self._search(edit, vector, wanted or size), k, accept, size)
+        with self._question():
+            size = self._count(self._where_is(type="edit"))
+            if not size:
+                return []
+            measured = self._whitened(vector, size)
+            return accepted(lambda wanted: self._search(edit, measured, wanted or size), k, accept, size)
 
     def _search(self, edit: Edit, vector: NDArray[np.float32], k: int) -> list[Hit]:
         models = _library().models
@@ -294,20 +372,23 @@ class QdrantStore:
         total, in_edits, in_places = self._weighing()
         asked = _Bag.of(_short(terms(words)), counts(words), in_edits, total)
         near = _Bag.of(_short(terms(place)), counts(place), in_places, total)
-        limit = max(CANDIDATES, k)
         queries: list[Any] = [(vector.tolist(), "meaning")]
         for bag, name in ((asked, "words"), (near, "place")):
             if bag.weights:
                 values = {number: abs(weight) * bag.idf[number] for number, weight in bag.weights.items()}
                 queries.append((models.SparseVector(indices=list(values), values=list(values.values())), name))
-        with self._answers():
+        hits: dict[str, Hit] = {}
+        limit, offset = max(CANDIDATES, k), 0
+        while offset < limit:
+            page = min(_EDITS_PAGE, limit - offset)
             answers = self._client.query_batch_points(
                 self._collection,
                 [
                     models.QueryRequest(
                         query=query,
                         using=name,
-                        limit=limit,
+                        limit=page,
+                        offset=offset,
                         filter=self._where_is(type="edit"),
                         with_payload=True,
                         with_vector=["meaning"],
@@ -315,9 +396,15 @@ class QdrantStore:
                     for query, name in queries
                 ],
             )
-        points = {str(point.id): point for answer in answers for point in answer.points}
-        found = [self._scored(point, vector, asked, near, in_edits, in_places, total) for point in points.values()]
-        kept = [hit for hit in found if hit is not None]
+            for point in (point for answer in answers for point in answer.points[:page]):
+                if str(point.id) not in hits:
+                    hit = self._scored(point, vector, asked, near, in_edits, in_places, total)
+                    if hit is not None:
+                        hits[str(point.id)] = hit
+            offset += page
+            if all(len(answer.points) < page for answer in answers):
+                break
+        kept = list(hits.values())
         kept.sort(key=lambda hit: (-hit.score, -hit.edit.commit.date, hit.edit.commit.sha, hit.edit.id))
         return kept[:k]
 
@@ -333,27 +420,28 @@ class QdrantStore:
     ) -> Hit | None:
         payload = point.payload
         try:
+            parent = payload["parent"]
             edit = PastEdit(
                 id=uuid.UUID(str(point.id)).int >> 66,
                 commit=Commit(
-                    str(payload["commit"]),
-                    str(payload["author"]),
+                    _text(payload["commit"]),
+                    _text(payload["author"]),
                     min(max(int(payload["date"]), 0), LAST_DATE),
-                    str(payload["subject"]),
-                    payload["parent"],
+                    _text(payload["subject"]),
+                    None if parent is None else _text(parent),
                 ),
-                path=str(payload["path"]),
-                definition=str(payload["definition"]),
+                path=_text(payload["path"], LONGEST_PATH),
+                definition=_text(payload["definition"], LONGEST_PATH),
                 definition_kind=DefinitionKind(payload["definition_kind"]),
                 kind=EditKind(payload["kind"]),
                 line=max(0, int(payload["line"])),
-                source=Source(str(payload["repository"]), str(payload["name"])),
+                source=Source(_text(payload["repository"]), _text(payload["name"])),
             )
             own = _Bag.of(payload["terms"], np.array(payload["counts"], dtype=np.int8), in_edits, total)
             place = place_words(edit.path, edit.definition)
             there = _Bag.of(_short(terms(place)), counts(place), in_places, total)
             meaning = float(np.dot(np.asarray(point.vector["meaning"], dtype=np.float32), vector))
-        except (KeyError, TypeError, ValueError):
+        except _NONSENSE:
             return None  # somebody else wrote it
         signed, unsigned = asked.cosines(own)
         _, nearness = near.cosines(there)
@@ -370,12 +458,10 @@ class QdrantShelf:
         self._source = source
         self._unavailable: set[str] = set()
         self._id = str(uuid.uuid5(_SPACE, f"repository {source.key}"))
-        with store._answers():
-            found = store._client.retrieve(store._collection, [self._id])
-        about = found[0].payload if found else {}
-        self._settled: str = about.get("settled", "")
+        about = store._payload(self._id)
+        self._settled = _text(about.get("settled", ""))
         mine = store._where_is(type="commit", repository=source.key)
-        self._known = {str(one["commit"]) for one in store._all(mine, ("commit",))}
+        self._known = {_text(one["commit"]) for one in store._all(mine, ("commit",))}
         self._edits = int(about.get("edits", 0))
         self._words, self._places = _Counts(about.get("words", "")), _Counts(about.get("places", ""))
         if self._stored() != self._edits:  # the last one to fill it was killed
@@ -403,7 +489,8 @@ class QdrantShelf:
     def settle(self, sha: str, count: int) -> None:
         """Note that every commit ``sha`` reaches is done."""
         self._settled = f"{sha} {count}"
-        self._note()
+        with self._store._question():
+            self._note()
 
     def acquire_writer(self) -> bool:
         """Always: two that fill the same repository do the same."""
@@ -411,9 +498,10 @@ class QdrantShelf:
 
     def release_writer(self) -> None:
         """Note what was counted so far."""
-        if self._stored() != self._edits:  # somebody else filled it too
-            self._count_again()
-        self._note()
+        with self._store._question():
+            if self._stored() != self._edits:  # somebody else filled it too
+                self._count_again()
+            self._note()
 
     def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
         """Store commits with the vectors of their edits; a commit counts as done after its edits are there."""
@@ -433,7 +521,7 @@ class QdrantShelf:
             commits.append(models.PointStruct(id=self._name("commit", sha), vector={}, payload=payload))
             self._known.add(sha)
             self._edits += len(item.edits)
-        with self._store._answers():
+        with self._store._question():
             self._store._put(edits)
             self._store._put(commits)
         self._store.forget_weights()
@@ -454,8 +542,8 @@ class QdrantShelf:
             "date": commit.date,
             "subject": _text(commit.subject),
             "parent": commit.parent,
-            "path": _text(edit.path),
-            "definition": _text(edit.definition),
+            "path": _text(edit.path, LONGEST_PATH),
+            "definition": _text(edit.definition, LONGEST_PATH),
             "definition_kind": edit.definition_kind.value,
             "kind": edit.kind.value,
             "line": edit.line,
@@ -476,9 +564,7 @@ class QdrantShelf:
         return str(uuid.uuid5(_SPACE, " ".join((self._source.key, *parts))))
 
     def _stored(self) -> int:
-        condition = self._store._where_is(type="edit", repository=self._source.key)
-        with self._store._answers():
-            return int(self._store._client.count(self._store._collection, count_filter=condition, exact=True).count)
+        return self._store._count(self._store._where_is(type="edit", repository=self._source.key))
 
     def _count_again(self) -> None:
         self._edits, self._words, self._places = 0, _Counts(), _Counts()
@@ -498,8 +584,7 @@ class QdrantShelf:
             "words": self._words.packed(),
             "places": self._places.packed(),
         }
-        with self._store._answers():
-            self._store._put([_library().models.PointStruct(id=self._id, vector={}, payload=payload)])
+        self._store._put([_library().models.PointStruct(id=self._id, vector={}, payload=payload)])
         self._store.forget_weights()
 
 
@@ -529,6 +614,29 @@ class _Bag:
         return (sum(products) / length, sum(map(abs, products)) / length) if length else (0.0, 0.0)
 
 
+def _look_at(folder: Path, where: str, create: bool) -> None:
+    """Raises IndexStoreError where Qdrant would write among other files, or begin a store that is only asked."""
+    try:
+        entries = list(folder.iterdir())
+    except FileNotFoundError:
+        entries = []
+    except OSError as error:
+        raise IndexStoreError(f"The store {where} cannot be read: {error.strerror}. Name a folder.") from error
+    about = folder / "meta.json"
+    made = False
+    with suppress(OSError, ValueError, RecursionError):
+        if about.is_file() and about.stat().st_size < _LARGEST_ABOUT:
+            found = json.loads(about.read_text(encoding="utf-8"))
+            made = isinstance(found, dict) and isinstance(found.get("collections"), dict)
+    if not made and not create:
+        raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {where} REPOSITORY…")
+    if not made and entries:
+        raise IndexStoreError(
+            f"{folder} holds other files and no store, and nothing is written among them. Name an empty folder, or one "
+            "that is to be made."
+        )
+
+
 def _short(numbers: NDArray[np.uint64]) -> list[int]:
     """Terms as the 32-bit numbers that Qdrant's sparse vectors have."""
     short: list[int] = (numbers & np.uint64(0xFFFFFFFF)).tolist()
@@ -541,9 +649,11 @@ def _distinct(numbers: Sequence[int], values: Sequence[float]) -> dict[str, list
     return {"indices": list(found), "values": list(found.values())}
 
 
-def _text(text: str) -> str:
-    """Text as JSON can hold it."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def _text(text: object, longest: int = LONGEST) -> str:
+    """Text as JSON can hold it, and no longer than it is of use."""
+    if text is not None and not isinstance(text, str):
+        raise TypeError("not a text")
+    return (text or "")[:longest].encode("utf-8", "replace").decode("utf-8")
 
 
 def _library() -> Any:

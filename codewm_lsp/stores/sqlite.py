@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import CommitEdits, Edit
 from codewm_lsp.index import EditLog, Hit, Index, PastEdit, Source
+from codewm_lsp.index.sweeping import is_index
 from codewm_lsp.stores.interface import accepted
 
 _KEY = "store"
@@ -58,6 +59,15 @@ class SqliteShelf:
         self.log.release_writer()
 
 
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [] if folder.is_symlink() and folder.name == _KEY else list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise IndexStoreError(f"The store {folder} cannot be read: {error.strerror}.") from error
+
+
 class SqliteStore:
     """See the top of the file."""
 
@@ -66,20 +76,29 @@ class SqliteStore:
 
     @staticmethod
     def open(folder: Path, *, model_hash: str, edit_size: int, create: bool) -> SqliteStore:
-        """Open the store of a folder."""
-        if not create and not (folder / _KEY).is_dir():
-            raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {folder} REPOSITORY…")
+        """Open the store of a folder. To be filled, a folder must be empty or a store already."""
+        inner = folder / _KEY
+        remedy = f"codewm index --store {folder} REPOSITORY…"
         if folder.exists() and not folder.is_dir():
             raise IndexStoreError(f"The store {folder} is a file, not a folder. Name a folder.")
-        before = {file.name for file in (folder / _KEY).glob("*.sqlite3")} if folder.exists() else set()
-        index = Index.open(_KEY, model_hash, folder=folder, edit_size=edit_size)
-        others = [name for name in before if index.path is None or name != index.path.name]
-        if not create and not index.log.size() and others:
-            index.close()
+        indexes = [file for file in _entries(inner) if is_index(file)]
+        if not create and not indexes:
+            raise IndexStoreError(f"There is no store in {folder}. Make one: {remedy}")
+        if not indexes and any(entry != inner or _entries(inner) for entry in _entries(folder)):
+            raise IndexStoreError(
+                f"{folder} holds other files and no store, and nothing is written among them. Name an empty folder, or "
+                "one that is to be made."
+            )
+        if not create and not any(file.name.startswith(model_hash[:16]) for file in indexes):
             raise IndexStoreError(
                 f"The store {folder} was filled with another model than {model_hash}: ask with that one (--model), or "
-                f"fill it again: codewm index --store {folder} REPOSITORY…"
+                f"fill it again: {remedy}"
             )
+        index = Index.open(_KEY, model_hash, folder=folder, edit_size=edit_size)
+        if index.path is None:
+            reason = " ".join(index.notices)
+            index.close()
+            raise IndexStoreError(f"The store {folder} cannot be used. {reason}")
         return SqliteStore(index)
 
     def shelf(self, source: Source) -> SqliteShelf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,28 @@ def test_a_store_that_is_not_there(history: Any, codewm: Callable[..., Any], tmp
     assert done.returncode == 1
     assert "There is no store" in done.stderr
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("command", ["similar", "hints"])
+def test_a_server_that_cannot_be_asked_leaves_the_answers_of_this_repository(
+    command: str, history: Any, codewm: Callable[..., Any]
+) -> None:
+    pytest.importorskip("qdrant_client")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/edits"
+        done = codewm(command, "-C", history.path, "--json", "--store", address)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert address in done.stderr
+    assert done.stderr.endswith("Past edits come from this repository alone.\n")
+    assert json.loads(done.stdout) == json.loads(codewm(command, "-C", history.path, "--json").stdout)
+
+
+def test_a_folder_with_other_files_is_not_filled(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine")
+    done = codewm("index", "--store", tmp_path / "mine", history.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["README.md"]

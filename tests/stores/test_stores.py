@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -228,6 +230,56 @@ def test_a_store_that_is_not_there_is_not_made_by_asking(kind: str, tmp_path: Pa
     with pytest.raises(IndexStoreError, match="There is no store"):
         opened(kind, tmp_path, create=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("create", [True, False])
+def test_nothing_is_written_into_a_folder_with_other_files(kind: str, create: bool, tmp_path: Path) -> None:
+    folder = tmp_path / kind
+    (folder / "store").mkdir(parents=True)
+    foreign = sqlite3.connect(folder / "store" / f"{MODEL_HASH[:16]}-x-{EDIT_SIZE}-v2.sqlite3")
+    foreign.execute("CREATE TABLE mine (a)")
+    foreign.commit()
+    foreign.close()
+    (folder / "meta.json").write_text('{"name": "mine"}')
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(IndexStoreError, match="Name an empty folder" if create else "There is no store"):
+        opened(kind, tmp_path, create=create)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_in_a_stores_place_is_left_alone(kind: str, tmp_path: Path) -> None:
+    (tmp_path / kind).write_text("mine")
+    for create in (True, False):
+        with pytest.raises(IndexStoreError, match="Name a folder"):
+            opened(kind, tmp_path, create=create)
+    assert (tmp_path / kind).read_text() == "mine"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_empty_folder_is_filled_and_what_lies_beside_a_store_stays(
+    kind: str, clones: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / kind).mkdir()
+    for _ in range(2):
+        with closing(opened(kind, tmp_path)) as store:
+            fill(store, clones[:1])
+        (tmp_path / kind / "notes.txt").write_text("mine")
+    assert (tmp_path / kind / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_among_a_stores_files_is_not_waited_for(clones: tuple[Path, Path], tmp_path: Path) -> None:
+    with closing(opened("sqlite", tmp_path)) as store:
+        fill(store, clones[:1])
+    os.mkfifo(tmp_path / "sqlite" / "store" / "other-model-1-v2.sqlite3")
+    with closing(opened("sqlite", tmp_path, create=False)) as store:
+        assert store.size()
+    os.makedirs(tmp_path / "qdrant")
+    os.mkfifo(tmp_path / "qdrant" / "meta.json")
+    with pytest.raises(IndexStoreError, match="There is no store"):
+        opened("qdrant", tmp_path, create=False)
 
 
 def test_a_collection_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
