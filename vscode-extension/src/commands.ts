@@ -28,7 +28,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.showSimilarEdits': async (argument) => {
       const target = isTarget(argument) ? argument : underCursor();
       if (target === undefined) {
-        void vscode.window.showInformationMessage('CodeWM: put the cursor into a function of a Python file first.');
+        void vscode.window.showInformationMessage('CodeWM: put the cursor in a function of a Python file.');
       } else {
         await similar.show(target);
       }
@@ -128,7 +128,7 @@ async function hideLike(server: Server, similar: SimilarEditsView, node: EditNod
   await closeDiffs((one) => one === commit);
   await similar.refresh();
   const undo = 'Undo';
-  if ((await vscode.window.showInformationMessage(`Edits like '${edit.subject}' are hidden from now on.`, undo)) === undo) {
+  if ((await vscode.window.showInformationMessage(`Edits like '${edit.subject}' are hidden.`, undo)) === undo) {
     await server.ask('codewm.dismissEdit', { ...dismissal, restore: true });
     await similar.refresh();
   }
@@ -140,7 +140,7 @@ async function openAt(uri: vscode.Uri, definition: string, line: number): Promis
   try {
     document = await vscode.workspace.openTextDocument(uri);
   } catch {
-    throw new Error(`${path.basename(uri.fsPath)} is no longer there: it was removed or renamed since.`);
+    throw new Error(`${path.basename(uri.fsPath)} no longer exists.`);
   }
   const found = findDefinition(document.getText().split(/\r?\n/), definition, line) ?? Math.min(line, document.lineCount - 1);
   const place = new vscode.Position(found, document.lineAt(found).firstNonWhitespaceCharacterIndex);

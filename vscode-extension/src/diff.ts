@@ -33,7 +33,7 @@ export class PastFiles implements vscode.TextDocumentContentProvider {
 /** Open a past edit in the diff editor, at the first line that it changed. `here`: the repository that is being edited. */
 export async function openDiff(here: string, edit: PastEdit, keepFocus: boolean): Promise<void> {
   if (edit.repository !== undefined && edit.root === undefined) {
-    void vscode.window.showInformationMessage(`${edit.repository} is not on this machine: clone it and run codewm index --store to see this edit.`);
+    void vscode.window.showInformationMessage(`${edit.repository} is not on this machine. Clone it and run codewm index --store to see this edit.`);
     return;
   }
   const root = edit.root ?? here;

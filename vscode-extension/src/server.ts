@@ -145,7 +145,7 @@ export class Server implements vscode.Disposable {
       await this.begin(found);
     } else {
       const why = found.kind === 'missing' ? found.tried.join('; ') : `codewm.path names ${found.setting}`;
-      this.channels.log.warn(`No server was found: ${why}.`);
+      this.channels.log.warn(`No server found: ${why}.`);
       this.become(found);
     }
   }
@@ -154,8 +154,8 @@ export class Server implements vscode.Disposable {
     this.become({ kind: 'starting' });
     this.channels.log.info(`Starting ${[found.command, ...found.args].join(' ')} (found by ${found.where})`);
     const restarts = new Restarts(
-      () => void vscode.window.showWarningMessage('The CodeWM server ended unexpectedly and was started again.'),
-      () => this.become({ kind: 'failed', message: 'The server ended five times within three minutes.' }),
+      () => void vscode.window.showWarningMessage('The CodeWM server crashed and was restarted.'),
+      () => this.become({ kind: 'failed', message: 'The server crashed five times in three minutes.' }),
     );
     const client = makeClient(found, this.neutralFolder, this.channels, restarts);
     this.client = client;
@@ -196,7 +196,7 @@ export class Server implements vscode.Disposable {
     try {
       await client.dispose();
     } catch (error) {
-      this.channels.log.info(`The server did not end in order: ${String(error)}`);
+      this.channels.log.info(`The server did not shut down cleanly: ${String(error)}`);
     }
   }
 

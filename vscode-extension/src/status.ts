@@ -61,14 +61,14 @@ function running(status: ServerStatus, version: string): Shown {
   if (status.snoozed > 0) {
     const minutes = String(Math.ceil(status.snoozed / 60));
     const command = { title: 'Wake', command: 'codewm.wake' };
-    return { ...calm, text: 'CodeWM: snoozed', detail: `for ${minutes} min at the most`, command };
+    return { ...calm, text: 'CodeWM: snoozed', detail: `for ${minutes} min`, command };
   }
   if (status.model.problem) {
-    return { text: 'CodeWM: other model', detail: status.model.problem, severity: 'warning', busy: false, command: MODEL };
+    return { text: 'CodeWM: model problem', detail: status.model.problem, severity: 'warning', busy: false, command: MODEL };
   }
   const problem = status.problems.find((one) => one.about !== 'repository');
   if (problem !== undefined) {
-    return { text: 'CodeWM: trouble', detail: problem.message, severity: 'warning', busy: false, command: LOGS };
+    return { text: 'CodeWM: problem', detail: problem.message, severity: 'warning', busy: false, command: LOGS };
   }
   const indexing = status.repositories.filter((one) => one.stage === 'indexing');
   const [done, total] = sums(indexing.length > 0 ? indexing : status.repositories);

@@ -14,7 +14,7 @@ const PROGRAM = 'codewm-train';
 export async function trainOnRepository(server: Server, context: vscode.ExtensionContext): Promise<void> {
   const { state } = server;
   if (state.kind !== 'running') {
-    throw new Error('The CodeWM server is not running: there is nothing to train with.');
+    throw new Error('The CodeWM server is not running.');
   }
   const root = await repository(state.status?.repositories.map((one) => vscode.Uri.parse(one.root).fsPath) ?? []);
   if (root === undefined) {
@@ -32,7 +32,7 @@ export async function trainOnRepository(server: Server, context: vscode.Extensio
   const code = await runInTerminal(name, program, [root, '--output', output], root);
   if (code !== 0) {
     if (code !== undefined) {
-      void vscode.window.showErrorMessage(`CodeWM: training ended with exit code ${String(code)}; its terminal says why.`);
+      void vscode.window.showErrorMessage(`CodeWM: training failed with exit code ${String(code)}. See the terminal.`);
     }
     return;
   }
@@ -45,13 +45,13 @@ async function offerModel(output: string): Promise<void> {
     const why = verdict.ours === undefined || verdict.shipped === undefined ? 'was not compared with' : 'is not better than';
     const words = why === 'is not better than' ? ` (MRR ${inWords(verdict)})` : '';
     void vscode.window.showInformationMessage(
-      `CodeWM: the new model ${why} the shipped one on your newest edits${words}, which stays. It is kept in ${output}.`,
+      `CodeWM: the new model ${why} the shipped one on your newest edits${words}. The shipped model stays in use; the new one is in ${output}.`,
     );
     return;
   }
   const use = 'Use It Here';
   const choice = await vscode.window.showInformationMessage(
-    `CodeWM: the new model is better than the shipped one on your newest edits, which it was not trained on (MRR ${inWords(verdict)}).`,
+    `CodeWM: the new model is better than the shipped one on your newest edits, which were not used for training (MRR ${inWords(verdict)}).`,
     use,
   );
   if (choice === use) {
@@ -74,7 +74,7 @@ async function offerTrainer(found: Found, context: vscode.ExtensionContext): Pro
 
 async function repository(roots: readonly string[]): Promise<string | undefined> {
   if (roots.length === 0) {
-    throw new Error('No repository with a history is open: there is nothing to train on.');
+    throw new Error('No Git repository is open.');
   }
   if (roots.length === 1) {
     return roots[0];

@@ -76,10 +76,10 @@ function M.on_exit(code, signal, client_id)
     end
     ended[root] = (ended[root] or 0) + 1
     if ended[root] > RESTARTS then
-      say_once('CodeWM: the server ended again, and is not started any more: see :CodewmLog, then :CodewmRestart')
+      say_once('CodeWM: the server keeps crashing and was not restarted. See :CodewmLog, then run :CodewmRestart.')
       return
     end
-    say_once('CodeWM: the server ended unexpectedly and was started again; :CodewmLog may say why')
+    say_once('CodeWM: the server crashed and was restarted. See :CodewmLog.')
     vim.defer_fn(M.start_all, 200)
   end)
 end

@@ -36,18 +36,18 @@ function M.snooze(options)
   end
   client.ask('codewm.snooze', minutes and { minutes } or {}, function(answer)
     vim.notify(
-      answer.minutes > 0 and ('CodeWM is silent for %g minutes'):format(answer.minutes) or 'CodeWM is no longer silent'
+      answer.minutes > 0 and ('CodeWM is snoozed for %g minutes'):format(answer.minutes) or 'CodeWM is no longer snoozed'
     )
   end)
 end
 
-function M.dismiss()
-  on_lens(require('codewm.picker').dismiss)
+function M.hide()
+  on_lens(require('codewm.picker').hide)
 end
 
 function M.index()
   client.ask('codewm.reindex', {}, function(answer)
-    vim.notify(('CodeWM: looking at the history of %d repositories'):format(answer.repositories))
+    vim.notify(('CodeWM: indexing %d %s'):format(answer.repositories, answer.repositories == 1 and 'repository' or 'repositories'))
   end)
 end
 
@@ -67,15 +67,15 @@ function M.register()
   local function command(name, run, options)
     vim.api.nvim_create_user_command(name, run, options)
   end
-  command('CodewmSimilar', M.similar, { bang = true, desc = 'The past edits behind the lens here (!: all at once)' })
-  command('CodewmNext', M.next, { bang = true, desc = 'The definitions likely to be edited next (!: choose one)' })
-  command('CodewmToggle', M.toggle, { desc = 'Hints on or off' })
-  command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'No hints for so many minutes (30)' })
-  command('CodewmDismiss', M.dismiss, { desc = 'Never show this hint again' })
-  command('CodewmIndex', M.index, { desc = 'Index what is not indexed yet' })
-  command('CodewmRestart', client.restart, { desc = 'End the server, and start it anew' })
-  command('CodewmLog', M.log, { desc = 'The log of the language servers' })
-  command('CodewmStatus', M.status, { desc = 'How CodeWM stands for this file' })
+  command('CodewmSimilar', M.similar, { bang = true, desc = 'List past edits like the one at the cursor (!: show all)' })
+  command('CodewmNext', M.next, { bang = true, desc = 'List definitions that are likely to change next (!: choose one)' })
+  command('CodewmToggle', M.toggle, { desc = 'Turn hints off and on' })
+  command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for so many minutes (10)' })
+  command('CodewmHide', M.hide, { desc = 'Hide this hint for good' })
+  command('CodewmIndex', M.index, { desc = 'Resume indexing' })
+  command('CodewmRestart', client.restart, { desc = 'Restart the server' })
+  command('CodewmLog', M.log, { desc = 'Open the log' })
+  command('CodewmStatus', M.status, { desc = 'Show the status' })
 end
 
 return M

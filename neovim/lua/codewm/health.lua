@@ -52,7 +52,7 @@ local function doctor(server_path, root)
   local beside = vim.fn.fnamemodify(server_path, ':h') .. '/codewm'
   local program = vim.fn.executable(beside) == 1 and beside or vim.fn.exepath('codewm')
   if program == '' then
-    warn('the command codewm is not beside the server: Git, model and repository were not looked at')
+    warn('codewm is not beside the server: Git, model and repository were not checked')
     return
   end
   local ask = { program, 'doctor', '--json', '-C', root }
@@ -114,7 +114,7 @@ local function attached()
   if #clients == 0 then
     local set_up = vim.fn.exists(':CodewmSimilar') == 2
     warn('not running', {
-      set_up and 'Open a Python file that lies in a Git repository'
+      set_up and 'Open a Python file in a Git repository'
         or "Call require('codewm').setup(), or vim.lsp.enable('codewm') (0.11 and newer)",
     })
   end
@@ -126,7 +126,7 @@ function M.check()
     return
   end
   if vim.fn.executable('git') == 0 then
-    fail('git is not on PATH: CodeWM reads the history with it', { 'https://git-scm.com/downloads' })
+    fail('git is not on PATH: CodeWM needs it to read the history', { 'https://git-scm.com/downloads' })
   end
   local path = server()
   attached()

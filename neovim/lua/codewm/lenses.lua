@@ -62,7 +62,7 @@ function M.here()
     end
   end
   if not best then
-    vim.notify('CodeWM: no lens here or above')
+    vim.notify('CodeWM: no lens on this line or above')
   end
   return best
 end

@@ -54,7 +54,7 @@ function M.commit(root, commit)
 end
 
 --- Never show the hint of a definition again.
-function M.dismiss(target)
+function M.hide(target)
   client.ask('codewm.dismiss', { { uri = target.uri, definition = target.definition } }, function()
     require('codewm.lenses').refresh(0)
   end)

@@ -84,10 +84,10 @@ end
 function M.lines(bufnr)
   local client = client_of(bufnr)
   if not client then
-    return { 'CodeWM is not running for this file: see :checkhealth codewm' }
+    return { 'CodeWM is not running for this file. Run :checkhealth codewm.' }
   end
   local how = M.of(bufnr)
-  local lines = { 'CodeWM is ' .. (how == 'trouble' and 'in trouble' or how) }
+  local lines = { 'CodeWM is ' .. (how == 'trouble' and 'not working' or how) }
   local status = told[client.id] and told[client.id].status
   if not status then
     return lines

@@ -63,12 +63,12 @@ lens()
 result.awake = screen()
 
 vim.api.nvim_win_set_cursor(0, { 8, 0 })
-vim.cmd('CodewmDismiss')
+vim.cmd('CodewmHide')
 wait(function() return not on_screen(7, 'Add timeout') end)
 result.dismissed = screen()
 vim.cmd('write')
 vim.cmd('CodewmIndex')
-wait(function() return said('looking at the history') end)
+wait(function() return said('indexing') end)
 vim.wait(500, function() return false end)
 result.later = screen()
 finish(result)
@@ -93,7 +93,7 @@ def test_lenses_come_while_typing_and_stay_on_their_definition(repository: Any, 
     assert found["messages"] == []
 
 
-def test_toggle_snooze_and_dismiss_take_lenses_away(changed: Any, neovim: Neovim) -> None:
+def test_toggle_snooze_and_hide_take_lenses_away(changed: Any, neovim: Neovim) -> None:
     found = neovim(SWITCHES, changed.path)
     for name in ("off", "snoozed"):
         assert "def fetch_sessions" in found[name][6], name
@@ -107,8 +107,8 @@ def test_toggle_snooze_and_dismiss_take_lenses_away(changed: Any, neovim: Neovim
     assert found["messages"] == [
         "CodeWM is off",
         "CodeWM is on",
-        "CodeWM is silent for 5 minutes",
+        "CodeWM is snoozed for 5 minutes",
         "CodeWM: :CodewmSnooze takes a number of minutes, not soon",
-        "CodeWM is no longer silent",
-        "CodeWM: looking at the history of 1 repositories",
+        "CodeWM is no longer snoozed",
+        "CodeWM: indexing 1 repository",
     ]

@@ -71,7 +71,7 @@ def test_a_server_that_is_restarted_or_killed_comes_back_with_its_lenses(changed
     for name in ("again", "survived"):
         assert "Add timeout to fetch_" in found[name][6], name
     ours = [message for message in found["messages"] if message.startswith("CodeWM")]
-    assert ours == ["CodeWM: the server ended unexpectedly and was started again; :CodewmLog may say why"]
+    assert ours == ["CodeWM: the server crashed and was restarted. See :CodewmLog."]
 
 
 def test_a_missing_server_is_said_once_with_what_to_do(changed: Any, neovim: Neovim) -> None:
@@ -88,7 +88,7 @@ def test_a_file_outside_any_repository_starts_nothing(tmp_path: Path, neovim: Ne
     (tmp_path / "sessions.py").write_text("def f():\n    pass\n", encoding="utf-8")
     found = neovim(OUTSIDE, tmp_path)
     assert (found["clients"], found["status"]) == (0, "")
-    assert found["messages"] == ["CodeWM is not running for this file: see :checkhealth codewm"]
+    assert found["messages"] == ["CodeWM is not running for this file. Run :checkhealth codewm."]
 
 
 def test_the_status_says_model_and_progress_and_the_log_opens(changed: Any, neovim: Neovim) -> None:
@@ -106,5 +106,5 @@ def test_a_repository_without_commits_is_trouble_that_the_status_explains(make_r
     empty = make_repository("empty")
     empty.write("sessions.py", "def f():\n    pass\n")
     found = neovim(EMPTY, empty.path)
-    assert found["messages"][-1].startswith("CodeWM is in trouble\n")
+    assert found["messages"][-1].startswith("CodeWM is not working\n")
     assert "no commit" in found["messages"][-1]

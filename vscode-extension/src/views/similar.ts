@@ -190,14 +190,14 @@ function headline(answer: SimilarEdits): string {
   const { query, edits } = answer;
   const name = called(query.definition, query.path);
   if (edits.length === 0) {
-    return `No past edit is like ${query.kind === 'next' ? `what may happen to ${name}` : `your change to ${name}`}.`;
+    return `No past edits are like ${query.kind === 'next' ? `the change expected in ${name}` : `your change to ${name}`}.`;
   }
   if (query.kind === 'similar') {
     return `Past edits most like your change to ${name}:`;
   }
   const what = query.likely.length > 0 ? `, in its ${joined(query.likely)}` : '';
   const why = query.reasons.length > 0 ? ` (${query.reasons.join('; ')})` : '';
-  return `${name} is likely to change next${what}${why}. Past edits like the one expected:`;
+  return `${name} is likely to change next${what}${why}. Past edits like that:`;
 }
 
 function detailsOf(node: EditNode): Details {

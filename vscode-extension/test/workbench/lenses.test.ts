@@ -113,7 +113,7 @@ describe('a repository in which a function was just changed', () => {
   });
 
   step('tells what else the commit changed', async () => {
-    await window.run("CodeWM: Show the Commit's Other Edits");
+    await window.run('CodeWM: Show Other Edits of This Commit');
     await until('its other edits', () => window.rows(VIEW), (seen) => seen.some((row) => row.startsWith('test_fetch')));
     await window.row(VIEW, 'test_fetch').click();
     await until('its diff', () => window.diff(), (seen) => seen.after.includes('assert server.slow('));
@@ -125,7 +125,7 @@ describe('a repository in which a function was just changed', () => {
     await window.run('CodeWM: Copy Commit Hash');
     const hash = await until('the hash', () => window.page.evaluate(() => navigator.clipboard.readText()), (seen) => /^[0-9a-f]{40}$/.test(seen));
     assert.match(shop.git('log', '-1', '--format=%s', hash), /^Give the \w+ client time-outs$/);
-    await window.run('CodeWM: Open File at This Place');
+    await window.run('CodeWM: Open File');
     await until('the file', () => window.tab(), (seen) => /^\w+\.py$/.test(seen));
     await until('the place', () => window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent(), (seen) => /Ln 12, Col 5/.test(seen ?? ''));
   });
@@ -245,7 +245,7 @@ describe('a function that is being changed', () => {
     for (const process_ of before) {
       process.kill(process_, 'SIGKILL');
     }
-    await window.notification('The CodeWM server ended unexpectedly and was started again.');
+    await window.notification('The CodeWM server crashed and was restarted.');
     assert.equal(await window.notifications().count(), 1);
     await until('another server', () => machine.servers(), (seen) => seen.length > 0 && !seen.some((one) => before.includes(one)));
     await window.clickBehind('count_sessions(self, items):');
