@@ -39,6 +39,9 @@ class Client(Protocol):
     def can_refresh(self) -> bool:
         """Whether it can be told to ask for its lenses again."""
 
+    def can_refresh_inlays(self) -> bool:
+        """The same of hints at the ends of lines."""
+
     async def refresh(self) -> None:
         """Tell it so."""
 

@@ -103,6 +103,8 @@ class Conductor:
             self._restart()
         elif before != options:
             self.lenses.recompute()
+        if before.display is not options.display:
+            self.lenses.redraw()
         self.lenses.refresh_where_changed()
         self._client.status_changed()
 

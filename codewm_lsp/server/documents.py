@@ -105,6 +105,11 @@ class Document:
         stop = self._starts[line + 1] if line + 1 < len(self._starts) else len(self.text)
         return self.text[self._starts[line] : stop].rstrip("\r\n")
 
+    def width(self, line: int) -> int:
+        """The length of a line in the client's units."""
+        text = self.line(line)
+        return len(text) if text.isascii() else sum(map(self._units, text))
+
     def python_text(self) -> str:
         """The text with ``\\n`` line ends: what the rest of the program reads."""
         if "\r" not in self.text:

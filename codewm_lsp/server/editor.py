@@ -101,12 +101,23 @@ class CodewmServer(LanguageServer):
         workspace = self.client_capabilities.workspace
         return bool(workspace and workspace.code_lens and workspace.code_lens.refresh_support)
 
+    def can_refresh_inlays(self) -> bool:
+        """The same of hints at the ends of lines."""
+        workspace = self.client_capabilities.workspace
+        return bool(workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support)
+
     async def refresh(self) -> None:
         """Tell it so; an editor that refuses is not asked why."""
-        try:
-            await answered(self.workspace_code_lens_refresh_async(None))
-        except (JsonRpcException, asyncio.TimeoutError) as error:
-            _log.info("workspace/codeLens/refresh was refused: %s", error)
+        requests = []
+        if self.can_refresh():
+            requests.append(self.workspace_code_lens_refresh_async(None))
+        if self.can_refresh_inlays():
+            requests.append(self.workspace_inlay_hint_refresh_async(None))
+        for request in requests:
+            try:
+                await answered(request)
+            except (JsonRpcException, asyncio.TimeoutError) as error:
+                _log.info("the editor refused to ask for its hints again: %s", error)
 
     async def begin(self, title: str, cancel: Callable[[], None]) -> ProgressBar | None:
         """A progress bar that the user may cancel, where there are any."""

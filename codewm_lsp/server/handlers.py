@@ -84,7 +84,21 @@ def did_close(ls: CodewmServer, params: types.DidCloseTextDocumentParams) -> Non
 async def code_lens(ls: CodewmServer, params: types.CodeLensParams) -> list[types.CodeLens]:
     """The known lenses."""
     uri, lenses = params.text_document.uri, ls.active.lenses
-    return [_code_lens(uri, lens) for lens in (lenses.of(uri) if ls.can_refresh() else await lenses.settled(uri))]
+    if not ls.can_refresh():
+        await lenses.settle(uri)
+    return [_code_lens(uri, lens) for lens in lenses.of(uri)]
+
+
+@SERVER.feature(types.TEXT_DOCUMENT_INLAY_HINT)
+async def inlay_hint(ls: CodewmServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    """The known hints at the ends of their lines, with ``display: inlay`` or ``activeLine``."""
+    uri, lenses = params.text_document.uri, ls.active.lenses
+    if not ls.can_refresh_inlays():
+        await lenses.settle(uri)
+    document = lenses.document(uri)
+    first, last = params.range.start.line, params.range.end.line
+    shown = [lens for lens in lenses.inlays(uri) if first <= lens.anchor.line <= last]
+    return [_inlay_hint(document, lens) for lens in shown if document is not None]
 
 
 @SERVER.feature(types.TEXT_DOCUMENT_HOVER)
@@ -148,6 +162,12 @@ def _code_lens(uri: str, lens: Lens) -> types.CodeLens:
     arguments: list[Any] = [{"uri": uri, "definition": lens.hint.definition}]
     command = types.Command(title=lens.hint.title, command=SHOW_SIMILAR, arguments=arguments)
     return types.CodeLens(range=_line_range(lens.anchor.line), command=command)
+
+
+def _inlay_hint(document: Document, lens: Lens) -> types.InlayHint:
+    line = lens.anchor.line
+    part = types.InlayHintLabelPart(value=lens.hint.title, command=_code_lens(document.uri, lens).command)
+    return types.InlayHint(types.Position(line, document.width(line)), [part], padding_left=True)
 
 
 def _line_range(line: int) -> types.Range:

@@ -147,7 +147,14 @@ class Lenses:
     # ---- answers
 
     def of(self, uri: str) -> tuple[Lens, ...]:
-        """The lenses of a document as far as they are known; at once."""
+        """The code lenses of a document as far as they are known; at once."""
+        return self._shown(uri) if self._preferences.shows_lenses() else ()
+
+    def inlays(self, uri: str) -> tuple[Lens, ...]:
+        """The same where hints are shown at the ends of lines."""
+        return self._shown(uri) if self._preferences.shows_inlays() else ()
+
+    def _shown(self, uri: str) -> tuple[Lens, ...]:
         opened = self._files.get(uri)
         if opened is None:
             return ()
@@ -157,13 +164,13 @@ class Lenses:
         opened.shown = visible
         return visible
 
-    async def settled(self, uri: str) -> tuple[Lens, ...]:
-        """The same, for a client that cannot be told of newer ones: what is being computed is waited for."""
+    async def settle(self, uri: str) -> None:
+        """Wait for what is being computed, for a client that cannot be told of newer hints."""
         opened = self._files.get(uri)
-        if opened is not None and self._preferences.shows_lenses() and not opened.fresh.is_set():
+        wanted = self._preferences.shows_lenses() or self._preferences.shows_inlays()
+        if opened is not None and wanted and not opened.fresh.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(opened.fresh.wait(), PATIENCE)
-        return self.of(uri)
 
     def hover(self, uri: str, line: int) -> Lens | None:
         """The hint on this line, where hints are shown on hovering."""
@@ -194,6 +201,13 @@ class Lenses:
         for opened in self._files.values():
             if root is None or opened.place is None or opened.place.root == root:
                 self._compute(opened, Priority.OTHER)
+
+    def redraw(self) -> None:
+        """Hints are shown in another way from now on: the editor is to ask for all of them again."""
+        for opened in self._files.values():
+            if opened.shown:
+                opened.shown = ()
+        self._background.start(self._refresh())
 
     def refresh_where_changed(self) -> None:
         """Tell the editor, where what it shows is no longer what is known."""
@@ -270,10 +284,10 @@ class Lenses:
         self._problems.add("the hints of a file", where.parent, where, error, quiet=quiet, served=served)
 
     def _visible(self, opened: OpenFile) -> tuple[Lens, ...]:
-        return opened.lenses if self._preferences.shows_lenses() else ()
+        return opened.lenses if self._preferences.shows_lenses() or self._preferences.shows_inlays() else ()
 
     async def _refresh(self) -> None:
-        if self._refreshing or not self._client.can_refresh():
+        if self._refreshing or not (self._client.can_refresh() or self._client.can_refresh_inlays()):
             return
         self._refreshing = True
         for opened in self._files.values():  # what the editor is about to ask for is as good as shown

@@ -26,6 +26,8 @@ class Display(str, Enum):
     """Where hints are shown."""
 
     CODE_LENS = "codeLens"
+    INLAY = "inlay"
+    ACTIVE_LINE = "activeLine"
     HOVER = "hover"
     OFF = "off"
 
@@ -193,7 +195,7 @@ _RULES: Final[dict[str, tuple[Callable[[object], object], str]]] = {
     "next": (_boolean, "true or false"),
     "model": (_folder, "the path of a model folder"),
     "store": (_location, "a folder, http://HOST:6333/COLLECTION or qdrant:FOLDER"),
-    "display": (Display, '"codeLens", "hover" or "off"'),
+    "display": (Display, '"codeLens", "inlay", "activeLine", "hover" or "off"'),
     "threshold": (_share, "a number from 0 to 1"),
     "lenses_per_file": (_whole(0, 1000), "a whole number from 0 to 1000"),
     "exclude": (_globs, "a list of globs"),

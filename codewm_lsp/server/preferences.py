@@ -27,8 +27,8 @@ class Preferences:
 
     @property
     def enabled(self) -> bool:
-        """Whether hints are switched on."""
-        return self.options.enable if self._toggled is None else self._toggled
+        """Whether hints are switched on. The setting has the last word: what it switches off stays off."""
+        return self.options.enable and self._toggled is not False
 
     @property
     def snoozed(self) -> float:
@@ -40,15 +40,19 @@ class Preferences:
         return self.enabled and self._background.now() >= self._snoozed_until
 
     def shows_lenses(self) -> bool:
-        """Whether lenses are shown now."""
+        """Whether hints are shown as code lenses now."""
         return self.active() and self.options.display is Display.CODE_LENS
+
+    def shows_inlays(self) -> bool:
+        """Whether hints are shown at the ends of lines now; which of them, the editor knows, as it has the cursor."""
+        return self.active() and self.options.display in (Display.INLAY, Display.ACTIVE_LINE)
 
     def toggle(self, on: bool | None) -> bool:
         """Switch hints on or off, or over; whether they are on now."""
         self._snoozed_until, was = 0.0, self.active()
         self._toggled = not was if on is None else on
         self._switched()
-        return self._toggled
+        return self.enabled
 
     def snooze(self, minutes: float) -> None:
         """No hints for so long; 0 ends it."""

@@ -66,6 +66,54 @@ async def test_hints_can_be_shown_on_hovering_instead(repository: Any, start_edi
         assert await editor.client.text_document_hover_async(elsewhere) is None
 
 
+async def test_hints_can_be_shown_at_the_ends_of_lines_instead(repository: Any, start_editor: StartEditor) -> None:
+    def can_refresh(capabilities: types.ClientCapabilities) -> None:
+        assert capabilities.workspace is not None
+        capabilities.workspace.inlay_hint = types.InlayHintWorkspaceClientCapabilities(refresh_support=True)
+
+    async with start_editor(repository.path, change=can_refresh) as editor:
+        text = service("sessions", timeout=True).replace("url, timeout=30):", "url, timeout=30):  # 🕰 später")
+        uri = editor.open(LAST, text)
+        lens = await editor.lens(uri)
+        line = lens.range.start.line
+
+        async def inlays(first: int = 0, last: int = 99) -> list[types.InlayHint]:
+            span = types.Range(types.Position(first, 0), types.Position(last, 0))
+            params = types.InlayHintParams(types.TextDocumentIdentifier(uri), span)
+            return list(await editor.client.text_document_inlay_hint_async(params) or ())
+
+        asked: list[str] = []
+        editor.client.feature(types.WORKSPACE_INLAY_HINT_REFRESH)(lambda *_: asked.append("inlays"))
+        assert await inlays() == []
+        for display in ("inlay", "activeLine"):
+            editor.configure({"codewm": {"display": display}})
+            assert await editor.lenses_when(uri, lambda lenses: lenses == []) == []
+            (hint,) = [one for one in await inlays() if one.position.line == line]
+            (part,) = hint.label
+            assert isinstance(part, types.InlayHintLabelPart)
+            assert lens.command is not None
+            assert (part.value, part.command) == (lens.command.title, lens.command)
+            written = text.split("\n")[line]
+            assert hint.position.character == len(written.encode("utf-16-le")) // 2
+            assert await inlays(line + 1, line + 1) == []
+        await editor.until(lambda: asked)
+        editor.configure({"codewm": {"display": "codeLens"}})
+        assert await inlays() == []
+        await editor.lens(uri)
+
+
+async def test_the_toggle_does_not_switch_on_what_the_setting_switched_off(
+    repository: Any, start_editor: StartEditor
+) -> None:
+    async with start_editor(repository.path, settings={"enable": False}) as editor:
+        uri = editor.open(LAST)
+        assert await editor.run("codewm.toggle", True) == {"enabled": False}
+        assert await editor.run("codewm.toggle") == {"enabled": False}
+        assert await editor.lenses(uri) == []
+        editor.configure({"codewm": {"enable": True}})
+        await editor.lens(uri)
+
+
 async def test_each_bad_setting_is_named_once_and_the_default_is_used(
     repository: Any, start_editor: StartEditor, tmp_path: Path
 ) -> None:

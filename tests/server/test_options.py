@@ -54,7 +54,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
     [
         ({"enable": "yes"}, "codewm.enable"),
         ({"model": 7}, "codewm.model"),
-        ({"display": "inlay"}, "codewm.display"),
+        ({"display": "everywhere"}, "codewm.display"),
         ({"kinds": ["similar"]}, "codewm.kinds"),
         ({"kinds": {"similar": 1}}, "codewm.kinds.similar"),
         ({"threshold": 1.5}, "codewm.threshold"),

@@ -16,6 +16,7 @@ import {
 import type * as vscode from 'vscode';
 import type { Found } from './lookup';
 import { forwardStderr, NAME } from './log';
+import type { LineEnds } from './lineEnds';
 import { SECTION, serverSettings } from './settings';
 
 const MOST_RESTARTS = 4;
@@ -66,6 +67,7 @@ export function makeClient(
   neutralFolder: string,
   channels: { readonly log: vscode.LogOutputChannel; readonly trace: vscode.LogOutputChannel },
   errorHandler: ErrorHandler,
+  lineEnds: LineEnds,
 ): LanguageClient {
   const forward = forwardStderr(channels.log);
   return new Client(
@@ -79,6 +81,12 @@ export function makeClient(
       traceOutputChannel: channels.trace,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       errorHandler,
+      middleware: {
+        provideInlayHints: async (document, range, token, next) => {
+          const hints = (await next(document, range, token)) ?? [];
+          return token.isCancellationRequested ? [] : lineEnds.take(document, range, hints);
+        },
+      },
       stdioOptions: {
         stdout: () => undefined,
         stderr: (stream) => {

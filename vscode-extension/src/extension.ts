@@ -7,6 +7,7 @@ import { Hints } from './hints';
 import { Notices } from './install';
 import { watchInterpreter } from './interpreter';
 import { NAME, TraceChannel } from './log';
+import { LineEnds } from './lineEnds';
 import { Server } from './server';
 import { SECTION, startChanged } from './settings';
 import { describe, type Shown, showStatus } from './status';
@@ -27,7 +28,8 @@ let running: Server | undefined;
 export function activate(context: vscode.ExtensionContext): Api {
   const log = vscode.window.createOutputChannel(NAME, { log: true });
   const trace = new TraceChannel();
-  const server = new Server({ log, trace }, context.extensionPath, context.globalStorageUri.fsPath);
+  const lineEnds = new LineEnds();
+  const server = new Server({ log, trace }, context.extensionPath, context.globalStorageUri.fsPath, lineEnds);
   running = server;
   const hints = new Hints(server);
   const details = new DetailsView();
@@ -36,6 +38,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   context.subscriptions.push(
     log,
     trace,
+    lineEnds,
     hints,
     similar,
     next,

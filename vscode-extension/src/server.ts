@@ -4,6 +4,7 @@ import { type LanguageClient, State as ClientState } from 'vscode-languageclient
 import * as vscode from 'vscode';
 import { makeClient, Restarts } from './client';
 import { selectedInterpreter } from './interpreter';
+import type { LineEnds } from './lineEnds';
 import { type Found, findServer, type Missing, type WrongPath } from './lookup';
 import { type ServerCommands, type ServerStatus, STATUS_CHANGED } from './protocol';
 import { environmentIn, programsOf } from './environment';
@@ -42,6 +43,7 @@ export class Server implements vscode.Disposable {
     private readonly channels: { readonly log: vscode.LogOutputChannel; readonly trace: vscode.LogOutputChannel },
     private readonly neutralFolder: string,
     private readonly storage: string,
+    private readonly lineEnds: LineEnds,
   ) {}
 
   get state(): State {
@@ -157,7 +159,7 @@ export class Server implements vscode.Disposable {
       () => void vscode.window.showWarningMessage('The CodeWM server crashed and was restarted.'),
       () => this.become({ kind: 'failed', message: 'The server crashed five times in three minutes.' }),
     );
-    const client = makeClient(found, this.neutralFolder, this.channels, restarts);
+    const client = makeClient(found, this.neutralFolder, this.channels, restarts, this.lineEnds);
     this.client = client;
     client.onNotification(STATUS_CHANGED, (status: ServerStatus) => {
       if (this.client === client && this.current.kind === 'running') {
@@ -190,6 +192,7 @@ export class Server implements vscode.Disposable {
   private async end(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.lineEnds.clear();
     if (client === undefined) {
       return;
     }

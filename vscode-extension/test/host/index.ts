@@ -112,7 +112,7 @@ const tests: Record<string, () => Promise<void>> = {
   'a model that cannot be used is said in the status': async () => {
     const codewm = await ready();
     await set('model', path.join(folders()[0]?.uri.fsPath ?? '', 'shop'));
-    const shown = await until('the problem', () => codewm.status(), (one) => one.text === 'CodeWM: other model');
+    const shown = await until('the problem', () => codewm.status(), (one) => one.text === 'CodeWM: model problem');
     assert.equal(shown.severity, 'warning');
     await set('model', undefined);
     await ready();

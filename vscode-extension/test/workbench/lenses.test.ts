@@ -234,6 +234,21 @@ describe('a function that is being changed', () => {
       await new Promise((resolve) => setTimeout(resolve, 700));
       return (await window.page.locator('.monaco-hover').allTextContents()).join(' ').replaceAll('\u00a0', ' ');
     }, (seen) => seen.includes('CodeWM: like '));
+    settings({ 'codewm.display': 'inlay' });
+    const ends = (): Promise<string[]> =>
+      window.page.evaluate(() =>
+        [...document.querySelectorAll('.editor-instance .view-line span')]
+          .map((span) => getComputedStyle(span, '::after').content)
+          .filter((text) => text.includes('like '))
+          .map((text) => text.replaceAll('\u00a0', ' ')),
+      );
+    await until('the hint at the end of the line', ends, (seen) => seen.length > 0);
+    assert.deepEqual(await window.lenses(), []);
+    settings({ 'codewm.display': 'activeLine' });
+    await window.line('import http').click();
+    await until('no hint on this line', ends, (seen) => seen.length === 0);
+    await window.line('def fetch_sessions').click();
+    await until('the hint on the line of the cursor', ends, (seen) => seen.length === 1);
     settings({ 'codewm.enable': false });
     await until('no lens', () => window.lenses(), (lenses) => lenses.length === 0);
     settings({});
