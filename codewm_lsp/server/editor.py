@@ -7,25 +7,28 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, PyglsError
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError, PyglsError
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path
 
 import codewm_lsp
 from codewm_lsp.server.client import Level, ProgressBar
 from codewm_lsp.server.conductor import Conductor
+from codewm_lsp.server.ending import Ending
 from codewm_lsp.server.evidence import DiffFiles
 from codewm_lsp.server.options import Options, merge_settings, read_options
 from codewm_lsp.server.pace import Pause
 from codewm_lsp.server.protocol import CodewmProtocol
+from codewm_lsp.server.transport import Connection
 from codewm_lsp.server.uris import file_of, files_of, uri_of
 
 _log = logging.getLogger(__name__)
 
 STATUS_CHANGED: Final = "codewm/status"  # a notification, to clients that ask for it with an experimental capability
+CLOSING: Final = 0.5  # seconds for the job at hand to end; what it has not written yet is done again next time
 PATIENCE: Final = 10.0  # seconds for an editor to answer what it is asked
 _MESSAGE_TYPES: Final = {Level.WARNING: types.MessageType.Warning, Level.INFO: types.MessageType.Info}
 
@@ -44,6 +47,18 @@ class CodewmServer(LanguageServer):
         self._showing: set[asyncio.Task[None]] = set()
         self._bars: dict[types.ProgressToken, Callable[[], None]] = {}
         self._told: dict[str, object] | None = None
+        self._ending = Ending(self.diffs.remove)
+        self._end: Callable[[], None] = lambda: None
+
+    def serve(self, incoming: BinaryIO, outgoing: BinaryIO) -> int:
+        """Serve one editor until it goes, or the process is asked to end; the exit status, 0 after a shutdown."""
+        connection = Connection(incoming, outgoing)
+        self._end = connection.close
+        self._ending.catch(self._end)
+        self.protocol.set_writer(connection)
+        asyncio.run(connection.serve(self.protocol.receive, self._ending.begin))
+        closed = self.conductor is None or self.conductor.close(CLOSING)
+        return self._ending.finish(0 if self.protocol.was_shut_down else 1, clean=closed)
 
     @property
     def active(self) -> Conductor:
@@ -59,6 +74,8 @@ class CodewmServer(LanguageServer):
         self.conductor = Conductor(self, asyncio.get_running_loop(), _workspace(params), options)
         self._say(problems)
         logging.getLogger("codewm").addHandler(_Announcer(self.conductor))
+        if params.process_id is not None:
+            self._ending.follow(params.process_id, self._end)
 
     def configure(self, settings: object) -> None:
         """Apply settings on top of those of the start; each senseless one is said once."""
@@ -78,10 +95,15 @@ class CodewmServer(LanguageServer):
         return options, problems
 
     def report_server_error(self, error: Exception, source: type[PyglsError] | type[JsonRpcException]) -> None:
-        """To the log with its trace; one line to the user for each sort of error."""
+        """To the log with its trace; one line to the user for each sort of error of ours. A request that is refused
+        is the client's matter: it was answered."""
+        refused = isinstance(error, JsonRpcException) and not isinstance(error, JsonRpcInternalError)
+        if refused:
+            _log.info("%s: %s", source.__name__, error)
+            return
         _log.error("%s: %s", source.__name__, error, exc_info=error)
         kind = f"{source.__name__}: {type(error).__name__}"
-        if isinstance(error, (BrokenPipeError, JsonRpcInvalidParams)) or kind in self._failures:
+        if kind in self._failures:
             return
         self._failures.add(kind)
         self.say(Level.WARNING, f"CodeWM met an error ({error}); the log has details.")

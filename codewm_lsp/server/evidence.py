@@ -21,6 +21,7 @@ from codewm_lsp.dates import moment
 from codewm_lsp.display import clean
 from codewm_lsp.hints import age
 
+_DIFFS: Final = "codewm-diffs-"  # and the number of the process
 _GONE: Final = "(the text of this edit is no longer in the repository)\n"
 
 
@@ -156,7 +157,8 @@ class DiffFiles:
     def write(self, name: str, text: str) -> Path:
         """A file that holds ``text``; the same text is written once."""
         if self._folder is None or not self._folder.is_dir():
-            self._folder = Path(tempfile.mkdtemp(prefix="codewm-"))
+            _take_away_what_was_left()
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{_DIFFS}{os.getpid()}-"))
         stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:60] or "edits"
         file = self._folder / f"{stem}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}.diff"
         if not file.exists():
@@ -166,13 +168,29 @@ class DiffFiles:
 
     def remove(self) -> None:
         """Delete them all."""
-        if self._folder is None:
-            return
-        for file in self._folder.glob("*.diff"):
-            with contextlib.suppress(OSError):
-                os.chmod(file, stat.S_IREAD | stat.S_IWRITE)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
+        if self._folder is not None:
+            _remove(self._folder)
+            self._folder = None
+
+
+def _take_away_what_was_left() -> None:
+    """By servers of this user that were killed."""
+    import psutil
+
+    for folder in Path(tempfile.gettempdir()).glob(f"{_DIFFS}*-*"):
+        number = folder.name.removeprefix(_DIFFS).partition("-")[0]
+        with contextlib.suppress(OSError):
+            state = folder.lstat()
+            own = stat.S_ISDIR(state.st_mode) and (os.name == "nt" or state.st_uid == os.getuid())
+            if own and number.isascii() and number.isdigit() and not psutil.pid_exists(int(number)):
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for file in folder.glob("*.diff"):
+        with contextlib.suppress(OSError):
+            os.chmod(file, stat.S_IREAD | stat.S_IWRITE)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _commits(edits: Sequence[PastChange], now: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -12,14 +11,15 @@ from typing import BinaryIO, Final
 
 import codewm_lsp
 from codewm_lsp.logs import log_to
+from codewm_lsp.server.ending import die_at_once
 from codewm_lsp.threads import stay_on_one_core
 
 TURN: Final = 0.0005  # seconds after which the background thread lets an answer go first: a tenth of Python's own
-CLOSING: Final = 2.0  # seconds for the job at hand to end; what it has not written yet is done again next time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve one editor over stdin and stdout until it goes; 0 after an orderly shutdown."""
+    die_at_once()
     parser = argparse.ArgumentParser(
         prog="codewm-lsp",
         description="Language server of CodeWM: the past edits of a repository most like the one being made. "
@@ -49,14 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.setswitchinterval(TURN)
     from codewm_lsp.server.handlers import SERVER  # after the argument check: --help answers at once
 
-    SERVER.start_io(sys.stdin.buffer, _own_stdout())
-    ended = SERVER.conductor is None or SERVER.conductor.close(CLOSING)
-    SERVER.diffs.remove()
-    code = 0 if SERVER.protocol.was_shut_down else 1
-    if not ended:  # a thread inside native code must not hold up, or crash, the end of the process
-        logging.shutdown()
-        os._exit(code)
-    return code
+    return SERVER.serve(_own_stdin(), _own_stdout())
+
+
+def _own_stdin() -> BinaryIO:
+    """The protocol's stream, for the thread that reads it alone: Python would wait for one that holds its own stdin."""
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
 
 
 def _own_stdout() -> BinaryIO:

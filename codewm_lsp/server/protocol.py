@@ -6,19 +6,31 @@ a whole line letter by letter for each key stroke. It also keeps what it did wit
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcServerNotInitialized,
+)
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
+_log = logging.getLogger(__name__)
+_NO_ANSWER: Final = types.ErrorCodes.InvalidRequest.value
 Wanted = TypeVar("Wanted")
 
 
 class CodewmProtocol(LanguageServerProtocol):
-    """pygls's protocol with documents and shutdown of our own."""
+    """pygls's protocol with documents and an end of our own, and an answer to every request."""
+
+    _initialized = False
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
@@ -65,14 +77,74 @@ class CodewmProtocol(LanguageServerProtocol):
         if future is not None:
             future.add_done_callback(forget)
 
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """JSON as a message. A request that is malformed gets its error: pygls only logs it, and the client waits."""
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
+        """Close the connection: the process ends with it."""
+        assert self.writer is not None
+        self.writer.close()
+
+    def receive(self, body: bytes) -> None:
+        """Take in one message, whatever it is. A request that makes no sense is refused, never left unanswered."""
         try:
-            return super().structure_message(data)
+            data = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            _log.error("a message is no JSON: %s: %s", type(error).__name__, error)
+            self._refuse(None, JsonRpcParseError("The message is no JSON."))
+            return
+        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+            self._refuse(None, JsonRpcInvalidRequest("The message is no object of JSON-RPC 2.0."))
+            return
+        number, method = data.get("id"), data.get("method")
+        if isinstance(number, bool) or not isinstance(number, (int, str)):
+            number = None
+        if "method" not in data:
+            self._take_answer(number, data)
+        elif not isinstance(method, str) or ("id" in data and number is None):
+            self._refuse(number, JsonRpcInvalidRequest("A request needs a method and an id."))
+        elif refusal := self._refusal(method):
+            if number is not None:
+                self._refuse(number, refusal)
+        else:
+            self._take(number, method, data)
+
+    def _take(self, number: int | str | None, method: str, data: dict[str, Any]) -> None:
+        try:
+            message = self.structure_message(data)
         except JsonRpcException as error:
-            if isinstance(data.get("method"), str) and isinstance(data.get("id"), (int, str)):
-                self._send_response(data["id"], error=error.to_response_error())
-            raise
+            if number is not None:
+                self._refuse(number, error)
+            return
+        if method == types.INITIALIZE:
+            self._initialized = True
+        self.handle_message(message)
+
+    def _take_answer(self, number: int | str | None, data: dict[str, Any]) -> None:
+        """What the editor answers. Where that makes no sense, it counts as a refusal."""
+        if number is None:
+            return
+        if "error" in data:
+            self._result_types.pop(number, None)
+        try:
+            message = self.structure_message(data)
+        except JsonRpcException:
+            self._handle_response(number, error=types.ResponseError(code=_NO_ANSWER, message="a senseless answer"))
+        else:
+            self.handle_message(message)
+
+    def _refusal(self, method: str) -> JsonRpcException | None:
+        """Why a message of this method is not taken now."""
+        if method == types.EXIT:
+            return None
+        if self._shutdown:
+            return JsonRpcInvalidRequest("The server is shut down.")
+        if method == types.INITIALIZE:
+            return JsonRpcInvalidRequest("The server is initialised already.") if self._initialized else None
+        return None if self._initialized else JsonRpcServerNotInitialized("The server is not initialised.")
+
+    def _refuse(self, number: int | str | None, error: JsonRpcException) -> None:
+        _log.info("refused: %s", error)
+        answer = {"code": error.code, "message": error.message}
+        self._send_data({"jsonrpc": self.VERSION, "id": number, "error": answer})  # pygls would leave a null out
 
     def structured(self, value: object, wanted: type[Wanted]) -> Wanted:
         """JSON as a ``wanted``. Raises JsonRpcInvalidParams."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +33,7 @@ async def test_handlers_that_are_done_are_forgotten(make_repository: Callable[..
 
     def send(method: str, params: Any, number: int | None = None) -> None:
         data = {"jsonrpc": "2.0", "method": method, "params": params}
-        protocol.handle_message(protocol.structure_message(data if number is None else {**data, "id": number}))
+        protocol.receive(json.dumps(data if number is None else {**data, "id": number}).encode())
 
     send("initialize", {"processId": None, "rootUri": None, "capabilities": {}}, 0)
     send("textDocument/didOpen", {"textDocument": {"uri": uri, "languageId": "python", "version": 1, "text": "x\n"}})
