@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 @dataclass(frozen=True, eq=False)
 class Kind(Generic[Value]):
     """One kind of value, of which a memo keeps the last ``entries``, and fewer where all of them take more than
-    ``bytes`` (which values are asked for as ``Sized``; None: they are not counted)."""
+    ``bytes`` (which values are asked for as ``Sized``, each time, as they may grow; None: they are not counted)."""
 
     name: str
     entries: int
@@ -42,8 +42,9 @@ class Memo:
         kept = self._kept.setdefault(kind, OrderedDict())
         if key in kept:
             kept.move_to_end(key)
-            return cast(Value, kept[key])
-        value = kept[key] = make()
+            value = cast(Value, kept[key])
+        else:
+            value = kept[key] = make()
         while len(kept) > 1 and (len(kept) > kind.entries or self.nbytes(kind) > (kind.bytes or 0)):
             kept.popitem(last=False)
         return value
@@ -66,6 +67,9 @@ class Memo:
             return 0
         return sum(cast(Sized, value).nbytes for value in self._kept.get(kind, {}).values())
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
+    def forget(self, kind: Kind[Any] | None = None) -> None:
+        """Forget all values of a kind (None: of every kind)."""
+        if kind is None:
+            self._kept.clear()
+        else:
+            self._kept.pop(kind, None)

@@ -24,7 +24,7 @@ from codewm_lsp.threads import stay_on_one_core
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from codewm_lsp.cli.session import Session
+    from codewm_lsp.cli.opened import Opened
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.history import Edit
 
@@ -214,17 +214,17 @@ def index(
                 f"one is indexed by codewm index -C {repositories[0]}"
             )
         from codewm_lsp.cli.asking import NothingToAnswerError
+        from codewm_lsp.cli.opened import bring_up_to_date, open_all
         from codewm_lsp.cli.report import Reporter, consoles
-        from codewm_lsp.cli.session import bring_up_to_date, open_session
         from codewm_lsp.cli.wire import dump
         from codewm_lsp.index import UpdateOutcome
 
         out, progress = consoles()
-        with open_session(repository, model, cache) as session:
+        with open_all(repository, model, cache) as opened:
             started = time.monotonic()
-            _pass_on(session, progress)
-            head = _revision(session, at)
-            done = bring_up_to_date(session, head, progress, seconds=None, limit=limit)
+            _pass_on(opened, progress)
+            head = _revision(opened, at)
+            done = bring_up_to_date(opened, head, progress, seconds=None, limit=limit)
             seconds = time.monotonic() - started
             if json:
                 sys.stdout.write(
@@ -233,7 +233,7 @@ def index(
                             "at": head,
                             "commits": done.done,
                             "of": done.total,
-                            "edits": session.index.log.size(),
+                            "edits": opened.index.log.size(),
                             "added": done.added,
                             "seconds": round(seconds, 3),
                         }
@@ -242,7 +242,7 @@ def index(
                 )
             else:
                 Reporter(out).line(
-                    f"{done.done:,} of {done.total:,} commits indexed: {session.index.log.size():,} edits, "
+                    f"{done.done:,} of {done.total:,} commits indexed: {opened.index.log.size():,} edits, "
                     f"{done.added:,} of them new ({seconds:.1f} s)"
                 )
             if done.outcome is UpdateOutcome.BUSY:
@@ -339,7 +339,7 @@ def _answer(
     index_seconds: float | None,
     store: str | None = None,
 ) -> None:
-    from codewm_lsp.cli import session as asked
+    from codewm_lsp.cli import opened as asked
     from codewm_lsp.cli.asking import ask
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
@@ -349,28 +349,28 @@ def _answer(
 
     out, progress = consoles()
     reporter = Reporter(out)
-    with asked.open_session(path, model, cache) as session:
-        _pass_on(session, progress)
-        question = ask(session.repository, at=at, editing=editing)
+    with asked.open_all(path, model, cache) as opened:
+        _pass_on(opened, progress)
+        question = ask(opened.repository, at=at, editing=editing)
         edits: list[tuple[SimilarEdit, Edit]] | None = None
         if store is not None:
             try:
-                edits = similar_in(store, session, question, k)
+                edits = similar_in(store, opened, question, k)
             except StoreFailedError as error:  # the repository at hand needs it for nothing
                 Reporter(progress).line(f"codewm: {error} Past edits come from this repository alone.")
         enough = asked.ENOUGH if at is None else asked.ENOUGH_AT
         done, total = 0, 0
         if edits is None or "next" in kinds:
-            done, total = asked.prepare(session, question.history, progress, index_seconds, enough=enough)
+            done, total = asked.prepare(opened, question.history, progress, index_seconds, enough=enough)
         if done < total:
             Reporter(progress).line(
                 f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"
             )
         if edits is None:
-            edits = asked.similar(session, question, k) if "similar" in kinds else []
-        predictions = asked.predictions(session, question, k) if "next" in kinds else []
-        asked.require([*edits, *predictions], session, question)
-        diffs = PastDiffs(session.repository, elsewhere(cache) if store else {}) if with_diffs else None
+            edits = asked.similar(opened, question, k) if "similar" in kinds else []
+        predictions = asked.predictions(opened, question, k) if "next" in kinds else []
+        asked.require([*edits, *predictions], opened, question)
+        diffs = PastDiffs(opened.repository, elsewhere(cache) if store else {}) if with_diffs else None
         edit_diffs = [diffs.of(item.edit) if diffs else None for item, _ in edits]
         evidence_diffs = [[diffs.of(item.edit) if diffs else None for item in one.evidence] for one in predictions]
         if as_json:
@@ -479,20 +479,20 @@ def eval_(context: typer.Context) -> None:
         run("eval", "codewm eval", "eval", context.args)
 
 
-def _pass_on(session: Session, console: Console) -> None:
+def _pass_on(opened: Opened, console: Console) -> None:
     """Say on stderr what the index put right by itself."""
     from codewm_lsp.cli.report import Reporter
 
-    for notice in session.index.notices:
+    for notice in opened.index.notices:
         Reporter(console).line(f"codewm: {notice}")
 
 
-def _revision(session: Session, at: str) -> str:
+def _revision(opened: Opened, at: str) -> str:
     from codewm_lsp.cli.asking import NothingToAnswerError
     from codewm_lsp.errors import RepositoryError
 
     try:
-        return session.repository.head(at)
+        return opened.repository.head(at)
     except RepositoryError as error:
         if at == "HEAD":
             raise NothingToAnswerError(str(error)) from error

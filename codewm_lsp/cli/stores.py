@@ -13,7 +13,7 @@ from codewm_lsp.errors import OptionError
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
-    from codewm_lsp.cli.session import Session
+    from codewm_lsp.cli.opened import Opened
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.history import Edit
     from codewm_lsp.index import PastEdit
@@ -31,8 +31,8 @@ def fill(
 ) -> None:
     """Index repositories into a store, one after the other, and say how many edits each brought."""
     from codewm_lsp.cli.asking import NothingToAnswerError
+    from codewm_lsp.cli.opened import updated
     from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.cli.session import updated
     from codewm_lsp.cli.wire import dump
     from codewm_lsp.history import Repository
     from codewm_lsp.index import UpdateOutcome
@@ -90,20 +90,20 @@ def fill(
             Reporter(out).line(f"{size:,} edits in the store, of {names}")
 
 
-def similar_in(location: str, session: Session, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
+def similar_in(location: str, opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
     """Past edits of a store, best first, each with the edit in progress that it resembles most; ``k`` 0: all.
 
     Of the repository at hand, only what counts as past is shown, and never the very definition that is edited.
     """
-    from codewm_lsp.cli.session import QUERIES
+    from codewm_lsp.cli.opened import QUERIES
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.hints.answers import reasons_similar
     from codewm_lsp.stores import open_store, source_of
 
-    own = source_of(session.repository)
-    past = frozenset(session.repository.ancestors(question.history))
+    own = source_of(opened.repository)
+    past = frozenset(opened.repository.ancestors(question.history))
     best: dict[tuple[str, str, str], tuple[SimilarEdit, Edit]] = {}
-    model = session.model
+    model = opened.model
     with closing(open_store(location, model_hash=model.hash, edit_size=model.edit_size, create=False)) as store:
         for edit in question.edits[:QUERIES]:
 

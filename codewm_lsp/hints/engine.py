@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, reasons_similar
-from codewm_lsp.hints.snapshot import Contents, Snapshots
+from codewm_lsp.hints.derived import Derived, Known
+from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import History, Hit, Index
-from codewm_lsp.ranking.co_change import Changes
-from codewm_lsp.ranking.ranker import Ranking, Weights, ordered, rank, shipped_weights
-from codewm_lsp.ranking.reasons import reasons_next
-from codewm_lsp.ranking.state import State
-from codewm_lsp.ranking.values import MOST_EDITS
+from codewm_lsp.index import Hit, Index
+from codewm_lsp.memo import Kind
+from codewm_lsp.ranking.corpus import Corpus
+from codewm_lsp.ranking.ranker import Ranking, Weights, ordered, shipped_weights
+from codewm_lsp.ranking.reasons import Reason, reasons_next
 from codewm_lsp.source import Definition
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
-_LIKENED: Final = 64  # edits in progress whose past edits are remembered
 FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress, where past edits are shown for it
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -38,7 +36,7 @@ class Others(Protocol):
     def search(self, edit: Edit, vector: NDArray[np.float32], model: str, k: int) -> list[Hit]: ...
 
 
-class Predicted(Protocol):
+class NextEdits(Protocol):
     """The predictor's answer: for N definitions, their next edits, and logits and actions of these."""
 
     @property
@@ -55,7 +53,7 @@ class Model(Protocol):
     @property
     def hash(self) -> str: ...
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]: ...
-    def predict_next(self, sources: Sequence[str], recent: NDArray[np.float32]) -> Predicted: ...
+    def predict_next(self, sources: Sequence[str], recent: NDArray[np.float32]) -> NextEdits: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,15 @@ class HintOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opinion:
+class Hints:
+    """The hints of a file, by line. Not ``complete``: the repository is still being read, and there may be others."""
+
+    items: tuple[Hint, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _NextEdit:
     """What the world model says of a definition: its next edit, how likely that is, and its rich action."""
 
     source: Definition
@@ -84,16 +90,21 @@ class _Opinion:
 
 
 @dataclass(slots=True)
-class _Question:
-    """A ranking, the commits that count as its past, and the world model's opinions by row, as far as it was asked."""
+class _Ranked:
+    """What a question is answered from, the ranking, and the next edits by row, as far as the world model was asked."""
 
-    state: State
+    snapshot: Snapshot
+    known: Known
     ranking: Ranking
-    past: frozenset[str]
-    contents: Contents
-    all_read: bool  # else the state is of a part of the repository
     recent: NDArray[np.float32] | None = None
-    opinions: dict[int, _Opinion] = field(default_factory=dict)
+    next_edits: dict[int, _NextEdit] = field(default_factory=dict)
+
+    @property
+    def corpus(self) -> Corpus:
+        return self.known.state.corpus
+
+
+_LIKENED: Final = Kind[list[SimilarEdit]]("similar edits", 64)
 
 
 def evidence_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -107,7 +118,7 @@ def evidence_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -
 
 
 class Engine:
-    """Answers questions about one repository. Not to be used from two threads at once."""
+    """Answers questions about the snapshots of one repository. Not to be used from two threads at once."""
 
     def __init__(
         self,
@@ -119,111 +130,75 @@ class Engine:
         others: Others | None = None,
     ) -> None:
         """``others``: where past edits like one in progress are looked for besides."""
-        self._repository = repository
         self._model = model
         self._index = index
         self._weights = weights or shipped_weights()
         self._others = others
-        self._snapshots = Snapshots(repository)
-        self.unfinished = False
-        """Whether the last ``hints`` ran out of patience."""
-        self._ancestors: tuple[str, frozenset[str]] = ("", frozenset())
-        self._before: tuple[frozenset[str], frozenset[str], frozenset[str]] = (frozenset(),) * 3
-        self._changes: tuple[History, Changes] | None = None
-        self._state: State | None = None
-        self._ranked: tuple[State, tuple[Edit, ...], Ranking] | None = None
-        self._likened: tuple[object, dict[Edit, list[SimilarEdit]]] = (None, {})
+        self._derived = Derived(repository, index, self._weights)
 
-    def similar(self, edit: Edit, *, k: int = 10, at: str | None = None) -> list[SimilarEdit]:
-        """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that ``at`` (HEAD) reaches.
+    def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
+        """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
 
         Edits of the very same definition are left out. Those of other repositories stand among them by their scores.
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
-        hits = self._index.search(
-            edit, vector, k=k, within=self._reached(at), exclude_definition=(edit.path, edit.definition)
-        )
+        reached = self._derived.ancestors(snapshot)
+        hits = self._index.search(edit, vector, k=k, within=reached, exclude_definition=(edit.path, edit.definition))
         if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
             hits = sorted([*hits, *more], key=lambda hit: -hit.score)
             hits = hits[:k] if k else hits
         return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
 
     def next(
-        self,
-        editing: Sequence[Edit],
-        *,
-        k: int = 10,
-        at: str | None = None,
-        unsaved: Mapping[str, str] | None = None,
-        paths: Sequence[str] | None = None,
+        self, snapshot: Snapshot, editing: Sequence[Edit], *, k: int = 10, paths: Sequence[str] | None = None
     ) -> list[Prediction]:
         """The ``k`` definitions most likely to be edited next, best first (0: all), given the edits in progress.
 
-        ``editing``: newest first. Candidates are all definitions of the Python files at the commit ``at``, or of the
-        working tree with ``unsaved`` text, those being edited left out; ``paths`` keeps those of these files alone.
-        Where edits of a commit stand for edits in progress, that commit is no part of the past: it could but be its own
-        evidence. Evidence and wording of a very long answer are worked out for its first hundred only.
+        ``editing``: newest first. Candidates are all definitions of the snapshot, those being edited left out;
+        ``paths`` keeps those of these files alone. Where edits of a commit stand for edits in progress, that commit is
+        no part of the past: it could but be its own evidence. Evidence and wording of a very long answer are worked out
+        for its first hundred only.
         """
         if not editing:
             return []
-        question = self._question(editing, at, unsaved or {}, None)
-        rows, probabilities = self._ordered(question, self._candidates(question.state, editing, paths))
+        ranked = self._ranked(snapshot, editing)
+        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths))
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
-        return self._predictions(question, rows, probabilities)
+        return self._predictions(ranked, rows, probabilities)
 
     def hints(
-        self,
-        path: str,
-        text: str,
-        *,
-        unsaved: Mapping[str, str] | None = None,
-        options: HintOptions | None = None,
-        patience: float | None = None,
-    ) -> list[Hint]:
-        """The hints of one file as it stands in the editor, by line, one at most on a definition.
+        self, snapshot: Snapshot, path: str, *, options: HintOptions | None = None, patience: float | None = None
+    ) -> Hints:
+        """The hints of one file, one at most on a definition.
 
         On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
         more than ``options.limit``, the changed definitions come first, then the likeliest.
 
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
-        is said from the files around this one, and ``unfinished`` is set: the next call goes on with the reading.
+        is said from the files around this one, and the answer is not complete: the next call goes on with the reading.
         """
         deadline = None if patience is None else time.monotonic() + patience
-        self.unfinished = False
         options = options or HintOptions()
-        texts = {**(unsaved or {}), path: text}
-        editing, changed = self._repository.working(texts)
+        editing = snapshot.editing(path)
         if not editing or options.limit <= 0:
-            return []
+            return Hints((), complete=True)
         now = time.time()
         found: list[Hint] = []
+        complete = True
         own = [edit for edit in editing if edit.path == path and edit.after]
         if HintKind.SIMILAR in options.kinds:
             for edit in own[: options.limit]:
-                found.extend(self._similar_hint(edit, options, now))
+                found.extend(self._similar_hint(snapshot, edit, options, now))
         if HintKind.NEXT in options.kinds and len(found) < options.limit:
-            # The file being looked at says most: its edits count as the newest.
-            asked = sorted(editing, key=lambda edit: edit.path != path)
-            question = self._question(asked, None, texts, changed, deadline, path)
-            self.unfinished = not question.all_read
-            found.extend(self._next_hints(path, editing, question, options, options.limit - len(found), now))
-        return sorted(found, key=lambda hint: hint.line)
+            ranked = self._ranked(snapshot, editing, deadline, path)
+            complete = ranked.known.complete
+            found.extend(self._next_hints(path, editing, ranked, options, options.limit - len(found), now))
+        return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
-    def _similar_again(self, edit: Edit) -> list[SimilarEdit]:
-        """``similar`` of an edit that may have been asked about before: of several, typing changes one."""
-        state = (self._reached(None), self._index.state(), self._others and self._others.state())
-        if self._likened[0] != state:
-            self._likened = (state, {})
-        known = self._likened[1]
-        if edit not in known:
-            if len(known) >= _LIKENED:
-                known.clear()
-            known[edit] = self.similar(edit, k=BEHIND_A_LENS)
-        return known[edit]
-
-    def _similar_hint(self, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
-        similar = self._similar_again(edit)
+    def _similar_hint(self, snapshot: Snapshot, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
+        key = (snapshot.head, snapshot.revision, self._others and self._others.state(), edit)
+        similar = self._derived.memo.get(_LIKENED, key, lambda: self.similar(snapshot, edit, k=BEHIND_A_LENS))
         if not similar or similar[0].score < options.similar_threshold:
             return []
         close = [one for one in similar if one.score >= CLOSE * similar[0].score]
@@ -240,9 +215,9 @@ class Engine:
         ]
 
     def _next_hints(
-        self, path: str, editing: Sequence[Edit], question: _Question, options: HintOptions, limit: int, now: float
+        self, path: str, editing: Sequence[Edit], ranked: _Ranked, options: HintOptions, limit: int, now: float
     ) -> list[Hint]:
-        rows, probabilities = self._ordered(question, self._candidates(question.state, editing, [path]))
+        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, [path]))
         shown = probabilities >= options.threshold
         rows, probabilities = rows[shown][:limit], probabilities[shown][:limit]
         return [
@@ -260,131 +235,105 @@ class Engine:
                 score=prediction.score,
                 edit_ids=tuple(one.edit.id for one in prediction.evidence),
             )
-            for prediction in self._predictions(question, rows, probabilities)
+            for prediction in self._predictions(ranked, rows, probabilities)
         ]
 
-    def _reached(self, at: str | None) -> frozenset[str]:
-        """The commits that count as past."""
-        try:
-            head = at if at is not None else self._repository.head()
-        except RepositoryError:
-            return frozenset()  # before the first commit
-        if self._ancestors[0] != head:
-            self._ancestors = (head, frozenset(self._repository.ancestors(head)))
-        return self._ancestors[1]
-
-    def _past(self, at: str | None, editing: Sequence[Edit]) -> frozenset[str]:
-        """The same, without the commits that are being asked about."""
-        reached = self._reached(at)
-        asked = frozenset(edit.commit.sha for edit in editing if edit.commit is not None)
-        if not asked & reached:
-            return reached
-        if self._before[:2] != (reached, asked):
-            self._before = (reached, asked, reached - asked)
-        return self._before[2]
-
-    def _question(
-        self,
-        editing: Sequence[Edit],
-        at: str | None,
-        unsaved: Mapping[str, str],
-        changed: Mapping[str, str | None] | None,
-        deadline: float | None = None,
-        near: str = "",
-    ) -> _Question:
+    def _ranked(
+        self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None = None, near: str = ""
+    ) -> _Ranked:
         """Of the files around ``near`` alone, where the repository cannot be read until the deadline."""
-        corpus, contents, all_read = self._snapshots.corpus(at, unsaved, changed, deadline, near)
-        past = self._past(at, editing)
-        history = self._index.history(past)
-        if self._changes is None or self._changes[0] is not history:
-            self._changes = (history, Changes(history.definitions, *history.events))
-        changes = self._changes[1]
-        if self._state is None or self._state.corpus is not corpus or self._state.changes is not changes:
-            self._state = State.of(corpus, changes)
-        return _Question(self._state, self._rank(self._state, editing), past, contents, all_read)
+        known = self._derived.known(snapshot, editing, deadline, near)
+        return _Ranked(snapshot, known, self._derived.ranking(known, editing))
 
-    def _rank(self, state: State, editing: Sequence[Edit]) -> Ranking:
-        asked = tuple(editing[:MOST_EDITS])
-        if self._ranked is None or self._ranked[0] is not state or self._ranked[1] != asked:
-            self._ranked = (state, asked, rank(state, asked, self._weights))
-        return self._ranked[2]
-
-    def _ordered(self, question: _Question, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _ordered(self, ranked: _Ranked, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows by falling probability, and these probabilities."""
 
         def logits(asked: list[int]) -> NDArray[np.float32]:
-            self._ask_model(question, asked)
-            return np.array([question.opinions[row].logit for row in asked], dtype=np.float32)
+            self._ask_model(ranked, asked)
+            return np.array([ranked.next_edits[row].logit for row in asked], dtype=np.float32)
 
-        return ordered(question.ranking, rows, self._weights, self._model.hash, logits)
+        return ordered(ranked.ranking, rows, self._weights, self._model.hash, logits)
 
-    def _ask_model(self, question: _Question, rows: Sequence[int]) -> None:
+    def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
         """Have the world model's opinion of these definitions, each asked about once."""
-        missing = [row for row in rows if row not in question.opinions]
+        missing = [row for row in rows if row not in ranked.next_edits]
         if not missing:
             return
-        if question.recent is None:
-            told = [(edit.before, edit.after) for edit, _, _ in question.ranking.asked]
-            question.recent = self._model.embed_edits(told)
-        sources = self._sources(question, missing)
-        predicted = self._model.predict_next([sources[row].source for row in missing], question.recent)
+        if ranked.recent is None:
+            told = [(edit.before, edit.after) for edit, _ in ranked.ranking.asked]
+            ranked.recent = self._model.embed_edits(told)
+        sources = self._sources(ranked, missing)
+        predicted = self._model.predict_next([sources[row].source for row in missing], ranked.recent)
         for row, edit, logit, action in zip(missing, predicted.edits, predicted.logits, predicted.actions, strict=True):
-            question.opinions[row] = _Opinion(sources[row], edit, float(logit), action)
-
-    def _candidates(self, state: State, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:
-        corpus = state.corpus
-        wanted = np.ones(len(corpus), dtype=bool)
-        if paths is not None:
-            wanted[:] = False
-            for path in paths:
-                number = corpus.number.get(path)
-                if number is not None:
-                    wanted[corpus.first[number] : corpus.first[number + 1]] = True
-        edited = {(path, edit.definition) for edit in editing for path in (edit.path, edit.previous_path) if path}
-        for number in {corpus.number[path] for path, _ in edited if path in corpus.number}:
-            for row in range(int(corpus.first[number]), int(corpus.first[number + 1])):
-                if (corpus.paths[number], corpus.names[row]) in edited:
-                    wanted[row] = False
-        return np.flatnonzero(wanted)
+            ranked.next_edits[row] = _NextEdit(sources[row], edit, float(logit), action)
 
     def _predictions(
-        self, question: _Question, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+        self, ranked: _Ranked, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
     ) -> list[Prediction]:
-        state, ranking = question.state, question.ranking
-        corpus = state.corpus
+        ranking, corpus = ranked.ranking, ranked.corpus
         worded = rows[:WORDED].tolist()
-        self._ask_model(question, worded)
-        opinions = [question.opinions[row] for row in worded]
-        logits = np.array([one.logit for one in opinions], dtype=np.float32)
-        added = self._weights.opinion.added(logits, self._model.hash) * ranking.own[worded] if opinions else logits
+        self._ask_model(ranked, worded)
+        following = [ranked.next_edits[row] for row in worded]
+        logits = np.array([one.logit for one in following], dtype=np.float32)
+        added = self._weights.opinion.added(logits, self._model.hash) * ranking.own[worded] if following else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
-        if opinions:
-            assert question.recent is not None, "the model was asked"
-            wanted = evidence_of(np.stack([one.edit for one in opinions]), question.recent[0])
-            nearest = self._index.nearest(wanted, k=EVIDENCE, within=question.past)
+        if following:
+            assert ranked.recent is not None, "the model was asked"
+            wanted = evidence_of(np.stack([one.edit for one in following]), ranked.recent[0])
+            nearest = self._index.nearest(wanted, k=EVIDENCE, within=ranked.known.past)
             evidence = [
                 tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits) for hits in nearest
             ]
+        reasons = self._reasons(ranked, worded, added)
         predictions = []
         for place, row in enumerate(rows.tolist()):
-            _, signals, _ = max(ranking.asked, key=lambda one: float(one[2][row]))
-            opinion = opinions[place] if place < len(opinions) else None
+            foreseen = following[place] if place < len(following) else None
             predictions.append(
                 Prediction(
                     path=corpus.paths[corpus.file[row]],
                     definition=corpus.names[row],
                     line=int(corpus.line[row]),
                     score=float(probabilities[place]),
-                    likely=likely(opinion.action, opinion.source.kind, opinion.source.source) if opinion else (),
-                    reasons=reasons_next(signals, row, self._weights, float(added[place])) if opinion else (),
-                    evidence=evidence[place] if opinion else (),
+                    likely=likely(foreseen.action, foreseen.source.kind, foreseen.source.source) if foreseen else (),
+                    reasons=reasons[row] if foreseen else (),
+                    evidence=evidence[place] if foreseen else (),
                 )
             )
         return predictions
 
-    def _sources(self, question: _Question, rows: Sequence[int]) -> dict[int, Definition]:
+    def _reasons(
+        self, ranked: _Ranked, rows: Sequence[int], added: NDArray[np.floating]
+    ) -> dict[int, tuple[Reason, ...]]:
+        """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""
+        speaker = np.argmax([odds[rows] for _, odds in ranked.ranking.asked], 0) if len(rows) else []
+        found: dict[int, tuple[Reason, ...]] = {}
+        for number in sorted(set(map(int, speaker))):
+            edit, _ = ranked.ranking.asked[number]
+            signals = self._derived.signals(ranked.known, edit)
+            for place in np.flatnonzero(np.equal(speaker, number)).tolist():
+                row = rows[place]
+                reasons = reasons_next(signals, row, self._weights, float(added[place]))
+                found[row] = reasons
+        return found
+
+    def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:
         """The texts of some definitions, their files read once."""
-        corpus = question.state.corpus
+        corpus = ranked.corpus
         files = sorted({int(corpus.file[row]) for row in rows})
-        parsed = {file: self._snapshots.definitions(corpus.paths[file], question.contents) for file in files}
+        parsed = {file: self._derived.definitions(ranked.snapshot, corpus.paths[file]) for file in files}
         return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}
+
+
+def _candidates(corpus: Corpus, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:
+    """The definitions of these files (None: of all) that are not being edited."""
+    wanted = np.full(len(corpus), paths is None)
+    for path in paths or ():
+        number = corpus.number.get(path)
+        if number is not None:
+            wanted[corpus.first[number] : corpus.first[number + 1]] = True
+    edited = {(path, edit.definition) for edit in editing for path in (edit.path, edit.previous_path) if path}
+    for number in {corpus.number[path] for path, _ in edited if path in corpus.number}:
+        for row in range(int(corpus.first[number]), int(corpus.first[number + 1])):
+            if (corpus.paths[number], corpus.names[row]) in edited:
+                wanted[row] = False
+    return np.flatnonzero(wanted)

@@ -1,130 +1,105 @@
-"""The files of one state of the repository (a revision, or the working tree with unsaved text) → a corpus.
-
-Every file is parsed once for each content: by blob where it is committed, by text where it is not.
-"""
+"""The state that an answer is about, as an immutable value; and the workspace, which is in one state after another."""
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Mapping
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Final
+from time import monotonic
+from types import MappingProxyType
 
-from codewm_lsp.history import Repository
-from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
-from codewm_lsp.ranking.layout import shared_beginning
-from codewm_lsp.source import Definition, parse_definitions
-
-_WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
-_AT_ONCE: Final = 32  # files read together
-_AROUND: Final = 64  # files that are the corpus until all are read
-
-Contents = tuple[dict[str, str], dict[str, str]]
-"""Path → key of the content (a blob, or a hash) for every file, and the texts that are in no commit."""
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Index
 
 
-class Snapshots:
-    """Remembers parsed files, and the last corpus."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an editor holds now: the text of every open document, by its path in the repository.
 
-    def __init__(self, repository: Repository) -> None:
+    ``since`` (of ``time.monotonic``): when this was so. A look at the files from then on is new enough.
+    """
+
+    unsaved: Mapping[str, str] = field(default_factory=dict)
+    since: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One state of a repository, with what was known of its past. Equal ones have the same answers.
+
+    ``head``: the full id of the commit whose history is the past. ``texts``: the files that differ from it, None where
+    one is gone, and ``keys``, a name for each of these texts. ``edits``: what differs, definition by definition, as
+    edits in progress. ``revision``: of the index; once that has grown, ask for a new snapshot.
+    """
+
+    head: str
+    keys: Mapping[str, str | None]
+    revision: Hashable
+    contents: str = field(init=False)
+    """Names all files at once: the commit, and how they differ from it."""
+    texts: Mapping[str, str | None] = field(compare=False, repr=False)
+    edits: tuple[Edit, ...] = field(compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        digest = blake2b(digest_size=16)
+        for path in sorted(self.keys):
+            digest.update(f"{path}\0{self.keys[path]}\0".encode("utf-8", "surrogatepass"))
+        object.__setattr__(self, "contents", f"{self.head} {digest.hexdigest()}")
+        object.__setattr__(self, "keys", MappingProxyType(dict(self.keys)))
+        object.__setattr__(self, "texts", MappingProxyType(dict(self.texts)))
+
+    def __hash__(self) -> int:
+        return hash((self.contents, self.revision))
+
+    def editing(self, path: str | None) -> tuple[Edit, ...]:
+        """The edits in progress, those of the file being looked at first: they count as the newest."""
+        return tuple(sorted(self.edits, key=lambda edit: edit.path != path))
+
+
+class Workspace:
+    """A repository and its index, both of which go on changing. Not to be used from two threads at once."""
+
+    def __init__(self, repository: Repository, index: Index) -> None:
         self._repository = repository
-        self._vocabulary = Vocabulary()
-        self._parsed: OrderedDict[str, ParsedFile | None] = OrderedDict()  # by blob, or by a hash of the text
-        self._trees: tuple[str, dict[str, str]] = ("", {})
-        self._last: tuple[dict[str, str], Corpus] | None = None
-        self._around: tuple[dict[str, str], Corpus] | None = None  # the same of what was read first
+        self._index = index
+        self._last: Snapshot | None = None
+        self._change = Change()
+        self._looked = -math.inf
 
-    def corpus(
-        self,
-        at: str | None,
-        unsaved: Mapping[str, str],
-        changed: Mapping[str, str | None] | None = None,
-        deadline: float | None = None,
-        near: str = "",
-    ) -> tuple[Corpus, Contents, bool]:
-        """The definitions at the commit ``at`` (its full id), or those of the working tree where it is None; what they
-        were read from; and whether they are all.
+    def apply(self, change: Change | None = None) -> Snapshot:
+        """The state after a change: the files as they are now, with what the editor holds of them.
 
-        ``changed``: what ``Repository.changed_texts`` says just now, where it has been asked already. ``deadline`` (of
-        ``time.monotonic``): when files are left to be parsed then, the answer is of those around the path ``near``,
-        with which is begun; the next call goes on with the others.
+        Raises RepositoryError, before the first commit as well.
         """
-        if len(self._vocabulary) > _WORDS:
-            self._vocabulary = Vocabulary()
-            self._parsed.clear()
-            self._last = self._around = None
-        contents = keys, texts = self._contents(at, unsaved, changed)
-        if self._last is not None and self._last[0] == keys:
-            return self._last[1], contents, True
-        missing: list[str] = []
-        for path, key in keys.items():
-            if key in self._parsed:
-                self._parsed.move_to_end(key)
-            elif path in texts:
-                self._parsed[key] = parse_file(texts[path], self._vocabulary)
-            else:
-                missing.append(path)
-        if deadline is not None:
-            missing.sort(key=lambda path: _distance(path, near))
-        for start in range(0, len(missing), _AT_ONCE):
-            if start and deadline is not None and time.monotonic() >= deadline:
-                return self._nearest(keys, near), contents, False
-            some = dict.fromkeys(keys[path] for path in missing[start : start + _AT_ONCE])
-            for key, text in self._repository.read_all(list(some)).items():
-                self._parsed[key] = None if text is None else parse_file(text, self._vocabulary)
-        while len(self._parsed) > 2 * len(keys) + 1_000:
-            self._parsed.popitem(last=False)
-        if self._last is None:
-            corpus = Corpus.of(self._read(keys), self._vocabulary)
-        else:
-            known, corpus = self._last
-            other = {path for path in keys.keys() | known.keys() if keys.get(path) != known.get(path)}
-            read = self._read({path: keys[path] for path in other if path in keys})
-            corpus = corpus.with_files({path: read.get(path) for path in other})
-        self._last, self._around = (keys, corpus), None
-        return corpus, contents, True
+        change = change or Change()
+        head, revision = self._repository.head(), self._index.state()
+        last = self._last
+        if last is None or change.since > self._looked or change.unsaved != self._change.unsaved or head != last.head:
+            looked = monotonic()
+            edits, texts = self._repository.working(change.unsaved)
+            last = Snapshot(head, self._keys(texts), revision, texts, edits)
+            self._change, self._looked = change, looked
+        if last.revision != revision:
+            last = replace(last, revision=revision)
+        if last != self._last:
+            self._last = last
+        assert self._last is not None
+        return self._last
 
-    def _nearest(self, keys: Mapping[str, str], near: str) -> Corpus:
-        paths = sorted(keys, key=lambda path: _distance(path, near))[:_AROUND]
-        some = {path: keys[path] for path in paths if keys[path] in self._parsed}
-        if self._around is None or self._around[0] != some:
-            self._around = (some, Corpus.of(self._read(some), self._vocabulary))
-        return self._around[1]
+    def at(self, revision: str) -> Snapshot:
+        """The state when that commit was made, without any edits in progress. Raises RepositoryError."""
+        return Snapshot(self._repository.head(revision), {}, self._index.state(), {}, ())
 
-    def _read(self, keys: Mapping[str, str]) -> dict[str, ParsedFile]:
-        found = ((path, self._parsed[key]) for path, key in keys.items())
-        return {path: parsed for path, parsed in found if parsed is not None}
-
-    def _contents(
-        self, at: str | None, unsaved: Mapping[str, str], changed: Mapping[str, str | None] | None
-    ) -> Contents:
-        if at is not None:
-            return self._files(at), {}
-        keys = dict(self._files(self._repository.head()))
-        texts: dict[str, str] = {}
-        for path, text in (self._repository.changed_texts(unsaved) if changed is None else changed).items():
+    def _keys(self, texts: Mapping[str, str | None]) -> dict[str, str | None]:
+        last = self._last
+        keys: dict[str, str | None] = {}
+        for path, text in texts.items():
             if text is None:
-                keys.pop(path, None)
+                keys[path] = None
+            elif last is not None and text == last.texts.get(path):
+                keys[path] = last.keys[path]
             else:
                 digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-                keys[path], texts[path] = f"text:{digest.hexdigest()}", text
-        return keys, texts
-
-    def definitions(self, path: str, contents: Contents) -> tuple[Definition, ...]:
-        """The definitions of one file with their texts; none where there is no such file."""
-        keys, texts = contents
-        if path in texts:
-            return parse_definitions(texts[path])
-        text = self._repository.read(keys[path]) if path in keys else None
-        return parse_definitions(text) if text is not None else ()
-
-    def _files(self, commit: str) -> dict[str, str]:
-        if self._trees[0] != commit:
-            self._trees = (commit, self._repository.files(commit))
-        return self._trees[1]
-
-
-def _distance(path: str, near: str) -> tuple[int, str]:
-    """Smaller for a path with more folders of ``near``."""
-    return -shared_beginning(path.split("/"), near.split("/")), path
+                keys[path] = f"text:{digest.hexdigest()}"
+        return keys

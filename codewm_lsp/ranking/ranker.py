@@ -182,11 +182,16 @@ def shipped_weights() -> Weights:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """``odds``: the log-odds of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first,
-    each with its signals and the log-odds it alone gives, (N,). ``own``: which definitions are in a file of theirs."""
+    each with the log-odds it alone gives, (N,). ``own``: which definitions are in a file of theirs."""
 
     odds: NDArray[np.float64]
     own: NDArray[np.bool_]
-    asked: tuple[tuple[Edit, SignalValues, NDArray[np.float64]], ...]
+    asked: tuple[tuple[Edit, NDArray[np.float64]], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arrays."""
+        return self.odds.nbytes + self.own.nbytes + sum(odds.nbytes for _, odds in self.asked)
 
 
 def rank(
@@ -199,13 +204,11 @@ def rank(
 
     ``signals_of``: the function of that name, or one that remembers what it said.
     """
-    asked = []
-    for edit in editing[:MOST_EDITS]:
-        signals = signals_of(state, edit)
-        asked.append((edit, signals, log_odds(state, edit, signals, weights)))
+    some = editing[:MOST_EDITS]
+    asked = tuple((edit, log_odds(state, edit, signals_of(state, edit), weights)) for edit in some)
     files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
     own = np.isin(state.corpus.file, [file for file in files if file is not None])
-    return Ranking(together(np.stack([odds for _, _, odds in asked]), weights.several), own, tuple(asked))
+    return Ranking(together(np.stack([odds for _, odds in asked]), weights.several), own, asked)
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:

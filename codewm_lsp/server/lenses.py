@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from codewm_lsp.hints import Hint
+from codewm_lsp.hints import Hint, Hints
 from codewm_lsp.server.background import Background
 from codewm_lsp.server.client import Client, Level
 from codewm_lsp.server.documents import Anchor, Change, Document, anchor_on, shift
@@ -24,7 +25,7 @@ from codewm_lsp.server.indexing import Indexing
 from codewm_lsp.server.options import Display, Options
 from codewm_lsp.server.preferences import Preferences
 from codewm_lsp.server.problems import Problems
-from codewm_lsp.server.session import LARGEST_TEXT, Place, Workshop
+from codewm_lsp.server.session import LARGEST_TEXT, Held, Place, Workshop
 from codewm_lsp.server.worker import Priority
 from codewm_lsp.source import MODULE_NAME
 
@@ -50,6 +51,8 @@ class OpenFile:
     document: Document
     file: Path
     place: Place | None = None
+    typed: float = 0.0
+    """When it was last typed in, by the loop's clock."""
     lenses: tuple[Lens, ...] = ()
     shown: tuple[Lens, ...] | None = None
     fresh: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,8 +61,7 @@ class OpenFile:
 @dataclass(frozen=True, slots=True)
 class _Found:
     place: Place
-    hints: Sequence[Hint] | None  # None: the index has not even begun
-    more: bool = False  # whether the repository is still being read for the first time
+    hints: Hints | None  # None: the index has not even begun
 
 
 class Lenses:
@@ -109,6 +111,7 @@ class Lenses:
         if opened is None:
             return
         opened.fresh.clear()
+        opened.typed = self._background.now()
         opened.lenses = _moved(opened.lenses, change, opened.document)
         if opened.shown is not None:  # the editor moves them in the same way
             opened.shown = _moved(opened.shown, change, opened.document)
@@ -136,13 +139,11 @@ class Lenses:
         """The repositories that documents are open in."""
         return list(dict.fromkeys(opened.place.root for opened in self._files.values() if opened.place is not None))
 
-    def unsaved(self) -> dict[Path, str]:
-        """What the editor holds of each file."""
-        return {
-            opened.file: opened.document.python_text()
-            for opened in self._files.values()
-            if len(opened.document.text) <= LARGEST_TEXT
-        }
+    def held(self) -> Held:
+        """What the editor holds now, the document typed in last at first."""
+        files = sorted(self._files.values(), key=lambda opened: -opened.typed)
+        texts = {one.file: one.document.python_text() for one in files if len(one.document.text) <= LARGEST_TEXT}
+        return Held(texts, time.monotonic())
 
     # ---- answers
 
@@ -198,9 +199,10 @@ class Lenses:
 
     def recompute(self, root: Path | None = None) -> None:
         """Work out the lenses of a repository's documents, or of all, anew."""
+        held = self.held()
         for opened in self._files.values():
             if root is None or opened.place is None or opened.place.root == root:
-                self._compute(opened, Priority.OTHER)
+                self._compute(opened, Priority.OTHER, held)
 
     def redraw(self) -> None:
         """Hints are shown in another way from now on: the editor is to ask for all of them again."""
@@ -218,26 +220,28 @@ class Lenses:
             self._background.start(self._refresh())
 
     def _paused(self, opened: OpenFile) -> None:
-        self._compute(opened, Priority.TYPING)
+        held = self.held()
+        self._compute(opened, Priority.TYPING, held)
         for other in self._files.values():
             if other is not opened and _maybe_together(opened, other):
-                self._compute(other, Priority.OTHER)
+                self._compute(other, Priority.OTHER, held)
 
-    def _compute(self, opened: OpenFile, priority: Priority) -> None:
+    def _compute(self, opened: OpenFile, priority: Priority, held: Held | None = None) -> None:
+        """``held``: what the editor holds now, where it is known already."""
         document, options = opened.document, self._preferences.options
         if not self._preferences.active() or options.display is Display.OFF or len(document.text) > LARGEST_TEXT:
             opened.fresh.set()
             return
         text, version = document.python_text(), document.version
-        work = partial(self._find, opened.file, text, self.unsaved(), options)
+        work = partial(self._find, opened.file, held or self.held(), options)
         done = partial(self._found, opened, version, text)
         self._background.submit(work, priority, ("hints", document.uri), done)
 
-    def _find(self, file: Path, text: str, unsaved: dict[Path, str], options: Options) -> _Found:
+    def _find(self, file: Path, held: Held, options: Options) -> _Found:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
             return _Found(place, None)
-        return _Found(place, *self._workshop.hints(place, text, unsaved, options, READING))
+        return _Found(place, self._workshop.hints(place, held, options, READING))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
         uri = opened.document.uri
@@ -259,10 +263,12 @@ class Lenses:
             self._indexing.start(root)
         if found.hints is None:
             return
-        _log.debug("version %d of %s: %s", version, opened.file, [(hint.line, hint.title) for hint in found.hints])
+        _log.debug(
+            "version %d of %s: %s", version, opened.file, [(hint.line, hint.title) for hint in found.hints.items]
+        )
         lines = text.split("\n")
         lenses = []
-        for hint in found.hints:
+        for hint in found.hints.items:
             anchor: Anchor | None = anchor_on(hint.line, lines[hint.line])
             for change in opened.document.changes_since(version):
                 anchor = anchor and _shifted(anchor, hint, change)
@@ -270,7 +276,7 @@ class Lenses:
                 lenses.append(Lens(opened.document.anchor(anchor.line), hint))
         opened.lenses = tuple(sorted(lenses, key=lambda lens: lens.anchor.line))
         if version == opened.document.version:
-            if found.more:
+            if not found.hints.complete:
                 self._compute(opened, Priority.OTHER)
             elif opened.lenses or not self._indexing.running(root):
                 opened.fresh.set()

@@ -11,7 +11,7 @@ from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.lenses import Lenses
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.preferences import Preferences
-from codewm_lsp.server.session import Place, Workshop
+from codewm_lsp.server.session import Held, Place, Workshop
 from codewm_lsp.source import MODULE_NAME, parse_definitions
 
 
@@ -27,24 +27,24 @@ class Questions:
     async def similar(self, file: Path, definition: str, line: int = 0) -> tuple[Place, Evidence]:
         """The past edits behind the lens of a definition (no name: of the one on ``line``)."""
 
-        def ask(unsaved: dict[Path, str], options: Options) -> tuple[Place, Evidence]:
+        def ask(held: Held, options: Options) -> tuple[Place, Evidence]:
             place = self._workshop.place(file, options)
-            name = definition or definition_at(unsaved.get(file, ""), line)
+            name = definition or definition_at(held.texts.get(file, ""), line)
             session = self._workshop.opened(place.root, options)
-            return place, session.similar(place.path, name, self._workshop.texts(place.root, unsaved))
+            return place, session.similar(place.path, name, self._workshop.change(place.root, held))
 
-        return await self._background.ask(partial(ask, self._lenses.unsaved(), self._preferences.options))
+        return await self._background.ask(partial(ask, self._lenses.held(), self._preferences.options))
 
     async def next(self, file: Path | None, folder: Path, *, evidence: bool = True) -> tuple[Path, list[Suggestion]]:
         """What is likely to be edited next in a file's repository, or in that of a folder."""
 
-        def ask(unsaved: dict[Path, str], options: Options) -> tuple[Path, list[Suggestion]]:
+        def ask(held: Held, options: Options) -> tuple[Path, list[Suggestion]]:
             session = self._workshop.opened(file.parent if file is not None else folder, options)
             path = session.relative(file) if file is not None else None
-            texts = self._workshop.texts(session.root, unsaved)
-            return session.root, session.next(path, texts, options, evidence=evidence)
+            change = self._workshop.change(session.root, held)
+            return session.root, session.next(path, change, options, evidence=evidence)
 
-        return await self._background.ask(partial(ask, self._lenses.unsaved(), self._preferences.options))
+        return await self._background.ask(partial(ask, self._lenses.held(), self._preferences.options))
 
     async def commit(self, root: Path, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit."""

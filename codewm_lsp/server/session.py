@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
-from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions, SimilarEdit
+from codewm_lsp.hints import Change, Engine, Hint, HintKind, HintOptions, Hints, SimilarEdit, Workspace
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
@@ -37,6 +37,14 @@ class Place:
 
     root: Path
     path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """The text that the editor holds of each file, the one typed in last at first, and when (of ``time.monotonic``)."""
+
+    texts: Mapping[Path, str]
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Session:
         self._others = (
             OtherRepositories(store, repository, folder, self._index.dismissals.all, notify) if store else None
         )
+        self._workspace = Workspace(repository, self._index)
         self._engine = Engine(repository, model, self._index, others=self._others)
         self._stamp = self.stamp()
 
@@ -69,45 +78,42 @@ class Session:
         """``file`` as the repository names it; None when it is outside."""
         return self._repository.relative(file)
 
-    def hints(
-        self, path: str, text: str, unsaved: Mapping[str, str], options: Options, patience: float | None = None
-    ) -> tuple[list[Hint], bool]:
-        """The hints of one document, and whether there are more once the repository has been read, which a first time
-        takes longer than ``patience`` (seconds): asking again goes on with it."""
+    def hints(self, path: str, change: Change, options: Options, patience: float | None = None) -> Hints:
+        """The hints of one document. Not all, where reading the repository for the first time takes longer than
+        ``patience`` (seconds): asking again goes on with it."""
         kinds = frozenset(
             kind
             for kind, wanted in ((HintKind.SIMILAR, options.kinds.similar), (HintKind.NEXT, options.kinds.next))
             if wanted
         )
         if not kinds or not options.lenses_per_file:
-            return [], False
+            return Hints((), complete=True)
         wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
         gone = {item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT}
-        hints = self._engine.hints(path, text, unsaved=unsaved, options=wanted, patience=patience)
-        return [hint for hint in hints if dismissal_key(hint) not in gone], self._engine.unfinished
+        found = self._engine.hints(self._workspace.apply(change), path, options=wanted, patience=patience)
+        return replace(found, items=tuple(hint for hint in found.items if dismissal_key(hint) not in gone))
 
-    def similar(self, path: str, definition: str, unsaved: Mapping[str, str]) -> Evidence:
+    def similar(self, path: str, definition: str, change: Change) -> Evidence:
         """The past edits behind the lens of a definition: like its own edit, or like the one predicted for it."""
-        editing = self._editing(unsaved, path)
+        snapshot = self._workspace.apply(change)
+        editing = snapshot.editing(path)
         own = [edit for edit in editing if edit.path == path and edit.definition == definition]
         if own:
-            changes = self._changes(self._engine.similar(own[0], k=SHOWN))
+            changes = self._changes(self._engine.similar(snapshot, own[0], k=SHOWN))
             return Evidence(HintKind.SIMILAR.value, path, definition, (), (), changes)
-        for prediction in self._engine.next(editing, k=0, unsaved=unsaved, paths=[path]):
+        for prediction in self._engine.next(snapshot, editing, k=0, paths=[path]):
             if prediction.definition == definition:
                 reasons = tuple(reason.words for reason in prediction.reasons)
                 changes = self._changes(prediction.evidence)
                 return Evidence(HintKind.NEXT.value, path, definition, prediction.likely, reasons, changes)
         return Evidence(HintKind.NEXT.value, path, definition, (), (), ())
 
-    def next(
-        self, path: str | None, unsaved: Mapping[str, str], options: Options, *, evidence: bool = True
-    ) -> list[Suggestion]:
+    def next(self, path: str | None, change: Change, options: Options, *, evidence: bool = True) -> list[Suggestion]:
         """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at.
 
         Without ``evidence`` no past edit is read.
         """
-        editing = self._editing(unsaved, path)
+        snapshot = self._workspace.apply(change)
         suggestions = [
             Suggestion(
                 path=prediction.path,
@@ -118,7 +124,7 @@ class Session:
                 reasons=tuple(reason.words for reason in prediction.reasons),
                 evidence=self._changes(prediction.evidence) if evidence else (),
             )
-            for prediction in self._engine.next(editing, k=SHOWN * 3, unsaved=unsaved)
+            for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3)
             if not matches_any(prediction.path, options.exclude)
         ]
         return suggestions[:SHOWN]
@@ -194,10 +200,6 @@ class Session:
         self._index.close()
         self._repository.close()
 
-    def _editing(self, unsaved: Mapping[str, str], path: str | None) -> Sequence[Edit]:
-        """The working tree's edits, those of the file being looked at first: they count as the newest."""
-        return sorted(self._repository.working_edits(unsaved), key=lambda edit: edit.path != path)
-
     def _changes(self, found: Sequence[SimilarEdit]) -> tuple[PastChange, ...]:
         changes = []
         for similar in found:
@@ -224,6 +226,7 @@ class Workshop:
         self._sessions: dict[Path, Session] = {}
         self._problems: dict[Path, CodewmError] = {}
         self._roots: dict[Path, Path] = {}
+        self._change: tuple[Path, Held, Change] | None = None
 
     def place(self, file: Path, options: Options) -> Place:
         """Where a file is, its repository opened. Raises RepositoryError, BundleError or IndexStoreError."""
@@ -261,19 +264,20 @@ class Workshop:
         """The session of the repository that ``folder`` is in. Raises as ``place`` does."""
         return self._sessions[self.root(folder, options)]
 
-    def texts(self, root: Path, unsaved: Mapping[Path, str]) -> dict[str, str]:
+    def change(self, root: Path, held: Held) -> Change:
         """Of what the editor holds, the files of one repository, as it names them."""
-        session = self._sessions[root]
-        paths = ((session.relative(file), text) for file, text in unsaved.items())
-        return {path: text for path, text in paths if path is not None}
+        if self._change is None or self._change[:2] != (root, held):
+            session = self._sessions[root]
+            paths = ((session.relative(file), text) for file, text in held.texts.items())
+            texts = {path: text for path, text in paths if path is not None}
+            self._change = (root, held, Change(texts, held.since))
+        return self._change[2]
 
-    def hints(
-        self, place: Place, text: str, unsaved: Mapping[Path, str], options: Options, patience: float
-    ) -> tuple[list[Hint], bool]:
+    def hints(self, place: Place, held: Held, options: Options, patience: float) -> Hints:
         """``Session.hints`` of a file whose repository is open; none where the user wants none."""
         if matches_any(place.path, options.exclude):
-            return [], False
-        return self._sessions[place.root].hints(place.path, text, self.texts(place.root, unsaved), options, patience)
+            return Hints((), complete=True)
+        return self._sessions[place.root].hints(place.path, self.change(place.root, held), options, patience)
 
     def retry(self) -> None:
         """Forget what failed: the next question tries again."""
@@ -286,6 +290,7 @@ class Workshop:
         self._sessions.clear()
         self._roots.clear()
         self._problems.clear()
+        self._change = None
 
     def _open(self, folder: Path, options: Options) -> Path:
         repository = Repository.open(_existing(folder))

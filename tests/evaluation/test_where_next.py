@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_lsp.hints import Engine
+from codewm_lsp.hints import Engine, Workspace
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
 from codewm_lsp.ranking.ranker import Opinion, Several, Weights, ordered, rank, shipped_record, together
@@ -72,7 +72,7 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
         Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
     ):
         update(repository, model, index.log)
-        engine = Engine(repository, model, index, weights=bare)
+        engine, workspace = Engine(repository, model, index, weights=bare), Workspace(repository, index)
         past = read_past(repository)
         asked = 0
         for example in list(examples(repository, past))[:2]:
@@ -83,7 +83,7 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
                 rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
                 corpus = example.state.corpus
                 expected = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
-                found = engine.next(revealed, k=0, at=example.commit.parent)
+                found = engine.next(workspace.at(example.commit.parent), revealed, k=0)
                 assert [(one.path, one.definition) for one in found] == expected
                 asked += 1
         assert asked == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_lsp.hints import Engine
-from codewm_lsp.history import Repository
+from codewm_lsp.hints import Change, Engine, HintOptions, Hints, Prediction, SimilarEdit, Snapshot, Workspace
+from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index, update
 
 SIZE = 64
@@ -50,19 +50,53 @@ class WordEncoder:
         return NextEdits(np.repeat(recent[:1], len(sources), 0), np.zeros(len(sources), dtype=np.float32), actions)
 
 
+@dataclass(frozen=True)
+class Asking:
+    """An engine that is asked about its workspace as it is now, or about a past revision."""
+
+    repository: Repository
+    index: Index
+    encoder: WordEncoder
+    workspace: Workspace
+    engine: Engine
+
+    def snapshot(self, at: str | None = None, unsaved: Mapping[str, str] | None = None) -> Snapshot:
+        return self.workspace.apply(Change(unsaved or {})) if at is None else self.workspace.at(at)
+
+    def similar(self, edit: Edit, *, k: int = 10, at: str | None = None) -> list[SimilarEdit]:
+        return self.engine.similar(self.snapshot(at), edit, k=k)
+
+    def next(
+        self,
+        editing: Sequence[Edit],
+        *,
+        k: int = 10,
+        at: str | None = None,
+        unsaved: Mapping[str, str] | None = None,
+        paths: Sequence[str] | None = None,
+    ) -> list[Prediction]:
+        return self.engine.next(self.snapshot(at, unsaved), editing, k=k, paths=paths)
+
+    def hints(
+        self, path: str, text: str, *, options: HintOptions | None = None, patience: float | None = None
+    ) -> Hints:
+        return self.engine.hints(self.snapshot(None, {path: text}), path, options=options, patience=patience)
+
+
 @pytest.fixture
-def open_engine(tmp_path: Path) -> Iterator[Callable[[Path], Engine]]:
+def open_engine(tmp_path: Path) -> Iterator[Callable[[Path], Asking]]:
     """``open_engine(path)`` → an engine over the repository there, its history indexed."""
     opened: list[Any] = []
 
-    def open_(path: Path) -> Engine:
+    def open_(path: Path) -> Asking:
         encoder = WordEncoder()
         repository = Repository.open(path)
         opened.append(repository)
         index = Index.open(repository.key, "words", folder=tmp_path / "cache", edit_size=SIZE)
         opened.append(index)
         update(repository, encoder, index.log)
-        return Engine(repository, encoder, index)
+        engine = Engine(repository, encoder, index)
+        return Asking(repository, index, encoder, Workspace(repository, index), engine)
 
     yield open_
     for one in reversed(opened):

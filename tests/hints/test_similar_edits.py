@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codewm_lsp.hints import Engine
 from codewm_lsp.history import Repository
 
-OpenEngine = Callable[[Path], Engine]
+OpenEngine = Callable[[Path], Any]
 
 
 def services(make_repository: Callable[..., Any]) -> Any:

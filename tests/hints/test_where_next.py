@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction
+from codewm_lsp.hints import HintKind, HintOptions, Prediction
 from codewm_lsp.history import Edit
 
-OpenEngine = Callable[[Path], Engine]
+OpenEngine = Callable[[Path], Any]
 
 
 def working_edits(shop: Any, path: str, old: str, new: str) -> tuple[Edit, ...]:
@@ -166,7 +166,7 @@ def test_several_edits_in_progress_speak_together(shop: Any, open_engine: OpenEn
 def test_no_edit_no_prediction(shop: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(shop.path)
     assert engine.next((), k=5) == []
-    assert engine.hints("shop/client.py", (shop.path / "shop/client.py").read_text(encoding="utf-8")) == []
+    assert not engine.hints("shop/client.py", (shop.path / "shop/client.py").read_text(encoding="utf-8")).items
 
 
 def test_a_repository_with_one_commit_has_answers_too(
@@ -200,7 +200,7 @@ def test_hints_stand_on_definition_lines_one_a_definition_and_capped(shop: Any, 
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8")
     changed = "\n\n" + text.replace("wait_seconds", "patience", 1)
     options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=5)
-    hints = engine.hints("shop/client.py", changed, options=options)
+    hints = engine.hints("shop/client.py", changed, options=options).items
     assert 0 < len(hints) <= 5
     assert len({hint.definition for hint in hints}) == len(hints)
     assert [hint.line for hint in hints] == sorted(hint.line for hint in hints)
@@ -212,7 +212,7 @@ def test_hints_stand_on_definition_lines_one_a_definition_and_capped(shop: Any, 
     similar = [hint for hint in hints if hint.kind is HintKind.SIMILAR]
     assert [hint.definition for hint in similar] == ["Client.get"]
     assert similar[0].edit_ids
-    assert engine.hints("shop/client.py", changed, options=options) == hints
+    assert engine.hints("shop/client.py", changed, options=options).items == hints
 
 
 @pytest.mark.parametrize("kind", list(HintKind))
@@ -220,18 +220,22 @@ def test_a_kind_that_is_off_is_not_shown(shop: Any, open_engine: OpenEngine, kin
     engine = open_engine(shop.path)
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
     options = HintOptions(threshold=0.0, similar_threshold=0.0, kinds=frozenset({kind}))
-    hints = engine.hints("shop/client.py", text, options=options)
+    hints = engine.hints("shop/client.py", text, options=options).items
     assert {hint.kind for hint in hints} == {kind}
 
 
 def test_nothing_is_shown_below_the_threshold(shop: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(shop.path)
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
-    assert engine.hints("shop/client.py", text, options=HintOptions(threshold=1.1, similar_threshold=1.1)) == []
-    assert engine.hints("shop/client.py", text, options=HintOptions(limit=0)) == []
-    shown = engine.hints("shop/client.py", text, options=HintOptions(threshold=0.0, similar_threshold=1.1, limit=99))
+
+    def shown_with(options: HintOptions) -> Any:
+        return engine.hints("shop/client.py", text, options=options).items
+
+    assert not shown_with(HintOptions(threshold=1.1, similar_threshold=1.1))
+    assert not shown_with(HintOptions(limit=0))
+    shown = shown_with(HintOptions(threshold=0.0, similar_threshold=1.1, limit=99))
     half = sorted(hint.score for hint in shown)[len(shown) // 2]
-    fewer = engine.hints("shop/client.py", text, options=HintOptions(threshold=half, similar_threshold=1.1, limit=99))
+    fewer = shown_with(HintOptions(threshold=half, similar_threshold=1.1, limit=99))
     assert [hint.definition for hint in fewer] == [hint.definition for hint in shown if hint.score >= half]
 
 
@@ -239,10 +243,11 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
     shop.commit("Add many", {f"many/part_{number}.py": f"def part_{number}(): pass\n" for number in range(80)})
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
     options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=99)
-    everything = open_engine(shop.path).hints("shop/client.py", text, options=options)
+    everything = open_engine(shop.path).hints("shop/client.py", text, options=options).items
     engine = open_engine(shop.path)
-    first = engine.hints("shop/client.py", text, options=options, patience=0.0)
-    assert engine.unfinished
+    found = engine.hints("shop/client.py", text, options=options, patience=0.0)
+    assert not found.complete
+    first = found.items
     said = [[(hint.definition, hint.kind) for hint in hints] for hints in (first, everything)]
     assert said[0] == said[1]  # from the files around it
     assert [hint for hint in first if hint.kind is HintKind.SIMILAR] == [
@@ -250,14 +255,14 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
     ]
     assert first != everything  # what the others say was not known
     calls = 1
-    while engine.unfinished:
+    while not found.complete:
         found = engine.hints("shop/client.py", text, options=options, patience=0.0)
         calls += 1
-    assert (found, calls) == (everything, 3)
+    assert (found.items, calls) == (everything, 3)
 
 
 def test_a_file_that_was_emptied_leads_to_others(shop: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(shop.path)
     (shop.path / "shop/client.py").write_text("", encoding="utf-8")
-    assert engine.hints("shop/client.py", "") == []
+    assert not engine.hints("shop/client.py", "").items
     assert engine.next(working_edits(shop, "shop/colours.py", "def mix(", "def mix_all("), k=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.hints import Hint, HintKind
+from codewm_lsp.hints import Hint, HintKind, Hints
 from codewm_lsp.server.conductor import Conductor
 from codewm_lsp.server.documents import Document
 from codewm_lsp.server.lenses import OpenFile, _Found
@@ -66,7 +66,7 @@ def found(conductor: Conductor, root: Path, *, version: int, text: str, line: in
     opened = conductor.lenses._files["file:///a.py"]
     future: Future[_Found] = Future()
     hint = Hint(HintKind.NEXT, "a.py", "two", line, "likely next", 0.5, ())
-    future.set_result(_Found(Place(root, "a.py"), [hint]))
+    future.set_result(_Found(Place(root, "a.py"), Hints((hint,), complete=True)))
     conductor.lenses._found(opened, version, text, future)
     return opened
 

@@ -218,7 +218,7 @@ def _ask_ranks(
         return
     chance = np.random.default_rng([seed, example.position, 1])
     ranking = rank(state, [edit], bare, _signals_of)
-    signals = ranking.asked[0][1]
+    signals = _signals_of(state, edit)
 
     def note(setting: str, system: str, scores: Floats, relevant: NDArray[np.bool_]) -> None:
         done.found.setdefault((setting, system, seed), []).append(first_relevant(scores, relevant, chance))

@@ -14,7 +14,7 @@ from codewm_lsp.cli.asking import NothingToAnswerError, Question
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from codewm_lsp.hints import Engine, Prediction, SimilarEdit
+    from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Workspace
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
     from codewm_lsp.world_model import WorldModel
@@ -29,22 +29,23 @@ QUERIES = 40  # edits in progress looked up, of a change of very many definition
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Opened:
     """What a command answers from."""
 
     repository: Repository
     model: WorldModel
     index: Index
+    workspace: Workspace
     engine: Engine
 
 
 @contextmanager
-def open_session(path: Path, model_folder: Path | None, cache: Path | None) -> Iterator[Session]:
+def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Iterator[Opened]:
     """Open everything, and close it again.
 
     Raises RepositoryError, BundleError or IndexStoreError.
     """
-    from codewm_lsp.hints import Engine
+    from codewm_lsp.hints import Engine, Workspace
     from codewm_lsp.history import Repository
     from codewm_lsp.index import Index
     from codewm_lsp.world_model import WorldModel
@@ -52,16 +53,14 @@ def open_session(path: Path, model_folder: Path | None, cache: Path | None) -> I
     with Repository.open(path) as repository:
         model = WorldModel.load(model_folder)
         with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
-            yield Session(repository, model, index, Engine(repository, model, index))
+            yield Opened(repository, model, index, Workspace(repository, index), Engine(repository, model, index))
 
 
 def bring_up_to_date(
-    session: Session, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
+    opened: Opened, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
 ) -> IndexUpdate:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
-    return updated(
-        session.repository, session.model, session.index.log, revision, console, seconds=seconds, limit=limit
-    )
+    return updated(opened.repository, opened.model, opened.index.log, revision, console, seconds=seconds, limit=limit)
 
 
 def updated(
@@ -103,15 +102,15 @@ def updated(
 
 
 def prepare(
-    session: Session, revision: str, console: Console, seconds: float | None, *, enough: int = ENOUGH
+    opened: Opened, revision: str, console: Console, seconds: float | None, *, enough: int = ENOUGH
 ) -> tuple[int, int]:
     """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
 
     None: a few seconds while little is known of this history, so that there is something to answer from; once there
     is, what is new alone.
     """
-    wanted = session.repository.ancestors(revision)
-    known = session.index.log.known()
+    wanted = opened.repository.ancestors(revision)
+    known = opened.index.log.known()
     done = sum(sha in known for sha in wanted)
     limit = None
     if seconds is None:
@@ -119,17 +118,18 @@ def prepare(
         if done >= enough:
             seconds, limit = LATER, NEW
     if seconds and done < len(wanted):
-        bring_up_to_date(session, revision, console, seconds=seconds, limit=limit)
-        known = session.index.log.known()
+        bring_up_to_date(opened, revision, console, seconds=seconds, limit=limit)
+        known = opened.index.log.known()
         done = sum(sha in known for sha in wanted)
     return done, len(wanted)
 
 
-def similar(session: Session, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
+def similar(opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
     """Past edits, best first, each with the edit in progress that it resembles most; ``k`` 0: all."""
+    snapshot = opened.workspace.at(question.history)
     best: dict[int, tuple[SimilarEdit, Edit]] = {}
     for edit in question.edits[:QUERIES]:
-        for item in session.engine.similar(edit, k=k, at=question.history):
+        for item in opened.engine.similar(snapshot, edit, k=k):
             known = best.get(item.edit.id)
             if known is None or item.score > known[0].score:
                 best[item.edit.id] = (item, edit)
@@ -137,16 +137,18 @@ def similar(session: Session, question: Question, k: int) -> list[tuple[SimilarE
     return found[:k] if k else found
 
 
-def predictions(session: Session, question: Question, k: int) -> list[Prediction]:
+def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:
     """Definitions likely to be edited next, best first; ``k`` 0: all."""
-    return session.engine.next(question.edits, k=k, at=question.files)
+    workspace = opened.workspace
+    snapshot = workspace.apply() if question.files is None else workspace.at(question.files)
+    return opened.engine.next(snapshot, question.edits, k=k)
 
 
-def require(found: Sequence[object], session: Session, question: Question) -> None:
+def require(found: Sequence[object], opened: Opened, question: Question) -> None:
     """Raises NothingToAnswerError when there is nothing in ``found``, with the reason."""
     if found:
         return
-    if not session.index.log.size():
+    if not opened.index.log.size():
         raise NothingToAnswerError(
             f"nothing has been indexed of what came before {question.history[:10]}: run codewm index, "
             "and check with codewm doctor that this history changes Python files"

@@ -1,0 +1,233 @@
+"""What follows from a snapshot: each a pure function of it, remembered by one memo.
+
+Where a value differs little from the last one (typing changes one file), it is made from that and from the difference.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from codewm_lsp.hints.snapshot import Snapshot
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Index
+from codewm_lsp.memo import Kind, Memo
+from codewm_lsp.ranking.co_change import Changes
+from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.ranking.layout import shared_beginning
+from codewm_lsp.ranking.ranker import Ranking, Weights, rank
+from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
+from codewm_lsp.source import Definition, parse_definitions
+
+_WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
+_AT_ONCE: Final = 32  # files read together
+_AROUND: Final = 64  # files that are the corpus until all are read
+
+Keys = Mapping[str, str]
+"""Path → a name for the content: the blob, or that of a text which is in no commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The corpus of these contents; those that are no text have no file in it."""
+
+    keys: Keys
+    corpus: Corpus
+
+    def with_files(self, changed: Mapping[str, tuple[str, ParsedFile | None] | None]) -> Read:
+        """The same with other contents of some paths (None: without it)."""
+        keys = dict(self.keys)
+        for path, file in changed.items():
+            if file is None:
+                keys.pop(path, None)
+            else:
+                keys[path] = file[0]
+        files = {path: None if file is None else file[1] for path, file in changed.items()}
+        return Read(keys, self.corpus.with_files(files) if files else self.corpus)
+
+    def differing(self, keys: Keys) -> dict[str, str | None]:
+        """The paths that have other contents by these keys, each with its key."""
+        found: dict[str, str | None] = {path: key for path, key in keys.items() if self.keys.get(path) != key}
+        return found | dict.fromkeys(self.keys.keys() - keys.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a question is answered from: the state of files and past. ``complete``: whether of all files; else of those
+    around the one looked at. ``past``: the commits that count. ``key``: names all of it."""
+
+    state: State
+    read: Read
+    past: frozenset[str]
+    complete: bool
+    key: Hashable
+
+
+_TREES: Final = Kind[Keys]("files of a commit", 2)
+_PARSED: Final = Kind["ParsedFile | None"]("parsed file", 512)
+_CORPORA: Final = Kind[Read]("corpus", 1)
+_AROUNDS: Final = Kind[Read]("corpus of a few files", 1)
+_ANCESTORS: Final = Kind[frozenset[str]]("commits of the past", 2)
+_PASTS: Final = Kind[frozenset[str]]("commits of the past but those asked about", 2)
+_CHANGES: Final = Kind[Changes]("what changed together", 1)
+_KNOWN: Final = Kind[Known]("state", 1)
+_SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=96 << 20)
+_RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
+
+
+class Derived:
+    """Derives from the snapshots of one repository."""
+
+    def __init__(self, repository: Repository, index: Index, weights: Weights) -> None:
+        self._repository = repository
+        self._index = index
+        self._weights = weights
+        self._vocabulary = Vocabulary()
+        self.memo = Memo()
+
+    def ancestors(self, snapshot: Snapshot) -> frozenset[str]:
+        """The commits that count as past."""
+        head = snapshot.head
+        return self.memo.get(_ANCESTORS, head, lambda: frozenset(self._repository.ancestors(head)))
+
+    def past(self, snapshot: Snapshot, editing: Sequence[Edit]) -> frozenset[str]:
+        """The same, without the commits that are being asked about: each could but be its own evidence."""
+        reached = self.ancestors(snapshot)
+        asked = _commits(editing)
+        if not asked & reached:
+            return reached
+        return self.memo.get(_PASTS, (snapshot.head, asked), lambda: reached - asked)
+
+    def known(
+        self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None = None, near: str = ""
+    ) -> Known:
+        """What questions about these edits are answered from.
+
+        ``deadline`` (of ``time.monotonic``): where not all files can be read until then, it is those around the path
+        ``near``, with which is begun; the next call goes on with the others.
+        """
+        past = self.past(snapshot, editing)
+        read, complete = self._read(snapshot, deadline, near)
+        counted = (snapshot.revision, snapshot.head, _commits(editing))
+        key = (snapshot.contents, counted) if complete else (frozenset(read.keys.items()), counted)
+
+        def make() -> Known:
+            self.memo.forget(_SIGNALS)  # of another state, which they would keep alive
+            changes = self.memo.get(_CHANGES, counted, lambda: self._changes(past))
+            last = self.memo.last(_KNOWN)
+            if last is None or last[1].state.changes is not changes:
+                state = State.of(read.corpus, changes)
+            else:
+                state = last[1].state.with_corpus(read.corpus, last[1].read.differing(read.keys))
+            return Known(state, read, past, complete, key)
+
+        return self.memo.get(_KNOWN, key, make)
+
+    def ranking(self, known: Known, editing: Sequence[Edit]) -> Ranking:
+        """How likely each definition is to be next after these edits, newest first."""
+        asked = tuple(editing[:MOST_EDITS])
+
+        def make() -> Ranking:
+            return rank(known.state, asked, self._weights, lambda _, edit: self.signals(known, edit))
+
+        return self.memo.get(_RANKINGS, (known.key, asked), make)
+
+    def signals(self, known: Known, edit: Edit) -> SignalValues:
+        """Everything that an edit in progress says about what comes next."""
+        return self.memo.get(_SIGNALS, (known.key, edit), lambda: signals_of(known.state, edit))
+
+    def definitions(self, snapshot: Snapshot, path: str) -> tuple[Definition, ...]:
+        """The definitions of one file with their texts; none where there is no such file."""
+        if path in snapshot.texts:
+            text = snapshot.texts[path]
+        else:
+            blob = self._tree(snapshot.head).get(path)
+            text = self._repository.read(blob) if blob is not None else None
+        return parse_definitions(text) if text is not None else ()
+
+    def _tree(self, head: str) -> Keys:
+        return self.memo.get(_TREES, head, lambda: self._repository.files(head))
+
+    def _keys(self, snapshot: Snapshot) -> Keys:
+        tree = self._tree(snapshot.head)
+        if not snapshot.keys:
+            return tree
+        keys = dict(tree)
+        for path, key in snapshot.keys.items():
+            if key is None:
+                keys.pop(path, None)
+            else:
+                keys[path] = key
+        return keys
+
+    def _changes(self, past: frozenset[str]) -> Changes:
+        history = self._index.history(past)
+        return Changes(history.definitions, *history.events)
+
+    def _read(self, snapshot: Snapshot, deadline: float | None, near: str) -> tuple[Read, bool]:
+        """The corpus, and whether it is of all files. What was read until the deadline is remembered as the last of its
+        kind, and the next call goes on from there."""
+        if len(self._vocabulary) > _WORDS:
+            self._vocabulary = Vocabulary()
+            self.memo.forget()
+        last = self.memo.last(_CORPORA)
+        if last is not None and last[0] == snapshot.contents:
+            return last[1], True
+        read = last[1] if last is not None else Read({}, Corpus.of({}, self._vocabulary))
+        keys = self._keys(snapshot)
+        changed: dict[str, tuple[str, ParsedFile | None] | None] = {}
+        missing: list[str] = []
+        for path, key in read.differing(keys).items():
+            if key is None:
+                changed[path] = None
+            elif (text := snapshot.texts.get(path)) is not None:
+                changed[path] = key, self._parsed(key, text)
+            else:
+                missing.append(path)
+        if deadline is not None:
+            missing.sort(key=lambda path: _distance(path, near))
+        complete = True
+        for start in range(0, len(missing), _AT_ONCE):
+            if start and deadline is not None and time.monotonic() >= deadline:
+                complete = False
+                break
+            some = missing[start : start + _AT_ONCE]
+            texts = self._repository.read_all(list(dict.fromkeys(keys[path] for path in some)))
+            for path in some:
+                changed[path] = keys[path], self._parsed(keys[path], texts[keys[path]])
+        name: Hashable = snapshot.contents if complete else (snapshot.contents, len(missing))
+        whole = self.memo.get(_CORPORA, name, lambda: read.with_files(changed))
+        return (whole, True) if complete else (self._around(snapshot, keys, near), False)
+
+    def _parsed(self, key: str, text: str | None) -> ParsedFile | None:
+        if text is None:
+            return None
+        return self.memo.get(_PARSED, key, lambda: parse_file(text, self._vocabulary))
+
+    def _around(self, snapshot: Snapshot, keys: Keys, near: str) -> Read:
+        """The corpus of the files nearest to the path ``near``."""
+        nearest = sorted(keys, key=lambda path: _distance(path, near))[:_AROUND]
+        wanted = {path: keys[path] for path in nearest}
+        last = self.memo.last(_AROUNDS)
+        read = last[1] if last is not None else Read({}, Corpus.of({}, self._vocabulary))
+        changed: dict[str, tuple[str, ParsedFile | None] | None] = {}
+        for path, key in read.differing(wanted).items():
+            if key is None:
+                changed[path] = None
+            else:
+                text = snapshot.texts[path] if path in snapshot.texts else self._repository.read(key)
+                changed[path] = key, self._parsed(key, text)
+        return self.memo.get(_AROUNDS, frozenset(wanted.items()), lambda: read.with_files(changed))
+
+
+def _commits(editing: Sequence[Edit]) -> frozenset[str]:
+    """Those of which edits stand for edits in progress."""
+    return frozenset(edit.commit.sha for edit in editing if edit.commit is not None)
+
+
+def _distance(path: str, near: str) -> tuple[int, str]:
+    """Smaller for a path with more folders of ``near``."""
+    return -shared_beginning(path.split("/"), near.split("/")), path
