@@ -48,12 +48,19 @@ def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Itera
     from codewm_lsp.hints import Engine, Workspace
     from codewm_lsp.history import Repository
     from codewm_lsp.index import Index
+    from codewm_lsp.ranking import ranker_of
     from codewm_lsp.world_model import WorldModel
 
     with Repository.open(path) as repository:
         model = WorldModel.load(model_folder)
         with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
-            yield Opened(repository, model, index, Workspace(repository, index), Engine(repository, model, index))
+            yield Opened(
+                repository,
+                model,
+                index,
+                Workspace(repository, index),
+                Engine(repository, model, index, ranker=ranker_of(model.bundle)),
+            )
 
 
 def bring_up_to_date(

@@ -17,7 +17,7 @@ from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.layout import shared_beginning
-from codewm_lsp.ranking.ranker import Ranking, Weights, rank
+from codewm_lsp.ranking.ranker import Ranker, Ranking, rank
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.source import Definition, parse_definitions
@@ -81,10 +81,10 @@ _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
 class Derived:
     """Derives from the snapshots of one repository."""
 
-    def __init__(self, repository: Repository, index: Index, weights: Weights) -> None:
+    def __init__(self, repository: Repository, index: Index, ranker: Ranker) -> None:
         self._repository = repository
         self._index = index
-        self._weights = weights
+        self._ranker = ranker
         self._vocabulary = Vocabulary()
         self.memo = Memo()
 
@@ -131,7 +131,7 @@ class Derived:
         asked = tuple(editing[:MOST_EDITS])
 
         def make() -> Ranking:
-            return rank(known.state, asked, self._weights, lambda _, edit: self.signals(known, edit))
+            return rank(known.state, asked, self._ranker, lambda _, edit: self.signals(known, edit))
 
         return self.memo.get(_RANKINGS, (known.key, asked), make)
 

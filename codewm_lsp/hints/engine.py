@@ -18,7 +18,8 @@ from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Hit, Index
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
-from codewm_lsp.ranking.ranker import Ranking, Weights, ordered, shipped_weights
+from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
+from codewm_lsp.ranking.ranker_file import unfitted_ranker
 from codewm_lsp.ranking.reasons import Reason, reasons_next
 from codewm_lsp.source import Definition
 
@@ -65,7 +66,7 @@ class HintOptions:
     behind a lens on a changed definition. ``limit``: lenses a file.
     """
 
-    threshold: float = shipped_weights().threshold
+    threshold: float = 0.42
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.25
@@ -126,15 +127,16 @@ class Engine:
         model: Model,
         index: Index,
         *,
-        weights: Weights | None = None,
+        ranker: Ranker | None = None,
         others: Others | None = None,
     ) -> None:
-        """``others``: where past edits like one in progress are looked for besides."""
+        """``ranker``: that of the model; left out, the shipped one, which was not fitted to it. ``others``: where past
+        edits like one in progress are looked for besides."""
         self._model = model
         self._index = index
-        self._weights = weights or shipped_weights()
+        self._ranker = ranker or unfitted_ranker()
         self._others = others
-        self._derived = Derived(repository, index, self._weights)
+        self._derived = Derived(repository, index, self._ranker)
 
     def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
@@ -252,10 +254,10 @@ class Engine:
             self._ask_model(ranked, asked)
             return np.array([ranked.next_edits[row].logit for row in asked], dtype=np.float32)
 
-        return ordered(ranked.ranking, rows, self._weights, self._model.hash, logits)
+        return ordered(ranked.ranking, rows, self._ranker, logits)
 
     def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
-        """Have the world model's opinion of these definitions, each asked about once."""
+        """Have the world model predict an edit of each of these definitions, each asked about once."""
         missing = [row for row in rows if row not in ranked.next_edits]
         if not missing:
             return
@@ -275,7 +277,7 @@ class Engine:
         self._ask_model(ranked, worded)
         following = [ranked.next_edits[row] for row in worded]
         logits = np.array([one.logit for one in following], dtype=np.float32)
-        added = self._weights.opinion.added(logits, self._model.hash) * ranking.own[worded] if following else logits
+        added = self._ranker.calibration.contribution(logits) * ranking.own[worded] if following else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
         if following:
             assert ranked.recent is not None, "the model was asked"
@@ -312,7 +314,7 @@ class Engine:
             signals = self._derived.signals(ranked.known, edit)
             for place in np.flatnonzero(np.equal(speaker, number)).tolist():
                 row = rows[place]
-                reasons = reasons_next(signals, row, self._weights, float(added[place]))
+                reasons = reasons_next(signals, row, self._ranker, float(added[place]))
                 found[row] = reasons
         return found
 

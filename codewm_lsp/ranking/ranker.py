@@ -1,19 +1,16 @@
 """Which definition is edited next: one probability for each definition of the repository.
 
-Two small models over ``signals``, learnt on the histories of other repositories: one weighs definitions, one weighs
+Two small models over the signals, learnt on the histories of other repositories: one weighs definitions, one weighs
 files. Each is a linear one with small trees beside it (``trees``), which are asked about the candidates that matter:
 the definitions of the edit's own file, and the likeliest files. A third joins their answers, after one edit in progress
-or several, into one probability for each definition, and a fourth says what the world model's opinion of the likeliest
-ones adds to it. ``weights.json`` holds them all, with what they were learnt on; ``codewm_model.ranking`` writes it.
+or several, into one probability for each definition, and a calibration says what the world model's logits of the
+likeliest ones add to it. All of them are one file of the model bundle (``ranker_file``); ``codewm-train`` fits it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +25,11 @@ from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
 
-WEIGHTS: Final = "weights.json"
 MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
 _FAR: Final = 3.0  # standard deviations beyond which a logit says no more
-_TRUST: Final = 0.5  # what the logit of a model counts for that the weights were not fitted for
+_UNFITTED: Final = 0.5  # what the logits of a model count for that the calibration was not fitted to
 _EVERY: Final = slice(None)
 
 
@@ -41,18 +37,18 @@ _EVERY: Final = slice(None)
 class Joint:
     """From the logits of files and definitions to the log-odds of each definition being next.
 
-    In the file of the edit in progress: ``own`` + ``definition`` · the definition's logit + ``crowd`` · the log of the
-    sum of the exponentials of all logits of the file: where many compete, each is less likely. In any other: ``bias`` +
-    ``file`` · the file's logit + ``lead`` · how far the definition's logit stays behind the best one of its file, so
-    that files come in the order of their own logits.
+    In the file of the edit in progress: ``own`` + ``definition`` · the definition's logit + ``log_sum`` · the log of
+    the sum of the exponentials of all logits of the file: where many compete, each is less likely. In any other:
+    ``other`` + ``file`` · the file's logit + ``behind`` · how far the definition's logit stays behind the best one of
+    its file, so that files come in the order of their own logits.
     """
 
     own: float
     definition: float
-    crowd: float
-    bias: float
+    log_sum: float
+    other: float
     file: float
-    lead: float
+    behind: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,44 +68,44 @@ class Several:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What the world model's next-edit logit adds to the log-odds of the likeliest definitions.
+class Calibration:
+    """What the world model's next-edit logits add to the log-odds of the likeliest definitions.
 
-    ``weight`` · (logit − ``mean``) / ``spread``, beside ``bias`` + ``kept`` · what the log-odds were. ``model`` is the
-    hash of the bundle that this was fitted for. Of any other model the logits are scaled by those of the definitions it
-    was asked about, and count half. A ``weight`` of 0: no model is asked.
+    The log-odds become ``intercept`` + ``slope`` · what they were + ``weight`` · (logit − ``mean``) / ``deviation``.
+    Where that was not ``fitted`` to the model at hand, its logits are standardised by those of the definitions it was
+    asked about, and count half. A ``weight`` of 0: no model is asked.
     """
 
     weight: float = 0.0
-    kept: float = 1.0
-    bias: float = 0.0
+    slope: float = 1.0
+    intercept: float = 0.0
     mean: float = 0.0
-    spread: float = 1.0
-    model: str = ""
+    deviation: float = 1.0
+    fitted: bool = True
 
-    def of(self, odds: NDArray[np.float64], logits: Floats, model: str) -> NDArray[np.float64]:
-        """Log-odds of some definitions once ``model`` (its hash) gave their logits."""
+    def applied(self, odds: NDArray[np.float64], logits: Floats) -> NDArray[np.float64]:
+        """The log-odds of some definitions, once the model gave their logits."""
         if not self.weight or not len(logits):
             return odds
-        trust = 1.0 if model == self.model else _TRUST
-        kept, bias = 1 + trust * (self.kept - 1), trust * self.bias
-        return np.asarray(bias + kept * odds + self.added(logits, model))
+        share = 1.0 if self.fitted else _UNFITTED
+        return np.asarray(share * self.intercept + (1 + share * (self.slope - 1)) * odds + self.contribution(logits))
 
-    def added(self, logits: Floats, model: str) -> NDArray[np.float64]:
-        """What the logits of the definitions that ``model`` was asked about add to the log-odds of each."""
-        if model == self.model:
-            mean, spread, weight = self.mean, self.spread, self.weight
+    def contribution(self, logits: Floats) -> NDArray[np.float64]:
+        """What the logits of the definitions that the model was asked about add to the log-odds of each."""
+        if self.fitted:
+            mean, deviation, weight = self.mean, self.deviation, self.weight
         else:
-            mean, spread, weight = float(np.mean(logits)), max(float(np.std(logits)), 1e-3), _TRUST * self.weight
-        return np.asarray(weight * np.clip((logits.astype(np.float64) - mean) / spread, -_FAR, _FAR))
+            mean, deviation = float(np.mean(logits)), max(float(np.std(logits)), 1e-3)
+            weight = _UNFITTED * self.weight
+        return np.asarray(weight * np.clip((logits.astype(np.float64) - mean) / deviation, -_FAR, _FAR))
 
 
 Case = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """The blend. ``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
+class Ranker:
+    """``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
 
     Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``); the
     trees of each are added to its sum. ``threshold``: the probability from which on a prediction is shown by itself.
@@ -119,24 +115,10 @@ class Weights:
     file: Mapping[str, Case]
     joint: Joint
     several: Several
-    opinion: Opinion
+    calibration: Calibration
     threshold: float
     definition_trees: Trees = NO_TREES
     file_trees: Trees = NO_TREES
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Weights:
-        """From the JSON of ``weights.json``."""
-        return cls(
-            definition=record["definition"],
-            file=record["file"],
-            joint=Joint(**record["joint"]),
-            several=Several(**record["several"]),
-            opinion=Opinion(**record["opinion"]),
-            threshold=record["threshold"],
-            definition_trees=Trees.of(record["definition_trees"]) if "definition_trees" in record else NO_TREES,
-            file_trees=Trees.of(record["file_trees"]) if "file_trees" in record else NO_TREES,
-        )
 
     def after(self, edit: Edit) -> tuple[Case, Case]:
         """The weights of definitions and of files that hold after this edit."""
@@ -166,19 +148,6 @@ def _summed(weights: Mapping[str, Case], cases: Sequence[str]) -> dict[str, floa
     return total
 
 
-def shipped_record() -> dict[str, Any]:
-    """``weights.json`` of this release."""
-    text = resources.files("codewm_lsp.ranking").joinpath(WEIGHTS).read_text(encoding="utf-8")
-    record: dict[str, Any] = json.loads(text)
-    return record
-
-
-@lru_cache(maxsize=1)
-def shipped_weights() -> Weights:
-    """The weights of this release."""
-    return Weights.of(shipped_record())
-
-
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """``odds``: the log-odds of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first,
@@ -197,7 +166,7 @@ class Ranking:
 def rank(
     state: State,
     editing: Sequence[Edit],
-    weights: Weights,
+    ranker: Ranker,
     signals_of: Callable[[State, Edit], SignalValues] = signals_of,
 ) -> Ranking:
     """Rank all definitions of ``state`` by what the edits in progress (newest first, at least one) say together.
@@ -205,10 +174,10 @@ def rank(
     ``signals_of``: the function of that name, or one that remembers what it said.
     """
     some = editing[:MOST_EDITS]
-    asked = tuple((edit, log_odds(state, edit, signals_of(state, edit), weights)) for edit in some)
+    asked = tuple((edit, log_odds(state, edit, signals_of(state, edit), ranker)) for edit in some)
     files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
     own = np.isin(state.corpus.file, [file for file in files if file is not None])
-    return Ranking(together(np.stack([odds for _, odds in asked]), weights.several), own, asked)
+    return Ranking(together(np.stack([odds for _, odds in asked]), ranker.several), own, asked)
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
@@ -227,22 +196,20 @@ def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]
 def ordered(
     ranking: Ranking,
     rows: NDArray[np.int64],
-    weights: Weights,
-    model: str,
+    ranker: Ranker,
     logits: Callable[[list[int]], Floats],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows by falling probability, and these probabilities.
 
     The world model is asked about the likeliest of the files with edits in progress: it orders the definitions of a
-    file well, and files worse than their own signals do. ``model``: its hash. ``logits``: gives its next-edit logits of
-    some rows.
+    file well, and files worse than their own signals do. ``logits``: gives its next-edit logits of some rows.
     """
     rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
     odds = ranking.odds[rows]
     own = np.flatnonzero(ranking.own[rows])
-    if weights.opinion.weight and len(own):
+    if ranker.calibration.weight and len(own):
         asked, rest = own[:MODEL_ASKED], own[MODEL_ASKED:]
-        odds[asked] = weights.opinion.of(odds[asked], logits(rows[asked].tolist()), model)
+        odds[asked] = ranker.calibration.applied(odds[asked], logits(rows[asked].tolist()))
         odds[rest] = np.minimum(odds[rest], odds[asked].min())
         order = np.argsort(-odds, kind="stable")
         rows, odds = rows[order], odds[order]
@@ -254,24 +221,24 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
 
 
-def log_odds(state: State, edit: Edit, signals: SignalValues, weights: Weights) -> NDArray[np.float64]:
+def log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) -> NDArray[np.float64]:
     """Log-odds of each definition being next after one edit, (N,)."""
-    of_definitions, of_files = weights.after(edit)
-    corpus, joint = state.corpus, weights.joint
+    of_definitions, of_files = ranker.after(edit)
+    corpus, joint = state.corpus, ranker.joint
     definitions = weighed(signals.definitions, of_definitions, len(corpus))
     own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
     files = file_logits(state, signals, of_files)
-    _ask_file_trees(files, state, edit, signals, weights.file_trees, own)
+    _ask_file_trees(files, state, edit, signals, ranker.file_trees, own)
     best = best_of_files(state, definitions)
-    odds = joint.bias + joint.file * files[corpus.file] + joint.lead * (definitions - best[corpus.file])
+    odds = joint.other + joint.file * files[corpus.file] + joint.behind * (definitions - best[corpus.file])
     if own >= 0:
         rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
-        here, trees = definitions[rows], weights.definition_trees
+        here, trees = definitions[rows], ranker.definition_trees
         if trees.roots:
             here = here + trees.scores(columns_of(trees, edit, len(here), lambda name: signals.definitions[name][rows]))
         others = [i for i, name in enumerate(corpus.names[rows]) if name != edit.definition]
-        crowd = float(np.logaddexp.reduce(here[others])) if others else 0.0
-        odds[rows] = joint.own + joint.definition * here + joint.crowd * crowd
+        log_sum = float(np.logaddexp.reduce(here[others])) if others else 0.0
+        odds[rows] = joint.own + joint.definition * here + joint.log_sum * log_sum
     return np.asarray(odds)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from codewm_lsp.ranking.candidate import Candidate
-from codewm_lsp.ranking.ranker import BEST, Weights, columns_of, file_column
+from codewm_lsp.ranking.ranker import BEST, Ranker, columns_of, file_column
 from codewm_lsp.ranking.signal import Explanation, Signal
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.trees import Trees
@@ -34,32 +34,32 @@ def _expected(candidate: Candidate) -> str:
 EXPECTED: Final = Explanation("model", _expected)
 
 
-def reasons_next(signals: SignalValues, row: int, weights: Weights, opinion: float = 0.0) -> tuple[Reason, ...]:
+def reasons_next(signals: SignalValues, row: int, ranker: Ranker, expected: float = 0.0) -> tuple[Reason, ...]:
     """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first.
 
-    ``opinion``: what the world model added to its log-odds.
+    ``expected``: what the world model added to its log-odds.
     """
     state, edit = signals.edit.state, signals.edit.edit
     candidate = signals.candidate(row)
     file = candidate.file
-    of_definitions, of_files = weights.after(edit)
+    of_definitions, of_files = ranker.after(edit)
     inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
-    scale = weights.joint.definition if inside else weights.joint.lead
-    total = _Total({EXPECTED: opinion})
+    scale = ranker.joint.definition if inside else ranker.joint.behind
+    total = _Total({EXPECTED: expected})
     for name, signal in DEFINITION_SIGNALS.items():
         if weight := of_definitions.get(name):
             total.add(signal, weight * scale * candidate.value(name))
     if inside:
-        trees = weights.definition_trees
+        trees = ranker.definition_trees
         columns = columns_of(trees, edit, 1, lambda name: signals.definitions[name][row : row + 1])
         total.add_trees(trees, columns, DEFINITION_SIGNALS, scale)
     else:
         for name, signal in FILE_SIGNALS.items():
             if weight := of_files.get(name):
-                total.add(signal, weight * weights.joint.file * candidate.of_file(name))
-        trees = weights.file_trees
+                total.add(signal, weight * ranker.joint.file * candidate.of_file(name))
+        trees = ranker.file_trees
         columns = columns_of(trees, edit, 1, lambda name: file_column(state, signals, name, slice(file, file + 1)))
-        total.add_trees(trees, columns, FILE_SIGNALS, weights.joint.file)
+        total.add_trees(trees, columns, FILE_SIGNALS, ranker.joint.file)
     reasons: list[Reason] = []
     for explanation, value in sorted(total.values.items(), key=lambda item: -item[1]):
         if value <= 0.05 or len(reasons) == MOST:
@@ -82,7 +82,7 @@ class _Total:
 
     def add_trees(self, trees: Trees, columns: Sequence[NDArray[Any]], own: Mapping[str, Signal], scale: float) -> None:
         """What the trees say of one row; they ask about signals of its level, and about the best of a file."""
-        for name, contribution in trees.parts([float(column[0]) for column in columns]).items():
+        for name, contribution in trees.contributions([float(column[0]) for column in columns]).items():
             signal = DEFINITION_SIGNALS.get(name.removeprefix(BEST)) if name.startswith(BEST) else own.get(name)
             if signal is not None:
                 self.add(signal, scale * contribution)

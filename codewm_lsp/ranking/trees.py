@@ -7,7 +7,7 @@ and that move belongs to the signal that was asked about (Saabas, "Interpreting 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 CASE: Final = "case:"
 """Before the name of a case (``where_next.CASES``), which is 0 or 1 for all candidates of an edit."""
 
+_DEEPEST: Final = 64  # splits above one another that are read …
+_LARGEST: Final = 1_000_000  # … and trees, times the square of the leaves of the largest
+_MISSING: Final = 1 << 20  # no signal has this number
 _ROWS: Final = 256  # asked about at a time: the tables in between stay in the cache
 
 
@@ -107,29 +110,60 @@ class Trees:
         object.__setattr__(self, "_laid_out", _Layout.of(self.roots))
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Trees:
-        """From JSON: a leaf is a number, a split ``[signal, threshold, value, low, high]``. Raises ValueError."""
-        signals = tuple(str(name) for name in record["signals"])
+    def of(cls, signals: Sequence[str], column: NDArray[Any], threshold: NDArray[Any], value: NDArray[Any]) -> Trees:
+        """From arrays, as ``arrays`` gives them. Raises ValueError where they hold no trees over ``signals``."""
+        columns, thresholds, values = column.tolist(), iter(threshold.tolist()), iter(value.tolist())
+        if column.ndim != 1 or value.shape != column.shape or threshold.shape != (int((column >= 0).sum()),):
+            raise ValueError("the arrays of the trees are not of one length")
+        if not (np.isfinite(threshold).all() and np.isfinite(value).all()):
+            raise ValueError("the trees hold what is no number")
+        at = iter(columns)
 
-        def node(item: Any) -> Node:
-            if not isinstance(item, list):
-                return float(item)
-            signal, threshold, value, low, high = item
-            if not 0 <= int(signal) < len(signals):
+        def node(signal: int, depth: int) -> Node:
+            if signal < 0:
+                return float(next(values))
+            if signal >= len(signals):
                 raise ValueError(f"a tree asks about signal {signal}, and there are {len(signals)}")
-            return Split(int(signal), float(threshold), float(value), node(low), node(high))
+            if depth >= _DEEPEST:
+                raise ValueError(f"a tree is deeper than {_DEEPEST}")
+            expected, limit = float(next(values)), float(next(thresholds))
+            low = node(next(at, _MISSING), depth + 1)
+            return Split(signal, limit, expected, low, node(next(at, _MISSING), depth + 1))
 
-        return cls(signals, tuple(node(item) for item in record["trees"]))
+        roots = tuple(node(signal, 0) for signal in at)
+        largest = max((len(_ways(root)[1]) for root in roots), default=0)
+        if len(roots) * largest**2 > _LARGEST:
+            raise ValueError(f"{len(roots)} trees of up to {largest} leaves are too many")
+        return cls(tuple(signals), roots)
 
-    def record(self) -> dict[str, Any]:
-        """The JSON that ``of`` reads."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All nodes of all trees, each split before its low side and that before its high side: the ``column`` asked
+        about (−1: a leaf) and the ``value`` of each, and the ``threshold`` of each split, rounded down to float32."""
+        columns: list[int] = []
+        thresholds: list[float] = []
+        values: list[float] = []
 
-        def item(node: Node) -> Any:
+        def add(node: Node) -> None:
             if isinstance(node, float):
-                return _short(node)
-            return [node.signal, _short(node.threshold, 9), _short(node.value), item(node.low), item(node.high)]
+                columns.append(-1)
+                values.append(node)
+                return
+            columns.append(node.signal)
+            values.append(node.value)
+            thresholds.append(node.threshold)
+            add(node.low)
+            add(node.high)
 
-        return {"signals": list(self.signals), "trees": [item(root) for root in self.roots]}
+        for root in self.roots:
+            add(root)
+        exact = np.array(thresholds, dtype=np.float64)
+        rounded = exact.astype("<f4")
+        rounded = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        return {
+            "column": np.array(columns, dtype="<i2"),
+            "threshold": rounded.astype("<f4"),
+            "value": np.array(values, dtype="<f4"),
+        }
 
     def times(self, factor: float) -> Trees:
         """The same trees, all that they say multiplied."""
@@ -149,7 +183,7 @@ class Trees:
         parts = [self._laid_out.scores(rows[first : first + _ROWS]) for first in range(0, len(rows), _ROWS)]
         return np.concatenate([np.zeros(0), *parts])
 
-    def parts(self, row: Sequence[float]) -> dict[str, float]:
+    def contributions(self, row: Sequence[float]) -> dict[str, float]:
         """What each signal of one row moved the sum by, from what is expected of any row."""
         moved: dict[str, float] = {}
         for root in self.roots:
@@ -168,7 +202,3 @@ def _path(node: Node, row: Sequence[float]) -> Iterator[tuple[Split, Node]]:
         chosen = node.low if row[node.signal] <= node.threshold else node.high
         yield node, chosen
         node = chosen
-
-
-def _short(value: float, digits: int = 6) -> float:
-    return float(f"{value:.{digits}g}")

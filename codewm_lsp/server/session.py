@@ -17,6 +17,7 @@ from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.hints import Change, Engine, Hint, HintKind, HintOptions, Hints, SimilarEdit, Workspace
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
+from codewm_lsp.ranking import ranker_of
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Options
@@ -71,7 +72,7 @@ class Session:
             OtherRepositories(store, repository, folder, self._index.dismissals.all, notify) if store else None
         )
         self._workspace = Workspace(repository, self._index)
-        self._engine = Engine(repository, model, self._index, others=self._others)
+        self._engine = Engine(repository, model, self._index, ranker=ranker_of(model.bundle), others=self._others)
         self._stamp = self.stamp()
 
     def relative(self, file: Path) -> str | None:
@@ -316,6 +317,7 @@ class Workshop:
             self._model_problem = ""
             try:
                 self._model = WorldModel.load(options.model, threads=options.threads)
+                ranker_of(self._model.bundle)  # what is wrong with it is said now, as of every other file
             except BundleError as error:
                 if options.model is None:
                     raise

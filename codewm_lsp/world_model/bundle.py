@@ -1,4 +1,5 @@
-"""The folder a model is shipped in: four ONNX graphs, the common words, and ``model.json`` that vouches for them."""
+"""The folder a model is shipped in: four ONNX graphs, the common words, a ranker, and ``model.json`` that vouches for
+them."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from codewm_lsp.world_model.features import FEATURES_VERSION, CommonWords
 FORMAT: Final = 1
 METADATA: Final = "model.json"
 WORDS: Final = "words.bin"
+RANKER: Final = "ranker.npz"
 GRAPHS: Final = ("state", "edit", "transition", "next")
 MAX_BYTES: Final = 600_000
 LARGEST: Final = 64 << 20  # bytes of a file that is still read: more is no bundle, whoever made it
@@ -29,7 +31,8 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
 class Bundle:
     """A verified bundle: every file is there and is the one that ``model.json`` names.
 
-    ``hash`` names the model: 16 hexadecimal digits over all its files.
+    ``hash`` names the model: 16 hexadecimal digits over the files that make its vectors, without the ranker.
+    ``ranker``: the content of that file, which models made by older versions do not have.
     """
 
     folder: Path
@@ -38,12 +41,13 @@ class Bundle:
     metadata: dict[str, Any]
     graphs: dict[str, bytes]
     common: CommonWords
+    ranker: bytes | None = None
 
     @property
     def bytes(self) -> int:
         """Size of all files of the bundle."""
         names = [METADATA, WORDS, *(f"{graph}.onnx" for graph in GRAPHS)]
-        return sum((self.folder / name).stat().st_size for name in names)
+        return sum((self.folder / name).stat().st_size for name in names) + len(self.ranker or b"")
 
 
 def shipped() -> Path:
@@ -77,7 +81,7 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(files, dict) or not all(isinstance(files.get(name), str) for name in names):
         raise BundleError(f"{folder / METADATA} does not name all files of a bundle: {again}")
     contents: dict[str, bytes] = {}
-    for name in names:
+    for name in (*names, RANKER) if RANKER in files else names:
         try:
             data = _read(folder / name)
         except OSError as error:
@@ -94,6 +98,7 @@ def read_bundle(folder: Path) -> Bundle:
         metadata=metadata,
         graphs={graph: contents[f"{graph}.onnx"] for graph in GRAPHS},
         common=CommonWords(np.frombuffer(contents[WORDS], "<u4").astype(np.uint32)),
+        ranker=contents.get(RANKER),
     )
 
 
@@ -108,8 +113,10 @@ def _read(file: Path) -> bytes:
 
 
 def bundle_hash(files: dict[str, str]) -> str:
-    """The name of a model, from the SHA-256 of its files."""
-    joined = "\n".join(f"{name} {files[name]}" for name in sorted(files))
+    """The name of a model, from the SHA-256 of its files.
+
+    Indexes are named after it, since they hold its vectors; these do not depend on the ranker."""
+    joined = "\n".join(f"{name} {files[name]}" for name in sorted(files) if name != RANKER)
     return hashlib.sha256(joined.encode("utf-8")).hexdigest()[:16]
 
 

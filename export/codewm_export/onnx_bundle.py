@@ -20,7 +20,7 @@ from codewm_export.graphs import Graph, graphs, to_onnx
 from codewm_export.int4 import to_int4
 from codewm_lsp import __version__
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, WORDS, expected_versions
+from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, RANKER, WORDS, expected_versions
 from codewm_lsp.world_model.features import CommonWords
 from codewm_lsp.world_model.model import open_session
 from codewm_model.artifacts.bundle_format import BundleFormat
@@ -71,6 +71,7 @@ def write_bundle(
             (partial / METADATA).write_bytes(written)
             (partial / CARD).write_text(card, encoding="utf-8")
             (folder / METADATA).unlink(missing_ok=True)  # a bundle that is half another one is none
+            (folder / RANKER).unlink(missing_ok=True)  # it was fitted to what was there before
             for file in (*files, CARD, METADATA):
                 os.replace(partial / file, folder / file)
     except BaseException:
@@ -81,15 +82,21 @@ def write_bundle(
     return metadata
 
 
-def describe_bundle(folder: Path, *, about: dict[str, Any], card: str) -> None:
+def describe_bundle(folder: Path, *, about: dict[str, Any], card: str, ranker: bytes | None = None) -> None:
     """Say more in the metadata and the card of a bundle that ``write_bundle`` has written; its graphs stay as they are.
 
-    Raises TrainingError when the bundle would be larger than 600,000 bytes; it is then left as it was.
+    ``ranker`` takes the place of the one that is there. Raises TrainingError when the bundle would be larger than
+    600,000 bytes; it is then left as it was.
     """
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8")) | about
+    files: dict[str, bytes] = {}
+    if ranker is not None:
+        files[RANKER] = ranker
+        metadata["files"] |= {RANKER: hashlib.sha256(ranker).hexdigest()}
     written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
-    _check_size(sum((folder / file).stat().st_size for file in metadata["files"]) + len(written))
-    for file, data in ((METADATA, written), (CARD, card.encode("utf-8"))):
+    kept = (file for file in metadata["files"] if file not in files)
+    _check_size(sum((folder / file).stat().st_size for file in kept) + sum(map(len, files.values())) + len(written))
+    for file, data in (*files.items(), (METADATA, written), (CARD, card.encode("utf-8"))):
         partial = folder / (file + ".partial")
         partial.write_bytes(data)
         os.replace(partial, folder / file)

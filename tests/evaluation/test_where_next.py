@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from codewm_lsp.hints import Engine, Workspace
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
-from codewm_lsp.ranking.ranker import Opinion, Several, Weights, ordered, rank, shipped_record, together
+from codewm_lsp.ranking.ranker import Calibration, Several, ordered, rank, together
+from codewm_lsp.ranking.ranker_file import shipped_ranker, unfitted_ranker
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import changed_soon, examples, labels, left_over, read_past
 from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Role, Settings
@@ -55,7 +56,7 @@ def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel
         systems = {one.system for one in figures}
         assert {RANDOM, "change coupling", NO_MODEL, "blend with shipped"} <= systems
         assert ("shipped" in systems) == (setting == DEFINITIONS)
-        assert (PLAIN in systems) == ("plain" in shipped_record())
+        assert PLAIN in systems
         assert all(0 < one.value <= 1 for one in figures)
         assert systems <= set(outcome.roles)
     assert outcome.roles["blend with shipped"] is Role.BLEND
@@ -65,14 +66,13 @@ def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel
 
 
 def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldModel, tmp_path: Path) -> None:
-    weights = Weights.of(shipped_record())
-    bare = replace(weights, opinion=Opinion())
+    bare = replace(shipped_ranker(), calibration=Calibration())
     with (
         Repository.open(clone.folder) as repository,
         Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
     ):
         update(repository, model, index.log)
-        engine, workspace = Engine(repository, model, index, weights=bare), Workspace(repository, index)
+        engine, workspace = Engine(repository, model, index, ranker=bare), Workspace(repository, index)
         past = read_past(repository)
         asked = 0
         for example in list(examples(repository, past))[:2]:
@@ -111,11 +111,11 @@ def test_what_is_revealed_is_not_asked_for_and_the_future_is_not_known(clone: Cl
 
 
 def test_a_model_reorders_the_files_being_edited_and_no_others(clone: Clone) -> None:
-    weights = Weights.of(shipped_record())
+    ranker = shipped_ranker()
     with Repository.open(clone.folder) as repository:
         example = next(iter(examples(repository, read_past(repository, examples=2))))
     edit = example.shuffled(0)[0]
-    ranking = rank(example.state, [edit], weights)
+    ranking = rank(example.state, [edit], ranker)
     assert 0 < ranking.own.sum() < len(ranking.own)
     asked: list[int] = []
 
@@ -124,11 +124,11 @@ def test_a_model_reorders_the_files_being_edited_and_no_others(clone: Clone) -> 
         return np.linspace(-20, 20, len(rows), dtype=np.float32)
 
     rows = np.arange(len(ranking.own))
-    order, likely = ordered(ranking, rows, weights, weights.opinion.model, contrary)
+    order, likely = ordered(ranking, rows, ranker, contrary)
     assert ranking.own[asked].all()
     assert sorted(order) == rows.tolist()
     assert (np.diff(likely) <= 0).all()
-    plain, _ = ordered(ranking, rows, replace(weights, opinion=Opinion()), "", contrary)
+    plain, _ = ordered(ranking, rows, replace(ranker, calibration=Calibration()), contrary)
     assert [row for row in order if not ranking.own[row]] == [row for row in plain if not ranking.own[row]]
     assert [row for row in order if ranking.own[row]] != [row for row in plain if ranking.own[row]]
 
@@ -169,14 +169,17 @@ def test_edits_in_progress_are_no_independent_witnesses() -> None:
     assert (fewer < together(odds, Several(1.0, 1.0))).all()
 
 
-def test_a_model_the_weights_were_not_fitted_for_is_heard_whatever_its_scale() -> None:
-    opinion = Opinion(weight=1.0, kept=0.8, bias=0.0, mean=5.0, spread=2.0, model="known")
+def test_a_model_the_ranker_was_not_fitted_to_is_heard_whatever_its_scale() -> None:
+    fitted = Calibration(weight=1.0, slope=0.8, intercept=0.0, mean=5.0, deviation=2.0)
     odds = np.zeros(4)
     logits = np.array([3.0, 5.0, 7.0, 9.0], dtype=np.float32)
-    assert opinion.of(odds, logits, "known") == pytest.approx([-1, 0, 1, 2])
-    other = opinion.of(odds, logits, "another")
-    assert other == pytest.approx(opinion.of(odds, 1_000 * logits - 7, "another"), abs=1e-5)
+    assert fitted.applied(odds, logits) == pytest.approx([-1, 0, 1, 2])
+    unfitted = replace(fitted, fitted=False)
+    other = unfitted.applied(odds, logits)
+    assert other == pytest.approx(unfitted.applied(odds, 1_000 * logits - 7), abs=1e-5)
     assert other.mean() == pytest.approx(0, abs=1e-6)
     assert (np.diff(other) > 0).all()
     assert abs(other).max() < 1
-    assert Opinion().of(odds, logits, "known") is odds
+    assert Calibration().applied(odds, logits) is odds
+    assert not unfitted_ranker().calibration.fitted
+    assert shipped_ranker().calibration.fitted

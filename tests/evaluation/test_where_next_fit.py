@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import lightgbm
@@ -13,23 +12,16 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.ranker import CASES, Weights, probabilities, rank, shipped_record
+from codewm_lsp.ranking.ranker import CASES, probabilities, rank
+from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import Asking, Lists, gathered
 from codewm_model.data.replay import examples, left_over, read_past
 from codewm_model.evaluation.where_next_protocol import Looks
 from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
 from codewm_model.ranking.lens_curve import draw
-from codewm_model.ranking.where_next_fit import (
-    Fit,
-    fit_lists,
-    fit_several,
-    logistic,
-    odds_of,
-    shares_of,
-    threshold_of,
-    with_trees,
-)
+from codewm_model.ranking.linear_fit import Fit, fit_lists, logistic, shares_of, with_trees
+from codewm_model.ranking.probability_fit import fit_several, odds_of, threshold_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,28 +29,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def weights_of(record: dict[str, dict[str, float]], names: tuple[str, ...]) -> Fit:
-    return Fit(np.array([[record.get(case, {}).get(name, 0.0) for name in names] for case in ("always", *CASES)]))
-
-
 def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path) -> None:
     folder = clones / "alpha+orders"
     settings = {"commits": 4, "reveals": 1, "groups": 4, "all_files": True}
     one, key = gathered(folder, tmp_path, "alpha/orders", **settings)
-    record = shipped_record()
-    weights = Weights.of(record)
-    definition = replace(
-        weights_of(record["definition"], one.definition_names),
-        trees=weights.definition_trees,
-        names=one.definition_names,
-    )
-    file = replace(weights_of(record["file"], one.file_names), trees=weights.file_trees, names=one.file_names)
-    odds = odds_of(one.groups, definition, file, weights.joint)
+    ranker = shipped_ranker()
+    definition = Fit.of(ranker.definition, ranker.definition_trees, one.definition_names)
+    file = Fit.of(ranker.file, ranker.file_trees, one.file_names)
+    odds = odds_of(one.groups, definition, file, ranker.joint)
     first = odds[one.groups.lists.start[0] : one.groups.lists.start[1]]
     with Repository.open(folder) as repository:
         example = next(iter(examples(repository, read_past(repository, examples=4))))
         edit = example.shuffled(0)[0]
-        expected = rank(example.state, [edit], weights).odds[left_over(example, [edit])]
+        expected = rank(example.state, [edit], ranker).odds[left_over(example, [edit])]
     assert len(first) == len(expected)
     assert np.sort(first) == pytest.approx(np.sort(expected), abs=1e-3)
     again, same = gathered(folder, tmp_path, "alpha/orders", **settings)

@@ -12,12 +12,13 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.edit_context import EditContext
-from codewm_lsp.ranking.ranker import shipped_weights
+from codewm_lsp.ranking.ranker import Ranker
+from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import reasons_next
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS, registry
 from codewm_lsp.ranking.state import State
-from codewm_lsp.ranking.trees import Trees
+from codewm_lsp.ranking.trees import Split, Trees
 from codewm_lsp.ranking.values import SignalValues, signals_of
 from codewm_lsp.source import DefinitionKind
 
@@ -125,13 +126,12 @@ def test_explanations_say_what_their_signals_saw() -> None:
 
 
 def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:
-    said = {"signals": ["recency"], "trees": [[0, 0.01, -1.0, -3.0, 4.0]]}
-    file = Trees.of(said)
-    weights = replace(shipped_weights(), definition={}, file={}, file_trees=file)
+    def asking(signal: str) -> Ranker:
+        trees = Trees((signal,), (Split(0, 0.01, -1.0, -3.0, 4.0),))
+        return replace(shipped_ranker(), definition={}, file={}, file_trees=trees)
+
     values = signals_of(state_of(FILES), EDIT)
-    corpus = values.edit.corpus
-    row = corpus.names.index("test_get")
-    assert values.files["recency"][corpus.file[row]] > 0.01, "the trees speak for the file"
-    assert reasons_next(values, row, weights) == ()
-    best = replace(weights, file_trees=Trees.of({**said, "signals": ["best:recency"]}))
-    assert [reason.name for reason in reasons_next(values, row, best)] == ["recency"]
+    row = values.edit.corpus.names.index("test_get")
+    assert values.files["recency"][values.edit.corpus.file[row]] > 0.01, "the trees speak for the file"
+    assert reasons_next(values, row, asking("recency")) == ()
+    assert [reason.name for reason in reasons_next(values, row, asking("best:recency"))] == ["recency"]

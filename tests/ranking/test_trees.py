@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,16 +34,27 @@ def test_every_row_gets_the_sum_of_the_leaves_it_comes_to(trees: Trees, rows: li
 
 
 @given(FORESTS, ROWS)
-def test_the_parts_of_a_score_add_up_to_it(trees: Trees, rows: list[tuple[float, ...]]) -> None:
+def test_the_contributions_to_a_score_add_up_to_it(trees: Trees, rows: list[tuple[float, ...]]) -> None:
     usual = sum(root.value if isinstance(root, Split) else root for root in trees.roots)
     for row in rows:
         total = sum(answer(root, row) for root in trees.roots)
-        assert usual + sum(trees.parts(row).values()) == pytest.approx(total, abs=1e-6)
+        assert usual + sum(trees.contributions(row).values()) == pytest.approx(total, abs=1e-6)
 
 
-@given(FORESTS)
-def test_trees_come_back_from_their_record(trees: Trees) -> None:
-    assert Trees.of(json.loads(json.dumps(trees.record()))) == trees
+@given(FORESTS, ROWS)
+def test_trees_come_back_from_their_arrays_and_decide_as_before(trees: Trees, rows: list[tuple[float, ...]]) -> None:
+    back = Trees.of(trees.signals, **trees.arrays())
+    assert back.arrays().keys() == trees.arrays().keys()
+    assert all((array == back.arrays()[name]).all() for name, array in trees.arrays().items())
+    splits = [split for root in trees.roots for split in thresholds(root)]
+    exact = np.array([*splits, *(number for row in rows for number in row)], dtype=np.float64)
+    signals = np.concatenate([exact, np.nextafter(exact.astype(np.float32), np.float32(np.inf))]).astype(np.float32)
+    columns = [signals, signals, signals]
+    assert back.scores(columns) == pytest.approx(trees.scores(columns), rel=1e-5, abs=1e-4)
+
+
+def thresholds(node: Node) -> list[float]:
+    return [node.threshold, *thresholds(node.low), *thresholds(node.high)] if isinstance(node, Split) else []
 
 
 @given(FORESTS, ROWS, NUMBERS)
@@ -55,10 +64,34 @@ def test_all_that_trees_say_can_be_multiplied(trees: Trees, rows: list[tuple[flo
 
 
 def test_no_trees_say_nothing() -> None:
-    assert NO_TREES.parts([]) == {}
-    assert Trees.of(NO_TREES.record()) == NO_TREES
+    assert NO_TREES.contributions([]) == {}
+    assert Trees.of((), **NO_TREES.arrays()) == NO_TREES
 
 
-def test_a_record_that_asks_about_a_signal_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="signal 3"):
-        Trees.of({"signals": ["a"], "trees": [[3, 0.5, 0.0, 1.0, 2.0]]})
+STUMP = {"column": np.array([0, -1, -1]), "threshold": np.array([0.5]), "value": np.array([0.0, 1.0, 2.0])}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"column": np.array([3, -1, -1])}, "signal 3"),
+        ({"column": np.array([0, -1])}, "one length"),
+        ({"threshold": np.array([0.5, 0.5])}, "one length"),
+        ({"threshold": np.array([np.nan])}, "no number"),
+        ({"value": np.array([0.0, np.inf, 2.0])}, "no number"),
+        ({"column": np.array([-1, -1, 0])}, "signal"),  # a split without its sides
+    ],
+)
+def test_arrays_that_are_no_trees_are_refused(broken: dict[str, np.ndarray], message: str) -> None:
+    assert Trees.of(["a"], **STUMP).scores([np.array([0.5, 0.6])]).tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match=message):
+        Trees.of(["a"], **{**STUMP, **broken})
+
+
+def test_trees_that_would_take_all_memory_are_refused() -> None:
+    deep = 65
+    with pytest.raises(ValueError, match="deeper than 64"):
+        Trees.of(["a"], np.array([0] * deep + [-1] * (deep + 1)), np.zeros(deep), np.zeros(2 * deep + 1))
+    comb = np.array([0] * 60 + [-1] * 61 + [-1] * 1_000)
+    with pytest.raises(ValueError, match="too many"):
+        Trees.of(["a"], comb, np.zeros(60), np.zeros(len(comb)))

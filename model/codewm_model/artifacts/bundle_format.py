@@ -28,9 +28,9 @@ class WriteBundle(Protocol):
 
 
 class DescribeBundle(Protocol):
-    """Says more in the metadata and the card of a bundle that is there."""
+    """Says more in the metadata and the card of a bundle that is there, and puts a ranker into it."""
 
-    def __call__(self, folder: Path, *, about: dict[str, Any], card: str) -> None: ...
+    def __call__(self, folder: Path, *, about: dict[str, Any], card: str, ranker: bytes | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

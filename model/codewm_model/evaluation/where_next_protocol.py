@@ -7,10 +7,12 @@ were right.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +20,16 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.ranker import (
-    Opinion,
+    Calibration,
+    Ranker,
     Ranking,
-    Weights,
     best_of_files,
     ordered,
     probabilities,
     rank,
-    shipped_record,
     weighed,
 )
+from codewm_lsp.ranking.ranker_file import ranker_of, shipped_ranker
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.world_model import WorldModel
@@ -52,6 +54,7 @@ DEFINITIONS: Final = "(a) next definition in the file"
 FILES: Final = "(b) next file"
 LENSES: Final = "lenses at the default threshold"
 PLAIN: Final = "plain blend"
+_PLAIN_BLEND: Final = Path(__file__).with_name("plain_blend.json")
 NO_MODEL: Final = "product without a model"
 SHOWN: Final = 8  # lenses a file
 BINS: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -98,11 +101,11 @@ def _best(state: State, signals: SignalValues, name: str) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A world model and the weights that it is asked with."""
+    """A world model and its ranker."""
 
     name: str
     model: WorldModel
-    weights: Weights
+    ranker: Ranker
 
 
 @dataclass(slots=True)
@@ -170,16 +173,16 @@ def replay(
     repository: Repository,
     asked: Sequence[Asked],
     *,
-    without: Weights,
-    plain: Mapping[str, Mapping[str, float]] | None,
+    without: Ranker,
+    plain: Mapping[str, Mapping[str, float]],
     seeds: Sequence[int] = (0,),
     count: int = EXAMPLES,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Replayed:
-    """Ask every example of a history. ``without``: weights where no model is asked; ``plain``: of the plain blend."""
+    """Ask every example of a history. ``without``: the ranker where no model is asked; ``plain``: the plain blend."""
     past = read_past(repository, examples=count)
     done = Replayed(past.range)
-    bare = replace(without, opinion=Opinion())
+    bare = replace(without, calibration=Calibration())
     for number, example in enumerate(examples(repository, past)):
         progress(number, len(past.examples))
         sources = Sources(repository, example)
@@ -201,8 +204,8 @@ def _ask_ranks(
     edit: Edit,
     sources: Sources,
     asked: Sequence[Asked],
-    bare: Weights,
-    plain: Mapping[str, Mapping[str, float]] | None,
+    bare: Ranker,
+    plain: Mapping[str, Mapping[str, float]],
     seed: int,
 ) -> None:
     state = example.state
@@ -230,16 +233,14 @@ def _ask_ranks(
         note(DEFINITIONS, RANDOM, np.zeros(len(here)), changed[here])
         for name, of_definition in DEFINITION_BASELINES.items():
             note(DEFINITIONS, name, of_definition(signals)[here], changed[here])
-        if plain:
-            blended = weighed(signals.definitions, plain["definition"], len(corpus))
-            note(DEFINITIONS, PLAIN, blended[here], changed[here])
+        blended = weighed(signals.definitions, plain["definition"], len(corpus))
+        note(DEFINITIONS, PLAIN, blended[here], changed[here])
         note(DEFINITIONS, NO_MODEL, ranking.odds[here], changed[here])
     if files:
         note_files(RANDOM, np.zeros(len(corpus.paths)))
         for name, of_file in FILE_BASELINES.items():
             note_files(name, of_file(state, signals))
-        if plain:
-            note_files(PLAIN, file_plain(state, signals, plain["file"]))
+        note_files(PLAIN, file_plain(state, signals, plain["file"]))
         note_files(NO_MODEL, best_of_files(state, ranking.odds + 1_000))
     for one in asked:
         logits = _Logits(one.model, sources, past, example.position, [edit])
@@ -253,7 +254,7 @@ def _ask_ranks(
 
 def _scores(ranking: Ranking, rows: NDArray[np.int64], one: Asked, logits: _Logits) -> Floats:
     """Higher for what the product puts higher, of all definitions (0: not asked about)."""
-    order, _ = ordered(ranking, rows, one.weights, one.model.hash, logits)
+    order, _ = ordered(ranking, rows, one.ranker, logits)
     scores = np.zeros(len(ranking.odds))
     scores[order] = np.arange(len(order), 0, -1)
     return scores
@@ -266,7 +267,7 @@ def _look(
     revealed: list[Edit],
     sources: Sources,
     asked: Sequence[Asked],
-    bare: Weights,
+    bare: Ranker,
     soon: NDArray[np.bool_],
 ) -> None:
     """At the file of the newest edit, with these in progress."""
@@ -283,8 +284,14 @@ def _look(
     looks.add(len(revealed), probabilities(ranking.odds[order]), soon[order], limit)
     for one in asked:
         logits = _Logits(one.model, sources, past, example.position, revealed)
-        order, likely = ordered(ranking, rows, one.weights, one.model.hash, logits)
+        order, likely = ordered(ranking, rows, one.ranker, logits)
         done.looks.setdefault(f"blend with {one.name}", Looks()).add(len(revealed), likely, soon[order], limit)
+
+
+def plain_blend() -> Mapping[str, Mapping[str, float]]:
+    """The weights of the plain blend, of definitions and of files, learnt with the shipped ranker."""
+    blend: dict[str, dict[str, float]] = json.loads(_PLAIN_BLEND.read_text(encoding="utf-8"))
+    return blend
 
 
 def file_plain(state: State, signals: SignalValues, weights: Mapping[str, float]) -> Floats:
@@ -373,9 +380,8 @@ class WhereNext:
         self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
     ) -> Outcome:
         """See ``EvaluationProtocol``."""
-        record = shipped_record()
-        weights = Weights.of(record)
-        asked = [Asked(one.name, one.world, weights) for one in models]
+        ranker = shipped_ranker()
+        asked = [Asked(one.name, one.world, ranker_of(one.world.bundle)) for one in models]
         outcome = Outcome(explanation=EXPLANATION)
         outcome.roles = {RANDOM: Role.CHANCE, PLAIN: Role.BAR, NO_MODEL: Role.BOUND}
         outcome.roles |= dict.fromkeys([*DEFINITION_BASELINES, *FILE_BASELINES], Role.BASELINE)
@@ -386,8 +392,8 @@ class WhereNext:
                 done = replay(
                     repository,
                     asked,
-                    without=weights,
-                    plain=record.get("plain"),
+                    without=ranker,
+                    plain=plain_blend(),
                     seeds=settings.seeds,
                     count=min(EXAMPLES, settings.limit or EXAMPLES),
                     progress=partial(progress, f"where next: {clone.name}"),
@@ -398,9 +404,9 @@ class WhereNext:
                 )
                 continue
             outcome.ranges[clone.name] = done.range
-            outcome.figures += self._figures(clone.name, done, weights.threshold, settings.seeds)
+            outcome.figures += self._figures(clone.name, done, ranker.threshold, settings.seeds)
             extra = {
-                "threshold": weights.threshold,
+                "threshold": ranker.threshold,
                 "curve": {name: curve(looks) for name, looks in done.looks.items()},
                 "reliability": {name: reliability(looks) for name, looks in done.looks.items()},
             }

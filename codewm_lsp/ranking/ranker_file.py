@@ -1,0 +1,185 @@
+"""The ranker as one file of a model bundle: NumPy arrays in a zip archive (``.npz``), and a description in JSON.
+
+Weights, thresholds and what trees say are float32. A threshold is rounded down: a signal is float32 too, and so is at
+or below the rounded one exactly where it was at or below the other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import BundleError
+from codewm_lsp.ranking.ranker import BEST, CASES, Calibration, Case, Joint, Ranker, Several
+from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
+from codewm_lsp.ranking.trees import CASE, Trees
+from codewm_lsp.world_model.bundle import RANKER, Bundle, read_bundle, shipped
+
+FORMAT: Final = 1
+_DESCRIPTION: Final = "description"
+_LEVELS: Final = ("definition", "file")
+_LARGEST: Final = 4 << 20  # bytes of all arrays together: more is no ranker, whoever made it
+_Part = TypeVar("_Part", Joint, Several, Calibration)
+
+
+def ranker_of(bundle: Bundle) -> Ranker:
+    """The ranker that a model brings, or the shipped one where it brings none. Raises BundleError."""
+    if bundle.ranker is None:
+        return unfitted_ranker()
+    try:
+        return _read(bundle.ranker)
+    except _Unusable as error:
+        raise BundleError(
+            f"{bundle.folder / RANKER} cannot be used ({error}): fit it again with codewm-train, or leave the model "
+            "option out to use the shipped one"
+        ) from error
+
+
+def shipped_ranker() -> Ranker:
+    """The ranker of the shipped model. Raises BundleError."""
+    return ranker_of(read_bundle(shipped()))
+
+
+@lru_cache(maxsize=1)
+def unfitted_ranker() -> Ranker:
+    """The shipped ranker, for the logits of any other model. Raises BundleError."""
+    ranker = shipped_ranker()
+    return replace(ranker, calibration=replace(ranker.calibration, fitted=False))
+
+
+def to_bytes(ranker: Ranker) -> bytes:
+    """The file that ``ranker_of`` reads, always the same for the same ranker."""
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "cases": ["always", *CASES],
+        "joint": asdict(ranker.joint),
+        "several": asdict(ranker.several),
+        "calibration": {key: value for key, value in asdict(ranker.calibration).items() if key != "fitted"},
+        "threshold": ranker.threshold,
+    }
+    arrays: dict[str, NDArray[Any]] = {}
+    for level, weights, trees in zip(
+        _LEVELS, (ranker.definition, ranker.file), (ranker.definition_trees, ranker.file_trees), strict=True
+    ):
+        names = sorted({name for case in weights.values() for name in case})
+        table = [[weights.get(case, {}).get(name, 0.0) for name in names] for case in description["cases"]]
+        description[level] = {"weighed": names, "asked": list(trees.signals)}
+        arrays[f"{level}_weights"] = np.array(table, dtype="<f4").reshape(-1, len(names))
+        for name, array in trees.arrays().items():
+            arrays[f"{level}_tree_{name}"] = array
+    text = json.dumps(description, separators=(",", ":")).encode("utf-8")
+    written = io.BytesIO()
+    arrays[_DESCRIPTION] = np.frombuffer(text, np.uint8)
+    np.savez_compressed(written, allow_pickle=False, **arrays)
+    return written.getvalue()
+
+
+class _Unusable(ValueError):
+    """What is wrong with a file."""
+
+
+@lru_cache(maxsize=2)
+def _read(data: bytes) -> Ranker:
+    arrays = _arrays(data)
+    try:
+        description = json.loads(arrays[_DESCRIPTION].astype(np.uint8).tobytes().decode("utf-8"))
+        if description["format"] != FORMAT:
+            raise _Unusable(f"its format is {description['format']!r}, this version reads {FORMAT}")
+        threshold = description["threshold"]
+        if type(threshold) is not float or not 0 <= threshold <= 1:
+            raise _Unusable("its threshold is no probability")
+        weights = {level: _weights(level, description, arrays) for level in _LEVELS}
+        trees = {level: _trees(level, description, arrays) for level in _LEVELS}
+        return Ranker(
+            weights["definition"],
+            weights["file"],
+            _part(Joint, description["joint"]),
+            _part(Several, description["several"]),
+            _part(Calibration, description["calibration"]),
+            threshold,
+            trees["definition"],
+            trees["file"],
+        )
+    except _Unusable:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+        raise _Unusable(f"{type(error).__name__}: {error}") from error
+
+
+def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of the archive; nothing is unpacked that is larger than a ranker, and no object."""
+    found: dict[str, NDArray[Any]] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > _LARGEST:
+                raise _Unusable(f"it unpacks to more than {_LARGEST:,} bytes")
+            for entry in entries:
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise _Unusable("it is packed in an unusual way")
+                found[entry.filename.removesuffix(".npy")] = _array(archive.read(entry))
+    except _Unusable:
+        raise
+    except (
+        *(zipfile.BadZipFile, zlib.error, struct.error),
+        *(ValueError, EOFError, OSError, NotImplementedError, RuntimeError),
+    ) as error:
+        raise _Unusable(str(error) or type(error).__name__) from error
+    return found
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    """One array in NumPy's own format. Its shape is believed when the data has that many numbers."""
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise _Unusable("an array is of an unknown version")
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.kind not in "fiu":
+        raise _Unusable("an array holds no numbers")
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
+
+
+def _weights(level: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Case]:
+    names = _known(level, description[level]["weighed"], ())
+    table = arrays[f"{level}_weights"]
+    if table.shape != (len(description["cases"]), len(names)) or not np.isfinite(table).all():
+        raise _Unusable(f"its weights of a {level} are no table of numbers by case and signal")
+    return {
+        str(case): {name: float(weight) for name, weight in zip(names, row.tolist(), strict=True) if weight}
+        for case, row in zip(description["cases"], table, strict=True)
+    }
+
+
+def _trees(level: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Trees:
+    signals = _known(level, description[level]["asked"], [CASE + case for case in CASES])
+    prefix = f"{level}_tree_"
+    return Trees.of(
+        signals, **{key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    )
+
+
+def _known(level: str, names: Sequence[Any], besides: Iterable[str]) -> tuple[str, ...]:
+    known = {*besides, *DEFINITION_SIGNALS} if level == "definition" else {*besides, *FILE_SIGNALS}
+    if level == "file":
+        known |= {BEST + name for name in DEFINITION_SIGNALS}
+    if unknown := [name for name in names if name not in known]:
+        raise _Unusable(f"this version has no signal {unknown[0]!r}")
+    return tuple(names)
+
+
+def _part(kind: type[_Part], record: Mapping[str, Any]) -> _Part:
+    names = {field.name for field in fields(kind)} - {"fitted"}
+    if set(record) != names or not all(type(value) in (int, float) and np.isfinite(value) for value in record.values()):
+        raise _Unusable(f"its {kind.__name__.lower()} has not the numbers {', '.join(sorted(names))}")
+    numbers: dict[str, Any] = {name: float(value) for name, value in record.items()}
+    return kind(**numbers)

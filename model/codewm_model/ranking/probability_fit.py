@@ -1,0 +1,353 @@
+"""From scores to probabilities: what is learnt once weights and trees are.
+
+That is the joint weights, how several edits in progress combine, the calibration of a world model's logits, and the
+threshold from which on a lens is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.errors import TrainingError
+from codewm_lsp.ranking.ranker import CASES, MODEL_ASKED, Calibration, Joint, Several, probabilities, together
+from codewm_model.data.gathering import Asking, Gathered, Groups, Lists
+from codewm_model.evaluation.where_next_protocol import SHOWN, THRESHOLDS, Looks
+from codewm_model.ranking.boosting import scores_of
+from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, logistic, with_trees
+
+Floats = NDArray[np.float32]
+
+SURE: Final = 0.55  # precision asked for on validation, so that half holds elsewhere
+LEVELS: Final = ("definitions", "files")
+MODEL_LISTS: Final = 30  # lists of a repository about which the world model is asked, to learn what its logit is worth
+LOOKS: Final = 100  # groups of a repository about which it is asked, to choose the threshold
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What the joint weights are learnt from: a row for each candidate after each edit of a group."""
+
+    inside: NDArray[np.bool_]
+    definition: Doubles  # logit
+    log_sum: Doubles  # log of the sum of the exponentials of the logits in the same file
+    file: Doubles  # logit, 0 inside
+    behind: Doubles
+
+
+def _joined(groups: Groups, definition: Fit, file: Fit) -> _Joined:
+    lists = groups.lists
+    list_of = np.repeat(np.arange(len(lists)), np.diff(lists.start))
+    inside = groups.file < 0
+    logits = definition.linear(lists)
+    if inside.any():
+        logits[inside] += scores_of(definition.trees, lists, definition.names)[inside]
+    file_logits = np.zeros(len(list_of))
+    if len(groups.files):
+        owner = np.zeros(len(groups.files), dtype=np.int64)
+        owner[groups.file[~inside]] = list_of[~inside]
+        file_logits[~inside] = file.scores(_each_alone(groups.files, lists.cases[owner]))[groups.file[~inside]]
+    _, place = np.unique(np.where(inside, len(groups.files) + list_of, groups.file), return_inverse=True)
+    best = np.full(place.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best, place, logits)
+    total = np.zeros(len(best))
+    np.add.at(total, place, np.exp(logits - best[place]))
+    log_sum = best + np.log(total)
+    return _Joined(inside, logits, log_sum[place], file_logits, logits - best[place])
+
+
+def _each_alone(rows: Floats, cases: NDArray[np.bool_]) -> Lists:
+    """Rows as lists of one row each, of these cases."""
+    count = len(rows)
+    nothing, numbers = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
+    return Lists(
+        signals=rows,
+        relevant=nothing,
+        soon=nothing,
+        weight=np.ones(count, dtype=np.float32),
+        text=numbers - 1,
+        start=np.arange(count + 1),
+        cases=cases,
+        reveal=numbers,
+        edit=numbers,
+    )
+
+
+def _rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.repeat(wanted, np.diff(lists.start))
+
+
+def out_of_fold(learnt: Sequence[Gathered], penalties: Mapping[str, float], rounds: int) -> dict[str, list[Fit]]:
+    """For each repository, by level, the model learnt on the other half of them.
+
+    What probabilities mean is learnt from these: of the repositories that a model was learnt on it is too sure.
+    """
+    found: dict[str, list[Fit]] = {}
+    for level in LEVELS:
+        halves = []
+        for half in (0, 1):
+            others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
+            lists = [getattr(one, level) for one in others]
+            linear = fit_lists(lists, penalty=penalties[level])
+            halves.append(with_trees(linear, lists, names_of(learnt[0], level), rounds))
+        found[level] = [halves[number % 2] for number in range(len(learnt))]
+    return found
+
+
+def names_of(one: Gathered, level: str) -> tuple[str, ...]:
+    """The names of the signals of definitions, or of files."""
+    return one.definition_names if level == "definitions" else one.file_names
+
+
+def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> Joint:
+    """Two logistic regressions of "changed, now or soon": one in the file of the edit, one in the others.
+
+    ``fitted``: for each repository the models of definitions and files.
+    """
+    here: list[Doubles] = []
+    there: list[Doubles] = []
+    answers: tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]] = ([], [])
+    heavy: tuple[list[Doubles], list[Doubles]] = ([], [])
+    for one, (definition, file) in zip(train, fitted, strict=True):
+        lists = one.groups.lists
+        alone = np.bincount(one.groups.group)[one.groups.group] == 1
+        if not alone.any():
+            continue
+        columns = _joined(one.groups, definition, file)
+        picked = _rows_of(lists, alone)
+        weight = lists.weight.astype(np.float64) / alone.sum() ** 0.5
+        for number, (rows, values) in enumerate(
+            (
+                (here, np.stack([np.ones(len(picked)), columns.definition, columns.log_sum], 1)),
+                (there, np.stack([np.ones(len(picked)), columns.file, columns.behind], 1)),
+            )
+        ):
+            chosen = picked & (columns.inside == (number == 0))
+            rows.append(values[chosen])
+            answers[number].append(lists.soon[chosen])
+            heavy[number].append(weight[chosen])
+    own, of_definition, log_sum = logistic(
+        np.concatenate(here), np.concatenate(answers[0]), np.concatenate(heavy[0])
+    ).tolist()
+    bias, of_file, lead = logistic(np.concatenate(there), np.concatenate(answers[1]), np.concatenate(heavy[1])).tolist()
+    return Joint(*(round(value, 5) for value in (own, of_definition, log_sum, bias, of_file, lead)))
+
+
+def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles:
+    """The log-odds that each edit alone gives to each row, as ``log_odds`` of the product."""
+    columns = _joined(groups, definition, file)
+    inside = joint.own + joint.definition * columns.definition + joint.log_sum * columns.log_sum
+    outside = joint.other + joint.file * columns.file + joint.behind * columns.behind
+    return np.where(columns.inside, inside, outside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The candidates of one group: log-odds after each edit (n, C), answers and weights; ``rows`` of the newest.
+
+    ``own``: those of the newest edit's file. ``edits``: numbers of the edits in progress.
+    """
+
+    odds: Doubles
+    soon: NDArray[np.bool_]
+    weight: Doubles
+    rows: slice
+    own: NDArray[np.bool_]
+    edits: tuple[int, ...]
+
+
+def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
+    lists = one.groups.lists
+    found = []
+    for group in np.unique(one.groups.group).tolist():
+        numbers = np.flatnonzero(one.groups.group == group)
+        spans = [slice(int(lists.start[number]), int(lists.start[number + 1])) for number in numbers]
+        newest = spans[0]
+        found.append(
+            _Group(
+                odds=np.stack([odds[span] for span in spans]),
+                soon=lists.soon[newest],
+                weight=lists.weight[newest].astype(np.float64),
+                rows=newest,
+                own=one.groups.file[newest] < 0,
+                edits=tuple(lists.edit[numbers].tolist()),
+            )
+        )
+    return found
+
+
+def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
+    """How the evidence of several edits combines, learnt where several were revealed."""
+    groups: list[tuple[_Group, float]] = []
+    for one, some in zip(train, odds, strict=True):
+        several = [group for group in _groups(one, some) if len(group.odds) > 1]
+        groups += [(group, len(several) ** -0.5) for group in several]
+    if not groups:
+        return Several()
+    answers = np.concatenate([group.soon for group, _ in groups])
+    weights = np.concatenate([group.weight * share for group, share in groups])
+    logs = np.concatenate([np.full(group.odds.shape[1], np.log(len(group.odds))) for group, _ in groups])
+    best: tuple[float, Several] | None = None
+    for sharpness in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0):
+        for older in (0.6, 0.8, 1.0):
+            plain = Several(sharpness, older)
+            mean = np.concatenate([together(group.odds, plain) for group, _ in groups])
+            count, slope = logistic(np.stack([logs, logs * mean], 1), answers, weights, mean)
+            loss = log_loss(mean + logs * (count + slope * mean), answers, weights)
+            if best is None or loss < best[0]:
+                best = (loss, Several(sharpness, older, round(float(count), 5), round(float(slope), 5)))
+    assert best is not None
+    return best[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRows:
+    """The likeliest definitions of lists, with what the world model says of them."""
+
+    odds: Doubles
+    logits: Doubles
+    relevant: NDArray[np.bool_]
+    soon: NDArray[np.bool_]
+    start: NDArray[np.int64]
+    weight: Doubles  # of each list
+
+
+def model_rows(train: Sequence[Gathered], asking: Sequence[Asking], fitted: Sequence[Fit], joint: Joint) -> ModelRows:
+    parts: list[tuple[Doubles, Doubles, NDArray[np.bool_], NDArray[np.bool_]]] = []
+    weights: list[float] = []
+    for one, ask, definition in zip(train, asking, fitted, strict=True):
+        lists = one.definitions
+        scores = definition.scores(lists)
+        for number in range(min(len(lists), MODEL_LISTS)):
+            span = slice(int(lists.start[number]), int(lists.start[number + 1]))
+            odds = own_odds(scores[span], joint)
+            likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
+            logits = ask([int(lists.edit[number])], lists.text[span][likely].tolist()).astype(np.float64)
+            parts.append((odds[likely], logits, lists.relevant[span][likely], lists.soon[span][likely]))
+            weights.append(len(lists) ** -0.5)
+    odds, logits, relevant, soon = (np.concatenate(column) for column in zip(*parts, strict=True))
+    start = np.cumsum([0, *(len(part[0]) for part in parts)])
+    return ModelRows(odds, logits, relevant, soon, start, np.array(weights))
+
+
+def fit_calibration(asked: ModelRows, scale: float = 1.0) -> Calibration:
+    """What the world model's logit adds for the likeliest definitions of the revealed edit's file.
+
+    How much it counts beside the log-odds is learnt from the order within lists; ``scale`` multiplies it. Then both
+    are scaled together, so that they mean probabilities.
+    """
+    mean, spread = float(asked.logits.mean()), float(asked.logits.std()) + 1e-6
+    said = np.clip((asked.logits - mean) / spread, -3, 3)
+    lists = Lists(
+        signals=np.stack([asked.odds, said], 1).astype(np.float32),
+        relevant=asked.relevant,
+        soon=asked.soon,
+        weight=np.ones(len(said), dtype=np.float32),
+        text=np.full(len(said), -1),
+        start=asked.start,
+        cases=np.zeros((len(asked.start) - 1, len(CASES)), dtype=bool),
+        reveal=np.zeros(len(asked.start) - 1, dtype=np.int64),
+        edit=np.zeros(len(asked.start) - 1, dtype=np.int64),
+    )
+    found = fit_lists([_answerable(lists)], penalty=1e-4, cases=False).weights[0]
+    share = scale * max(0.0, float(found[1])) / max(1e-6, float(found[0]))
+    rows = asked.odds + share * said
+    heavy = np.repeat(asked.weight, np.diff(asked.start))
+    _, kept = logistic(np.stack([np.ones(len(rows)), rows], 1), asked.soon, heavy).tolist()
+    # These lists all hold something relevant: how likely that is has been learnt, and must stay, from the groups.
+    bias = _bias(kept * rows, float(np.average(probabilities(asked.odds), weights=heavy)), heavy)
+    return Calibration(
+        weight=round(kept * share, 5),
+        slope=round(kept, 5),
+        intercept=round(bias, 5),
+        mean=round(mean, 5),
+        deviation=round(spread, 5),
+    )
+
+
+def _bias(odds: Doubles, wanted: float, weights: Doubles) -> float:
+    """What has to be added to log-odds for the mean of the probabilities to be ``wanted``."""
+    low, high = -20.0, 20.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if np.average(probabilities(odds + middle), weights=weights) < wanted:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _answerable(lists: Lists) -> Lists:
+    """Those lists that hold something relevant, and something that is not."""
+    counts = np.diff(lists.start)
+    right = np.add.reduceat(lists.relevant.astype(np.int64), lists.start[:-1])
+    keep = (right > 0) & (right < counts)
+    rows = np.repeat(keep, counts)
+    return replace(
+        lists,
+        signals=lists.signals[rows],
+        relevant=lists.relevant[rows],
+        soon=lists.soon[rows],
+        weight=lists.weight[rows],
+        text=lists.text[rows],
+        start=np.concatenate([[0], np.cumsum(counts[keep])]),
+        cases=lists.cases[keep],
+        reveal=lists.reveal[keep],
+        edit=lists.edit[keep],
+    )
+
+
+def own_odds(scores: Doubles, joint: Joint) -> Doubles:
+    log_sum = float(np.logaddexp.reduce(scores))
+    return np.asarray(joint.own + joint.definition * scores + joint.log_sum * log_sum)
+
+
+def looks_of(one: Gathered, odds: Doubles, several: Several, calibration: Calibration, ask: Asking | None) -> Looks:
+    """The lenses that would be seen in the file of the newest edit, by the weights as they are."""
+    looks = Looks()
+    lists = one.groups.lists
+    for group in _groups(one, odds)[: None if ask is None else LOOKS]:
+        if not group.own.any():
+            continue
+        combined = together(group.odds, several)[group.own]
+        order = np.argsort(-combined, kind="stable")
+        combined = combined[order]
+        if ask is not None:
+            likely = lists.text[group.rows][group.own][order][:MODEL_ASKED].tolist()
+            asked = calibration.applied(combined[: len(likely)], ask(group.edits, likely))
+            again = np.argsort(-asked, kind="stable")
+            order[: len(likely)] = order[: len(likely)][again]
+            combined = np.concatenate([asked[again], np.minimum(combined[len(likely) :], asked.min())])
+        limit = max(0, SHOWN - len(group.odds))
+        looks.add(len(group.odds), probabilities(combined), group.soon[group.own][order], limit)
+    return looks
+
+
+def threshold_of(looks: Mapping[str, Looks]) -> float:
+    """The lowest threshold from which on lenses are right often enough.
+
+    ``SURE`` of them all together, and half of them with one edit in progress, with several, and in the mean repository.
+    """
+    whole = all_looks(looks)
+    for threshold in THRESHOLDS:
+        found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
+        some = found[found[:, 2] >= 5]
+        _, _, lenses, right = whole.at(threshold)
+        parts = [whole.at(threshold, kinds) for kinds in ([0], [1, 2])]
+        enough = [part[3] >= part[2] / 2 for part in parts] + [not len(some) or (some[:, 3] / some[:, 2]).mean() >= 0.5]
+        if lenses and right >= SURE * lenses and all(enough):
+            return threshold
+    raise TrainingError("No threshold is right often enough on the validation repositories. Gather more commits.")
+
+
+def all_looks(looks: Mapping[str, Looks]) -> Looks:
+    """Those of all repositories together."""
+    whole = Looks()
+    for one in looks.values():
+        whole.shown += one.shown
+        whole.bins += one.bins
+    return whole
