@@ -28,7 +28,7 @@ BEFORE: dict[str, dict[str, set[str]]] = {
         "artifacts": {"networks", "settings"},
         "data": {"settings"},
         "evaluation": {"data", "artifacts", "networks", "settings"},
-        "ranking": {"evaluation", "data"},
+        "ranking": {"evaluation", "data", "artifacts"},
         "training": {"evaluation", "data", "artifacts", "networks", "settings"},
         "cli": {"training", "evaluation", "data", "artifacts", "networks", "settings"},
     },
