@@ -2,10 +2,11 @@
 
 from codewm_lsp.history.chains import Chain, chains
 from codewm_lsp.history.edits import LAST_DATE, Commit, CommitEdits, Edit, EditKind, file_edits
-from codewm_lsp.history.paths import is_secret
+from codewm_lsp.history.paths import DEFAULT_EXCLUDE, is_secret
 from codewm_lsp.history.repository import Repository
 
 __all__ = [
+    "DEFAULT_EXCLUDE",
     "LAST_DATE",
     "Chain",
     "Commit",

@@ -10,7 +10,7 @@ import os
 import re
 from typing import Final
 
-from codewm_lsp.source.languages import SUFFIXES, is_source
+from codewm_lsp.source.languages import LANGUAGES, SUFFIXES, is_source
 
 _SECRET: Final = re.compile(
     r"(?:^|/)(?:\.env[^/]*|\.ssh|\.aws|\.gnupg"
@@ -19,6 +19,12 @@ _SECRET: Final = re.compile(
 )
 PATHSPECS: Final = tuple(f"*{suffix}" for suffix in SUFFIXES)
 """What Git is asked for, to name the files that may be wanted."""
+
+DEFAULT_EXCLUDE: Final = (
+    "**/node_modules/**",
+    *(glob for language in LANGUAGES for glob in language.conventions.excluded),
+)
+"""Globs of files that are left alone unless something else is said."""
 
 _UNSAFE_PARTS: Final = frozenset({"", ".", ".."})
 _WINDOWS: Final = os.name == "nt"
@@ -63,3 +69,12 @@ def to_open(path: str) -> str:
 def decode_path(path: bytes) -> str:
     """A path out of Git as text that can be printed, stored and sent; bytes that are not UTF-8 become ``\\xNN``."""
     return path.decode("utf-8", "backslashreplace")
+
+
+def exact_path(name: bytes) -> str | None:
+    """A path out of Git by which the file system can be asked for a file that is wanted; None for any other."""
+    try:
+        path = name.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return path if is_wanted(path) and is_inside(path) else None

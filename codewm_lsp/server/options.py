@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.hints import HintOptions
-from codewm_lsp.source.languages import LANGUAGES
+from codewm_lsp.history import DEFAULT_EXCLUDE
 
 CLIENT_ONLY: Final = frozenset({"path", "interpreter", "trace"})  # settings that an editor's extension reads itself
-
-DEFAULT_EXCLUDE: Final = (
-    "**/node_modules/**",
-    *(glob for language in LANGUAGES for glob in language.conventions.excluded),
-)
 
 
 class Display(str, Enum):

@@ -16,10 +16,10 @@ from typing import Final
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.hints import Change, Engine, Hint, HintKind, HintOptions, Hints, SimilarEdit, Workspace
 from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history.globs import matches_any
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
 from codewm_lsp.ranking import ranker_of
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
-from codewm_lsp.server.globs import matches_any
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories
 from codewm_lsp.server.status import ModelStatus

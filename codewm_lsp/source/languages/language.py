@@ -87,7 +87,8 @@ class Headers:
 class Conventions:
     """How names and paths are made up in a language.
 
-    ``excluded``: globs of files that nobody wrote by hand. ``ordinary``: names that need no definition. ``attribute``:
+    ``excluded``: globs of files that nobody wrote by hand. ``made``: the same, where they are not tracked. ``marks``:
+    what lies in a folder that a tool made. ``ordinary``: names that need no definition. ``attribute``:
     stands before the name of an object's own attribute. ``constructor``: of a class. ``package``: name of the file that
     stands for its folder.
 
@@ -97,6 +98,8 @@ class Conventions:
     """
 
     excluded: tuple[str, ...]
+    made: tuple[str, ...]
+    marks: tuple[str, ...]
     ordinary: frozenset[str]
     attribute: str
     constructor: str

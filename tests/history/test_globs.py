@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codewm_lsp.server.globs import matches_any
+from codewm_lsp.history.globs import matches_any
 
 
 @pytest.mark.parametrize(
