@@ -1,29 +1,46 @@
-"""Git, through GitPython, with everything off by which a repository could make it run or fetch something.
+"""Git, started through GitPython, with everything off by which a repository could make it run or fetch something.
 
 Every command is a list of arguments (no shell). The repository is named by ``GIT_DIR``, so that Git's own search, and
 with it ``safe.directory``, plays no part: a folder that belongs to another user is read as any other, as data. The
-user's and the system's configuration are not read. The repository's is, and these settings of it are overruled.
+user's and the system's configuration are not read. The repository's is, and these settings of it are overruled. Of the
+variables that Git heeds, none is inherited but ``GIT_EXEC_PATH``.
+
+Every command has a time limit and a limit of its output, and is killed at either: what a repository holds decides how
+long Git works (a tree that contains itself ten times, ten levels deep), or whether it waits for ever (a named pipe).
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from subprocess import PIPE
-from typing import IO, Any, Final
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import IO, Final
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is reported by us, not by the import
 
-from git.cmd import Git
-from git.exc import GitCommandNotFound
+from git.cmd import Git, safer_popen
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.location import Location
 
+SECONDS: Final = 10.0
+"""Of a command that answers at once in any repository of sound mind."""
+
+PATIENT_SECONDS: Final = 30.0
+"""Of a command that walks over the whole history, or over all files."""
+
+MOST_BYTES: Final = 256 << 20
+"""Of the longest answer that is waited for: the names of two million files."""
+
 _OVERRULED: Final = (
+    "core.bigFileThreshold=8m",  # larger blobs are streamed, not held
+    "core.deltaBaseCacheLimit=96m",
     "core.fsmonitor=false",
     f"core.hooksPath={os.devnull}",
     "core.sshCommand=",
@@ -41,33 +58,49 @@ _OVERRULED: Final = (
     "submodule.recurse=false",
 )
 _PARTIAL: Final = ("lazy fetching disabled", "from promisor remote")
+_INHERITED: Final = frozenset({"GIT_EXEC_PATH"})  # where an unusual installation keeps its parts
 _ENVIRONMENT: Final = {
+    "GIT_ALLOC_LIMIT": "512m",  # of one piece of memory: no object of a history needs more
     "GIT_ALLOW_PROTOCOL": "",
     "GIT_ASKPASS": "",
     "GIT_CONFIG_COUNT": "0",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_PARAMETERS": "",
-    "GIT_EXTERNAL_DIFF": "",
-    "GIT_LITERAL_PATHSPECS": "0",
+    "GIT_GRAFT_FILE": os.devnull,
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_PAGER": "cat",
     "GIT_SSH_COMMAND": "",
     "GIT_TERMINAL_PROMPT": "0",
+    "LANGUAGE": "C",
+    "LC_ALL": "C",
     "SSH_ASKPASS": "",
 }
+_SUFFIX: Final = ".exe" if os.name == "nt" else ""
+_PIPE: Final = 4096  # bytes that any system's pipe holds
+_CHUNK: Final = 1 << 16
+_STALLS: Final = 3  # commands that may be killed
+_REMEMBERED: Final = 300.0  # seconds that it is remembered
+_GRACE: Final = 2.0  # seconds that a process has to end by itself when it is told to
+
+
+class LimitError(RepositoryError):
+    """A command of Git took longer, or said more, than any that is good for something."""
 
 
 class GitProcess:
     """A running Git whose standard error is drained by a thread, so that it can never block on it."""
 
-    def __init__(self, process: Git.AutoInterrupt, name: str) -> None:
+    def __init__(self, process: Git.AutoInterrupt, name: str, stalls: list[float]) -> None:
         self._process = process
         self._complaint = b""
+        self._stalls = stalls
+        self.name = name
+        self.timed_out = False
         self.stdin: IO[bytes] = process.stdin
-        self.stdout: IO[bytes] = process.stdout
+        self.stdout: io.BufferedReader = process.stdout
         self._drain = threading.Thread(target=self._read_errors, args=(process.stderr,), name=name, daemon=True)
         self._drain.start()
 
@@ -77,6 +110,32 @@ class GitProcess:
             descriptor = stream.fileno()
             while chunk := os.read(descriptor, 4096):
                 self._complaint = (self._complaint + chunk)[-4096:]
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float, *, expected: bool = False) -> Iterator[None]:
+        """Kill the process when the body takes longer: what is read of its output then ends, and ``timed_out`` is set.
+
+        Only time spent waiting for Git belongs into the body. ``expected``: that it is killed says nothing about other
+        commands.
+        """
+        _watch.begin(self, seconds, self._stalls if not expected else None)
+        try:
+            yield
+        finally:
+            _watch.end(self)
+
+    def tell(self, everything: bytes = b"") -> None:
+        """Write all that there is to be read on standard input, and close it."""
+
+        def write() -> None:
+            with contextlib.suppress(OSError, ValueError):  # the process ended before
+                self.stdin.write(everything)
+                self.stdin.close()
+
+        if len(everything) <= _PIPE:
+            write()
+        else:  # Git may wait for us to read meanwhile
+            threading.Thread(target=write, name=self.name, daemon=True).start()
 
     def complaint(self) -> str:
         """The end of what Git wrote on standard error; to be asked once its output has ended."""
@@ -89,84 +148,250 @@ class GitProcess:
         assert process is not None, "asked after close()"
         return int(process.wait())
 
+    def kill(self) -> None:
+        """End the process at once; may be called from any thread."""
+        process = self._process.proc
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.kill()
+
     def close(self) -> None:
         """End the process, whatever it is doing. Harmless when repeated."""
         process = self._process.proc
         if process is None:
             return
         with contextlib.suppress(OSError):
-            self.stdin.close()
-        with contextlib.suppress(OSError):
             process.terminate()
-        process.wait()
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            process.wait()
+        with contextlib.suppress(OSError):  # not before: a thread may be writing to it
+            self.stdin.close()
         if not sys.is_finalizing():  # threads like this one no longer run then
             self._drain.join(timeout=5)
         self._process._terminate()
+        _watch.rest()
+
+
+class _Watch:
+    """Kills processes whose time is up. Its one thread lives while there is one whose time is running."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ends: dict[GitProcess, tuple[float, list[float] | None]] = {}
+        self._wakes = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self, process: GitProcess, seconds: float, stalls: list[float] | None) -> None:
+        """Kill ``process`` in so many seconds, and write the moment down in ``stalls``."""
+        with self._changed:
+            end = time.monotonic() + seconds
+            self._ends[process] = end, stalls
+            if self._thread is None:
+                self._wakes = end
+                self._thread = threading.Thread(target=self._run, name="git watch", daemon=True)
+                self._thread.start()
+            elif end < self._wakes:
+                self._changed.notify()
+
+    def end(self, process: GitProcess) -> None:
+        """Let it live."""
+        with self._changed:
+            self._ends.pop(process, None)
+
+    def rest(self) -> None:
+        """End the thread, unless it is needed."""
+        with self._changed:
+            thread = None if self._ends else self._thread
+            self._changed.notify()
+        if thread is not None and not sys.is_finalizing():
+            thread.join(timeout=5)
+
+    def _run(self) -> None:
+        with self._changed:
+            while self._ends:
+                now = time.monotonic()
+                for process, (end, stalls) in list(self._ends.items()):
+                    if end <= now:
+                        del self._ends[process]
+                        process.timed_out = True
+                        process.kill()
+                        if stalls is not None:
+                            stalls.append(now)
+                self._wakes = min((end for end, _ in self._ends.values()), default=now)
+                self._changed.wait(self._wakes - now)
+            self._thread = None
+
+
+_watch = _Watch()
 
 
 class HardenedGit:
-    """Runs Git in one repository."""
+    """Runs Git in one repository.
+
+    Where it was killed again and again, it is left alone for some minutes: one repository must not stop the others.
+    """
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._git = Git(str(location.root or location.git_dir))
-        environment = dict(_ENVIRONMENT, GIT_DIR=str(location.git_dir))
-        if location.root is not None:
-            environment["GIT_WORK_TREE"] = str(location.root)
-        # What a calling Git (a hook, an alias) may have set for another repository.
-        for name, value in {
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
-            "GIT_COMMON_DIR": str(location.common_dir),
-            "GIT_INDEX_FILE": str(location.git_dir / "index"),
-            "GIT_NAMESPACE": "",
-            "GIT_OBJECT_DIRECTORY": str(location.common_dir / "objects"),
-            "GIT_REF_PARANOIA": "0",
-            "GIT_SHALLOW_FILE": str(location.common_dir / "shallow"),
-            "GIT_GRAFT_FILE": os.devnull,
-        }.items():
-            if name in os.environ:
-                environment[name] = value
-        self._git.update_environment(**environment)
+        self._stalls: list[float] = []  # when a command was killed
+        self._where = location.root or location.git_dir
         self._options = [argument for setting in _OVERRULED for argument in ("-c", setting)]
-        if location.root is None:
-            self._options += ["-c", "core.bare=true"]
 
-    def start(self, *arguments: str) -> GitProcess:
-        """Start a command and leave it running; its pipes carry bytes."""
-        return GitProcess(self._execute(arguments, as_process=True, istream=PIPE), f"git {arguments[0]}")
+    def start(self, *arguments: str, files: bool = False, memory: str = "") -> GitProcess:
+        """Start a command and leave it running; its pipes carry bytes.
 
-    def run(self, *arguments: str) -> tuple[int, bytes, str]:
-        """Run a command to its end: exit status, standard output, standard error."""
-        status, out, complaint = self._execute(
-            arguments,
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
-        return status, out, complaint
+        ``files``: it asks about the work tree; no other command sees that there is one. ``memory``: the largest piece
+        of memory it may have, where that is less than usual.
+        """
+        name = f"git {arguments[0]}"
+        self._stalls[:] = [moment for moment in self._stalls if time.monotonic() - moment < _REMEMBERED]
+        if len(self._stalls) >= _STALLS:
+            raise self._stalled(name)
+        process = self._popen(arguments, files, memory)
+        return GitProcess(Git.AutoInterrupt(process, arguments), name, self._stalls)
 
-    def output(self, *arguments: str) -> bytes:
+    def run(
+        self,
+        *arguments: str,
+        files: bool = False,
+        told: bytes = b"",
+        seconds: float = SECONDS,
+        most: int = MOST_BYTES,
+        expected: bool = False,
+    ) -> tuple[int, bytes, str]:
+        """Run a command to its end: exit status, standard output, standard error. ``told``: its standard input;
+        ``expected`` as for ``GitProcess.limit``.
+
+        Raises ``LimitError`` where it took longer than ``seconds`` or said more than ``most`` bytes.
+        """
+        with contextlib.ExitStack() as stack:
+            process = self.start(*arguments, files=files)
+            stack.callback(process.close)
+            with process.limit(seconds, expected=expected):
+                process.tell(told)
+                out = bytearray()
+                while chunk := process.stdout.read1(_CHUNK):
+                    out += chunk
+                    if len(out) > most:
+                        raise self._too_much(arguments[0], most)
+                status = process.status()
+            if process.timed_out:
+                raise self._stalled(process.name)
+            if status and not os.path.isdir(self._location.git_dir):
+                raise self._gone()
+            return status, bytes(out), process.complaint()
+
+    def output(
+        self,
+        *arguments: str,
+        files: bool = False,
+        told: bytes = b"",
+        seconds: float = SECONDS,
+        most: int = MOST_BYTES,
+        expected: bool = False,
+    ) -> bytes:
         """Standard output of a command that ought to succeed; ``RepositoryError`` when it does not."""
-        status, out, complaint = self.run(*arguments)
-        if status and any(sign in complaint for sign in _PARTIAL):
-            raise RepositoryError(
-                f"{self._location.root or self._location.git_dir} is a partial clone, and what is needed of it is not "
-                "on this machine. Nothing is fetched for you; run `git fetch --refetch --no-filter` there."
-            )
+        status, out, complaint = self.run(
+            *arguments, files=files, told=told, seconds=seconds, most=most, expected=expected
+        )
         if status:
-            raise RepositoryError(
-                f"git {arguments[0]} failed in {self._location.root or self._location.git_dir}: "
-                f"{complaint.strip() or f'exit status {status}'}. Run `git fsck` there to see whether it is damaged."
-            )
+            raise self.failure(arguments[0], status, complaint)
         return out
 
-    def _execute(self, arguments: Sequence[str], **options: Any) -> Any:
-        program = Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+    def records(self, *arguments: str, seconds: float = PATIENT_SECONDS, most: int = MOST_BYTES) -> Iterator[bytes]:
+        """The parts of a command's output that end with a zero byte, as they come. Raises as ``output`` does."""
+        process = self.start(*arguments)
         try:
-            return self._git.execute([program, *self._options, *arguments], **options)
-        except (GitCommandNotFound, PermissionError) as error:
+            with process.limit(seconds):
+                process.tell()
+                rest, size = b"", 0
+                while chunk := process.stdout.read(_CHUNK):
+                    size += len(chunk)
+                    if size > most:
+                        raise self._too_much(arguments[0], most)
+                    *whole, rest = (rest + chunk).split(b"\0")
+                    yield from whole
+                status = process.status()
+            if process.timed_out:
+                raise self._stalled(process.name)
+            if status:
+                raise self.failure(arguments[0], status, process.complaint())
+        finally:
+            process.close()
+
+    def failure(self, command: str, status: int, complaint: str) -> RepositoryError:
+        """What to say of a command that failed."""
+        if any(sign in complaint for sign in _PARTIAL):
+            return RepositoryError(
+                f"{self._where} is a partial clone, and what is needed of it is not on this machine. Nothing is "
+                "fetched for you; run `git fetch --refetch --no-filter` there."
+            )
+        return RepositoryError(
+            f"git {command} failed in {self._where}: {complaint.strip() or f'exit status {status}'}. "
+            "Run `git fsck` there to see whether it is damaged."
+        )
+
+    def _stalled(self, name: str) -> LimitError:
+        return LimitError(
+            f"{name} did not end in {self._where} and was stopped. Run `git status` and `git fsck` there: "
+            "a file of the repository keeps Git waiting, or working without end."
+        )
+
+    def _gone(self) -> RepositoryError:
+        return RepositoryError(f"{self._where} is gone: it was deleted, or moved. Open it where it is now.")
+
+    def _too_much(self, command: str, most: int) -> LimitError:
+        return LimitError(
+            f"git {command} said more than {most >> 20} MB in {self._where} and was stopped: that is more than a "
+            "repository of two million files has to say. Does a commit of it add folders without end?"
+        )
+
+    def _popen(self, arguments: tuple[str, ...], files: bool, memory: str) -> subprocess.Popen[bytes]:
+        location = self._location
+        environment = {name: value for name, value in os.environ.items() if name in _INHERITED or name[:4] != "GIT_"}
+        environment |= _ENVIRONMENT
+        environment["GIT_DIR"] = str(location.git_dir)
+        options = self._options
+        folder = os.path.abspath(os.sep)  # a process in the user's folder would keep Windows from renaming it
+        if files:
+            folder = environment["GIT_WORK_TREE"] = str(location.root)
+        else:
+            options = ["--bare", *options]
+        if memory:
+            environment["GIT_ALLOC_LIMIT"] = memory
+        program = _program(Git.GIT_PYTHON_GIT_EXECUTABLE or "git", environment.get("PATH", os.defpath))
+        try:
+            return safer_popen(
+                [program, *options, *arguments],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            if not os.path.isdir(folder) or not os.path.isdir(location.git_dir):
+                raise self._gone() from error
             raise RepositoryError(
-                f"The program {program!r} cannot be run. Install Git (https://git-scm.com) and put it on the PATH, or "
-                "name it in the environment variable GIT_PYTHON_GIT_EXECUTABLE."
+                f"{program} cannot be run: {error.strerror or error}. Check the installation of Git."
             ) from error
+
+
+@lru_cache(maxsize=8)
+def _program(name: str, path: str) -> str:
+    """Where Git lies: never in the working directory, which may be a stranger's, whatever PATH says."""
+    if os.path.dirname(name):
+        candidates = [os.path.abspath(name)]
+    else:
+        places = filter(os.path.isabs, path.split(os.pathsep))
+        candidates = [os.path.join(place, file) for place in places for file in (name, f"{name}{_SUFFIX}")]
+    for candidate in candidates:
+        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+            return candidate
+    raise RepositoryError(
+        f"The program {name!r} cannot be run. Install Git (https://git-scm.com) and put it on the PATH, or "
+        "name it in the environment variable GIT_PYTHON_GIT_EXECUTABLE."
+    )

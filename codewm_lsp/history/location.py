@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +23,19 @@ class Location:
 
 
 def locate(path: Path) -> Location:
-    """The repository that ``path`` (a file or folder, existing or about to) is in.
+    """The innermost repository that ``path`` (a file or folder, existing or about to) is in; that of its target, where
+    there is a symbolic link on the way.
 
     Raises ``RepositoryError`` where there is none.
     """
     given = Path(os.path.abspath(path))
-    found = _upwards(given)
-    if found is None:
-        real = Path(os.path.realpath(given))
-        found = _upwards(real) if real != given else None
+    real = Path(os.path.realpath(given))
+    found = _upwards(real)
+    if found is not None and real != given:  # named as the user does, where that is the same
+        with contextlib.suppress(RepositoryError):
+            named = _upwards(given)
+            if named is not None and os.path.realpath(named.git_dir) == os.path.realpath(found.git_dir):
+                found = named
     if found is None:
         raise RepositoryError(
             f"{path} is not inside a Git repository. Name a folder that is, or run `git init` and commit there first."
@@ -87,8 +92,15 @@ def _linked(file: Path) -> Path:
     return Path(os.path.normpath(target))
 
 
+def is_repository(folder: Path) -> bool:
+    """Whether a folder is the work tree of a repository: a clone, a worktree or a submodule."""
+    inner = folder / ".git"
+    return inner.is_file() or (inner.is_dir() and _is_git_dir(inner))
+
+
 def _is_git_dir(folder: Path) -> bool:
-    if not (folder / "HEAD").is_file():
+    head = folder / "HEAD"
+    if not head.is_file() and not head.is_symlink():  # to a branch, as old versions wrote it; packed, it leads nowhere
         return False
     return (folder / "commondir").is_file() or ((folder / "objects").is_dir() and (folder / "refs").is_dir())
 

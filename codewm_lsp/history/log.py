@@ -11,12 +11,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.history.git_process import GitProcess, HardenedGit
+from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_wanted
 
 _REGULAR: Final = b"10"  # modes 100644 and 100755; not 120000 (symbolic link) and 160000 (submodule)
 _PATHSPECS: Final = ("--", *PATHSPECS)
 BATCH: Final = 48  # commits asked for at once: fewer bytes than any system's pipe holds (4 KiB)
+MOST_PATHS: Final = 300_000
+"""Files of the largest tree that is read."""
+
+MOST_LISTED: Final = 256 << 20
+"""Bytes of the longest list of files."""
+
+_SECONDS: Final = 5.0  # for one commit; it takes a few milliseconds
+_BYTES: Final = 4 << 20  # said of one commit: twenty thousand changed files
+_MEMORY: Final = "6m"  # what Git may have at a piece: it collects all changes of a commit before it says one
+_CHUNK: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +44,19 @@ def revisions(git: HardenedGit, rev: str, limit: int | None = None) -> Iterator[
     bound = () if limit is None else (f"--max-count={limit}",)
     process = git.start("rev-list", *bound, rev, "--")
     try:
-        for line in process.stdout:
-            yield line.decode("ascii").strip()
+        rest = b""
+        while True:
+            with process.limit(PATIENT_SECONDS):
+                chunk = process.stdout.read1(_CHUNK)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line.decode("ascii")
         if process.status():
             raise RepositoryError(
-                f"The history of {rev[:12]} cannot be read: {process.complaint()}. Run `git fsck` in the repository."
+                f"The history of {rev[:12]} cannot be read: {process.complaint() or 'Git does not answer'}. "
+                "Run `git fsck` in the repository."
             )
     finally:
         process.close()
@@ -60,17 +78,27 @@ class DiffTree:
             self._process = None
 
     def changes(self, shas: Sequence[str]) -> dict[str, list[FileChange]] | None:
-        """The changes of each of at most ``BATCH`` commits; None when Git died of one of them (missing objects)."""
+        """The changes of each of at most ``BATCH`` commits; None when Git died of one of them (missing objects).
+
+        Raises ``LimitError`` where one of them changes more than anybody wants to know.
+        """
         if self._process is None:
             self._process = self._git.start(
-                "diff-tree", "--stdin", "-r", "-z", "--raw", "--no-abbrev", "--root", *self._renames, *_PATHSPECS
+                *("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-abbrev", "--root", *self._renames, *_PATHSPECS),
+                memory=_MEMORY,
             )
+        process = self._process
         try:
-            self._process.stdin.write("".join(f"{line}\n" for line in (*shas, self._mark)).encode("ascii"))
-            self._process.stdin.flush()
-            data = self._until(self._mark.encode("ascii") + b"\n")
+            with process.limit(min(len(shas), 4) * _SECONDS, expected=True):
+                process.stdin.write("".join(f"{line}\n" for line in (*shas, self._mark)).encode("ascii"))
+                process.stdin.flush()
+                data = _until(process, self._mark.encode("ascii") + b"\n", len(shas) * _BYTES)
         except OSError:
+            process.kill()
+            complaint = process.complaint()
             self.close()
+            if process.timed_out or "over limit" in complaint:
+                raise LimitError("A commit changes too much.") from None
             return None
         except BaseException:
             self.close()  # its answer is left unread
@@ -80,15 +108,18 @@ class DiffTree:
             found[sha] = changes
         return found
 
-    def _until(self, end: bytes) -> bytes:
-        assert self._process is not None
-        pieces = bytearray()
-        while not pieces.endswith(end):
-            line = self._process.stdout.readline()
-            if not line:
-                raise OSError("git diff-tree ended")
-            pieces += line
-        return bytes(pieces[: -len(end)])
+
+def _until(process: GitProcess, end: bytes, most: int) -> bytes:
+    """The output up to ``end``. Raises OSError where it ends before, LimitError where it is longer than ``most``."""
+    pieces = bytearray()
+    while not pieces.endswith(end):
+        chunk = process.stdout.read1(_CHUNK)
+        if not chunk:
+            raise OSError("git diff-tree ended")
+        pieces += chunk
+        if len(pieces) > most:
+            raise LimitError("A commit changes too much.")
+    return bytes(pieces[: -len(end)])
 
 
 def _parse(data: bytes) -> Iterator[tuple[str, list[FileChange]]]:
@@ -113,12 +144,20 @@ def _parse(data: bytes) -> Iterator[tuple[str, list[FileChange]]]:
 
 
 def list_tree(git: HardenedGit, rev: str) -> dict[str, tuple[bytes, str]]:
-    """Wanted regular files of a commit: path as text → path as Git has it, blob."""
+    """Wanted regular files of a commit: path as text → path as Git has it, blob.
+
+    Raises ``LimitError`` where there are more than ``MOST_PATHS``.
+    """
     found: dict[str, tuple[bytes, str]] = {}
-    for entry in git.output("ls-tree", "-r", "-z", "--full-tree", rev, "--").split(b"\0"):
+    for entry in git.records("ls-tree", "-r", "-z", "--full-tree", rev, "--", most=MOST_LISTED):
         head, _, name = entry.partition(b"\t")
         if head.startswith(_REGULAR):
             path = decode_path(name)
             if is_wanted(path):
                 found[path] = (name, head.split(b" ")[2].decode("ascii"))
+                if len(found) > MOST_PATHS:
+                    raise LimitError(
+                        f"{rev[:12]} has more than {MOST_PATHS:,} Python files: more than can be kept in memory. "
+                        "Open a repository that has a part of them."
+                    )
     return found

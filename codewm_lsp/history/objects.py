@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 from codewm_lsp.history.edits import LAST_DATE, Commit
 from codewm_lsp.history.git_process import GitProcess, HardenedGit
-from codewm_lsp.source import Definition, Outline, decode, parse_version
+from codewm_lsp.source import Definition, Outline, decode, is_text_encoding, parse_version
 
 MAX_BLOB: Final = 1 << 20
 """Bytes of the largest file that is read."""
 
+MAX_TOGETHER: Final = 8 << 20
+"""Of the largest commit that is looked into: characters of its files before and after, a definition as 256 more."""
+
 _IN_FLIGHT: Final = 48  # requests ahead of their answers: fewer bytes than any system's pipe holds (4 KiB)
 _MAX_RESTARTS: Final = 40  # Git ends at an object it may not fetch; each costs a new process
+_MAX_READ_PAST: Final = 8 << 20  # of what is too large, so much is read and thrown away; before more, Git is ended
+_MAX_AHEAD: Final = 1 << 20  # bytes parsed before they are asked for
+_SECONDS: Final = 20.0  # for one load of requests; it takes some milliseconds
 _PARSED_CHARACTERS: Final = 32 << 20  # remembered while walking a history: about one version of every file
 _KEPT_CHARACTERS: Final = 4 << 20  # remembered afterwards
+
+_WHEN: Final = re.compile(r"\s*-?\d+\s+[-+]\d+\s*$")
 
 MISSING: Final = "missing"
 """In place of an object that is not on this machine (a partial clone, a damaged repository)."""
@@ -29,6 +39,7 @@ class Objects:
     def __init__(self, git: HardenedGit) -> None:
         self._git = git
         self._process: GitProcess | None = None
+        self._too_large: set[str] = set()
         self._lock = threading.RLock()
         self._parsed: OrderedDict[str, Outline] = OrderedDict()
         self._sizes: dict[str, int] = {}
@@ -75,9 +86,11 @@ class Objects:
     def outlines(self, blobs: Iterable[str], *, all_or_none: bool = False) -> dict[str, Outline | str | None]:
         """What each blob's definitions are made of; ``MISSING``, or None where the blob is too large or not text.
 
-        ``all_or_none``: after one that is missing the others are of no use, and may be called missing too.
+        ``all_or_none``: after one that is missing the others are of no use, and may be called missing too; where they
+        are more than ``MAX_TOGETHER``, there is no answer.
         """
         found: dict[str, Outline | str | None] = {}
+        size = 0
         with self._lock:
             wanted: list[str] = []
             for blob in dict.fromkeys(blobs):
@@ -87,28 +100,35 @@ class Objects:
                 else:
                     self._parsed.move_to_end(blob)
                     found[blob] = known
+                    size += self._sizes[blob]
             for start in range(0, len(wanted), _IN_FLIGHT):
                 part = wanted[start : start + _IN_FLIGHT]
                 for blob, data in zip(
                     part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
                 ):
                     found[blob] = self._outline_of(blob, data, None)
+                    size += self._sizes.get(blob, 0)
+                    if all_or_none and size > MAX_TOGETHER:
+                        return {}
         return found
 
     def read_ahead(self, blobs: Mapping[str, str | None]) -> bool:
         """Parse blobs that will be asked for, all that are not known yet at once: asking Git for a few at a time costs
         more than reading them. False when one of them is missing, or Git died of it; the others may be known now.
+        Of very much text only the beginning is parsed.
 
         ``blobs``: each with another version of the same file, where there is one.
         """
         with self._lock:
             wanted = [blob for blob in blobs if blob not in self._parsed]
-            whole = True
+            whole, size = True, 0
             for start in range(0, len(wanted), _IN_FLIGHT):
                 part = wanted[start : start + _IN_FLIGHT]
                 for blob, data in zip(part, self._fetch(part, "blob", 0), strict=True):
-                    whole = whole and self._outline_of(blob, data, blobs[blob]) != MISSING
-                if not whole:
+                    if size <= _MAX_AHEAD or data == MISSING:
+                        whole = whole and self._outline_of(blob, data, blobs[blob]) != MISSING
+                    size += len(data or "")
+                if not whole or size > _MAX_AHEAD:
                     break
             return whole
 
@@ -137,13 +157,23 @@ class Objects:
         """The bytes of each object; ``MISSING``, or None where it is too large or of another kind. Lock held."""
         answers: list[bytes | str | None] = []
         while len(answers) < len(shas):
-            asked = shas[len(answers) : len(answers) + _IN_FLIGHT]
+            asked = list(takewhile(self._fits, shas[len(answers) : len(answers) + _IN_FLIGHT]))
+            if not asked:
+                answers.append(None)
+                continue
             process = self._process or self._start()
             try:
-                process.stdin.write("".join(f"{sha}\n" for sha in asked).encode("ascii"))
-                process.stdin.flush()
-                for _ in asked:
-                    answers.append(_answer(process, kind))
+                with process.limit(_SECONDS):
+                    process.stdin.write("".join(f"{sha}\n" for sha in asked).encode("ascii"))
+                    process.stdin.flush()
+                    for sha in asked:
+                        data, left = _answer(process, kind)
+                        answers.append(data)
+                        if left:  # the process would have to be read to the end of it
+                            if data is None:
+                                self._too_large.add(sha)
+                            self._stop()
+                            break
             except OSError:
                 # Git died of the object it came to: a partial clone that may not fetch, a damaged pack.
                 self._stop()
@@ -156,6 +186,9 @@ class Objects:
                 raise
         return answers
 
+    def _fits(self, sha: str) -> bool:
+        return sha not in self._too_large
+
     def _start(self) -> GitProcess:
         self._process = self._git.start("cat-file", "--batch")
         return self._process
@@ -166,26 +199,31 @@ class Objects:
             self._process = None
 
 
-def _answer(process: GitProcess, kind: str) -> bytes | str | None:
+def _answer(process: GitProcess, kind: str) -> tuple[bytes | str | None, int]:
+    """The next object, and how many bytes of it are left unread. Of a commit that is too large the beginning is enough:
+    the rest is its message."""
     header = process.stdout.readline()
     if not header.endswith(b"\n"):
         raise OSError("git cat-file ended")
     fields = header.split()
     if len(fields) != 3 or not fields[2].isdigit():
-        return MISSING
+        return MISSING, 0
     size = int(fields[2])
-    if size > MAX_BLOB or fields[1] != kind.encode("ascii"):
-        left = size + 1
-        while left:
-            chunk = process.stdout.read(min(left, MAX_BLOB))
-            if not chunk:
-                raise OSError("git cat-file ended")
-            left -= len(chunk)
-        return None
-    data = process.stdout.read(size + 1)
-    if len(data) != size + 1:
-        raise OSError("git cat-file ended")
-    return data[:-1]
+    wanted = fields[1] == kind.encode("ascii")
+    data: bytes | None = None
+    if wanted and (size <= MAX_BLOB or kind == "commit"):
+        data = process.stdout.read(min(size, MAX_BLOB))
+        if len(data) != min(size, MAX_BLOB):
+            raise OSError("git cat-file ended")
+    left = size + 1 - len(data or b"")
+    if left > _MAX_READ_PAST:
+        return data, left
+    while left:
+        chunk = process.stdout.read(min(left, MAX_BLOB))
+        if not chunk:
+            raise OSError("git cat-file ended")
+        left -= len(chunk)
+    return data, 0
 
 
 def is_text(data: bytes) -> bool:
@@ -196,15 +234,15 @@ def is_text(data: bytes) -> bool:
 def _parse_commit(sha: str, data: bytes) -> tuple[Commit, tuple[str, ...]]:
     header, _, message = data.partition(b"\n\n")
     parents: list[str] = []
-    author = b""
+    who = b""
     date = 0
     encoding = "utf-8"
     for line in header.split(b"\n"):
         name, _, value = line.partition(b" ")
         if name == b"parent":
             parents.append(value.decode("ascii", "replace"))
-        elif name == b"author" and not author:
-            author = value.partition(b" <")[0]
+        elif name == b"author" and not who:
+            who = value
         elif name == b"committer":
             stamp = value.rpartition(b"> ")[2].split(b" ")[0]
             date = min(int(stamp), LAST_DATE) if stamp.isdigit() and len(stamp) < 19 else 0
@@ -212,11 +250,18 @@ def _parse_commit(sha: str, data: bytes) -> tuple[Commit, tuple[str, ...]]:
             encoding = value.decode("ascii", "replace")
     paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]
     subject = " ".join(_text(paragraph, encoding).split())
-    return Commit(sha, _text(author, encoding).strip(), date, subject, parents[0] if parents else None), tuple(parents)
+    author = _author(_text(who, encoding))
+    return Commit(sha, author, date, subject, parents[0] if parents else None), tuple(parents)
+
+
+def _author(line: str) -> str:
+    """The name out of ``name <address> seconds zone``; the address where there is no name."""
+    name, _, rest = _WHEN.sub("", line).partition("<")
+    return name.strip() or rest.partition(">")[0].strip()
 
 
 def _text(data: bytes, encoding: str) -> str:
     try:
-        return data.decode(encoding)
-    except (LookupError, ValueError):
+        return data.decode(encoding) if is_text_encoding(encoding) else data.decode("utf-8", "replace")
+    except ValueError:
         return data.decode("utf-8", "replace")

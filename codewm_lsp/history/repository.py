@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
 import re
 import threading
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
-from codewm_lsp.history.git_process import HardenedGit
+from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
-from codewm_lsp.history.paths import is_inside, is_wanted
+from codewm_lsp.history.paths import DEFAULT_EXCLUDE, is_inside, is_wanted
+from codewm_lsp.history.special_files import refuse_special_files
 from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
 from codewm_lsp.source import NOTHING, Definition, Outline, differing
@@ -30,7 +34,15 @@ _GIVE_UP_AFTER: Final = (
     40  # commits of missing objects, none with edits between them, before the rest is taken for such
 )
 _READ_AHEAD: Final = 48  # blobs of one commit after the other that are asked for at once
+_MAX_EDITS: Final = 2_000  # of a commit that is looked into: more are not written by hand
+_log = logging.getLogger(__name__)
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+TOO_MUCH: Final = "too much"
+"""In place of the changes of a commit that nobody wants to know."""
+
+_Changes: TypeAlias = "list[FileChange] | str | None"
 
 
 class Repository:
@@ -39,30 +51,42 @@ class Repository:
     Nothing in it is run, written or fetched: see ``git_process``.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, exclude: tuple[str, ...] = DEFAULT_EXCLUDE) -> None:
         self._location = location
         self._git = HardenedGit(location)
         self._objects = Objects(self._git)
         self._diff_lock = threading.Lock()
         self._diff: DiffTree | None = None
-        self._working = WorkingTree(self._git, self._objects, location.root) if location.root is not None else None
+        self._working = WorkingTree(self._git, self._objects, location, exclude) if location.root is not None else None
         self._commits: set[str] = set()  # ids that Git has found to be commits
         self._ignores_case = ignores_case(location.git_dir)
 
     @classmethod
-    def open(cls, path: Path) -> Repository:
-        """The repository that ``path`` is in: a work tree, a worktree, a submodule, a bare repository.
+    def open(cls, path: Path, exclude: tuple[str, ...] = DEFAULT_EXCLUDE) -> Repository:
+        """The innermost repository that ``path`` is in: a work tree, a worktree, a submodule, a bare repository.
 
+        ``exclude``: globs of untracked files that are neither read nor counted.
         Raises ``RepositoryError`` when there is none, when it is damaged, or when Git is not installed.
         """
-        repository = cls(locate(Path(path)))
-        repository._git.output("rev-parse", "--git-dir")
-        return repository
+        location = locate(Path(path))
+        refuse_special_files(location)
+        git = HardenedGit(location)
+        git.output("rev-parse", "--git-dir")
+        if location.root is not None and os.path.samefile(location.git_dir, location.common_dir):
+            answer = git.output("config", "--type=bool", "--default=false", "--get", "core.bare")
+            if answer.strip() == b"true":  # it lies beside its worktrees, and has no files of its own
+                location = replace(location, root=None)
+        return cls(location, exclude)
 
     @property
     def root(self) -> Path | None:
         """The work tree; None when the repository is bare."""
         return self._location.root
+
+    def leave_out(self, exclude: tuple[str, ...]) -> None:
+        """From now on these are the globs of untracked files that are neither read nor counted."""
+        if self._working is not None:
+            self._working.leave_out(exclude)
 
     @property
     def git_dir(self) -> Path:
@@ -81,7 +105,8 @@ class Repository:
         return bool(self._shallow())
 
     def relative(self, path: Path) -> str | None:
-        """``path`` as the repository names it (below the root, with ``/``); None when it is outside.
+        """``path`` as the repository names it (below the root, with ``/``), a symbolic link as its target; None when it
+        is outside.
 
         Where the file system does not care for case, a file of HEAD has the spelling that it has there.
         """
@@ -93,19 +118,14 @@ class Repository:
     def _relative(self, path: Path) -> str | None:
         if self.root is None or "\0" in str(path):
             return None
-        for root, full in (
-            (os.path.abspath(self.root), os.path.abspath(path)),
-            (os.path.realpath(self.root), os.path.realpath(path)),
-        ):
-            try:
-                relative = os.path.relpath(full, root)
-            except ValueError:
-                continue  # another drive
-            if relative != os.curdir and relative.split(os.sep)[0] != os.pardir:
-                return relative.replace(os.sep, "/")
-            if self._ignores_case and (found := below(full, root)) is not None:
-                return found
-        return None
+        root, full = os.path.realpath(self.root), os.path.realpath(path)
+        try:
+            relative = os.path.relpath(full, root)
+        except ValueError:
+            return None  # another drive
+        if relative != os.curdir and relative.split(os.sep)[0] != os.pardir:
+            return relative.replace(os.sep, "/")
+        return below(full, root) if self._ignores_case else None
 
     def head(self, rev: str = "HEAD") -> str:
         """The full id of the commit that ``rev`` names.
@@ -132,7 +152,7 @@ class Repository:
         None when ``old`` is not in the history of ``new``: it was rewritten, or ``old`` is gone. Much faster than
         walking over a long history.
         """
-        status, out, _ = self._git.run("rev-list", "--left-right", f"{old}...{new}", "--")
+        status, out, _ = self._git.run("rev-list", "--left-right", f"{old}...{new}", "--", seconds=PATIENT_SECONDS)
         lines = out.decode("ascii").split()
         if status or any(line.startswith("<") for line in lines):
             return None
@@ -196,7 +216,8 @@ class Repository:
     def working_edits(self, unsaved: Mapping[str, str] | None = None) -> tuple[Edit, ...]:
         """The edits of the working tree against HEAD: unsaved text (path → text), unstaged, staged, untracked.
 
-        Of what stands below the root; empty for a bare repository. Before the first commit everything is added.
+        The newest first: of unsaved text, of tracked files, of untracked ones, and last of files that are gone. None of
+        what is not ``listed``. Empty for a bare repository. Before the first commit everything is added.
         """
         if self._working is None:
             return ()
@@ -207,6 +228,12 @@ class Repository:
         if self._working is None:
             return (), {}
         return self._working.edits_and_texts(self._resolve("HEAD"), unsaved or {})
+
+    def listed(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of ``paths`` (as ``relative`` names them) whose edits are the user's: files that Git lists, or would if
+        they were saved, in the innermost repository. No ignored file, no library, nothing of a submodule or of a clone
+        within, and no untracked file of a virtual environment or of what ``exclude`` names."""
+        return self._working.listed(paths) if self._working is not None else frozenset()
 
     def changed_texts(self, unsaved: Mapping[str, str] | None = None) -> dict[str, str | None]:
         """The Python files of the working tree that differ from HEAD: path → text, None where the file is gone."""
@@ -271,8 +298,15 @@ class Repository:
                 if not batch:
                     return
                 size = BATCH
-                found = [commit for commit in self._objects.commits(batch) if commit is not None]
-                single = [commit.sha for commit, parents in found if len(parents) < 2 and commit.sha not in shallow]
+                found = [
+                    commit or (Commit(sha, "", 0, "", None), None)
+                    for sha, commit in zip(batch, self._objects.commits(batch), strict=True)
+                ]
+                single = [
+                    commit.sha
+                    for commit, parents in found
+                    if parents is not None and len(parents) < 2 and commit.sha not in shallow
+                ]
                 changes = self._changes(single, diff) if single and missing < _GIVE_UP_AFTER else {}
                 ahead = 0  # commits of this batch whose blobs are read
                 for number, (commit, parents) in enumerate(found):
@@ -280,7 +314,7 @@ class Repository:
                     if number == ahead and together:
                         blobs: dict[str, str | None] = {}
                         while ahead < len(found) and len(blobs) < _READ_AHEAD:
-                            for blob, other in _blobs(changes.get(found[ahead][0].sha) or (), max_files).items():
+                            for blob, other in _blobs(changes.get(found[ahead][0].sha), max_files).items():
                                 blobs.setdefault(blob, other)
                             ahead += 1
                         together = not missing and self._objects.read_ahead(blobs)
@@ -294,17 +328,22 @@ class Repository:
             diff.close()
             self._objects.trim()
 
-    def _changes(self, shas: list[str], diff: DiffTree) -> dict[str, list[FileChange] | None]:
+    def _changes(self, shas: list[str], diff: DiffTree) -> dict[str, _Changes]:
         """The changed files of each commit; None where objects are missing to tell."""
-        together = diff.changes(shas)
-        if together is not None:
-            return dict(together)
-        found: dict[str, list[FileChange] | None] = {}
+        with contextlib.suppress(LimitError):
+            together = diff.changes(shas)
+            if together is not None:
+                return dict(together)
+        found: dict[str, _Changes] = {}
         alone = self._new_diff(MAX_FILES, exact_renames=True)
         try:
             for sha in shas:
-                changes = alone.changes([sha])
-                found[sha] = changes[sha] if changes is not None else None
+                try:
+                    changes = alone.changes([sha])
+                    found[sha] = changes[sha] if changes is not None else None
+                except LimitError:
+                    self._log_skipped(sha, "changes more files than are looked at")
+                    found[sha] = TOO_MUCH
         finally:
             alone.close()
         return found
@@ -312,17 +351,20 @@ class Repository:
     def _commit_edits(
         self,
         commit: Commit,
-        parents: tuple[str, ...],
-        changes: list[FileChange] | None,
+        parents: tuple[str, ...] | None,
+        changes: _Changes,
         max_files: int,
         shallow: Container[str],
     ) -> CommitEdits:
-        if len(parents) > 1:
+        if parents is not None and len(parents) > 1:
             return CommitEdits(commit, (), "merge")
         if commit.sha in shallow:
             return CommitEdits(commit, (), "shallow")
-        if changes is None:
+        if parents is None or changes is None:
             return CommitEdits(commit, (), "missing")
+        if changes == TOO_MUCH:
+            return CommitEdits(commit, (), "bulk")
+        assert not isinstance(changes, str)
         renames = tuple((change.previous_path, change.path) for change in changes if change.previous_path is not None)
         if len(changes) > max_files:
             return CommitEdits(commit, (), "bulk", renames)
@@ -330,6 +372,9 @@ class Repository:
         outlines = self._objects.outlines(blobs, all_or_none=True) if blobs else {}
         if any(found == MISSING for found in outlines.values()):
             return CommitEdits(commit, (), "missing", renames)
+        if blobs and not outlines:
+            self._log_skipped(commit.sha, "changes files of more text than is read at once")
+            return CommitEdits(commit, (), "bulk", renames)
         edits: list[Edit] = []
         for change in changes:
             if change.before == change.after:
@@ -340,13 +385,19 @@ class Repository:
                 continue  # too large, or not text
             old, new = differing(before, after)
             edits.extend(definition_edits(change.path, old, new, previous_path=change.previous_path, commit=commit))
+            if len(edits) > _MAX_EDITS:
+                self._log_skipped(commit.sha, f"changes more than {_MAX_EDITS:,} definitions")
+                return CommitEdits(commit, (), "bulk", renames)
         return CommitEdits(commit, tuple(edits), None, renames)
 
+    def _log_skipped(self, sha: str, why: str) -> None:
+        _log.warning("Commit %s of %s is left out: it %s.", sha[:12], self.root or self.git_dir, why)
 
-def _blobs(changes: Collection[FileChange], max_files: int) -> dict[str, str | None]:
+
+def _blobs(changes: _Changes, max_files: int) -> dict[str, str | None]:
     """The blobs that the edits of a commit are made from, each with the other version of the same file; none when it
     has more files than wanted."""
-    if len(changes) > max_files:
+    if changes is None or isinstance(changes, str) or len(changes) > max_files:
         return {}
     found: dict[str, str | None] = {}
     for change in changes:

@@ -1,55 +1,110 @@
 """The working tree's own edits: unsaved text, unstaged, staged and untracked files, against HEAD.
 
-Files are compared by us, byte for byte: ``git diff`` and ``git status`` would run the clean filters that a
-repository configures.
+Files are compared by us: ``git diff`` and ``git status`` would run the clean filters that a repository configures. What
+Git calls clean is clean: a file whose state is the one in Git's index is not read, and what Git would convert (line
+ends, ``ident``, an encoding) is converted before it is compared. A filter alone is not run: what is on disk is not what
+is in HEAD then, and a file counts as changed when its size is another than Git found.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
+import math
 import os
+import re
 import stat
 import threading
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import Final
 
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_process import HardenedGit
+from codewm_lsp.history.listing import GONE, NESTED, Entry, Lister, Listing
+from codewm_lsp.history.location import Location
 from codewm_lsp.history.log import list_tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
-from codewm_lsp.history.paths import PATHSPECS, is_inside, is_wanted, to_open
+from codewm_lsp.history.paths import exact_path, to_open
 from codewm_lsp.history.spelling import folded, spellings
-from codewm_lsp.source import decode, parse_definitions
+from codewm_lsp.source import Definition, decode, is_text_encoding, parse_definitions
+
+MOST_CHANGED: Final = 1_000
+"""Files whose edits are looked at, tracked and recent ones first: nobody is in the middle of editing more."""
 
 _RACY_SECONDS: Final = 2.0  # a file this young may change again without its time stamp changing
 _RENAME_SIMILARITY: Final = 0.5  # Git's own
 _MAX_RENAMES: Final = 50  # files gone, and files new, that are compared with each other
+_MOST_CHARACTERS: Final = 32 << 20  # of untracked files that are looked at
+_KEPT_CHARACTERS: Final = 16 << 20  # of files that differ, remembered
+_KEPT_BASES: Final = 64
+_KEPT_PAIRS: Final = 10_000  # likenesses of two files, remembered
+_ATTRIBUTES: Final = ("filter", "ident", "working-tree-encoding")
+_NANO: Final = 1_000_000_000
+_WINDOWS: Final = os.name == "nt"
+_IDENT: Final = re.compile(rb"\$Id:[^$\n]*\$")
+_POINTER: Final = "version https://git-lfs.github.com/spec/"  # what Git LFS commits in place of a file
+_OPEN: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    size: int
-    modified: int
+    """What a file was when it was read: its state, what its content would be called as a blob, and whether it is text.
+
+    ``converted``: the content was made what Git would make of it.
+    """
+
+    state: tuple[int, int, int, int]
     looked: float
     hashes: tuple[str, ...]
+    is_text: bool
+    converted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A file that is not as in HEAD.
+
+    ``blob``: of HEAD, None where there is none. ``text``: what it is now, None where it is gone. ``written``: when it
+    was last changed, in seconds since 1970.
+    """
+
+    path: str
+    blob: str | None
+    text: str | None
+    tracked: bool
+    written: float
 
 
 class WorkingTree:
-    """Compares the files below ``root`` with a commit; remembers which were looked at."""
+    """Compares the files below the root with a commit; remembers what was looked at."""
 
-    def __init__(self, git: HardenedGit, objects: Objects, root: Path) -> None:
+    def __init__(self, git: HardenedGit, objects: Objects, location: Location, exclude: tuple[str, ...]) -> None:
+        assert location.root is not None
         self._git = git
         self._objects = objects
-        self._root = str(root)
-        self._real_root = os.path.realpath(root)
+        self._root = str(location.root)
+        self._common = str(location.common_dir)
+        self._lister = Lister(git, location, exclude)
         self._lock = threading.Lock()
         self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
         self._seen: dict[str, _Seen] = {}
+        self._texts: OrderedDict[str, tuple[_Seen, str]] = OrderedDict()  # of files that differ
+        self._characters = 0
         self._spellings: tuple[str, dict[str, str]] = ("", {})
+        self._bases: dict[str, tuple[str, str]] = {}  # path → blob, and what Git makes of it on disk
+        self._attributes: dict[str, dict[str, str]] = {}
+        self._attribute_files: dict[str, tuple[int, int] | None] = {}
+        self._edits: dict[str, tuple[tuple[str | None, ...], tuple[Edit, ...]]] = {}
+        self._likeness: dict[tuple[str, int], float] = {}
+        self._told = False
 
     def edits(self, head: str | None, unsaved: Mapping[str, str]) -> tuple[Edit, ...]:
         """Edits since ``head`` (None: since nothing), by path. ``unsaved`` text stands for the file of that path."""
@@ -60,33 +115,23 @@ class WorkingTree:
     ) -> tuple[tuple[Edit, ...], dict[str, str | None]]:
         """``edits`` and ``texts`` of one look at the files."""
         with self._lock:
-            before, after = self._changed(head, unsaved)
-        renames = self._renames(before, after)
-        edits: list[Edit] = []
-        definitions = self._objects.definitions(blob for blob in before.values() if blob is not None)
-        for path in sorted(after.keys() | before.keys()):
-            if path in renames.values():
-                continue
-            origin = renames.get(path, path)
-            blob = before.get(origin)
-            old = definitions[blob] if blob is not None else ()
-            if old is None or isinstance(old, str):
-                continue  # nothing to compare with
-            text = after.get(path)
-            edits.extend(
-                definition_edits(
-                    path,
-                    old,
-                    parse_definitions(text) if text else (),
-                    previous_path=origin if origin != path else None,
-                )
-            )
-        return tuple(edits), after
+            differing = self._differing(head, unsaved)
+            return self._edits_of(differing), {path: file.text for path, file in differing.items()}
 
     def texts(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, str | None]:
         """The text of each file that differs from ``head``; None where it is gone."""
         with self._lock:
-            return self._changed(head, unsaved)[1]
+            return {path: file.text for path, file in self._differing(head, unsaved).items()}
+
+    def listed(self, paths: Iterable[str]) -> frozenset[str]:
+        """Those of ``paths`` that are the user's: see ``listing``."""
+        with self._lock:
+            return frozenset(self._lister.listed(paths, self._lister.look()))
+
+    def leave_out(self, exclude: tuple[str, ...]) -> None:
+        """Other globs of untracked files that are neither read nor counted."""
+        with self._lock:
+            self._lister.leave_out(exclude)
 
     def spelled(self, head: str | None, path: str) -> str:
         """``path`` as the commit spells it, where the file system does not care for case."""
@@ -102,116 +147,373 @@ class WorkingTree:
         """The commit's files, and their paths by the bytes that Git has for them; without those that are not UTF-8."""
         if self._tree[0] != (head or ""):
             tree = list_tree(self._git, head) if head is not None else {}
-            names = {name: path for path, (name, _) in tree.items() if _exact(name) is not None and is_inside(path)}
+            names = {name: path for path, (name, _) in tree.items() if exact_path(name) is not None}
             self._tree = (head or "", {path: tree[path] for path in names.values()}, names)
         return self._tree[1:]
 
-    def _changed(
-        self, head: str | None, unsaved: Mapping[str, str]
-    ) -> tuple[dict[str, str | None], dict[str, str | None]]:
-        """Of each file that differs: its blob in the tree, and its text now; None where there is none."""
-        tree, names = self._files(head)
-        before: dict[str, str | None] = {}
-        after: dict[str, str | None] = {}
-        sparse: set[str] = set()
-        present: dict[str, None] = {}
-        listing = self._git.output(
-            "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--", *PATHSPECS
-        )
-        for entry in listing.split(b"\0"):
-            path = names.get(entry[2:]) or _exact(entry[2:])
-            if path is not None:
-                present[path] = None
-                if entry[:1] == b"S":
-                    sparse.add(path)
-        folders: dict[str, bool] = {}
-        for path in {**dict.fromkeys(tree), **present}:
-            if path in unsaved:
-                continue
+    # ---- which files differ
+
+    def _differing(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, Differing]:
+        """The files that are not as in ``head``, by path."""
+        tree, _ = self._files(head)
+        listing = self._lister.look()
+        opened = {path: text for path, text in unsaved.items() if len(text) <= MAX_BLOB and "\0" not in text}
+        owned = self._lister.listed(opened, listing)
+        found: dict[str, Differing] = {}
+        clean: set[str] = set()  # of the opened ones
+        changed: dict[str, tuple[str | None, os.stat_result]] = {}
+        for path in {**tree, **dict.fromkeys(listing.tracked)}:
             blob = tree[path][1] if path in tree else None
-            found = self._read(path, blob, folders)
-            if found is _UNCHANGED or found is _UNREADABLE or (found is None and (blob is None or path in sparse)):
+            entry = listing.tracked.get(path)
+            status = self._status(path, listing)
+            if status is NESTED:
                 continue
-            before[path], after[path] = blob, found
-        for path, text in unsaved.items():
-            if is_wanted(path) and len(text) <= MAX_BLOB and "\0" not in text:
-                text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-                before[path], after[path] = (tree[path][1] if path in tree else None), text
-        return before, after
+            if status is GONE:
+                if blob is not None and not (entry is not None and entry.kept_out):
+                    found[path] = Differing(path, blob, None, True, 0.0)
+            elif isinstance(status, os.stat_result):
+                seen = self._seen.get(path)
+                if (seen is not None and blob in seen.hashes and _same(seen, status)) or (
+                    blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written)
+                ):
+                    if path in owned:
+                        clean.add(path)
+                elif status.st_size <= MAX_BLOB:
+                    changed[path] = blob, status
+        self._compare(changed, listing, found, clean)
+        self._add_untracked([path for path in listing.untracked if path not in tree], listing, found)
+        attributes = self._attributes_of([path for path in owned if path in tree])
+        for path in owned:
+            blob = tree[path][1] if path in tree else None
+            text = _as_decoded(opened[path])
+            if "ident" in attributes.get(path, ()):
+                text = _IDENT.sub(b"$Id$", text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+            if blob is None:
+                differs = True
+            elif path in clean:
+                differs = text != self._saved(path, blob, listing, attributes.get(path, {}))
+            else:
+                differs = blob not in _hashes(text.encode("utf-8", "surrogatepass"), len(blob))
+            found.pop(path, None)
+            if differs:
+                found[path] = Differing(path, blob, text, blob is not None or path in listing.tracked, math.inf)
+        return found
 
-    def _read(self, path: str, blob: str | None, folders: dict[str, bool]) -> str | None:
-        """The file's text now; None when it is gone, ``_UNCHANGED`` when it is still that of ``blob``."""
-        folder, _, _ = path.rpartition("/")
-        if folder not in folders:
-            parts = folder.split("/") if folder else []
-            real = os.path.realpath(os.path.join(self._root, *parts))
-            folders[folder] = os.path.normcase(real) == os.path.normcase(os.path.join(self._real_root, *parts))
-        if not folders[folder]:
-            return None  # below a symbolic link: not this repository's file
-        full = to_open(f"{self._root}{os.sep}{path.replace('/', os.sep)}")
+    def _status(self, path: str, listing: Listing) -> os.stat_result | str:
+        """The state of a regular file; ``GONE`` where there is none, ``NESTED`` where it cannot be told."""
+        kind = listing.folders.kind(path.rpartition("/")[0])
+        if kind is GONE or kind is NESTED:
+            return kind
         try:
-            status = os.lstat(full)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            seen = self._seen.get(path)
-            if seen is not None and blob in seen.hashes and _same(seen, status):
-                return _UNCHANGED
-            if status.st_size > MAX_BLOB:
-                return _UNREADABLE
-            now = time.time()
-            with open(full, "rb") as stream:
-                data = stream.read(MAX_BLOB + 1)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return _UNREADABLE
-        hashes = _hashes(data, len(blob) if blob else 40)
-        self._seen[path] = _Seen(status.st_size, status.st_mtime_ns, now, hashes)
-        if blob in hashes:
-            return _UNCHANGED
-        return decode(data) if is_text(data) else _UNREADABLE
+            status = os.lstat(self._full(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return GONE
+        except (OSError, ValueError):
+            return NESTED
+        return status if stat.S_ISREG(status.st_mode) else GONE
 
-    def _renames(self, before: Mapping[str, str | None], after: Mapping[str, str | None]) -> dict[str, str]:
-        """New path → old path, where a file that is gone and one that is new have enough lines in common."""
-        gone = [path for path in before if after[path] is None][:_MAX_RENAMES]
-        new = [path for path in after if before[path] is None][:_MAX_RENAMES]
+    def _compare(
+        self,
+        changed: Mapping[str, tuple[str | None, os.stat_result]],
+        listing: Listing,
+        found: dict[str, Differing],
+        clean: set[str],
+    ) -> None:
+        """Add those of tracked files of another state than the index has that are of another content than HEAD has."""
+        read = {path: self._look_at(path, status, blob) for path, (blob, status) in changed.items()}
+        doubtful = [
+            path
+            for path, seen in read.items()
+            if seen is not None and not seen.converted and changed[path][0] not in (None, *seen.hashes)
+        ]
+        attributes = self._attributes_of(doubtful)
+        for path, seen in read.items():
+            blob, status = changed[path]
+            if seen is None:
+                continue
+            if blob is not None and path in attributes:
+                seen = self._convert(path, seen, blob, listing.tracked.get(path), attributes[path])
+            if blob is not None and blob in seen.hashes:
+                clean.add(path)
+            elif (text := self._text(path, seen)) is not None:
+                found[path] = Differing(path, blob, text, True, status.st_mtime)
+
+    def _add_untracked(self, paths: Iterable[str], listing: Listing, found: dict[str, Differing]) -> None:
+        """Add the newest untracked files, and those that may be tracked ones under another name."""
+        states: dict[str, os.stat_result] = {}
+        for path in paths:
+            status = self._status(path, listing)
+            if isinstance(status, os.stat_result) and status.st_size <= MAX_BLOB:
+                states[path] = status
+        newest = sorted(states, key=lambda path: -states[path].st_mtime)
+        sizes = {entry.size for path in found if found[path].text is None and (entry := listing.tracked.get(path))}
+        characters = 0
+        for number, path in enumerate(newest):
+            if number >= MOST_CHANGED and states[path].st_size not in sizes:
+                continue
+            seen = self._look_at(path, states[path], None)
+            if seen is not None and (text := self._text(path, seen)) is not None:
+                characters += len(text)
+                if characters > _MOST_CHARACTERS:
+                    break
+                found[path] = Differing(path, None, text, False, states[path].st_mtime)
+
+    def _saved(self, path: str, blob: str, listing: Listing, attributes: Mapping[str, str]) -> str | None:
+        """The text on disk of a file that is as in HEAD."""
+        status = self._status(path, listing)
+        seen = self._look_at(path, status, blob) if isinstance(status, os.stat_result) else None
+        if seen is not None and attributes and not seen.converted:
+            seen = self._convert(path, seen, blob, listing.tracked.get(path), attributes)
+        text = self._text(path, seen) if seen is not None else None
+        if text is not None and "filter" in attributes:  # what an editor begins with is not what is in HEAD
+            self._remember_base(path, blob, text)
+        return text
+
+    # ---- reading files
+
+    def _full(self, path: str) -> str:
+        return to_open(f"{self._root}{os.sep}{path.replace('/', os.sep)}")
+
+    def _look_at(self, path: str, status: os.stat_result, blob: str | None) -> _Seen | None:
+        """What a file is, read if it may have changed since it was last; None where it cannot be read."""
+        seen = self._seen.get(path)
+        if seen is not None and _same(seen, status):
+            return seen
+        now = time.time()
+        data = self._bytes(path)
+        if data is None:
+            return None
+        digits = len(blob) if blob is not None else self._digits()
+        return self._keep(path, _Seen(_state(status), now, _hashes(data, digits), is_text(data), False), data)
+
+    def _text(self, path: str, seen: _Seen) -> str | None:
+        """The text of a file that was looked at; None where it is none."""
+        known = self._texts.get(path)
+        if known is not None and known[0] is seen:
+            self._texts.move_to_end(path)
+            return known[1]
+        data = self._bytes(path) if seen.is_text and not seen.converted else None
+        if data is None or not is_text(data):
+            return None
+        self._keep(path, seen, data)
+        return decode(data)
+
+    def _keep(self, path: str, seen: _Seen, data: bytes) -> _Seen:
+        self._seen[path] = seen
+        if path in self._texts:
+            self._characters -= len(self._texts.pop(path)[1])
+        if seen.is_text:
+            self._texts[path] = seen, decode(data)
+            self._characters += len(self._texts[path][1])
+        while self._characters > _KEPT_CHARACTERS and len(self._texts) > 1:
+            self._characters -= len(self._texts.popitem(last=False)[1][1])
+        return seen
+
+    def _bytes(self, path: str) -> bytes | None:
+        """The content of a file, at most one byte more than is read; None where it cannot be opened, or is none."""
+        try:
+            descriptor = os.open(self._full(path), _OPEN)  # a pipe that has taken its place is not waited for
+        except (OSError, ValueError):
+            return None
+        with open(descriptor, "rb") as stream:
+            try:
+                return stream.read(MAX_BLOB + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+            except OSError:
+                return None
+
+    # ---- what Git would make of them
+
+    def _attributes_of(self, paths: list[str]) -> dict[str, dict[str, str]]:
+        """The attributes by which Git converts files; without those of none."""
+        folders = {""}.union(*(_above(path) for path in paths))
+        places = [*(os.path.join(self._root, *folder.split("/")) for folder in sorted(folders))]
+        files = [*(os.path.join(place, ".gitattributes") for place in places), f"{self._common}/info/attributes"]
+        stamp = [(file, _written(file)) for file in files]
+        if any(self._attribute_files.get(file, written) != written for file, written in stamp):
+            self._attributes.clear()
+            self._attribute_files.clear()
+        self._attribute_files.update(stamp)
+        missing = [path for path in paths if path not in self._attributes]
+        if missing:
+            answers: dict[str, dict[str, str]] = {path: {} for path in missing}
+            told = "".join(f"{path}\0" for path in missing).encode("utf-8")
+            try:
+                out = self._git.output(
+                    *("check-attr", "-z", "--stdin", *_ATTRIBUTES), files=True, told=told, seconds=3.0, expected=True
+                )
+                fields = iter(out.decode("utf-8", "replace").split("\0"))
+                for path, name, value in zip(fields, fields, fields, strict=False):
+                    if value not in ("unspecified", "unset") and path in answers:
+                        answers[path][name] = value
+            except RepositoryError as error:
+                _log.warning("What Git converts in %s is not known: %s", self._root, error)
+            self._attributes.update(answers)
+        return {path: found for path in paths if (found := self._attributes[path])}
+
+    def _convert(self, path: str, seen: _Seen, blob: str, entry: Entry | None, attributes: Mapping[str, str]) -> _Seen:
+        """The same with what Git would make of the content. A filter is not run: what it makes is not known, and a file
+        counts as clean that has the size it had when it was."""
+        data = self._bytes(path)
+        if data is None:
+            return seen
+        encoding = attributes.get("working-tree-encoding", "")
+        if encoding and is_text_encoding(encoding):
+            with contextlib.suppress(ValueError):
+                data = data.decode(encoding).removeprefix("\ufeff").encode("utf-8")
+        if attributes.get("ident") == "set":
+            data = _IDENT.sub(rb"$Id$", data)
+        hashes = _hashes(data, len(blob))
+        readable = is_text(data)
+        if blob not in hashes and "filter" in attributes:
+            base = self._bases.get(path)
+            if base is not None and base[0] == blob:
+                is_clean = readable and decode(data) == base[1]
+            else:
+                is_clean = entry is not None and entry.blob == blob and entry.size == seen.state[0]
+                readable = readable and not (self._objects.text(blob) or "").startswith(_POINTER)
+            if is_clean:
+                hashes = (*hashes, blob)
+        return self._keep(path, _Seen(seen.state, seen.looked, hashes, readable, True), data)
+
+    def _remember_base(self, path: str, blob: str, text: str) -> None:
+        self._bases.pop(path, None)
+        self._bases[path] = blob, text
+        if len(self._bases) > _KEPT_BASES:
+            del self._bases[next(iter(self._bases))]
+
+    # ---- their edits
+
+    def _edits_of(self, differing: Mapping[str, Differing]) -> tuple[Edit, ...]:
+        """The edits of the newest files, unsaved ones first, then tracked ones, then others, then what is gone."""
+        renames = self._renames(differing)
+        moved = set(renames.values())
+        files = sorted(
+            (file for path, file in differing.items() if path not in moved),
+            key=lambda file: (file.text is None, file.written != math.inf, not file.tracked, -file.written, file.path),
+        )
+        asked: list[tuple[Differing, str, tuple[str | None, str | None]]] = []
+        for file in files[:MOST_CHANGED]:
+            origin = renames.get(file.path, file.path)
+            blob = differing[origin].blob if origin in differing else file.blob
+            known_base = self._bases.get(origin)
+            asked.append((file, origin, (blob, known_base[1] if known_base and known_base[0] == blob else None)))
+        if len(files) > MOST_CHANGED and not self._told:
+            self._told = True
+            _log.warning("%d files of %s differ: the newest %d are looked at.", len(files), self._root, MOST_CHANGED)
+        known, self._edits = self._edits, {}
+        missing: list[tuple[Differing, str, str | None, str | None]] = []
+        for file, origin, before in asked:
+            kept = known.get(file.path)
+            if kept is not None and kept[0] == (origin, *before, file.text):
+                self._edits[file.path] = kept
+            else:
+                missing.append((file, origin, *before))
+        definitions = self._objects.definitions(blob for _, _, blob, base in missing if blob and base is None)
+        for file, origin, blob, base in missing:
+            old: tuple[Definition, ...] | str | None = ()
+            if base is not None:
+                old = parse_definitions(base)
+            elif blob is not None:
+                old = definitions[blob]
+            edits: tuple[Edit, ...] = ()  # none where there is nothing to compare with
+            if old is not None and not isinstance(old, str):
+                new = parse_definitions(file.text) if file.text else ()
+                edits = definition_edits(file.path, old, new, previous_path=origin if origin != file.path else None)
+            self._edits[file.path] = (origin, blob, base, file.text), edits
+        return tuple(edit for file, _, _ in asked for edit in self._edits[file.path][1])
+
+    def _renames(self, differing: Mapping[str, Differing]) -> dict[str, str]:
+        """New path → old path: the same content first, then where enough lines are the same, of a few files."""
+        gone = {path: file.blob for path, file in differing.items() if file.text is None and file.blob is not None}
+        new = {path: file.text for path, file in differing.items() if file.blob is None and file.text is not None}
         if not gone or not new:
             return {}
-        old_lines = {path: Counter((self._objects.text(before[path] or "") or "").split("\n")) for path in gone}
-        scores: list[tuple[float, str, str]] = []
-        for path in new:
-            lines = Counter((after[path] or "").split("\n"))
-            for origin in gone:
-                total = max(lines.total(), old_lines[origin].total())
-                score = (lines & old_lines[origin]).total() / total
-                if score >= _RENAME_SIMILARITY:
-                    scores.append((score, path, origin))
         renames: dict[str, str] = {}
+        by_blob: dict[str, list[str]] = {}
+        for path, blob in gone.items():
+            by_blob.setdefault(blob, []).append(path)
+        for path in new:
+            seen = self._seen.get(path)
+            same = next((blob for blob in seen.hashes if by_blob.get(blob)), None) if seen is not None else None
+            if same is not None and differing[path].written != math.inf:
+                renames[path] = by_blob[same].pop(0)
+        moved = set(renames.values())
+        left = [path for path in gone if path not in moved][:_MAX_RENAMES]
+        scores = [
+            (score, path, origin)
+            for path in [path for path in new if path not in renames][:_MAX_RENAMES]
+            for origin in left
+            if (score := self._alike(gone[origin], new[path])) >= _RENAME_SIMILARITY
+        ]
         for _, path, origin in sorted(scores, reverse=True):
-            if path not in renames and origin not in renames.values():
+            if path not in renames and origin not in moved:
                 renames[path] = origin
+                moved.add(origin)
         return renames
 
+    def _alike(self, blob: str, text: str) -> float:
+        """The share of lines that a blob and a text have in common."""
+        key = (blob, hash(text))
+        known = self._likeness.get(key)
+        if known is None:
+            if len(self._likeness) >= _KEPT_PAIRS:
+                self._likeness.clear()
+            old, new = _lines(self._objects.text(blob) or ""), _lines(text)
+            known = self._likeness[key] = (old & new).total() / max(old.total(), new.total())
+        return known
 
-_UNCHANGED: Final = "\0unchanged"
-_UNREADABLE: Final = "\0unreadable"
+    def _digits(self) -> int:
+        """How long the names of objects are."""
+        return len(next(iter(self._tree[1].values()))[1]) if self._tree[1] else 40
+
+
+def _as_decoded(text: str) -> str:
+    """An editor's text as ``decode`` would have read it from a file."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+@lru_cache(maxsize=2 * _MAX_RENAMES)
+def _lines(text: str) -> Counter[str]:
+    return Counter(text.split("\n"))
+
+
+def _above(path: str) -> set[str]:
+    """The folders that a path is in; the root is ``""``."""
+    parts = path.split("/")[:-1]
+    return {"/".join(parts[: count + 1]) for count in range(len(parts))}
+
+
+def _written(file: str) -> tuple[int, int] | None:
+    try:
+        status = os.lstat(file)
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_size, status.st_mtime_ns, 0 if _WINDOWS else status.st_ctime_ns, status.st_ino
 
 
 def _same(seen: _Seen, status: os.stat_result) -> bool:
-    return (
-        seen.size == status.st_size
-        and seen.modified == status.st_mtime_ns
-        and seen.looked - status.st_mtime > _RACY_SECONDS
-    )
+    return seen.state == _state(status) and seen.looked - status.st_mtime > _RACY_SECONDS
 
 
-def _exact(name: bytes) -> str | None:
-    """A path whose bytes the file system can be asked for; None when it is not UTF-8, or not wanted."""
-    try:
-        path = name.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return path if is_wanted(path) and is_inside(path) else None
+def _is_clean(entry: Entry, blob: str, status: os.stat_result, written: int) -> bool:
+    """Whether a file is as Git found it when it had the content of ``blob``; False where that is not certain."""
+    if entry.blob != blob or entry.size != status.st_size & 0xFFFFFFFF or entry.modified >= written:
+        return False
+    if entry.modified != status.st_mtime_ns and (
+        entry.modified % _NANO or entry.modified // _NANO != status.st_mtime_ns // _NANO
+    ):
+        return False
+    if _WINDOWS:
+        return True
+    if entry.changed != status.st_ctime_ns and (
+        entry.changed % _NANO or entry.changed // _NANO != status.st_ctime_ns // _NANO
+    ):
+        return False
+    return entry.inode == status.st_ino & 0xFFFFFFFF
 
 
 def _hashes(data: bytes, digits: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 What is particular to a language is said in ``languages`` and nowhere else.
 """
 
-from codewm_lsp.source.decoding import decode
+from codewm_lsp.source.decoding import decode, is_text_encoding
 from codewm_lsp.source.definitions import (
     MODULE_NAME,
     NOTHING,
@@ -34,6 +34,7 @@ __all__ = [
     "decode",
     "differing",
     "fingerprint",
+    "is_text_encoding",
     "parse_definitions",
     "parse_version",
     "split_identifier",

@@ -268,3 +268,38 @@ def test_rewritten_history_is_told_by_its_ancestors(make_repository: MakeReposit
         assert before not in repository.ancestors()
         assert repository.head() == after
         assert [commit.commit.sha for commit in repository.commits(skip={before})] == repository.ancestors()
+
+
+@pytest.mark.parametrize(
+    ("line", "author"),
+    [
+        ("<a@example.org> 1700000000 +0000", "a@example.org"),
+        ("Bob<b@example.org> 1700000000 +0000", "Bob"),
+        ("Bob 1700000000 +0000", "Bob"),
+        ("Bob <> 1700000000 +0000", "Bob"),
+        ("Bob < 1700000000 +0000", "Bob"),
+        ("<> 1700000000 +0000", ""),
+        ("1700000000 +0000", ""),
+        ("", ""),
+    ],
+)
+def test_an_author_line_that_lacks_something(make_repository: MakeRepository, line: str, author: str) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    text = f"tree {built.git('write-tree')}\nauthor {line}\ncommitter A <a@example.org> 1700000000 +0000\n\nOdd\n"
+    sha = built.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text.encode())
+    with Repository.open(built.path) as repository:
+        assert repository.edits_of(sha).commit.author == author
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "idna", "unicode_escape", "rot13", "x" * 100_000])
+def test_a_commit_in_an_encoding_that_is_none_is_read_as_utf_8(make_repository: MakeRepository, encoding: str) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    who = "A <a@example.org> 1700000000 +0000"
+    text = (
+        f"tree {built.git('write-tree')}\nauthor {who}\ncommitter {who}\nencoding {encoding}\n\nÉtude-{'x' * 400_000}\n"
+    )
+    sha = built.git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=text.encode())
+    with Repository.open(built.path) as repository:
+        assert repository.edits_of(sha).commit.subject.startswith("Étude-xxx")

@@ -214,6 +214,115 @@ def test_variables_for_another_repository_are_not_heeded(
         assert [edit.path for edit in repository.working_edits()] == ["a.py"]
 
 
+def test_no_variable_that_git_heeds_is_passed_on(
+    make_repository: MakeRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE, "deep/b.py": ONE})
+    built.write("a.py", CHANGED)
+    built.write("deep/new.py", CHANGED)
+    with Repository.open(built.path) as repository:
+        commits, edits = list(repository.commits()), repository.working_edits()
+    for name, value in {
+        "GIT_ATTR_SOURCE": "no-such-tree",
+        "GIT_CEILING_DIRECTORIES": "/",
+        "GIT_DEFAULT_HASH": "sha256",
+        "GIT_DIR": "",
+        "GIT_EXTERNAL_DIFF": "false",
+        "GIT_GLOB_PATHSPECS": "1",
+        "GIT_GRAFT_FILE": "/none",
+        "GIT_ICASE_PATHSPECS": "1",
+        "GIT_INDEX_FILE": "",
+        "GIT_NOGLOB_PATHSPECS": "1",
+        "GIT_OBJECT_DIRECTORY": "",
+        "GIT_PREFIX": "deep/",
+        "GIT_QUARANTINE_PATH": "/none",
+        "GIT_REPLACE_REF_BASE": "refs/heads/",
+        "GIT_TRACE": "1",
+        "GIT_TRACE2_EVENT": str(tmp_path / "trace"),
+        "GIT_TRACE_SETUP": str(tmp_path / "trace"),
+        "GIT_SOMETHING_YET_TO_BE": "1",
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            with Repository.open(built.path) as repository:
+                assert list(repository.commits()) == commits, name
+                assert repository.working_edits() == edits, name
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_bare_repository_beside_its_worktrees_has_no_files(
+    make_repository: MakeRepository, tmp_path: Path, kind: str
+) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    top = tmp_path / "top"
+    top.mkdir()
+    built.git("clone", "--quiet", "--bare", str(built.path), str(top / (".bare" if kind == "file" else ".git")))
+    if kind == "file":
+        (top / ".git").write_text("gitdir: ./.bare\n")
+    beside = RepositoryBuilder(top)
+    beside.git("worktree", "add", "--quiet", "main")
+    beside.write("main/a.py", CHANGED)
+    with Repository.open(top) as repository:
+        assert repository.root is None
+        assert repository.working_edits({"main/a.py": CHANGED, "a.py": CHANGED}) == ()
+        assert [commit.commit.subject for commit in repository.commits()] == ["Begin"]
+    with Repository.open(top / "main" / "a.py") as repository:
+        assert repository.root == top / "main"
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+    built.git("config", "--unset", "core.bare")
+    with Repository.open(built.path) as repository:
+        assert repository.root == built.path
+
+
+def test_a_head_that_is_a_symbolic_link(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    first = built.commit("Begin", {"a.py": ONE})
+    head = built.path / ".git" / "HEAD"
+    head.unlink()
+    try:
+        head.symlink_to("refs/heads/main")
+    except OSError:
+        pytest.skip("this system lets nobody make symbolic links")
+    with Repository.open(built.path) as repository:
+        assert repository.head() == first
+        second = built.commit("Change", {"a.py": CHANGED})
+        assert repository.head() == second
+    built.git("pack-refs", "--all", "--prune")
+    assert not head.exists(), "the link leads nowhere"
+    with Repository.open(built.path / "a.py") as repository:
+        assert repository.head() == second
+        assert repository.working_edits() == ()
+
+
+def test_grafts_and_replaced_objects_are_not_heeded(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    first = built.commit("First", {"a.py": ONE})
+    second = built.commit("Second", {"a.py": CHANGED})
+    third = built.commit("Third", {"b.py": ONE})
+    expected = ["Third", "Second", "First"]
+    built.git("replace", second, first)
+    assert built.git("log", "--format=%s").split() == ["Third", "First"]
+    assert subjects(built.path) == expected
+    built.git("replace", "--delete", second)
+    built.write(".git/info/grafts", f"{third}\n")
+    assert built.git("log", "--format=%s").split() == ["Third"]
+    assert subjects(built.path) == expected
+
+
+def test_alternates_that_are_gone_and_a_held_lock_do_no_harm(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.write("a.py", CHANGED)
+    built.write(".git/objects/info/alternates", "/no/such/objects\n")
+    built.write(".git/index.lock", "")
+    assert subjects(built.path) == ["Begin"]
+    with Repository.open(built.path) as repository:
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+
+
 def test_git_that_is_not_installed_is_one_clear_message(make_repository: MakeRepository, tmp_path: Path) -> None:
     built = make_repository()
     built.commit("Begin", {"a.py": ONE})

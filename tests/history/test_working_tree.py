@@ -26,7 +26,8 @@ def edits(built: RepositoryBuilder, **unsaved: str) -> list[tuple[str, str, str]
 
 def shown(found: tuple[Edit, ...]) -> list[tuple[str, str, str]]:
     assert all(edit.commit is None for edit in found)
-    return [(edit.path, edit.definition, edit.kind.value) for edit in found]
+    by_path = sorted(found, key=lambda edit: edit.path)
+    return [(edit.path, edit.definition, edit.kind.value) for edit in by_path]
 
 
 @pytest.fixture

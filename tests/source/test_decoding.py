@@ -25,6 +25,8 @@ from codewm_lsp.source import decode
         (b"x = 1\n\n# coding: latin-1\n" + "é".encode(), "x = 1\n\n# coding: latin-1\né"),
         (b"# coding: no-such-thing\n" + "é".encode(), "# coding: no-such-thing\né"),
         (b"# coding: utf-8\n\xe9", "# coding: utf-8\né"),
+        (b"# coding: punycode\n" + "é-1".encode(), "# coding: punycode\né-1"),
+        (b"# coding: idna\n" + "é".encode(), "# coding: idna\né"),
         (b"# coding: hex\nzz", "# coding: hex\nzz"),
         (b"# coding: rot13\nnop", "# coding: rot13\nnop"),
         (b"# coding: unicode_escape\n\\", "# coding: unicode_escape\n\\"),

@@ -1,0 +1,275 @@
+"""What counts as the user's edit: a file that Git lists, in the innermost repository, and that is not as in HEAD."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from codewm_lsp.history import DEFAULT_EXCLUDE, Repository
+from tests.conftest import RepositoryBuilder
+
+MakeRepository = Callable[..., RepositoryBuilder]
+
+ONE = "def one():\n    return 1\n"
+TWO = "def two():\n    return 2\n"
+
+
+@pytest.fixture
+def built(make_repository: MakeRepository) -> RepositoryBuilder:
+    repository = make_repository()
+    repository.commit("Begin", {"a.py": ONE, "package/b.py": TWO, ".gitignore": ".venv/\n*_made.py\n"})
+    return repository
+
+
+def edited(repository: Repository, *unsaved: str) -> list[str]:
+    """The files whose edits count while these are open, each with a text of its own."""
+    return sorted({edit.path for edit in repository.working_edits({path: TWO + f"# {path}\n" for path in unsaved})})
+
+
+def test_an_open_file_that_git_ignores_is_no_edit(built: RepositoryBuilder) -> None:
+    library = ".venv/lib/python3.11/site-packages/library.py"
+    built.write(library, ONE)
+    built.write("model_made.py", ONE)
+    with Repository.open(built.path) as repository:
+        paths = [library, "model_made.py", "package/other_made.py", "a.py", "new.py", "package/deep/new.py"]
+        assert repository.listed(paths) == {"a.py", "new.py", "package/deep/new.py"}
+        assert edited(repository, *paths) == ["a.py", "new.py", "package/deep/new.py"]
+        assert edited(repository) == []
+
+
+def test_a_tracked_file_counts_whatever_is_ignored(built: RepositoryBuilder) -> None:
+    built.write("old_made.py", ONE)
+    built.git("add", "--force", "old_made.py")
+    built.commit("Keep it")
+    with Repository.open(built.path) as repository:
+        assert edited(repository, "old_made.py") == ["old_made.py"]
+
+
+def test_patterns_that_change_are_heeded_at_once(built: RepositoryBuilder) -> None:
+    built.write("tools/new.py", TWO)
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["tools/new.py"]
+        for place, pattern in ((".gitignore", "tools/"), ("tools/.gitignore", "*"), (".git/info/exclude", "new.py")):
+            file = built.path / place
+            before = file.read_text() if file.exists() else None
+            built.write(place, f"{before or ''}{pattern}\n")
+            assert edited(repository) == edited(repository, "tools/new.py", "tools/unsaved/new.py") == [], place
+            if before is None:
+                file.unlink()
+            else:
+                file.write_text(before)
+            assert edited(repository) == ["tools/new.py"], place
+
+
+def test_a_repository_within_is_its_own(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
+    inner = make_repository("inner")
+    inner.commit("Inside", {"c.py": ONE})
+    built.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.path), "module")
+    built.commit("Add a submodule")
+    built.git("clone", "--quiet", str(inner.path), "clone")
+    built.git("worktree", "add", "--quiet", "--detach", "tree")
+    for place in ("module/c.py", "clone/c.py", "clone/new.py", "tree/a.py"):
+        with Repository.open(built.path) as repository:
+            assert repository.listed([place]) == frozenset(), place
+            assert edited(repository, place) == [], place
+        with Repository.open(built.path / place) as repository:
+            path = repository.relative(built.path / place)
+            assert path == place.partition("/")[2]
+            assert edited(repository, path) == [path]
+
+
+def test_files_that_a_repository_within_took_over_are_no_longer_the_outer_ones(built: RepositoryBuilder) -> None:
+    built.write("package/b.py", ONE)
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["package/b.py"]
+        built.git("init", "--quiet", "package")
+        assert edited(repository) == edited(repository, "package/b.py") == []
+
+
+def test_an_empty_folder_called_like_gits_is_no_repository(built: RepositoryBuilder) -> None:
+    (built.path / "package" / ".git").mkdir()
+    with Repository.open(built.path) as repository:
+        assert edited(repository, "package/b.py") == ["package/b.py"]
+
+
+def test_a_symbolic_link_is_its_target_or_nothing(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
+    other = make_repository("other")
+    other.commit("Begin", {"far.py": ONE})
+    outside = built.write("../outside/free.py", ONE)
+    try:
+        (built.path / "link.py").symlink_to("a.py")
+        (built.path / "far.py").symlink_to(other.path / "far.py")
+        (built.path / "free.py").symlink_to(outside)
+        (built.path / "linked").symlink_to(other.path, target_is_directory=True)
+    except OSError:
+        pytest.skip("this system lets nobody make symbolic links")
+    with Repository.open(built.path / "link.py") as repository:
+        assert repository.root == built.path
+        assert repository.relative(built.path / "link.py") == "a.py"
+        assert repository.relative(built.path / "far.py") is None
+        assert repository.relative(built.path / "linked" / "far.py") is None
+        links = ["link.py", "far.py", "free.py", "linked/far.py"]
+        assert repository.listed(links) == frozenset()
+        assert edited(repository, *links) == []
+    for place in ("far.py", "linked/far.py"):
+        with Repository.open(built.path / place) as repository:
+            assert repository.root is not None
+            assert repository.root.samefile(other.path)
+            assert repository.relative(built.path / place) == "far.py"
+
+
+@pytest.mark.parametrize(
+    "mark", ["Env/pyvenv.cfg", "opt/conda/conda-meta/history", "cache/CACHEDIR.TAG", "deep/er/env/pyvenv.cfg"]
+)
+def test_an_untracked_tree_that_a_tool_made_is_nobodys_work(built: RepositoryBuilder, mark: str) -> None:
+    folder = mark.rpartition("/")[0].removesuffix("/conda-meta")
+    for number in range(12):
+        built.write(f"{folder}/lib/python3.11/p{number % 3}/m{number}.py", TWO)
+    with Repository.open(built.path) as repository:
+        assert len(edited(repository)) == 12
+        built.write(mark, "home = /usr/bin\n")
+        assert edited(repository) == []
+        assert edited(repository, f"{folder}/lib/python3.11/p1/m1.py", f"{folder}/new.py", "a.py") == ["a.py"]
+
+
+def test_a_repository_made_within_a_virtual_environment_is_work(built: RepositoryBuilder) -> None:
+    built.write("pyvenv.cfg", "home = /usr/bin\n")
+    built.write("lib/site-packages/library.py", TWO)
+    built.write("new.py", TWO)
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["new.py"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "node_modules/node-gyp/gyp/input.py",
+        "web/node_modules/x/y.py",
+        ".tox/py311/x.py",
+        "build/lib/package/b.py",
+        "venv/lib/x.py",
+        "usr/lib/python3/dist-packages/x.py",
+        "api/users_pb2.py",
+    ],
+)
+def test_what_is_excluded_is_neither_read_nor_counted_unless_it_is_tracked(
+    built: RepositoryBuilder, place: str
+) -> None:
+    built.write(place, TWO)
+    with Repository.open(built.path) as repository:
+        assert edited(repository, place) == edited(repository) == []
+        built.git("add", "--force", place)
+        assert edited(repository) == [place]
+
+
+def test_globs_may_be_added(built: RepositoryBuilder) -> None:
+    built.write("generated/x.py", TWO)
+    built.write("scratch.py", TWO)
+    with Repository.open(built.path, (*DEFAULT_EXCLUDE, "generated/**", "scratch.py")) as repository:
+        assert edited(repository) == []
+        assert edited(repository, "generated/y.py", "scratch.py", "a.py") == ["a.py"]
+        repository.leave_out((*DEFAULT_EXCLUDE, "scratch.py"))
+        assert edited(repository) == ["generated/x.py"]
+
+
+def test_a_file_that_is_merely_open_is_no_edit(built: RepositoryBuilder) -> None:
+    built.commit("Windows", {"w.py": ONE.replace("\n", "\r\n"), "bom.py": "\ufeff" + TWO})
+    with Repository.open(built.path) as repository:
+        same = {"a.py": ONE, "package/b.py": TWO.replace("\n", "\r\n"), "w.py": ONE, "bom.py": TWO}
+        assert repository.working(same) == ((), {})
+        os.utime(built.path / "a.py", (1, 1))
+        assert repository.working(same) == ((), {})
+        edits, changed = repository.working({**same, "a.py": ONE.replace("1", "2")})
+        assert [edit.path for edit in edits] == list(changed) == ["a.py"]
+        built.write("a.py", ONE.replace("1", "3"))
+        assert repository.working(same) == ((), {}), "what is open counts, not what is on disk"
+
+
+def test_unsaved_and_tracked_and_recent_files_come_first(built: RepositoryBuilder) -> None:
+    built.commit("More", {f"{name}.py": ONE for name in "cdef"})
+    for age, path in enumerate(["d.py", "a.py", "aaa/untracked.py", "e.py"]):
+        os.utime(built.write(path, TWO), (1_600_000_000 - age, 1_600_000_000 - age))
+    built.remove("c.py")
+    with Repository.open(built.path) as repository:
+        edits = repository.working_edits({"f.py": TWO})
+    assert list(dict.fromkeys(edit.path for edit in edits)) == [
+        "f.py",
+        "d.py",
+        "a.py",
+        "e.py",
+        "aaa/untracked.py",
+        "c.py",
+    ]
+
+
+def test_names_that_no_list_can_hold_are_left_out(built: RepositoryBuilder) -> None:
+    odd = ["", "/", "..", "../a.py", ".git/a.py", "a.py/", "a\0.py", "./a.py", "notes.txt", "secrets.py", "\udcff.py"]
+    with Repository.open(built.path) as repository:
+        assert repository.listed(odd) == frozenset()
+        assert edited(repository, *odd) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_a_files_place_is_not_waited_for(built: RepositoryBuilder) -> None:
+    os.mkfifo(built.path / "pipe.py")
+    built.remove("a.py")
+    os.mkfifo(built.path / "a.py")
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["a.py"]
+        assert repository.listed(["pipe.py"]) == frozenset()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_where_git_cannot_say_what_is_ignored_tracked_files_alone_count(
+    built: RepositoryBuilder, caplog: pytest.LogCaptureFixture
+) -> None:
+    built.write("new.py", TWO)
+    built.write("a.py", TWO)
+    (built.path / ".gitignore").unlink()
+    os.mkfifo(built.path / ".gitignore")
+    with Repository.open(built.path) as repository:
+        for _ in range(3):
+            assert edited(repository) == ["a.py"]
+            assert edited(repository, "new.py", "package/b.py") == ["a.py", "package/b.py"]
+        assert len(caplog.records) == 1
+        (built.path / ".gitignore").unlink()
+        assert edited(repository) == ["a.py", "new.py"]
+
+
+def test_every_folder_has_its_say_however_long_git_looked(
+    built: RepositoryBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a repository so large that Git is not asked at every pause: what changed is seen all the same."""
+    monkeypatch.setattr("codewm_lsp.history.listing._AT_ONCE", 0.0)
+    monkeypatch.setattr("codewm_lsp.history.listing._SHARE", 1e9)
+    built.write("tools/one.py", TWO)
+    for folder in ("", "package", "tools"):
+        os.utime(built.path / folder, (1_600_000_000, 1_600_000_000))
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["tools/one.py"]
+        asked: list[tuple[str, ...]] = []
+        start = repository._git.start
+
+        def counted(*arguments: str, **options: object) -> object:
+            asked.append(arguments)
+            return start(*arguments, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(repository._git, "start", counted)
+        assert edited(repository) == ["tools/one.py"]
+        assert not [arguments for arguments in asked if arguments[0] == "ls-files"]
+        built.write("tools/two.py", TWO)
+        assert edited(repository) == ["tools/one.py", "tools/two.py"]
+        built.write("three.py", TWO)
+        built.write("package/four.py", TWO)
+        assert edited(repository) == ["package/four.py", "three.py", "tools/one.py", "tools/two.py"]
+
+
+def test_a_folder_that_became_a_link_or_a_file_lost_its_files(built: RepositoryBuilder, tmp_path: Path) -> None:
+    (built.path / "package").rename(tmp_path / "package")
+    built.write("package", "no folder any more\n")
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["package/b.py"]
+        assert edited(repository, "package/b.py", "package/c.py") == ["package/b.py"]
