@@ -46,7 +46,7 @@ def indexing(path: Path, model: WorldModel) -> list[Row]:
         _git(Path(folder), "clone", "--quiet", "--shared", str(path), str(clone))
         with (
             Repository.open(clone) as repository,
-            Index.open(repository.key, model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
+            Index.of(repository, model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
         ):
             for seconds in (1.0, INDEX_SECONDS):
                 begun, started = time.perf_counter(), time.process_time()

@@ -166,7 +166,7 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
     from codewm_lsp.index import Index
 
     try:
-        with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
+        with Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size) as index:
             known = index.log.known()
             done = sum(1 for commit in commits if commit in known)
             detail = f"{index.log.size():,} edits, {done:,} of {len(commits):,} commits"

@@ -53,7 +53,7 @@ def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Itera
 
     with Repository.open(path) as repository:
         model = WorldModel.load(model_folder)
-        with Index.open(repository.key, model.hash, folder=cache, edit_size=model.edit_size) as index:
+        with Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size) as index:
             yield Opened(
                 repository,
                 model,

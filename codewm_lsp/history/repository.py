@@ -59,6 +59,7 @@ class Repository:
         self._diff: DiffTree | None = None
         self._working = WorkingTree(self._git, self._objects, location, exclude) if location.root is not None else None
         self._commits: set[str] = set()  # ids that Git has found to be commits
+        self._key = ""
         self._ignores_case = ignores_case(location.git_dir)
 
     @classmethod
@@ -95,9 +96,32 @@ class Repository:
 
     @property
     def key(self) -> str:
-        """A name for the repository that all its worktrees share, fit for a file name."""
-        name = os.path.normcase(str(self._location.common_dir))
-        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        """A name for the repository that all its worktrees and clones share, wherever they lie, fit for a file name.
+
+        It is made of the first commit of HEAD's own line, that of first parents: another history that is merged does
+        not change it. Where there is none yet it is ``path_key``; where the clone is shallow, so that the first commit
+        is not known, ``address_key``, as far as there is one.
+        """
+        if not self._key and self._resolve("HEAD") is not None:
+            root = None if self.is_shallow else self._first_commit()
+            self._key = _short_hash(f"root {root}") if root is not None else self.address_key or self.path_key
+        return self._key or self.path_key
+
+    @property
+    def path_key(self) -> str:
+        """A name for the repository by the path of its Git folder: all its worktrees share it, no clone does."""
+        return _short_hash(os.path.normcase(str(self._location.common_dir)))
+
+    @property
+    def address_key(self) -> str | None:
+        """A name for the repository by the address it was cloned from; None where there is none."""
+        status, out, _ = self._git.run("config", "--get", "remote.origin.url")
+        return _short_hash(f"address {out.decode('utf-8', 'surrogateescape').strip()}") if out and not status else None
+
+    def _first_commit(self) -> str | None:
+        status, out, _ = self._git.run("rev-list", "--first-parent", "--max-parents=0", "HEAD", "--")
+        found = out.decode("ascii", "replace").strip()
+        return found if not status and _SHA.fullmatch(found) else None
 
     @property
     def is_shallow(self) -> bool:
@@ -406,3 +430,7 @@ def _blobs(changes: _Changes, max_files: int) -> dict[str, str | None]:
                 if blob is not None:
                     found.setdefault(blob, other)
     return found
+
+
+def _short_hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

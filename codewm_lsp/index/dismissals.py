@@ -1,24 +1,40 @@
-"""What the user does not want to see again; kept apart from the index, so that it outlives models and rebuilds."""
+"""What the user does not want to see again; kept apart from the index, so that it outlives models and rebuilds.
+
+It belongs to the repository: to all its clones and worktrees, wherever they lie.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from codewm_lsp.errors import IndexStoreError
-from codewm_lsp.index.store import BUSY_SECONDS, LOG, SqlText, explained, from_sql, is_damage, set_aside, to_sql
+from codewm_lsp.index.store import (
+    BUSY_SECONDS,
+    LOG,
+    Identity,
+    SqlText,
+    explained,
+    folder_name,
+    from_sql,
+    is_damage,
+    set_aside,
+    to_sql,
+)
 
+DISMISSED: Final = "dismissed.sqlite3"
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS dismissed (
     scope TEXT NOT NULL, sha TEXT NOT NULL, path TEXT NOT NULL, definition TEXT NOT NULL,
     PRIMARY KEY (scope, sha, path, definition)
 ) WITHOUT ROWID
 """
+_TAKEN: Final = "CREATE TABLE IF NOT EXISTS taken_over (folder TEXT PRIMARY KEY) WITHOUT ROWID"
 
 
 class Scope(str, Enum):
@@ -62,6 +78,19 @@ class Dismissals:
         else:
             self._run("DELETE FROM dismissed WHERE (scope, sha, path, definition) = (?, ?, ?, ?)", _values(dismissal))
 
+    def take_over(self, other: Path) -> None:
+        """Dismiss, once, what another list holds. Where that cannot be read or this one not be written, nothing is."""
+        if self._path is None or not other.exists():
+            return
+        with suppress(IndexStoreError):
+            name = (other.parent.name,)
+            self._run(_TAKEN, ())
+            if self._run("SELECT folder FROM taken_over WHERE folder = ?", name):
+                return
+            for dismissal in Dismissals(other).all():
+                self.add(dismissal)
+            self._run("INSERT OR IGNORE INTO taken_over VALUES (?)", name)
+
     def all(self) -> frozenset[Dismissal]:
         """Everything dismissed, by other processes too."""
         if self._path is None:
@@ -69,9 +98,10 @@ class Dismissals:
         if not self._path.exists():
             return frozenset()
         rows = self._run("SELECT scope, sha, path, definition FROM dismissed", ())
-        return frozenset(Dismissal(Scope(scope), *map(from_sql, rest)) for scope, *rest in rows)
+        known = {scope.value for scope in Scope}  # a later version may have others
+        return frozenset(Dismissal(Scope(scope), *map(from_sql, rest)) for scope, *rest in rows if scope in known)
 
-    def _run(self, statement: str, values: tuple[SqlText, ...]) -> list[tuple[str, SqlText, SqlText, SqlText]]:
+    def _run(self, statement: str, values: tuple[SqlText, ...]) -> list[Any]:
         assert self._path is not None
         with self._lock:
             for attempt in (1, 2):
@@ -91,6 +121,21 @@ class Dismissals:
                         "Make the folder writable for you."
                     ) from error
             raise AssertionError("two attempts end in an answer or an error")
+
+
+def adopt(folder: Path, identity: Identity, dismissals: Dismissals, shared: str) -> None:
+    """Have in the cache ``folder`` what a repository has there under a name that it had before.
+
+    The folder of this clone's former name is renamed, with indexes and all, if the repository has none yet. Otherwise,
+    and from a name that other clones share, what was dismissed is dismissed here too.
+    """
+    own, former = folder / identity.folder, folder / folder_name(identity.former)
+    if identity.former and former != own and former.is_dir() and not own.exists():
+        with suppress(OSError):  # open in another program, where the system minds
+            former.rename(own)
+    for name in (identity.former, shared):
+        if name and folder_name(name) != identity.folder:
+            dismissals.take_over(folder / folder_name(name) / DISMISSED)
 
 
 def _values(dismissal: Dismissal) -> tuple[SqlText, ...]:

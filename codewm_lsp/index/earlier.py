@@ -42,6 +42,8 @@ def batches(path: Path, identity: Identity) -> Iterator[list[Entry]]:
     """Its commits in their order. Raises ``Damaged`` or sqlite3.Error where it cannot be read or is another's."""
     with closing(_opened(path)) as connection, sane():
         found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        if found.get("repository") == identity.former:
+            found["repository"] = identity.repository
         wanted = (identity.repository, identity.model, identity.tokeniser, str(identity.edit_size), str(LAYOUT))
         if tuple(found.get(key) for key in ("repository", "model", "tokeniser", "edit_size", "layout")) != wanted:
             raise Damaged("it belongs to another repository or model")

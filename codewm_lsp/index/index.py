@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_lsp.history import Edit
+from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import earlier, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
-from codewm_lsp.index.dismissals import Dismissals, Scope
+from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
 from codewm_lsp.index.search import Query
@@ -61,6 +61,18 @@ class Index:
         self._whitening: tuple[EditArrays, NDArray[np.int64], Whitening] | None = None
 
     @classmethod
+    def of(cls, repository: Repository, model_hash: str, *, folder: Path | None = None, edit_size: int) -> Index:
+        """Open the index of this repository, by whatever path it is reached; see ``open``."""
+        return cls.open(
+            repository.key,
+            model_hash,
+            folder=folder,
+            edit_size=edit_size,
+            former=repository.path_key,
+            shared=repository.address_key or "",
+        )
+
+    @classmethod
     def open(
         cls,
         repository_key: str,
@@ -69,14 +81,18 @@ class Index:
         folder: Path | None = None,
         edit_size: int,
         blend: Blend | None = None,
+        former: str = "",
+        shared: str = "",
     ) -> Index:
         """Open the index of a repository under a model, making it where there is none.
 
         ``folder``: the cache folder (default: the user's, for this program). Where it cannot be written, the index is
-        kept in memory, and ``notices`` says so; a broken or foreign file is set aside and begun anew, likewise. Raises
-        ``IndexStoreError`` when the file is locked for good or the disk is full.
+        kept in memory, and ``notices`` says so; a broken or foreign file is set aside and begun anew, likewise.
+        ``former``: what this clone of the repository may have been called; ``shared``: what others may have been, too.
+        See ``adopt``. Raises ``IndexStoreError`` when the
+        file is locked for good or the disk is full.
         """
-        identity = Identity(repository_key, model_hash, VOCABULARY_HASH, edit_size)
+        identity = Identity(repository_key, model_hash, VOCABULARY_HASH, edit_size, former)
         blend = blend or Blend()
         folder = folder or cache_folder()
         if folder is None:
@@ -84,10 +100,12 @@ class Index:
         path = folder / identity.file_name()
         reason: str
         try:
+            dismissals = Dismissals(path.parent / DISMISSED)
+            adopt(folder, identity, dismissals, shared)
             log = EditLog(identity, path)
             log.take_over(folder / identity.file_name(earlier.LAYOUT))
             sweeping.sweep(path)
-            return cls(log, Dismissals(path.parent / "dismissed.sqlite3"), blend)
+            return cls(log, dismissals, blend)
         except sqlite3.OperationalError as error:
             if not any(sign in str(error) for sign in ("readonly", "unable to open")):
                 raise explained(error, path) from error

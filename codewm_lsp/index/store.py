@@ -55,17 +55,26 @@ CREATE TABLE parts (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an index file belongs to; written into it, and compared when it is opened."""
+    """What an index file belongs to; written into it, and compared when it is opened.
+
+    ``former``: what the same clone of the repository may have been called.
+    """
 
     repository: str
     model: str
     tokeniser: str
     edit_size: int
+    former: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The name of the repository's folder in the cache."""
+        return folder_name(self.repository)
 
     def file_name(self, layout: int = LAYOUT) -> Path:
         """Path below the cache folder."""
         name = f"{_safe(self.model)[:16]}-{_safe(self.tokeniser)[:8]}-{self.edit_size}-v{layout}.sqlite3"
-        return Path(_safe(self.repository)[:32]) / name
+        return Path(self.folder) / name
 
 
 SqlText = str | bytes
@@ -95,6 +104,11 @@ def beside(path: Path, generation: str, name: str) -> Path:
     if not GENERATION.fullmatch(generation):
         raise Damaged("it has no generation")
     return path.with_name(f"{path.name}.{generation}.{name}")
+
+
+def folder_name(repository: str) -> str:
+    """The name of a repository's folder in the cache."""
+    return _safe(repository)[:32]
 
 
 def _safe(text: str) -> str:
@@ -217,6 +231,10 @@ class Database:
             ]:
                 raise Damaged("its tables are not those of CodeWM")
             found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+            if found.get("repository") == self._identity.former:
+                found["repository"] = self._identity.repository
+                row = (self._identity.repository,)
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'repository'", row)
             if any(found.get(key) != value for key, value in expected.items()) or "generation" not in found:
                 raise Damaged("it belongs to another repository or model")
 

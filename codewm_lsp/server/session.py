@@ -66,7 +66,7 @@ class Session:
         self._repository = repository
         cache = os.environ.get("CODEWM_CACHE")  # as in the command line
         folder = Path(cache) if cache else None
-        self._index = Index.open(repository.key, model.hash, folder=folder, edit_size=model.edit_size)
+        self._index = Index.of(repository, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
         self._others = (
             OtherRepositories(store, repository, folder, self._index.dismissals.all, notify) if store else None

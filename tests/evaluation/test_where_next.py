@@ -69,7 +69,7 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
     bare = replace(shipped_ranker(), calibration=Calibration())
     with (
         Repository.open(clone.folder) as repository,
-        Index.open(repository.key, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
+        Index.of(repository, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
     ):
         update(repository, model, index.log)
         engine, workspace = Engine(repository, model, index, ranker=bare), Workspace(repository, index)

@@ -92,7 +92,7 @@ def open_engine(tmp_path: Path) -> Iterator[Callable[[Path], Asking]]:
         encoder = WordEncoder()
         repository = Repository.open(path)
         opened.append(repository)
-        index = Index.open(repository.key, "words", folder=tmp_path / "cache", edit_size=SIZE)
+        index = Index.of(repository, "words", folder=tmp_path / "cache", edit_size=SIZE)
         opened.append(index)
         update(repository, encoder, index.log)
         engine = Engine(repository, encoder, index)

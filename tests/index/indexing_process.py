@@ -42,7 +42,7 @@ class WordEncoder:
 
 def open_index(repository: Repository, folder: Path) -> Index:
     """The index of a repository under the encoder above."""
-    return Index.open(repository.key, MODEL_HASH, folder=folder, edit_size=EDIT_SIZE)
+    return Index.of(repository, MODEL_HASH, folder=folder, edit_size=EDIT_SIZE)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_a_dismissed_edit_stays_hidden_under_another_model(asked: Any, encoder: 
     index, ask, repository = asked
     gone = ask()[0].edit
     hide(index, gone)
-    with Index.open(repository.key, "another-model", folder=tmp_path / "cache", edit_size=64) as other:
+    with Index.of(repository, "another-model", folder=tmp_path / "cache", edit_size=64) as other:
         update(repository, encoder, other.log)
         assert (gone.path, gone.commit.sha) not in {(hit.edit.path, hit.edit.commit.sha) for hit in ask(other)}
 

@@ -276,7 +276,7 @@ def test_an_index_of_another_model_is_another_file(
     repository = open_repository(make_history(3).path)
     index = open_index(repository)
     update(repository, encoder, index.log)
-    with Index.open(repository.key, "another", folder=tmp_path / "cache", edit_size=32) as other:
+    with Index.of(repository, "another", folder=tmp_path / "cache", edit_size=32) as other:
         assert other.path != index.path
         assert other.log.size() == 0
         assert other.notices == []
