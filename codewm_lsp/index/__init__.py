@@ -6,6 +6,7 @@ from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.index import Hit, Index
 from codewm_lsp.index.reading import PastEdit, Source
 from codewm_lsp.index.statistics import History
+from codewm_lsp.index.sweeping import Leftover, leftovers, remove
 from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, update
 from codewm_lsp.index.whitening import Whitening
 from codewm_lsp.index.words import changed_words, place_words
@@ -21,6 +22,7 @@ __all__ = [
     "Hit",
     "Index",
     "IndexUpdate",
+    "Leftover",
     "PastEdit",
     "Scope",
     "Scores",
@@ -29,6 +31,8 @@ __all__ = [
     "UpdateTarget",
     "Whitening",
     "changed_words",
+    "leftovers",
     "place_words",
+    "remove",
     "update",
 ]

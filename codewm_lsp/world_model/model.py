@@ -34,9 +34,7 @@ from codewm_lsp.world_model.features import (
     Words,
     directions,
     edit_features,
-    of_similar_length,
     own_words,
-    padded_structures,
     structure_tokens,
     word_hash,
 )
@@ -46,7 +44,6 @@ RECENT: Final = 6
 onnxruntime.disable_telemetry_events()  # on Windows, where it goes through the system
 
 _STATE_WORDS: Final = 160
-_TOKENS_AT_ONCE: Final = 256  # larger batches leave the processor's cache and are slower a definition
 _EDITS_AT_ONCE: Final = 32
 _CACHE: Final = 20_000  # states kept, 512 bytes each
 _OWN_CACHE: Final = 4_000  # sums of a definition's own words kept, 1 KB each: those asked about again at every pause
@@ -248,13 +245,11 @@ class WorldModel:
                 known[key] = cached
             elif key not in known:
                 missing[key] = source
-        new = list(missing)
-        tokens = [structure_tokens(source) for source in missing.values()]
-        for rows in of_similar_length([len(ids) for ids, _ in tokens], _TOKENS_AT_ONCE):
-            ids, depths = padded_structures([tokens[row] for row in rows])
-            (states,) = self._run("state", {"ids": ids, "depths": depths})
-            for row, state in zip(rows, states, strict=True):
-                known[new[row]] = self._structures[new[row]] = state.copy()
+        # One by one, which takes as long: the last digits of a state must not hang on what is asked for with it.
+        for key, source in missing.items():
+            ids, depths = structure_tokens(source)
+            (states,) = self._run("state", {"ids": ids[None], "depths": depths[None]})
+            known[key] = self._structures[key] = states[0].copy()
         while len(self._structures) > _CACHE:
             self._structures.popitem(last=False)
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, STRUCTURE), np.float32)

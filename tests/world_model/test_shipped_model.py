@@ -118,3 +118,20 @@ def test_the_runtime_imports_no_torch() -> None:
         "assert not {'torch', 'onnx'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_numbers_are_the_same_to_the_last_bit_whatever_was_asked_before() -> None:
+    texts = [
+        f"def get_{name}(self, key={n}):\n    {name} = self.{name}[key]\n    return {name}\n" * (n % 3 + 1)
+        for n, name in enumerate(["timeout", "session", "cookies", "x", "headers_of_response", "y27"])
+    ]
+    pairs = list(itertools.pairwise(texts))
+    busy, fresh = WorldModel.load(), WorldModel.load()
+    for text in texts:
+        busy.embed_states([text])
+        busy.embed_edits([("", text), (text, texts[0])])
+    recent = fresh.embed_edits(pairs[:2])
+    np.testing.assert_array_equal(busy.embed_edits(pairs[:2]), recent)
+    told, untold = busy.predict_next(texts, recent), fresh.predict_next(texts, recent)
+    np.testing.assert_array_equal(told.logits, untold.logits)
+    np.testing.assert_array_equal(told.edits, untold.edits)
