@@ -43,10 +43,7 @@ def leftovers(cache: Path, *, patient: bool = True, now: float | None = None) ->
 
     ``patient``: after the days above; otherwise at once, but for a repository that was opened in the last 56 days.
     """
-    with suppress(OSError):
-        folders = sorted(one for one in cache.iterdir() if _FOLDER.fullmatch(one.name) and one.is_dir())
-        return [found for folder in folders for found in _leftovers_of(folder, patient, now or time.time())]
-    return []
+    return [found for folder in _folders(cache) for found in _leftovers_of(folder, patient, now or time.time())]
 
 
 def remove(leftover: Leftover) -> bool:
@@ -69,12 +66,27 @@ def sweep(path: Path, *, now: float | None = None) -> list[str]:
         marker.touch()
         os.utime(marker)
     found = list(_leftovers_of(path.parent, True, now))
-    if _FOLDER.fullmatch(path.parent.name):
-        found += [one for one in leftovers(path.parent.parent, now=now) if one.path.parent != path.parent]
+    for folder in _folders(path.parent.parent) if _FOLDER.fullmatch(path.parent.name) else []:
+        if folder != path.parent and _is_forgotten(folder, now):
+            found += _leftovers_of(folder, True, now)
     deleted = [one.path.name for one in found if one.path != path and remove(one)]
     if deleted:
         LOG.info("Deleted what is no longer used from %s: %s", path.parent.parent, ", ".join(deleted))
     return deleted
+
+
+def _folders(cache: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(one for one in cache.iterdir() if _FOLDER.fullmatch(one.name) and one.is_dir())
+    return []
+
+
+def _is_forgotten(folder: Path, now: float) -> bool:
+    """Whether no index of a repository was used for long, without a look into any."""
+    with suppress(OSError):
+        ages = [(now - _last_use(file)) / _DAY for file in folder.iterdir() if _INDEX.fullmatch(file.name)]
+        return bool(ages) and min(ages) >= FORGOTTEN_DAYS
+    return False
 
 
 def _leftovers_of(folder: Path, patient: bool, now: float) -> Iterator[Leftover]:
@@ -139,7 +151,9 @@ def _last_use(file: Path) -> float:
     times = []
     for suffix in ("", "-wal", ".writer"):
         with suppress(OSError):
-            times.append(file.with_name(file.name + suffix).lstat().st_mtime)
+            state = file.with_name(file.name + suffix).lstat()
+            if state.st_size or suffix != "-wal":  # reading an index leaves an empty log
+                times.append(state.st_mtime)
     return max(times, default=0.0)
 
 

@@ -54,12 +54,14 @@ def test_another_models_index_lives_a_week_where_the_new_one_is_complete(index_o
     assert listed(tmp_path / "cache") == {}  # the new one has one commit of four
     assert listed(tmp_path / "cache", patient=False) == {old: "of another model"}
     assert index_of("new", 0) == new
-    assert not old.exists(), "opening the new index, now complete, removes the old one"
+    assert old.exists(), "it was opened before it was completed"
+    assert index_of("new", 0) == new
+    assert not old.exists()
     assert new.exists()
 
 
 def test_repositories_that_were_not_opened_for_half_a_year_are_forgotten(index_of: Make, tmp_path: Path) -> None:
-    gone, rare = index_of("model", 200, repository="gone"), index_of("model", 100, repository="rare")
+    rare, gone = index_of("model", 100, repository="rare"), index_of("model", 200, repository="gone")
     dismissed = rare.with_name("dismissed.sqlite3")
     dismissed.write_bytes(b"")
     assert listed(tmp_path / "cache", patient=False) == dict.fromkeys((gone, rare), "its repository was not opened")
