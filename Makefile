@@ -14,7 +14,7 @@ export PYTHON VENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help hints test check lint format types pytest extension vsix train wheel dist docs benchmarks clean
+.PHONY: help hints test check lint format settings types pytest extension vsix train wheel dist docs benchmarks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lint: $(VENV)/.tests
 format: $(VENV)/.tests ## Lay out the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+settings: $(VENV)/.tests ## Write the tables of settings, from codewm_lsp/server/options.py
+	$(BIN)/python scripts/settings.py
 
 types: $(VENV)/.tests
 	$(BIN)/mypy -p codewm_lsp -p codewm_model -p codewm_export

@@ -19,7 +19,7 @@ from codewm_lsp.server.client import Level, ProgressBar
 from codewm_lsp.server.conductor import Conductor
 from codewm_lsp.server.ending import Ending
 from codewm_lsp.server.evidence import DiffFiles
-from codewm_lsp.server.options import Options, merge_settings, read_options
+from codewm_lsp.server.options import Options, merge_settings, own_settings, read_options
 from codewm_lsp.server.pace import Pause
 from codewm_lsp.server.protocol import CodewmProtocol
 from codewm_lsp.server.transport import Connection
@@ -69,7 +69,7 @@ class CodewmServer(LanguageServer):
 
     def start(self, params: types.InitializeParams) -> None:
         """Make the conductor, and give it the first options."""
-        self.initial_settings = params.initialization_options
+        self.initial_settings = own_settings(params.initialization_options, alone=True)
         options, problems = self._options(None)
         self.conductor = Conductor(self, asyncio.get_running_loop(), _workspace(params), options)
         self._say(problems)
@@ -77,18 +77,35 @@ class CodewmServer(LanguageServer):
         if params.process_id is not None:
             self._ending.follow(params.process_id, self._end)
 
-    def configure(self, settings: object) -> None:
-        """Apply settings on top of those of the start; each senseless one is said once."""
-        options, problems = self._options(settings)
-        self._say(problems)
-        self.active.configure(options)
+    async def configure(self, settings: object) -> None:
+        """Apply settings on top of those of the start; each senseless one is said once. A client that sends none has
+        them fetched; where nothing is said of CodeWM, what was set stays."""
+        own = own_settings(settings)
+        workspace = self.client_capabilities.workspace
+        if own is None and workspace and workspace.configuration:
+            own = await self._fetched()
+        if own is not None:
+            options, problems = self._options(own)
+            self._say(problems)
+            self.active.configure(options)
+
+    async def _fetched(self) -> object:
+        """What the client has in the section ``codewm``; None when it does not say."""
+        item = types.ConfigurationItem(section="codewm")
+        try:
+            answer = await answered(self.workspace_configuration_async(types.ConfigurationParams([item])))
+        except (JsonRpcException, asyncio.TimeoutError) as error:
+            _log.info("workspace/configuration was refused: %s", error)
+            return None
+        section = answer[0] if answer else None
+        return {} if section == {} else own_settings(section, alone=True) if isinstance(section, dict) else None
 
     def _say(self, problems: Iterable[str]) -> None:
         for problem in problems:
             self.active.problems.say_once(Level.WARNING, problem)
 
     def _options(self, settings: object) -> tuple[Options, list[str]]:
-        options, problems = read_options(merge_settings(_own(self.initial_settings), _own(settings)))
+        options, problems = read_options(merge_settings(self.initial_settings, settings))
         logging.getLogger().setLevel(options.log_level.value.upper())
         for noisy in ("pygls", "git", "asyncio"):  # whole messages, environments and commands: never wanted
             logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -249,13 +266,6 @@ SERVER: Final = CodewmServer()
 async def answered(request: Awaitable[Any]) -> Any:
     """What the editor answers; TimeoutError when it does not. An answer that comes later is not an error."""
     return await asyncio.wait_for(asyncio.shield(request), PATIENCE)
-
-
-def _own(settings: object) -> object:
-    """``{"codewm": {…}}`` or the inside of it."""
-    if isinstance(settings, dict) and isinstance(settings.get("codewm"), dict):
-        return settings["codewm"]
-    return settings
 
 
 def _workspace(params: types.InitializeParams) -> list[Path]:

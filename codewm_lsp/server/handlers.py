@@ -113,13 +113,8 @@ def hover(ls: CodewmServer, params: types.HoverParams) -> types.Hover | None:
 
 @SERVER.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
 async def did_change_configuration(ls: CodewmServer, params: types.DidChangeConfigurationParams) -> None:
-    """Apply settings; a client that sends none has them fetched."""
-    settings = params.settings
-    workspace = ls.client_capabilities.workspace
-    if not settings and workspace and workspace.configuration:
-        item = types.ConfigurationItem(section="codewm")
-        (settings,) = await ls.workspace_configuration_async(types.ConfigurationParams([item]))
-    ls.configure(settings)
+    """Apply settings."""
+    await ls.configure(params.settings)
 
 
 @SERVER.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)

@@ -115,10 +115,10 @@ class Lenses:
         opened.lenses = _moved(opened.lenses, change, opened.document)
         if opened.shown is not None:  # the editor moves them in the same way
             opened.shown = _moved(opened.shown, change, opened.document)
-        eagerness = self._preferences.options.eagerness / 1000
-        self._quiet_from = self._background.now() + eagerness
+        pause = self._preferences.options.debounce_ms / 1000
+        self._quiet_from = self._background.now() + pause
         self._background.timers.cancel(("found", uri))
-        self._background.timers.call(uri, eagerness * BEGUN, partial(self._paused, opened))
+        self._background.timers.call(uri, pause * BEGUN, partial(self._paused, opened))
 
     def close(self, uri: str) -> None:
         """A document was closed."""

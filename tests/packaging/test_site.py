@@ -6,13 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import yaml
-
-from codewm_lsp.server.options import Kinds, Options
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ("docs", "scripts", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md")
@@ -73,20 +69,6 @@ def test_a_link_that_leads_nowhere_ends_the_build(site: Path, tmp_path: Path) ->
     (tmp_path / "copy" / "docs" / "index.md").write_text("# Home\n\n[there](nowhere.md)\n", encoding="utf-8")
     with pytest.raises(AssertionError, match=r"nowhere\.md"):
         build(tmp_path / "copy")
-
-
-def test_the_settings_page_lists_every_setting_with_its_default() -> None:
-    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    listed = dict(re.findall(r"^\| `([\w.]+)` \| ([^|]*) \|", text, re.MULTILINE))
-    names: dict[str, object] = {f"kinds.{field.name}": getattr(Kinds(), field.name) for field in fields(Kinds)}
-    for field in fields(Options):
-        head, *tail = field.name.split("_")
-        if field.name != "kinds":
-            names[head + "".join(part.title() for part in tail)] = getattr(Options(), field.name)
-    assert listed.keys() == names.keys()
-    for name, value in names.items():
-        if name not in ("model", "exclude"):  # said in words
-            assert yaml.safe_load(listed[name].strip("`")) == getattr(value, "value", value), name
 
 
 def test_an_anchor_that_is_linked_is_a_heading(site: Path) -> None:

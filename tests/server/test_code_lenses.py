@@ -55,7 +55,7 @@ async def test_lenses_move_with_their_lines_while_typing(
     repository = make_repository()
     write_history(repository)
     repository.write(LAST, service("sessions", timeout=True))
-    async with start_editor(repository.path, settings={"eagerness": 60_000}) as editor:
+    async with start_editor(repository.path, settings={"debounceMs": 60_000}) as editor:
         uri = editor.open(LAST)
         lens = await editor.lens(uri)
         editor.insert(uri, 0, 0, "import os\nimport sys\n")

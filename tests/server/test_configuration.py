@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from codewm_lsp.world_model import shipped
 from tests.server.conftest import LAST, LAST_DEFINITION, StartEditor, service, target_of, write_history
+from tests.server.raw_client import CAPABILITIES, RawClient
 
 
 @pytest.fixture
@@ -138,3 +139,29 @@ async def test_each_bad_setting_is_named_once_and_the_default_is_used(
         await editor.until(lambda: len(editor.messages()) == 4)
         assert str(tmp_path / "none") in editor.messages()[3]
         assert await editor.lens(uri)
+
+
+def test_what_says_nothing_of_codewm_changes_nothing_and_is_not_complained_about(
+    repository: Any, server_environment: dict[str, str]
+) -> None:
+    answers: Iterator[Any] = iter(([], [None], None, [[]], "nonsense", [{"pylsp": {}}], [[], []]))
+    fetches = {**CAPABILITIES, "workspace": {**CAPABILITIES["workspace"], "configuration": True}}
+    for capabilities in (CAPABILITIES, fetches):
+        with RawClient(server_environment) as client:
+            client.reply = lambda request: next(answers) if request["method"] == "workspace/configuration" else None
+            others = {"pylsp": {"plugins": {}}, "gopls": {"staticcheck": True}}
+            client.initialize(repository.path, capabilities=capabilities, initializationOptions=others)
+            uri = (repository.path / LAST).as_uri()
+            client.open(uri)
+            client.lenses_when(uri)
+            client.notify("workspace/didChangeConfiguration", {"settings": {"codewm": {"display": "off"}}})
+            client.lenses_when(uri, lambda lenses: not lenses)
+            for sent in (None, [], {}, others, {"codewm": None}, {"codewm": []}, {"settings": {}}):
+                client.notify("workspace/didChangeConfiguration", {"settings": sent})
+            if capabilities is fetches:
+                client.until(lambda: len(client.asked) >= 7)
+            assert client.lenses(uri) == []
+            assert client.run("codewm.status")["problems"] == []
+            client.notify("workspace/didChangeConfiguration", {"settings": {"codewm": {}}})
+            client.lenses_when(uri)
+            assert client.messages() == []

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.server.options import DEFAULT_EXCLUDE, Display, Kinds, LogLevel, Options, merge_settings, read_options
+from codewm_lsp.server.options import (
+    DEFAULT_EXCLUDE,
+    Display,
+    Kinds,
+    LogLevel,
+    Options,
+    merge_settings,
+    own_settings,
+    read_options,
+)
 
 
 def test_nothing_set_means_the_defaults() -> None:
@@ -27,7 +36,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             "exclude": ["generated/**"],
             "historyDepth": 500,
             "pauseWhenBusy": False,
-            "eagerness": 250,
+            "debounceMs": 250,
             "threads": 2,
             "logLevel": "debug",
         }
@@ -43,7 +52,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         exclude=(*DEFAULT_EXCLUDE, "generated/**"),
         history_depth=500,
         pause_when_busy=False,
-        eagerness=250,
+        debounce_ms=250,
         threads=2,
         log_level=LogLevel.DEBUG,
     )
@@ -65,7 +74,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         ({"lensesPerFile": float("inf")}, "codewm.lensesPerFile"),
         ({"exclude": "build"}, "codewm.exclude"),
         ({"exclude": [1]}, "codewm.exclude"),
-        ({"historyDepth": None, "eagerness": "soon"}, "codewm.eagerness"),
+        ({"historyDepth": None, "debounceMs": "soon"}, "codewm.debounceMs"),
         ({"threads": 0}, "codewm.threads"),
         ({"logLevel": "loud"}, "codewm.logLevel"),
         ({"logLevel": {"a": "b"}}, "codewm.logLevel"),
@@ -89,8 +98,8 @@ def test_an_unknown_setting_is_named() -> None:
 
 
 def test_one_bad_setting_spoils_no_other() -> None:
-    options, problems = read_options({"threshold": "high", "eagerness": 40})
-    assert options == Options(eagerness=40)
+    options, problems = read_options({"threshold": "high", "debounceMs": 40})
+    assert options == Options(debounce_ms=40)
     assert len(problems) == 1
 
 
@@ -105,7 +114,71 @@ def test_settings_that_are_no_object_are_refused() -> None:
 
 
 def test_later_settings_lie_over_earlier_ones() -> None:
-    merged = merge_settings({"threshold": 0.1, "kinds": {"next": False}}, {"kinds": {"similar": False}, "eagerness": 1})
-    assert merged == {"threshold": 0.1, "kinds": {"next": False, "similar": False}, "eagerness": 1}
+    merged = merge_settings(
+        {"threshold": 0.1, "kinds": {"next": False}}, {"kinds": {"similar": False}, "debounceMs": 1}
+    )
+    assert merged == {"threshold": 0.1, "kinds": {"next": False, "similar": False}, "debounceMs": 1}
     assert merge_settings({"threshold": 0.1}, None) == {"threshold": 0.1}
     assert merge_settings(None, {"threshold": 0.1}) == {"threshold": 0.1}
+
+
+def test_an_old_name_is_read_where_the_new_one_is_not_used() -> None:
+    assert read_options({"eagerness": 40}) == (Options(debounce_ms=40), [])
+    assert read_options({"eagerness": 40, "debounceMs": 50}) == (Options(debounce_ms=50), [])
+    assert read_options({"debounceMs": 50, "eagerness": "soon"}) == (Options(debounce_ms=50), [])
+    options, (problem,) = read_options({"eagerness": "soon"})
+    assert options == Options()
+    assert "codewm.eagerness" in problem
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"codewm": {"threshold": 0.3, "kinds": {"next": False}}},
+        {"threshold": 0.3, "kinds": {"next": False}},
+        {"codewm": {"codewm": {"threshold": 0.3, "kinds": {"next": False}}}},
+        {"settings": {"codewm": {"threshold": 0.3, "kinds": {"next": False}}}},
+        [{"codewm": {"threshold": 0.3, "kinds": {"next": False}}}],
+        {"codewm.threshold": 0.3, "codewm.kinds.next": False},
+        {"codewm": {"threshold": 0.3, "kinds.next": False}},
+        {"codewm": {"threshold": 0.3}, "codewm.kinds": {"next": False}},
+        {"codewm": {"threshold": 0.3, "kinds": {"next": False}}, "pylsp": {"plugins": {}}, "threads": 7},
+        {"threshold": 0.3, "kinds": {"next": False}, "pylsp": {"plugins": {}}},
+    ],
+)
+def test_settings_are_found_however_they_are_nested(settings: object) -> None:
+    found = own_settings(settings)
+    assert read_options(found) == (Options(threshold=0.3, kinds=Kinds(next=False)), [])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *(None, [], {}, "", 0, False, [None], [[]], {"codewm": None}, {"codewm": []}, {"settings": None}),
+        {"pylsp": {"plugins": {}}, "gopls": {"staticcheck": True}},
+        {"python.linting.enabled": True, "editor": {"tabSize": 4}},
+        {"staticcheck": True, "gofumpt": "yes"},
+        {"path": "/usr/bin/other", "trace": {"server": "off"}},
+        {"model": {"name": "another server's"}},
+    ],
+)
+def test_what_is_no_settings_of_ours_says_nothing(settings: object) -> None:
+    assert own_settings(settings) is None
+
+
+def test_an_empty_section_is_one() -> None:
+    assert own_settings({"codewm": {}}) == {}
+
+
+@pytest.mark.parametrize("settings", ["text", 7, ["enable"], {"codewm": "text"}, {"codewm": ["enable"]}])
+def test_what_is_meant_for_us_and_no_object_is_named(settings: object) -> None:
+    options, problems = read_options(own_settings(settings))
+    assert options == Options()
+    assert len(problems) == 1
+
+
+def test_a_misspelt_setting_is_named_wherever_it_stands() -> None:
+    for settings in ({"treshold": 0.3}, {"codewm": {"kindz": {}}}, {"enable": True, "colour": 1}):
+        assert len(read_options(own_settings(settings))[1]) == 1
+    assert len(read_options(own_settings({"colour": 1, "pylsp": {}}, alone=True))[1]) == 1
+    assert own_settings({"pylsp": {}}, alone=True) is None

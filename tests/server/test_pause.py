@@ -54,7 +54,7 @@ def loop() -> Loop:
 
 @pytest.fixture
 def conductor(loop: Loop, tmp_path: Path) -> Iterator[Conductor]:
-    conductor = Conductor(Editor(), loop, [], Options(display=Display.OFF, eagerness=100))  # type: ignore[arg-type]
+    conductor = Conductor(Editor(), loop, [], Options(display=Display.OFF, debounce_ms=100))  # type: ignore[arg-type]
     conductor._indexing._warm.add(tmp_path)
     conductor.open(Document("file:///a.py", "python", 1, TEXT), tmp_path / "a.py")
     yield conductor

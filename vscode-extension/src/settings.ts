@@ -8,15 +8,17 @@ export const SECTION = 'codewm';
 
 const OF_THE_SERVER = [
   'enable',
-  'model',
-  'store',
   'display',
-  'eagerness',
+  'kinds.similar',
+  'kinds.next',
   'threshold',
   'lensesPerFile',
   'exclude',
   'historyDepth',
   'pauseWhenBusy',
+  'debounceMs',
+  'model',
+  'store',
   'threads',
   'logLevel',
 ] as const;
@@ -32,15 +34,29 @@ export function configuration(): vscode.WorkspaceConfiguration {
 export function serverSettings(): Record<string, unknown> {
   const settings = configuration();
   const sent: Record<string, unknown> = {};
+  const kinds: Record<string, unknown> = {};
   for (const name of OF_THE_SERVER) {
-    sent[name] = settings.get(name);
+    const [group, inner] = name.split('.');
+    if (group === 'kinds' && inner !== undefined) {
+      kinds[inner] = settings.get(name);
+    } else {
+      sent[name] = settings.get(name);
+    }
   }
-  sent['kinds'] = { similar: settings.get('kinds.similar'), next: settings.get('kinds.next') };
+  sent['kinds'] = kinds;
+  if (!isSet(settings, 'debounceMs') && isSet(settings, 'eagerness')) {
+    sent['debounceMs'] = settings.get('eagerness'); // its old name
+  }
   for (const name of ['model', 'store']) {
     const place = settings.get(name);
     sent[name] = typeof place === 'string' ? expand(place) : place;
   }
   return sent;
+}
+
+function isSet(settings: vscode.WorkspaceConfiguration, name: string): boolean {
+  const where = settings.inspect(name);
+  return [where?.globalValue, where?.workspaceValue, where?.workspaceFolderValue].some((value) => value !== undefined);
 }
 
 /** `codewm.path`, variables filled in; empty when it is not set. */
