@@ -125,8 +125,8 @@ def test_a_figure_that_is_not_measured_is_answered_with_those_that_are(history: 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("trials = 3", "trials = 0", "trials in {file} must be a whole number from 1 on, not 0"),
-        ("trials = 3", "trails = 3", "trials in {file} must be a whole number from 1 on, not None"),
+        ("trials = 3", "trials = 0", "trials in {file} is 0: it must be at least 1"),
+        ("trials = 3", "trails = 3", "unknown key 'trails' in {file}; did you mean 'trials'?"),
         ("trials = 3", "trials = 3\nbudget = 4", "unknown key 'budget' in {file}"),
         ('"minimize"', '"up"', "direction in {file} must be one of 'maximize', 'minimize', not 'up'"),
         ('"transition/copy_indicator"', '"loss"', "write stage/figure"),
@@ -135,7 +135,7 @@ def test_a_figure_that_is_not_measured_is_answered_with_those_that_are(history: 
         ("{low = 1, high = 2}", "{low = 2, high = 1}", "low must be below high"),
         ("{low = 1, high = 2}", "3", "write a list of values"),
         ('sampler = "random"', 'sampler = "grid"', "needs lists of values"),
-        ("[data]", "[date]", "data in {file} must be a table"),
+        ("[data]", "[date]", "unknown key 'date' in {file}; did you mean 'data'?"),
         ("[data]", "[data]\ncorpus = 'c'", "name either repositories or a corpus"),
         ("threads = 1", "thread = 1", "unknown setting 'thread' of [training] in [settings] of {file}"),
         ("name =", "format = 9\nname =", "newer version of CodeWM"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.bundle import METADATA
@@ -17,6 +19,7 @@ from codewm_lsp.world_model.features import CommonWords
 from codewm_model.artifacts.training_log import LOG
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import Config
+from codewm_model.settings.files import check_file, read_json
 
 WEIGHTS: Final = "model.safetensors"
 CHECKPOINT: Final = "checkpoint.pt"
@@ -24,6 +27,9 @@ CONFIG: Final = "config.json"
 ABOUT: Final = "about.json"
 TARGET: Final = "target.safetensors"
 """The target encoder at the end of the transition stage: what E1 and E2 measure against."""
+MOST_CONFIG: Final = 1 << 20
+MOST_ABOUT: Final = 1 << 26
+MOST_WEIGHTS: Final = 1 << 32
 
 
 def forget_run(folder: Path) -> None:
@@ -47,17 +53,46 @@ def write_run(folder: Path, model: CodeWorldModel, common: CommonWords, config: 
 def read_run(folder: Path) -> tuple[CodeWorldModel, CommonWords, dict[str, Any]]:
     """Read a finished run. Raises TrainingError with the file and the remedy."""
     try:
-        config = Config.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")), str(folder / CONFIG))
-        about: dict[str, Any] = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS)
+        config = Config.from_dict(read_json(folder / CONFIG, MOST_CONFIG), str(folder / CONFIG))
+        about = read_json(folder / ABOUT, MOST_ABOUT)
+        check_provenance(about)
+        tensors = read_tensors(folder / WEIGHTS)
+        words = tensors.pop("common_words")
+        if words.ndim != 1:
+            raise ValueError(f"common_words has the shape {tuple(words.shape)}")
+        common = CommonWords(words.numpy().astype(np.uint32))
     except FileNotFoundError as error:
         raise TrainingError(f"{folder} is no finished training run ({error.filename} is missing)") from None
-    except (OSError, ValueError, SafetensorError) as error:
-        raise TrainingError(f"{folder} is damaged ({error}): resume the training or run it again") from error
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        raise TrainingError(f"{folder} is damaged ({what}): resume the training or run it again") from error
     model = CodeWorldModel(config.architecture)
-    common = CommonWords(tensors.pop("common_words").numpy().astype(np.uint32))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise TrainingError(f"{folder / WEIGHTS} does not fit {CONFIG} ({error})") from error
+        first = " ".join(str(error).split())[:200]
+        raise TrainingError(
+            f"{folder / WEIGHTS} does not fit {CONFIG} ({first}): resume the training or run it again"
+        ) from error
     return model, common, about
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` file. Raises OSError, ValueError or SafetensorError when it cannot be used."""
+    check_file(file, MOST_WEIGHTS)
+    return load_file(file)
+
+
+def check_provenance(about: Mapping[str, Any]) -> None:
+    """Raise ValueError unless what is said of a model's origin can be said of one that starts from it."""
+    known = about.get("trained_on", [])
+    if not isinstance(known, list) or not all(
+        isinstance(one, dict)
+        and isinstance(one.get("name"), str)
+        and isinstance(one.get("head"), str)
+        and type(one.get("edits")) is int
+        for one in known
+    ):
+        raise ValueError("trained_on is no list of repositories with their heads and edits")
+    if not isinstance(about.get("diagnostics", {}), dict):
+        raise ValueError("diagnostics are no table")

@@ -6,22 +6,30 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from codewm_lsp.errors import TrainingError
+from codewm_model.settings.files import read_bounded
 from codewm_model.settings.stages import STAGES
 
 LOG: Final = "log.jsonl"
+_MOST_BYTES: Final = 1 << 28
 
 
 def read_log(file: Path) -> list[dict[str, Any]]:
-    """The records of a log, none where there is no file; lines cut short when a run was killed are passed over."""
+    """The records of a log, none where there is no file; lines cut short when a run was killed are passed over.
+
+    Raises TrainingError when the file cannot be read, or is larger than the log of any run.
+    """
     records: list[dict[str, Any]] = []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
+        text = read_bounded(file, _MOST_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
         return records
-    for line in lines:
+    except OSError as error:
+        raise TrainingError(f"{file} is no log of a run ({error.strerror}): move it away") from error
+    for line in text.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and record.get("stage") in STAGES and isinstance(record.get("step"), int):
             records.append(record)

@@ -5,6 +5,7 @@ Everything is a number or the id of a commit; other programs can read the files 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,11 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.features import NUMBERS
+from codewm_model.settings.files import check_file
 
 TABLES: Final = ("edits", "states", "places")
+_MOST_BYTES: Final = 1 << 30
+_MOST_VALUES: Final = 1 << 27
 _PLACE: Final = ("commit", "path", "definition", "state", "touched", "line")
 _WORDS: Final = ("hashes", "role", "numbers", "net")
 
@@ -55,6 +59,7 @@ def read_part(folder: Path, number: int) -> dict[str, NDArray[Any]]:
     for name in TABLES:
         file = part_file(folder, name, number)
         try:
+            _check_sizes(file)
             tables[name] = pq.read_table(file, use_threads=False)
         except FileNotFoundError:
             raise TrainingError(f"{file} is missing: delete {folder} and build the corpus again") from None
@@ -71,7 +76,7 @@ def read_part(folder: Path, number: int) -> dict[str, NDArray[Any]]:
             commits = np.array(ids.dictionary.to_pylist(), "U40")[codes[starts]]
             commit = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(codes)))).astype(np.int32)
         offsets, token_ids = _flat(states, "ids")
-        return {
+        arrays = {
             "commits": commits,
             "commit": commit,
             "path": _numbers(edits, "path"),
@@ -87,10 +92,28 @@ def read_part(folder: Path, number: int) -> dict[str, NDArray[Any]]:
             "place": np.stack([_numbers(places, name) for name in _PLACE], 1).reshape(-1, len(_PLACE)),
             **_words_back(places, "place_words"),
         }
-    except KeyError as error:
-        raise TrainingError(
-            f"part {number} in {folder} lacks a column ({error}): delete {folder} and build the corpus again"
-        ) from error
+        for name, rows in (("states", arrays["states"]), ("place", arrays["place"][:, _PLACE.index("state")])):
+            if rows.size and not 0 <= rows.min() <= rows.max() < len(arrays["state_hashes"]):
+                raise ValueError(f"{name} outside of the table of states")
+        for prefix in ("changed", "context", "place_words"):
+            if len({len(arrays[f"{prefix}_{column}"]) for column in _WORDS}) > 1:
+                raise ValueError(f"columns of {prefix} of different lengths")
+        return arrays
+    except (KeyError, ValueError, TypeError, AttributeError, pa.ArrowException) as error:
+        what = f"lacks the column {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
+        raise TrainingError(f"part {number} in {folder} {what}: delete {folder} and build the corpus again") from error
+
+
+def _check_sizes(file: Path) -> None:
+    """Raise OSError when a table is no file, or would be far larger in memory than any part is."""
+    check_file(file, _MOST_BYTES)
+    with pq.ParquetFile(file) as opened:
+        about = opened.metadata
+        groups = [about.row_group(number) for number in range(about.num_row_groups)]
+        values = sum(group.column(number).num_values for group in groups for number in range(group.num_columns))
+        size = sum(group.total_byte_size for group in groups)
+        if about.num_rows > _MOST_VALUES or values > _MOST_VALUES or size > _MOST_BYTES:
+            raise OSError(errno.EINVAL, f"it would have {size:,} bytes and {values:,} values in memory", str(file))
 
 
 def part_file(folder: Path, table: str, number: int) -> Path:

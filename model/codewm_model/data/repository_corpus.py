@@ -40,9 +40,13 @@ from codewm_lsp.world_model.features import (
     structure_tokens,
 )
 from codewm_model.data.parquet import read_part, write_part
+from codewm_model.settings.files import check_file, read_json
 
 CORPUS_VERSION: Final = 2
 ABOUT: Final = "repository.json"
+MOST_BYTES: Final = 1 << 26  # of a JSON file of a corpus
+_MOST_NPZ: Final = 1 << 32
+_COUNTS: Final = ("first", "edits", "states", "siblings_from", "bytes")
 PART_EDITS: Final = 4_000  # a part takes some 25 MB of memory
 MAX_STATE_WORDS: Final = 160
 PLACES_PER_REPOSITORY: Final = 400  # commits of which a whole changed file is kept, for the next-edit predictor
@@ -351,9 +355,12 @@ def about(folder: Path) -> dict[str, Any]:
     """
     file = folder / ABOUT
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file, MOST_BYTES)
         made_with = {name: found[name] for name in versions()}
-        found["name"], found["head"], [part["bytes"] for part in found["parts"]]
+        if not isinstance(found["name"], str) or not isinstance(found["head"], str):
+            raise ValueError("it names neither the repository nor its head")
+        if any(type(part[name]) is not int for part in found["parts"] for name in _COUNTS):
+            raise ValueError("a part has no sizes")
     except FileNotFoundError:
         raise TrainingError(f"{folder} is no corpus of a repository ({ABOUT} is missing): build it again") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -420,6 +427,7 @@ def _corpus(name: str, head: str, arrays: Mapping[str, NDArray[Any]]) -> Reposit
 
 def _load_npz(file: Path) -> RepositoryCorpus:
     try:
+        check_file(file, _MOST_NPZ)
         with np.load(file, allow_pickle=False) as data:
             named = json.loads(bytes(data["about"]))
             return _corpus(named["name"], named["head"], {key: data[key] for key in data.files})

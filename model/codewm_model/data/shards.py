@@ -22,8 +22,18 @@ from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.embedding import EDIT_SIZE
 from codewm_lsp.world_model.features import LEXICAL, CommonWords
 from codewm_model.data.batches import Dataset
-from codewm_model.data.repository_corpus import RepositoryCorpus, about, build, load_part, newest_edits, use, versions
+from codewm_model.data.repository_corpus import (
+    MOST_BYTES,
+    RepositoryCorpus,
+    about,
+    build,
+    load_part,
+    newest_edits,
+    use,
+    versions,
+)
 from codewm_model.settings.config import TrainingConfig, check_format
+from codewm_model.settings.files import read_json
 from codewm_model.settings.stages import STAGES
 
 MANIFEST: Final = "manifest.json"
@@ -115,9 +125,9 @@ def read_shards(folder: Path) -> list[Shard]:
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file, MOST_BYTES)
         check_format(found, str(file))
-        [entry["folder"] for entry in found["repositories"]]
+        [Path(entry["folder"]).name for entry in found["repositories"]]
     except FileNotFoundError:
         raise TrainingError(
             f"{folder} is no corpus ({MANIFEST} is missing): make one with codewm-train corpus build REPO... "

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.features import of_similar_length, padded_structures, structure_tokens
-from codewm_model.artifacts.run_folder import TARGET
+from codewm_model.artifacts.run_folder import TARGET, read_tensors
 from codewm_model.evaluation.measurement import Candidate
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import Config
@@ -82,7 +81,7 @@ def target_of(model: Candidate) -> TargetEncoder:
     fresh = CodeWorldModel(config.architecture).state
     if model.run is not None and (model.run / TARGET).exists():
         try:
-            fresh.load_state_dict(load_file(model.run / TARGET))
+            fresh.load_state_dict(read_tensors(model.run / TARGET))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise TrainingError(
                 f"{model.run / TARGET} is damaged or of another model ({error}): train again"

@@ -7,24 +7,15 @@ files and from the command line.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal
 
 from codewm_lsp.errors import OptionError
+from codewm_model.settings.structure import Scalar, setting, shown, structured
 
 FORMAT: Final = 1
 """Of configuration files, ``config.json`` and checkpoints. A file of a higher format is refused, not guessed at."""
-
-_T = TypeVar("_T")
-Option = str | int | float | bool
-
-
-def setting(default: _T, why: str, *, least: float | None = None) -> _T:
-    """A field of a configuration: its default, why it is that, and the lowest value that makes sense."""
-    return field(default=default, metadata={"why": why, "least": least})
 
 
 def reason(kind: type[Any], name: str) -> str:
@@ -39,20 +30,36 @@ class ArchitectureConfig:
 
     encoder: str = setting("looped", "of states; the paper's loop with a readout that keeps differences additive")
     predictor: str = setting("looped", "of transitions; the paper's two tokens through looped blocks")
-    state_size: int = setting(128, "numbers of a state, as in paper 1; a bundle holds no other size", least=1)
-    heads: int = setting(4, "of attention, as in paper 1; divides every width", least=1)
-    loops: int = setting(1, "the signal of a transition shrinks with every loop; one won, and is fastest", least=1)
-    state_expansion: int = setting(2, "MLP of the state encoder; twice did as well as paper 1's four times", least=1)
-    predictor_expansion: int = setting(2, "twice, not four times: the bundle must stay under 0.6 MB", least=1)
-    predictor_loops: int = setting(2, "a single transition needs few turns, and a roll-out has three of them", least=1)
-    layers: int = setting(2, "of mini-transformers: distinct ones, so each costs what the whole loop costs", least=1)
-    operator_rank: int = setting(64, "of a Koopman operator's departure from the identity: half a state", least=1)
-    word_size: int = setting(64, "of the edit encoder; wider ones learned their repositories by heart", least=1)
-    word_layers: int = setting(2, "of the edit encoder; more did not generalise better", least=1)
-    contextual_size: int = setting(128, "of an embedding's learned part; a bundle holds no other size", least=1)
-    next_size: int = setting(96, "of the next-edit predictor: seven tokens do not need more", least=1)
-    next_loops: int = setting(2, "of the next-edit predictor", least=1)
-    options: Mapping[str, Option] = field(
+    state_size: int = setting(
+        128, "numbers of a state, as in paper 1; a bundle holds no other size", least=1, most=1024
+    )
+    heads: int = setting(4, "of attention, as in paper 1; divides every width", least=1, most=1024)
+    loops: int = setting(
+        1, "the signal of a transition shrinks with every loop; one won, and is fastest", least=1, most=64
+    )
+    state_expansion: int = setting(
+        2, "MLP of the state encoder; twice did as well as paper 1's four times", least=1, most=8
+    )
+    predictor_expansion: int = setting(2, "twice, not four times: the bundle must stay under 0.6 MB", least=1, most=8)
+    predictor_loops: int = setting(
+        2, "a single transition needs few turns, and a roll-out has three of them", least=1, most=64
+    )
+    layers: int = setting(
+        2, "of mini-transformers: distinct ones, so each costs what the whole loop costs", least=1, most=16
+    )
+    operator_rank: int = setting(
+        64, "of a Koopman operator's departure from the identity: half a state", least=1, most=4096
+    )
+    word_size: int = setting(
+        64, "of the edit encoder; wider ones learned their repositories by heart", least=1, most=1024
+    )
+    word_layers: int = setting(2, "of the edit encoder; more did not generalise better", least=1, most=16)
+    contextual_size: int = setting(
+        128, "of an embedding's learned part; a bundle holds no other size", least=1, most=1024
+    )
+    next_size: int = setting(96, "of the next-edit predictor: seven tokens do not need more", least=1, most=1024)
+    next_loops: int = setting(2, "of the next-edit predictor", least=1, most=64)
+    options: Mapping[str, Scalar] = field(
         default_factory=dict,
         metadata={"why": "for architectures of other packages, which say what they take", "least": None},
     )
@@ -67,16 +74,20 @@ class TrainingConfig:
     over states that stand still by then.
     """
 
-    seed: int = setting(42, "the paper's first; set before a single weight is made", least=0)
+    seed: int = setting(42, "the paper's first; set before a single weight is made", least=0, most=2**63 - 1)
     transition_steps: int = setting(400, "more repositories help more than more steps", least=0)
     edit_steps: int = setting(900, "held-out repositories stop gaining about there", least=0)
     next_steps: int = setting(800, "held-out repositories stop gaining about there", least=0)
     predictor_steps: int = setting(3_000, "of states that are computed once: as long as sixty of the first", least=0)
-    transition_batch: int = setting(48, "half of them windows of chains, half siblings; what a laptop holds", least=4)
-    edit_batch: int = setting(192, "in-batch negatives of three repositories", least=4)
-    next_batch: int = setting(96, "of three repositories; the distractors beside it are drawn apart", least=3)
-    predictor_batch: int = setting(256, "windows of chains; their states are at hand", least=2)
-    window: int = setting(3, "transitions of a chain in one sample (paper 1)", least=1)
+    transition_batch: int = setting(
+        48, "half of them windows of chains, half siblings; what a laptop holds", least=4, most=16_384
+    )
+    edit_batch: int = setting(192, "in-batch negatives of three repositories", least=4, most=16_384)
+    next_batch: int = setting(
+        96, "of three repositories; the distractors beside it are drawn apart", least=3, most=16_384
+    )
+    predictor_batch: int = setting(256, "windows of chains; their states are at hand", least=2, most=16_384)
+    window: int = setting(3, "transitions of a chain in one sample (paper 1)", least=1, most=64)
     transition_rate: float = setting(5e-4, "higher than paper 1's 1e-4: far fewer steps", least=0)
     edit_rate: float = setting(1e-3, "a small network from scratch", least=0)
     next_rate: float = setting(1e-3, "a small network from scratch", least=0)
@@ -87,7 +98,7 @@ class TrainingConfig:
         "ema", "none: the next state is the online encoder's own, with its gradient (LeJEPA)"
     )
     decay: float = setting(
-        1.0, "EMA of the target encoder: 1.0 frozen (its embeddings are cached), 0.99999 near-static", least=0
+        1.0, "EMA of the target encoder: 1.0 frozen (its embeddings are cached), 0.99999 near-static", least=0, most=1
     )
     prediction_weight: float = setting(1.0, "paper 1", least=0)
     delta_weight: float = setting(0.5, "paper 1", least=0)
@@ -111,7 +122,7 @@ class TrainingConfig:
     variance_weight: float = setting(0.1, "VICReg on the readout (paper 2)", least=0)
     sibling_weight: float = setting(0.25, "InfoNCE on the differences of states: siblings are alike", least=0)
     temperature: float = setting(0.07, "of every InfoNCE term; the usual one", least=1e-4)
-    word_dropout: float = setting(0.15, "a repository's own words are not to be learned by heart", least=0)
+    word_dropout: float = setting(0.15, "a repository's own words are not to be learned by heart", least=0, most=1)
     commits_window: int = setting(150, "in-repository negatives come from this many neighbouring commits", least=2)
     clip: float = setting(1.0, "of the gradient's norm", least=0)
     quantise_from: float = setting(
@@ -119,14 +130,16 @@ class TrainingConfig:
     )
     evaluate_every: int = setting(250, "steps; an evaluation takes as long as some ten steps", least=1)
     checkpoint_every: int = setting(100, "steps; what a kill -9 loses at the most", least=1)
-    gallery: int = setting(5_000, "next states among which the true one is looked for; a small one flatters", least=2)
+    gallery: int = setting(
+        5_000, "next states among which the true one is looked for; a small one flatters", least=2, most=1_000_000
+    )
     edits_per_repository: int = setting(4_000, "the newest; more repositories help more than more of each", least=1)
     resident_mb: int = setting(
         0, "of a corpus, in memory at a time; 0: all of it. What does not fit is read in turns", least=0
     )
     turn_steps: int = setting(200, "until the next shards are read, where a corpus does not fit", least=1)
     bf16: bool = setting(False, "autocast of the state encoder; always on where there is a GPU, no gain on most CPUs")
-    threads: int = setting(0, "0: as many as there are cores", least=0)
+    threads: int = setting(0, "0: as many as there are cores", least=0, most=1024)
     on_collapse: Literal["warn", "stop", "fix"] = setting(
         "warn", "what a collapse means is for the reader to judge; fix: the target goes back to its start and stays"
     )
@@ -150,12 +163,15 @@ class Config:
         Raises OptionError on a format of a newer version, an unknown key, or a value of another type.
         """
         check_format(data, source)
-        sections = {section.name: section for section in dataclasses.fields(cls)}
-        _known(set(data) - {"format"}, sections, f"section {{}} in {source}")
-        return cls(
-            architecture=_fill(ArchitectureConfig, "architecture", data.get("architecture", {}), source),
-            training=_fill(TrainingConfig, "training", data.get("training", {}), source),
-        )
+        made = structured(cls, {name: value for name, value in data.items() if name != "format"}, source, key="section")
+        networks = made.architecture
+        for name in ("state_size", "word_size", "next_size"):
+            if getattr(networks, name) % networks.heads:
+                raise OptionError(
+                    f"architecture.heads in {source} is {networks.heads}: it must divide {name} "
+                    f"({getattr(networks, name)})"
+                )
+        return made
 
 
 SECTIONS: Final[dict[str, type[Any]]] = {"architecture": ArchitectureConfig, "training": TrainingConfig}
@@ -165,67 +181,12 @@ def check_format(data: Mapping[str, Any], source: str) -> None:
     """Raise OptionError when ``data`` was written by a newer version."""
     found = data.get("format", FORMAT)
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise OptionError(f"format of {source} is {found!r}: write format = {FORMAT}")
+        raise OptionError(f"format of {source} is {shown(found)}: write format = {FORMAT}")
     if found > FORMAT:
         raise OptionError(
-            f"{source} has format {found} and comes from a newer version of CodeWM; this one reads up to {FORMAT}: "
-            f"upgrade codewm"
+            f"{source} has format {shown(found)} and comes from a newer version of CodeWM; this one reads up to "
+            f"{FORMAT}: upgrade codewm"
         )
-
-
-def _known(names: set[str], allowed: Mapping[str, object], what: str) -> None:
-    """Raise OptionError for the first unknown name, with the nearest one; ``{}`` in ``what`` stands for the name."""
-    for name in sorted(names - set(allowed)):
-        near = difflib.get_close_matches(name, allowed, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(allowed)}"
-        raise OptionError(f"unknown {what.format(repr(name))}{hint}")
-
-
-def _fill(kind: type[Any], section: str, values: object, source: str) -> Any:
-    if not isinstance(values, Mapping):
-        raise OptionError(f"{section} in {source} must be a table of settings: write [{section}]")
-    fields = {f.name: f for f in dataclasses.fields(kind)}
-    _known(set(values), fields, f"setting {{}} of [{section}] in {source}")
-    types = typing.get_type_hints(kind)
-    found = {}
-    for name, value in values.items():
-        found[name] = _typed(value, types[name], f"{section}.{name} in {source}")
-        least = fields[name].metadata.get("least")
-        if least is not None and not found[name] >= least:
-            raise OptionError(f"{section}.{name} in {source} is {value!r}: it must be at least {least:g}")
-    made = kind(**found)
-    if isinstance(made, ArchitectureConfig):
-        for name in ("state_size", "word_size", "next_size"):
-            if getattr(made, name) % made.heads:
-                raise OptionError(
-                    f"architecture.heads in {source} is {made.heads}: it must divide {name} ({getattr(made, name)})"
-                )
-    return made
-
-
-def _typed(value: object, expected: Any, name: str) -> Any:
-    """``value`` as the setting holds it, or an OptionError that says what was expected."""
-    choices = typing.get_args(expected) if typing.get_origin(expected) is Literal else ()
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if choices:
-        if value not in choices:
-            raise OptionError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-        return value
-    if expected is bool and isinstance(value, bool):
-        return value
-    if expected is int and whole:
-        return value
-    if expected is float and (whole or isinstance(value, float)):
-        return float(typing.cast(float, value))
-    if expected is str and isinstance(value, str):
-        return value
-    if typing.get_origin(expected) is Mapping and isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(item, Option):
-                raise OptionError(f"{name}: {key!r} must be a text, a number, true or false, not {item!r}")
-        return dict(value)
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(expected, "a table")
-    raise OptionError(f"{name} must be {wanted}, not {value!r}")
 
 
 PRESETS: dict[str, Config] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_model.settings.config import FORMAT, PRESETS, SECTIONS, Config, check_format, reason
+from codewm_model.settings.files import read_bounded
+from codewm_model.settings.structure import nearest, shown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,16 +21,44 @@ else:
     import tomli as tomllib
 
 DEFAULT_PRESET: Final = "local"
+_MOST_BYTES: Final = 1 << 18
+_MOST_DEEP: Final = 16
+_TOO_DEEP: Final = f"its tables are nested more than {_MOST_DEEP} deep"
+_QUOTED: Final = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
+_BETWEEN: Final = re.compile(r"[=,{}\[\]\n]")
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """A TOML file. Raises OptionError when it cannot be read or is none."""
+    """A TOML file of at most 256 KiB. Raises OptionError when it cannot be read or is none."""
     try:
-        found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        return _parsed(read_bounded(file, _MOST_BYTES).decode("utf-8"))
     except OSError as error:
         raise OptionError(f"{file} cannot be read ({error.strerror}): name a TOML file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise OptionError(f"{file} is no valid TOML ({error}): mend it there") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML that is no deeper than settings are. Raises ValueError.
+
+    The parser takes time and memory by the square of the parts of a dotted name, so that those are counted first.
+    """
+    try:
+        if any(piece.count(".") > _MOST_DEEP for piece in _BETWEEN.split(_QUOTED.sub("", text))):
+            raise ValueError(_TOO_DEEP)
+        found = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level: list[Any] = [found]
+    for _ in range(_MOST_DEEP):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise ValueError(_TOO_DEEP)
     return found
 
 
@@ -49,7 +79,7 @@ def configured(preset: str | None, file: Path | None, settings: Sequence[str]) -
 def find_preset(name: object) -> Config:
     """A preset by its name. Raises OptionError."""
     if not isinstance(name, str) or name not in PRESETS:
-        raise OptionError(f"unknown preset {name!r}: choose one of {', '.join(PRESETS)}")
+        raise OptionError(f"unknown preset {shown(name)}: choose one of {', '.join(PRESETS)}")
     return PRESETS[name]
 
 
@@ -71,13 +101,12 @@ def overridden(config: Config, settings: Sequence[str]) -> Config:
         path, separator, text = setting.partition("=")
         path = path.strip()
         if not separator:
-            raise OptionError(f"--set {setting!r}: write NAME=VALUE")
+            raise OptionError(f"--set {shown(setting)}: write NAME=VALUE")
         section, dot, name = path.partition(".")
         if not dot:
             if path not in sections:
-                near = difflib.get_close_matches(path, sections, 1)
-                hint = f"did you mean {near[0]!r}?" if near else "codewm-train config show lists them all"
-                raise OptionError(f"unknown setting {path!r} in --set; {hint}")
+                hint = nearest(path, sections, "codewm-train config show lists them all")
+                raise OptionError(f"unknown setting {shown(path)} in --set; {hint}")
             section, name = sections[path], path
         table = values.setdefault(section, {})
         if name.startswith("options.") and section == "architecture":
@@ -90,8 +119,8 @@ def overridden(config: Config, settings: Sequence[str]) -> Config:
 def value_of(text: str) -> object:
     """A value as TOML writes it; what is none is a text."""
     try:
-        found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+        found = _parsed(f"value = {text}")
+    except ValueError:
         return text
     return found["value"] if len(found) == 1 else text
 
