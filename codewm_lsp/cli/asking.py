@@ -50,7 +50,7 @@ def ask(repository: Repository, *, at: str | None = None, editing: str | None = 
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = _head(repository)
-        edits = _newest_first(repository, repository.working_edits())
+        edits = repository.working_edits()
         if edits:
             if wanted is not None:
                 edits = (_find(edits, wanted, "the working tree's changes"),)
@@ -60,18 +60,6 @@ def ask(repository: Repository, *, at: str | None = None, editing: str | None = 
         if wanted is not None:
             return _one_edit_of(repository, head, wanted)
     return _last_commit(repository, head, at, wanted)
-
-
-def _newest_first(repository: Repository, edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
-    """By the time at which their files were last written: what was typed last says most about what comes next."""
-
-    def written(edit: Edit) -> float:
-        try:
-            return -((repository.root or repository.git_dir) / edit.path).stat().st_mtime
-        except OSError:
-            return 0.0  # removed
-
-    return tuple(sorted(edits, key=written))
 
 
 def _parse_editing(editing: str) -> tuple[str, str]:

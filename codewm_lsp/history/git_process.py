@@ -2,8 +2,9 @@
 
 Every command is a list of arguments (no shell). The repository is named by ``GIT_DIR``, so that Git's own search, and
 with it ``safe.directory``, plays no part: a folder that belongs to another user is read as any other, as data. The
-user's and the system's configuration are not read. The repository's is, and these settings of it are overruled. Of the
-variables that Git heeds, none is inherited but ``GIT_EXEC_PATH``.
+user's and the system's configuration are not read, but for the file that says what the user ignores everywhere. The
+repository's is, and these settings of it are overruled. Of the variables that Git heeds, none is inherited but
+``GIT_EXEC_PATH``.
 
 Every command has a time limit and a limit of its output, and is killed at either: what a repository holds decides how
 long Git works (a tree that contains itself ten times, ten levels deep), or whether it waits for ever (a named pipe).
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import IO, Final
 
@@ -59,6 +60,8 @@ _OVERRULED: Final = (
 )
 _PARTIAL: Final = ("lazy fetching disabled", "from promisor remote")
 _INHERITED: Final = frozenset({"GIT_EXEC_PATH"})  # where an unusual installation keeps its parts
+_OF_THE_USER: Final = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
+_NOWHERE: Final = {"GIT_DIR": os.devnull, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}  # of no repository
 _ENVIRONMENT: Final = {
     "GIT_ALLOC_LIMIT": "512m",  # of one piece of memory: no object of a history needs more
     "GIT_ALLOW_PROTOCOL": "",
@@ -358,11 +361,12 @@ class HardenedGit:
         folder = os.path.abspath(os.sep)  # a process in the user's folder would keep Windows from renaming it
         if files:
             folder = environment["GIT_WORK_TREE"] = str(location.root)
+            options = [*options, *_ignored_everywhere(_program_of(environment), _own(os.environ))]
         else:
             options = ["--bare", *options]
         if memory:
             environment["GIT_ALLOC_LIMIT"] = memory
-        program = _program(Git.GIT_PYTHON_GIT_EXECUTABLE or "git", environment.get("PATH", os.defpath))
+        program = _program_of(environment)
         try:
             return safer_popen(
                 [program, *options, *arguments],
@@ -378,6 +382,34 @@ class HardenedGit:
             raise RepositoryError(
                 f"{program} cannot be run: {error.strerror or error}. Check the installation of Git."
             ) from error
+
+
+def _program_of(environment: Mapping[str, str]) -> str:
+    return _program(Git.GIT_PYTHON_GIT_EXECUTABLE or "git", environment.get("PATH", os.defpath))
+
+
+def _own(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The variables by which Git finds the user's own configuration, and what they may hold."""
+    return tuple((name, environment[name]) for name in _OF_THE_USER if name in environment)
+
+
+@lru_cache(maxsize=8)
+def _ignored_everywhere(program: str, own: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The one setting of the user's that is heeded: what they ignore in all of their repositories."""
+    try:
+        done = subprocess.run(
+            [program, "config", "--type=path", "--get", "core.excludesFile"],
+            cwd=os.path.abspath(os.sep),
+            env={name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | dict(own) | _NOWHERE,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    file = os.fsdecode(done.stdout).rstrip("\r\n")
+    return ("-c", f"core.excludesFile={file}") if os.path.isfile(file) else ()
 
 
 @lru_cache(maxsize=8)

@@ -166,6 +166,13 @@ class Repository:
             )
         raise RepositoryError(f"{rev!r} names no commit of {where}. `git log --all` lists what there is.")
 
+    def position(self) -> tuple[object, ...]:
+        """Where HEAD stands, and how far the history reaches back: another value whenever there are other commits.
+
+        Costs no process where HEAD can be read from a file. Raises ``RepositoryError`` where the repository is gone.
+        """
+        return self._resolve("HEAD"), self._shallow()
+
     def ancestors(self, rev: str = "HEAD", limit: int | None = None) -> list[str]:
         """Ids of the commits that ``rev`` reaches, itself included, newest first, merges too."""
         return list(revisions(self._git, self.head(rev), limit))

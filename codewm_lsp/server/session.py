@@ -73,7 +73,7 @@ class Session:
         )
         self._workspace = Workspace(repository, self._index)
         self._engine = Engine(repository, model, self._index, ranker=ranker_of(model.bundle), others=self._others)
-        self._stamp = self.stamp()
+        self._position = repository.position()
 
     def relative(self, file: Path) -> str | None:
         """``file`` as the repository names it; None when it is outside."""
@@ -89,6 +89,7 @@ class Session:
         )
         if not kinds or not options.lenses_per_file:
             return Hints((), complete=True)
+        self._repository.leave_out(options.exclude)
         wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
         gone = {item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT}
         found = self._engine.hints(self._workspace.apply(change), path, options=wanted, patience=patience)
@@ -159,7 +160,7 @@ class Session:
         self, depth: int, seconds: float, progress: Callable[[int, int], None], stop: Callable[[], bool]
     ) -> Indexed:
         """Index for at most ``seconds``, newest commits first; less when ``stop`` says so."""
-        self._stamp = self.stamp()
+        self._position = self._repository.position()
         step = update(
             self._repository,
             self._model,
@@ -173,26 +174,12 @@ class Session:
             step.done, step.total, step.outcome is UpdateOutcome.COMPLETE, step.outcome is UpdateOutcome.BUSY
         )
 
-    def stamp(self) -> tuple[object, ...]:
-        """Changes whenever a commit, a checkout or a reset was made; reads the state of four files."""
-        git = self._repository.git_dir
-        common = git / "commondir"
-        try:
-            shared = (git / common.read_text(encoding="utf-8").strip()).resolve()
-        except OSError:
-            shared = git
-        try:
-            head = (git / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:
-            head = ""
-        files = [git / "HEAD", git / "logs" / "HEAD", shared / "packed-refs"]
-        if head.startswith("ref: "):
-            files.append(shared / head.removeprefix("ref: "))
-        return (head, *(_state(file) for file in files))
-
     def moved(self) -> bool:
-        """Whether HEAD may have moved since the last indexing."""
-        return self.stamp() != self._stamp
+        """Whether there may be other commits than at the last indexing."""
+        try:
+            return self._repository.position() != self._position
+        except RepositoryError:
+            return True  # it is gone: the indexing says so
 
     def close(self) -> None:
         """Let go of the index and of Git."""
@@ -230,11 +217,15 @@ class Workshop:
         self._change: tuple[Path, Held, Change] | None = None
 
     def place(self, file: Path, options: Options) -> Place:
-        """Where a file is, its repository opened. Raises RepositoryError, BundleError or IndexStoreError."""
+        """Where a file is, its repository opened: a symbolic link is its target.
+
+        Raises RepositoryError, BundleError or IndexStoreError.
+        """
+        file = Path(os.path.realpath(file))
         root = self.root(file.parent, options)
         path = self._sessions[root].relative(file)
-        if path is None:  # a link that leads out of the repository it lies in
-            raise RepositoryError(f"{file} leads out of {root}: open the file that it points to.")
+        if path is None:
+            raise RepositoryError(f"{file} is none of the files of {root}.")
         return Place(root, path)
 
     def root(self, folder: Path, options: Options) -> Path:
@@ -294,7 +285,7 @@ class Workshop:
         self._change = None
 
     def _open(self, folder: Path, options: Options) -> Path:
-        repository = Repository.open(_existing(folder))
+        repository = Repository.open(_existing(folder), options.exclude)
         try:
             if repository.root is None:
                 raise RepositoryError(
@@ -359,11 +350,3 @@ def _existing(folder: Path) -> Path:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder
-
-
-def _state(file: Path) -> tuple[int, int] | None:
-    try:
-        state = file.stat()
-    except OSError:
-        return None
-    return state.st_mtime_ns, state.st_size

@@ -60,3 +60,39 @@ def test_a_head_that_names_nothing_of_the_repository_is_left_to_git(
         assert head_on_disk(location) is None
     (builder.path / ".git" / "HEAD").unlink()
     assert head_on_disk(location) is None
+
+
+def test_a_position_is_another_whenever_there_are_other_commits(make_repository: MakeRepository) -> None:
+    builder = make_repository()
+    builder.commit("One", {"a.py": "x = 1\n"})
+    with Repository.open(builder.path) as repository:
+        known = {repository.position()}
+        assert {repository.position()} == known
+        for number, step in enumerate(("commit", "pack", "commit", "reset", "detach", "commit")):
+            if step == "commit":
+                builder.commit(step, {"a.py": f"y = {number}\n"})
+            elif step == "pack":
+                builder.git("pack-refs", "--all", "--prune")
+            elif step == "reset":
+                builder.git("reset", "--quiet", "--hard", "HEAD~2")
+            else:
+                builder.checkout("HEAD~0")
+            assert (repository.position() in known) is (step in ("pack", "reset", "detach")), (number, step)
+            known.add(repository.position())
+            builder.write("a.py", "unsaved = True\n")
+            assert repository.position() in known
+            builder.git("checkout", "--quiet", "--", "a.py")
+
+
+def test_where_refs_lie_in_no_file_git_is_asked(make_repository: MakeRepository) -> None:
+    """As where they lie in a table: HEAD then names a branch that there is not, and Git alone knows better."""
+    builder = make_repository()
+    first = builder.commit("One", {"a.py": "x = 1\n"})
+    builder.git("pack-refs", "--all", "--prune")
+    assert head_on_disk(locate(builder.path)) is None
+    with Repository.open(builder.path) as repository:
+        before = repository.position()
+        assert first in before
+        builder.git("update-ref", "refs/heads/main", builder.commit("Two", {"a.py": "x = 2\n"}))
+        builder.git("pack-refs", "--all", "--prune")
+        assert repository.position() != before

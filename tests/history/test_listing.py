@@ -64,6 +64,30 @@ def test_patterns_that_change_are_heeded_at_once(built: RepositoryBuilder) -> No
             assert edited(repository) == ["tools/new.py"], place
 
 
+def test_what_the_user_ignores_everywhere_is_ignored(
+    built: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built.write("scratch/x.py", TWO)
+    built.write("new.py", TWO)
+    ignored = tmp_path / "ignored everywhere"
+    ignored.write_text("scratch/\n")
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["new.py", "scratch/x.py"]
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[core]\n\texcludesFile = "{ignored.as_posix()}"\n\tbare = true\n')
+    with monkeypatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+        with Repository.open(built.path) as repository:
+            assert edited(repository) == ["new.py"]
+            assert edited(repository, "scratch/y.py") == ["new.py"]
+    (tmp_path / "home" / ".config" / "git").mkdir(parents=True)
+    (tmp_path / "home" / ".config" / "git" / "ignore").write_text("new.py\n")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["scratch/x.py"]
+
+
 def test_a_repository_within_is_its_own(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
     inner = make_repository("inner")
     inner.commit("Inside", {"c.py": ONE})
