@@ -309,13 +309,16 @@ class Engine:
         """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""
         speaker = np.argmax([odds[rows] for _, odds in ranked.ranking.asked], 0) if len(rows) else []
         found: dict[int, tuple[Reason, ...]] = {}
+        corpus = ranked.corpus
         for number in sorted(set(map(int, speaker))):
             edit, _ = ranked.ranking.asked[number]
-            signals = self._derived.signals(ranked.known, edit)
-            for place in np.flatnonzero(np.equal(speaker, number)).tolist():
-                row = rows[place]
-                reasons = reasons_next(signals, row, self._ranker, float(added[place]))
-                found[row] = reasons
+            places = np.flatnonzero(np.equal(speaker, number)).tolist()
+            files = sorted({int(corpus.file[rows[place]]) for place in places})
+            signals = self._derived.signals(ranked.known, edit).part(files)
+            for place in places:
+                row, file = rows[place], files.index(int(corpus.file[rows[place]]))
+                here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
+                found[row] = reasons_next(signals, here, self._ranker, float(added[place]))
         return found
 
     def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:

@@ -61,11 +61,12 @@ class Changes:
 
     def recency(self, table: str, after: int = -1) -> Floats:
         """Commits since each was last changed (0: by the newest), ``NEVER`` where it was not. Past of ``after``."""
-        return self._tables[table].recency(after)
+        return self._memo.get(_SINGLE, (table, after), lambda: self._tables[table].recency(after))
 
     def frequency(self, table: str, after: int = -1, half_life: float = 0.0) -> Floats:
         """How many commits changed each, those of long ago counting less when ``half_life`` (in commits) is given."""
-        return self._tables[table].frequency(after, half_life)
+        key = (table, after, half_life)
+        return self._memo.get(_SINGLE, key, lambda: self._tables[table].frequency(after, half_life))
 
     def together(self, table: str, asked_in: str, asked: int, after: int = -1) -> Together:
         """How often each of ``table`` changed together with one of ``asked_in`` (a definition, a file or a name).
@@ -109,6 +110,7 @@ class Together:
         return self.count.nbytes + self.recent.nbytes + self.small.nbytes + self.near.nbytes
 
 
+_SINGLE: Final = Kind[Floats]("changes of each", 12)  # of definitions and files, for one position in the past
 _COUNTED: Final = Kind[Together]("changed together", 1_000, bytes=12 << 20)
 
 

@@ -42,7 +42,8 @@ _ARRAYS: Final = {
 }
 _FEW_FILES: Final = 64  # differing files up to which what stands where is looked up in another state,
 _FEW_OF: Final = 50  # and one more for so many files
-_BEYOND: Final = np.iinfo(np.int64).max
+_DAMPED: Final[Floats] = np.concatenate([np.zeros(1, np.float32), 1 + np.log(np.arange(1, 256, dtype=np.float32))])
+"""What so many occurrences of a word in a definition weigh."""
 _Arrays = TypeVar("_Arrays", bound=np.generic)
 _Item = TypeVar("_Item")
 _MIN_LINE: Final = 8  # a line of fewer characters (``else:``, ``return``) says nothing
@@ -252,6 +253,7 @@ class Corpus:
     first: NDArray[np.int64]
     _sorted: _Sorted
     _differing: frozenset[str] = frozenset()
+    _whole: Corpus | None = None
     """The paths of files that are not those of the corpus whose words, lines and phrases were ``_sorted``."""
 
     @classmethod
@@ -322,32 +324,79 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.names)
 
+    def part(self, files: Sequence[int]) -> Corpus:
+        """Some files alone (ascending). Words weigh in it what they weigh in the whole, so that what is said of a
+        definition is the same in both."""
+        rows = [Splice(int(self.first[file]), int(self.first[file + 1]), 0, 0) for file in files]
+        one_each = [Splice(file, file + 1, 0, 0) for file in files]
+        arrays: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OF_DEFINITIONS}
+        for what, name in _BOUNDS.items():
+            bounds: Bounds = getattr(self, name)
+            arrays[name] = _sums(_taken(np.diff(bounds), rows))
+            places = [Splice(int(bounds[one.old_low]), int(bounds[one.old_high]), 0, 0) for one in rows]
+            arrays[what] = _taken(getattr(self, what), places)
+            if what == "words":
+                arrays["counts"] = _taken(self.counts, places)
+        paths = tuple(self.paths[file] for file in files)
+        return Corpus(
+            self.vocabulary,
+            Layout(paths),
+            names=[name for one in rows for name in self.names[one.old_low : one.old_high]],
+            imports=[self.imports[file] for file in files],
+            first=_sums(_taken(np.diff(self.first), one_each)),
+            _sorted=_Sorted(paths),
+            _whole=self,
+            **arrays,
+        )
+
+    @property
+    def whole(self) -> Corpus:
+        """Where words, lines, phrases and names are counted: the corpus that this is a part of, or itself."""
+        return self if self._whole is None else self._whole
+
     @cached_property
-    def idf(self) -> Floats:
-        """For every word of the vocabulary, log((N + 1) / (n + 0.5)) over the definitions, scaled to at most 1."""
+    def _idf(self) -> Floats:
         frequency = np.bincount(self.words, minlength=len(self.vocabulary))
         idf = np.log((len(self) + 1) / (frequency + 0.5)) / np.log((len(self) + 1) / 0.5)
         return np.asarray(np.maximum(idf, 0), dtype=np.float32)
 
+    @property
+    def idf(self) -> Floats:
+        """For every word of the vocabulary, log((N + 1) / (n + 0.5)) over the definitions, scaled to at most 1."""
+        return self.whole._idf
+
     @cached_property
+    def _name_frequency(self) -> NDArray[np.int64]:
+        return np.bincount(self.name_words, minlength=len(self.vocabulary))
+
+    @property
+    def name_frequency(self) -> NDArray[np.int64]:
+        """How many definitions have each word of the vocabulary for a name."""
+        return self.whole._name_frequency
+
+    @property
     def damped(self) -> Floats:
         """(1 + log count) × idf of each of ``words``."""
-        return np.asarray((1 + np.log(self.counts.astype(np.float32))) * self.idf[self.words], dtype=np.float32)
+        return _DAMPED[self.counts] * self.idf[self.words]
 
     @cached_property
     def norm(self) -> Floats:
         """Length of each definition's vector of ``damped`` words."""
-        return np.asarray(np.sqrt(self._sums(self.damped**2, self.word_bounds)) + 1e-6, dtype=np.float32)
+        return np.asarray(np.sqrt(self._sums_of_words(self.damped**2)) + 1e-6, dtype=np.float32)
+
+    def _sums_of_words(self, values: Floats) -> Floats:
+        """A value for each of ``words`` → the sum of each definition. (N,)"""
+        rows = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.word_bounds))
+        return np.bincount(rows, values, minlength=len(self)).astype(np.float32)
 
     def _standing(self, what: _What) -> _Standing:
         """Where these stand, worked out the first time."""
         if what not in self._standings:
-            numbers, starts = getattr(self, what), getattr(self, _BOUNDS[what])[self.first]
             tables = self._sorted.tables
             if what not in tables:  # of this corpus: one that differs has them all
-                tables[what] = _Table.of(numbers, starts)
+                tables[what] = _Table.of(self, what)
             splices = between(self._sorted.paths, self.paths, self._differing)
-            self._standings[what] = _Standing(tables[what], numbers, scaled(splices, tables[what].starts, starts))
+            self._standings[what] = _Standing(tables[what], self, what, splices)
         return self._standings[what]
 
     @cached_property
@@ -356,44 +405,38 @@ class Corpus:
 
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
-        return self._standing("lines").frequency(hashes)
+        return self.whole._standing("lines").frequency(hashes)
 
     def phrase_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these pairs of words stands."""
-        return self._standing("phrases").frequency(hashes)
+        return self.whole._standing("phrases").frequency(hashes)
 
     def found(self, weights: Floats) -> Floats:
         """For each definition, the sum of the weights of the distinct words that stand in it.
 
         ``weights`` has one number for each word of the vocabulary. Returns (N,).
         """
-        places, values = self._weighted(weights)
-        return _sums_at(places, values, self.word_bounds)
-
-    def _weighted(self, weights: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """The places in ``words`` of those words that have a weight, and that of each."""
         numbers = np.flatnonzero(weights)
         standing = self._standing("words")
-        if 4 * standing.at_most(numbers) < len(self.words):
-            return standing.places(numbers, weights[numbers])
-        values = weights[self.words]
-        places = np.flatnonzero(values)
-        return places, values[places]
+        if standing.at_most(numbers) > len(self.words) // 2:
+            return self._sums_of_words(weights[self.words])
+        return standing.sums(numbers, weights[numbers])
 
     def similarity(self, tokens: Mapping[str, float]) -> Floats:
         """Cosine of each definition's ``damped`` words with ``tokens`` (already damped and idf-weighted). (N,)."""
         length = float(np.linalg.norm(list(tokens.values()))) + 1e-6
-        places, values = self._weighted(self.weights(tokens))
-        dots = _sums_at(places, self.damped[places] * values, self.word_bounds)
+        weights = self.weights(tokens)
+        numbers = np.flatnonzero(weights[: len(self.idf)])  # a word that came later stands nowhere in here
+        dots = self._standing("words").damped_sums(numbers, self.idf[numbers], weights[numbers])
         return np.asarray(dots / (self.norm * length), dtype=np.float32)
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """For each definition, the sum of the weights of these (distinct) lines that stand in it. (N,)."""
-        return _sums_at(*self._standing("lines").places(hashes, weights), self.line_bounds)
+        return self._standing("lines").sums(hashes, weights)
 
     def phrases_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:
         """The same for pairs of words."""
-        return _sums_at(*self._standing("phrases").places(hashes, weights), self.phrase_bounds)
+        return self._standing("phrases").sums(hashes, weights)
 
     def weights(self, tokens: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: those of ``tokens``, 0 elsewhere."""
@@ -407,35 +450,34 @@ class Corpus:
     def spread(self, parts: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: the sum of the weights of its lower-case parts."""
         split, bounds = self.vocabulary.split()
-        weights = self.weights(parts)
-        return self._sums(weights[split], bounds)
-
-    def _sums(self, values: Floats, bounds: Bounds) -> Floats:
-        places = np.flatnonzero(values)
-        if len(places) < len(values) // 4:
-            return _sums_at(places, values[places], bounds)
-        total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-        return (total[bounds[1:]] - total[bounds[:-1]]).astype(np.float32)
+        weights = self.weights(parts)[split]
+        total = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
+        return np.asarray(total[bounds[1:]] - total[bounds[:-1]], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The numbers that stand in a corpus, sorted: ``order`` are their places, ``starts`` where each file begins."""
+    """The numbers that stand in a corpus, sorted, and the definition that each stands in; of words how often, too.
 
+    A number stands once in a definition. ``first`` is the first definition of each file of that corpus.
+    """
+
+    first: NDArray[np.int64]
     numbers: NDArray[np.integer]
-    starts: NDArray[np.int64]
-    order: Ints
-    sorted: NDArray[np.integer]
+    rows: Ints
+    counts: NDArray[np.uint8] | None
 
     @classmethod
-    def of(cls, numbers: NDArray[np.integer], starts: NDArray[np.int64]) -> _Table:
-        order = np.argsort(numbers).astype(np.int32)
-        return cls(numbers, starts, order, numbers[order])
+    def of(cls, corpus: Corpus, what: _What) -> _Table:
+        numbers: NDArray[np.integer] = getattr(corpus, what)
+        order = np.argsort(numbers)
+        rows = np.repeat(np.arange(len(corpus), dtype=np.int32), np.diff(getattr(corpus, _BOUNDS[what])))
+        return cls(corpus.first, numbers[order], rows[order], corpus.counts[order] if what == "words" else None)
 
     def ranges(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where the places of each of these numbers begin and end in ``order``."""
-        numbers = numbers.astype(self.sorted.dtype, copy=False)  # else it would be the large array that is converted
-        return np.searchsorted(self.sorted, numbers, "left"), np.searchsorted(self.sorted, numbers, "right")
+        """Where each of these numbers begins and ends among the sorted ones."""
+        numbers = numbers.astype(self.numbers.dtype, copy=False)  # else it would be the large array that is converted
+        return np.searchsorted(self.numbers, numbers, "left"), np.searchsorted(self.numbers, numbers, "right")
 
 
 @dataclass(slots=True)
@@ -447,20 +489,38 @@ class _Sorted:
 
 
 class _Standing:
-    """Where a few numbers stand in a corpus, found without looking at all of it.
+    """Where a few numbers stand in a corpus, found without looking at all of it: in the ``table`` of a corpus from
+    which it differs in the ``splices`` (in files), and in the files that differ."""
 
-    ``table`` is that of a corpus from which this one, with its ``numbers``, differs in the ``splices``.
-    """
-
-    def __init__(self, table: _Table, numbers: NDArray[np.integer], splices: Sequence[Splice]) -> None:
+    def __init__(self, table: _Table, corpus: Corpus, what: _What, splices: Sequence[Splice]) -> None:
         self._table = table
-        self._gone_ends = np.array([one.old_high for one in splices], dtype=np.int64)
-        self._gone_starts = np.array([*(one.old_low for one in splices), _BEYOND], dtype=np.int64)
-        self._shifts = np.array([0, *(one.new_high - one.old_high for one in splices)], dtype=np.int64)
-        self._gone = _taken(table.numbers, [(one.old_low, one.old_high) for one in splices])
-        fresh = [(one.new_low, one.new_high) for one in splices]
-        self._fresh = _taken(numbers, fresh)
-        self._fresh_places = np.concatenate([np.zeros(0, np.int64), *(np.arange(low, high) for low, high in fresh)])
+        self._size = len(corpus)
+        self._moved: Ints | None = None  # definition of the table → of this corpus; one too many where it is gone
+        rows = scaled(splices, table.first, corpus.first)
+        bounds: Bounds = getattr(corpus, _BOUNDS[what])
+        places = [Splice(int(bounds[one.new_low]), int(bounds[one.new_high]), 0, 0) for one in rows]
+        self._fresh: NDArray[np.integer] = _taken(getattr(corpus, what), places)
+        self._fresh_rows = np.concatenate(
+            [
+                np.zeros(0, np.int32),
+                *(
+                    np.repeat(
+                        np.arange(one.new_low, one.new_high, dtype=np.int32),
+                        np.diff(bounds[one.new_low : one.new_high + 1]),
+                    )
+                    for one in rows
+                ),
+            ]
+        )
+        self._fresh_counts = _taken(corpus.counts, places) if what == "words" else None
+        if splices:
+            kept = np.ones(int(table.first[-1]), dtype=bool)
+            shifts = np.zeros(len(kept) + 1, dtype=np.int64)
+            for one in rows:
+                kept[one.old_low : one.old_high] = False
+                shifts[one.old_high] += (one.new_high - one.new_low) - (one.old_high - one.old_low)
+            moved = np.arange(len(kept)) + np.cumsum(shifts[:-1])
+            self._moved = np.where(kept, moved, self._size).astype(np.int32)
 
     def at_most(self, numbers: NDArray[np.integer]) -> int:
         """How many places there are at the most; exact where nothing differs."""
@@ -471,27 +531,42 @@ class _Standing:
         """How often each of these (distinct) numbers stands there."""
         first, last = self._table.ranges(numbers)
         count = last - first
-        for sign, some in ((-1, self._gone), (1, self._fresh)):
-            _, which = _among(some, numbers)
-            count += sign * np.bincount(which, minlength=len(numbers))
+        if self._moved is not None:
+            low, which = self._selected(numbers)
+            gone = self._moved[self._table.rows[low]] == self._size
+            count = count - np.bincount(which[gone], minlength=len(numbers))
+            count += np.bincount(_among(self._fresh, numbers)[1], minlength=len(numbers))
         return count
 
-    def places(self, numbers: NDArray[np.integer], weights: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """The places where these (distinct) numbers stand, in their order, and the weight of the number at each."""
+    def sums(self, numbers: NDArray[np.integer], weights: NDArray[Any]) -> Floats:
+        """For each definition, the sum of the weights of these (distinct) numbers that stand in it. (N,)"""
+        places, which = self._selected(numbers)
+        at, found = _among(self._fresh, numbers)
+        return self._added(places, at, np.concatenate([weights[which], weights[found]]))
+
+    def damped_sums(self, numbers: NDArray[np.integer], idf: Floats, weights: Floats) -> Floats:
+        """The same of words, each weight times what the word itself weighs in the definition."""
+        assert self._table.counts is not None, "words have counts"
+        assert self._fresh_counts is not None, "words have counts"
+        places, which = self._selected(numbers)
+        at, found = _among(self._fresh, numbers)
+        which = np.concatenate([which, found])
+        counts = np.concatenate([self._table.counts[places], self._fresh_counts[at]])
+        return self._added(places, at, _DAMPED[counts] * idf[which] * weights[which])
+
+    def _selected(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where in the table these numbers stand, and which of them."""
         first, last = self._table.ranges(numbers)
         count = last - first
-        places = self._table.order[np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())]
-        which = np.repeat(np.arange(len(numbers)), count)
-        if len(self._shifts) > 1:
-            passed = np.searchsorted(self._gone_ends, places, "right")  # splices before each place
-            kept = places < self._gone_starts[passed]
-            at, found = _among(self._fresh, numbers)
-            places = np.concatenate([places[kept] + self._shifts[passed[kept]], self._fresh_places[at]])
-            which = np.concatenate([which[kept], found])
-        # Sorted as one number each, which is many times as fast as sorting one array by another.
-        bits = max(1, len(numbers).bit_length())
-        keys = np.sort((places.astype(np.int64) << bits) | which)
-        return keys >> bits, weights[keys & ((1 << bits) - 1)]
+        places = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
+        return places, np.repeat(np.arange(len(numbers)), count)
+
+    def _added(self, places: NDArray[np.int64], fresh: NDArray[np.int64], values: NDArray[Any]) -> Floats:
+        rows = self._table.rows[places]
+        if self._moved is not None:
+            rows = self._moved[rows]
+        rows = np.concatenate([rows, self._fresh_rows[fresh]])
+        return np.bincount(rows, values, minlength=self._size + 1)[: self._size].astype(np.float32)
 
 
 def _among(some: NDArray[np.integer], numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -505,8 +580,9 @@ def _among(some: NDArray[np.integer], numbers: NDArray[np.integer]) -> tuple[NDA
     return at, order[nearest[at]]
 
 
-def _taken(numbers: NDArray[_Arrays], ranges: Sequence[tuple[int, int]]) -> NDArray[_Arrays]:
-    return np.concatenate([numbers[:0], *(numbers[low:high] for low, high in ranges)])
+def _taken(values: NDArray[_Arrays], splices: Iterable[Splice]) -> NDArray[_Arrays]:
+    """What the splices take out."""
+    return np.concatenate([values[:0], *(values[one.old_low : one.old_high] for one in splices)])
 
 
 def _splices(old: Sequence[str], changed: Mapping[str, ParsedFile | None]) -> tuple[list[Splice], tuple[str, ...]]:
@@ -567,13 +643,6 @@ def _spliced_list(old: list[_Item], new: list[_Item], splices: Sequence[Splice])
         spliced += new[taken : taken + size]
         end, taken = one.old_high, taken + size
     return spliced + old[end:]
-
-
-def _sums_at(places: NDArray[np.int64], values: Floats, bounds: Bounds) -> Floats:
-    """Sums of values between bounds, which all are 0 but at these places (in their order)."""
-    total = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
-    at = np.searchsorted(places, bounds)
-    return (total[at[1:]] - total[at[:-1]]).astype(np.float32)
 
 
 def _sums(sizes: NDArray[np.int64]) -> Bounds:

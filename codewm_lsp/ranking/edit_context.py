@@ -219,7 +219,7 @@ class EditContext:
     def name_rarity(self) -> Floats:
         """How rare each definition's name is: among all words, and among names. (N,)"""
         corpus = self.corpus
-        share = 1 / np.sqrt(np.maximum(np.bincount(corpus.name_words, minlength=len(corpus.vocabulary)), 1))
+        share = 1 / np.sqrt(np.maximum(corpus.name_frequency, 1))
         return np.asarray(corpus.idf[corpus.name_words] * share[corpus.name_words].astype(np.float32))
 
     # The file of the edit

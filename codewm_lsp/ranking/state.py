@@ -74,6 +74,25 @@ class State:
             imported,
         )
 
+    def rows_of(self, files: Sequence[int]) -> Numbers:
+        """The definitions of these files, one file after the other."""
+        first = self.corpus.first
+        return np.concatenate([np.zeros(0, np.int64), *(np.arange(first[file], first[file + 1]) for file in files)])
+
+    def part(self, files: Sequence[int]) -> State:
+        """The state of some files alone (ascending); what is said of a definition is the same in both."""
+        rows = self.rows_of(files)
+        return State(
+            self.corpus.part(files),
+            self.changes,
+            self.after,
+            self.renamed,
+            self.file_ids[list(files)],
+            self.definition_ids[rows],
+            self.simple_ids[rows],
+            [()] * len(files),
+        )
+
     @cached_property
     def recency(self) -> Floats:
         """Commits since each definition changed."""

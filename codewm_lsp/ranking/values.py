@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.candidate import Candidate
@@ -37,24 +41,60 @@ class Values(Mapping[str, Floats]):
     def __len__(self) -> int:
         return len(self._signals)
 
+    def knows(self, name: str) -> bool:
+        """Whether it is computed."""
+        return name in self._known
+
     @property
     def nbytes(self) -> int:
         """Of the arrays that were computed."""
         return sum(values.nbytes for values in self._known.values())
 
 
+class Selected(Mapping[str, Floats]):
+    """Some rows of values of a whole: those that are known there; any other is computed for a part, where it can be."""
+
+    def __init__(self, whole: Values, rows: NDArray[np.int64], part: Values | None) -> None:
+        self._whole = whole
+        self._rows = rows
+        self._part = part
+
+    def __getitem__(self, name: str) -> Floats:
+        if self._part is not None and not self._whole.knows(name):
+            return self._part[name]
+        return self._whole[name][self._rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole)
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+
+@dataclass(frozen=True, slots=True)
 class SignalValues:
     """``definitions``: (N,) by signal, for each definition of the corpus; ``files``: (M,), for each of its files."""
 
-    def __init__(self, edit: EditContext) -> None:
-        self.edit = edit
-        self.definitions = Values(DEFINITION_SIGNALS, edit)
-        self.files = Values(FILE_SIGNALS, edit)
+    edit: EditContext
+    definitions: Values | Selected
+    files: Values | Selected
 
     @property
     def nbytes(self) -> int:
         """Of the arrays that were computed."""
-        return self.definitions.nbytes + self.files.nbytes
+        return sum(values.nbytes for values in (self.definitions, self.files) if isinstance(values, Values))
+
+    def part(self, files: Sequence[int]) -> SignalValues:
+        """Those of some files (ascending) and of their definitions, in a corpus of these files alone."""
+        assert isinstance(self.definitions, Values), "a part of a part"
+        assert isinstance(self.files, Values), "a part of a part"
+        context = EditContext(self.edit.state.part(files), self.edit.edit)
+        rows = self.edit.state.rows_of(files)
+        return SignalValues(
+            context,
+            Selected(self.definitions, rows, Values(DEFINITION_SIGNALS, context)),
+            Selected(self.files, np.array(files, dtype=np.int64), None),
+        )
 
     def candidate(self, row: int) -> Candidate:
         """A definition, by its row in the corpus."""
@@ -63,4 +103,5 @@ class SignalValues:
 
 def signals_of(state: State, edit: Edit) -> SignalValues:
     """Everything that the edit in progress says about what comes next."""
-    return SignalValues(EditContext(state, edit))
+    context = EditContext(state, edit)
+    return SignalValues(context, Values(DEFINITION_SIGNALS, context), Values(FILE_SIGNALS, context))

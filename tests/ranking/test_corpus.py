@@ -158,3 +158,19 @@ def test_after_any_changes_a_state_answers_as_one_made_anew(
         assert list(mine) == list(theirs)
         for name in mine:
             assert mine[name].tobytes() == theirs[name].tobytes(), name
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(PATHS), files(), min_size=1), st.data())
+def test_a_part_says_of_its_definitions_what_the_whole_says(texts: dict[str, str], data: st.DataObject) -> None:
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
+    some = sorted(data.draw(st.sets(st.integers(0, len(corpus.paths) - 1), min_size=1)))
+    state = State.of(corpus, CHANGES)
+    rows = state.rows_of(some)
+    whole, part = signals_of(state, EDIT), signals_of(State.of(corpus, CHANGES), EDIT).part(some)
+    assert part.edit.corpus.names == [corpus.names[row] for row in rows]
+    for name in whole.definitions:
+        assert part.definitions[name].tobytes() == whole.definitions[name][rows].tobytes(), name
+    for name in whole.files:
+        assert part.files[name].tobytes() == whole.files[name][some].tobytes(), name

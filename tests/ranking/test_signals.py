@@ -19,7 +19,7 @@ from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS, registry
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.trees import Split, Trees
-from codewm_lsp.ranking.values import SignalValues, signals_of
+from codewm_lsp.ranking.values import signals_of
 from codewm_lsp.source import DefinitionKind
 
 FILES = {
@@ -64,7 +64,7 @@ def test_a_signal_is_the_same_whichever_was_computed_before(seed: int, edit: Edi
 
 
 def test_a_signal_nobody_asks_about_is_not_computed() -> None:
-    values = SignalValues(EditContext(state_of(FILES), EDIT))
+    values = signals_of(state_of(FILES), EDIT)
     assert len(values.files) == len(FILE_SIGNALS)
     values.definitions["size"]
     assert not {"gone", "fresh", "own_file", "with_definitions"} & set(values.edit.__dict__)

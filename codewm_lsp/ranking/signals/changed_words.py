@@ -84,7 +84,7 @@ def _lines(edit: EditContext, lines: set[int]) -> Floats:
 def _phrases(edit: EditContext, wanted: set[int]) -> Floats:
     """How many of these phrases stand in each definition, the common ones counting less."""
     hashes = np.array(sorted(wanted), dtype=np.uint32)
-    count = len(edit.corpus)
+    count = len(edit.corpus.whole)
     frequency = edit.corpus.phrase_frequency(hashes)
     weights = np.log((count + 1) / (frequency + 0.5)) / np.log((count + 1) / 0.5)
     return np.log1p(edit.corpus.phrases_found(hashes, (weights**2).astype(np.float32)))
