@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from codewm_lsp.server.session import Workshop
 from codewm_lsp.server.status import Status
 from codewm_lsp.server.worker import Priority
 
+KEPT_OPEN: Final = 2.0  # seconds for which a repository is kept open that nobody needs: it may be looked at again
 SETTLING: Final = 0.2  # seconds without further changes on disk before lenses are looked at
 
 
@@ -50,7 +52,7 @@ class Conductor:
         self.lenses = Lenses(
             client, self._background, self._workshop, self.preferences, self.problems, self._indexing, self._serves
         )
-        self.questions = Questions(self._background, self._workshop, self.preferences, self.lenses)
+        self.questions = Questions(self._background, self._workshop, self.preferences, self.lenses, self._tidy_up)
 
     # ---- what the editor tells
 
@@ -75,6 +77,7 @@ class Conductor:
     def close_document(self, uri: str) -> None:
         """A document was closed."""
         self.lenses.close(uri)
+        self._tidy_up()
         self._client.status_changed()
 
     def files_changed(self) -> None:
@@ -91,6 +94,8 @@ class Conductor:
         for folder in added:
             self._folders.append(folder)
             self._indexing.open(folder)
+        if gone:
+            self._tidy_up()
 
     def configure(self, options: Options) -> None:
         """Apply other options, live."""
@@ -136,14 +141,32 @@ class Conductor:
             snoozed=self.preferences.snoozed,
             model=self._workshop.model,
             repositories=self._indexing.statuses(),
-            problems=self.problems.of({*self._folders, *(file.parent for file in self.lenses.files())}),
+            problems=self.problems.of(self._concerned()),
         )
 
     # ---- among the rooms
 
+    def _concerned(self) -> set[Path]:
+        """The folders that are open, and those that have a file open in them."""
+        return {*self._folders, *(file.parent for file in self.lenses.files())}
+
     def _serves(self, file: Path) -> bool:
         """Whether a file is in the workspace; without one, every file is."""
         return not self._folders or any(folder in file.parents for folder in self._folders)
+
+    def _tidy_up(self) -> None:
+        """Close, in a while, the repositories that no folder and no open document is in."""
+        self._background.timers.call("tidy", KEPT_OPEN, self._tidy_up_now)
+
+    def _tidy_up_now(self) -> None:
+        def known(future: Future[list[Path]]) -> None:
+            roots = future.result()
+            for root in roots:
+                self._indexing.forget(root)
+            if roots:
+                self._background.submit(partial(self._workshop.drop, roots), Priority.ASKED, None, lambda _: None)
+
+        self._background.submit(partial(self._workshop.unneeded, self._concerned()), Priority.OTHER, "unneeded", known)
 
     def _restart(self) -> None:
         self.begin()
@@ -158,6 +181,4 @@ class Conductor:
         self._client.status_changed()
 
     def _retry(self) -> None:
-        def done(_: Future[None]) -> None: ...
-
-        self._background.submit(self._workshop.retry, Priority.ASKED, "retry", done)
+        self._background.submit(self._workshop.retry, Priority.ASKED, "retry", lambda _: None)

@@ -50,6 +50,7 @@ class Indexing:
         self._running: dict[Path, bool] = {}  # root → whether to begin again when done
         self._warm: set[Path] = set()  # roots with an index to answer from
         self._halted: set[Path] = set()  # by the user
+        self._forgotten: set[Path] = set()  # nobody needs them any more
         self._failed: set[Path] = set()
         self._pauses: dict[Path, Pause] = {}  # roots that wait just now
         self._progress: dict[Path, tuple[int, int]] = {}  # commits indexed, and how many there are
@@ -73,11 +74,25 @@ class Indexing:
         """Index what is not indexed yet."""
         if root in self._halted or self._background.closed:
             return
+        self._forgotten.discard(root)
         if root in self._running:
             self._running[root] = True
             return
         self._running[root] = False
         self._background.start(self._index(root))
+
+    def forget(self, root: Path) -> None:
+        """Nobody needs it any more."""
+        self._forgotten.add(root)
+        if root not in self._running:
+            self._forget_now(root)
+
+    def _forget_now(self, root: Path) -> None:
+        self._background.timers.cancel(("check", root))
+        self._progress.pop(root, None)
+        for roots in (self._warm, self._failed, self._forgotten):
+            roots.discard(root)
+        self._client.status_changed()
 
     def resume(self) -> None:
         """Forget where the user stopped it."""
@@ -128,12 +143,14 @@ class Indexing:
         served = root in self._warm
         self._failed.discard(root)
         try:
-            while self._preferences.active() and root not in self._halted:
+            while self._wanted(root):
                 if await self._pace.give_way(worked, partial(self._wait, root, bar), partial(self._may_wait, root)):
                     seconds = 2 * FIRST_SLICE
                 begun, self._running[root] = self._background.now(), False
                 step = await self._slice(root, seconds, bar)
                 worked += self._background.now() - begun
+                if root in self._forgotten:
+                    break
                 self._warm.add(root)
                 self._progress[root] = (step.done, step.total)
                 self._client.status_changed()
@@ -155,11 +172,19 @@ class Indexing:
         finally:
             del self._running[root]
             self._pauses.pop(root, None)
-            self._warm.add(root)
+            if root in self._forgotten:
+                self._forget_now(root)
+            else:
+                self._warm.add(root)
             if bar is not None:
                 bar.end(ended)
             self._client.status_changed()
-        self._grown(root)
+        if root in self._warm:
+            self._grown(root)
+
+    def _wanted(self, root: Path) -> bool:
+        """Whether it is to go on; from any thread."""
+        return self._preferences.active() and root not in self._halted and root not in self._forgotten
 
     async def _slice(self, root: Path, seconds: float, bar: ProgressBar | None) -> Indexed:
         told = 0.0
@@ -172,19 +197,21 @@ class Indexing:
                 self._background.call(self._progressed, root, bar, done, total)
 
         def stop() -> bool:
-            if self._background.closing or root in self._halted or not self._preferences.active():
+            if self._background.closing or not self._wanted(root):
                 return True
             return seconds > FIRST_SLICE and self._background.awaited(Priority.INDEXING)
 
         def work() -> Indexed:
             options = self._preferences.options
+            if not self._wanted(root):  # it may be closed already
+                return Indexed(0, 0, finished=False, busy=False)
             return self._workshop.opened(root, options).index(options.history_depth, seconds, progress, stop)
 
         return await self._background.ask(work, Priority.INDEXING, ("index", root))
 
     def _may_wait(self, root: Path) -> bool:
         """Whether indexing may be put off: not when it is to end, nor when there is a new commit."""
-        wanted = self._preferences.active() and root not in self._halted and not self._background.closed
+        wanted = self._wanted(root) and not self._background.closed
         return wanted and self._preferences.options.pause_when_busy and not self._running[root]
 
     def _wait(self, root: Path, bar: ProgressBar | None, why: Pause) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +19,20 @@ from codewm_lsp.source import MODULE_NAME, parse_definitions
 class Questions:
     """Has them answered by the worker, before everything else. Every answer may raise CodewmError."""
 
-    def __init__(self, background: Background, workshop: Workshop, preferences: Preferences, lenses: Lenses) -> None:
+    def __init__(
+        self,
+        background: Background,
+        workshop: Workshop,
+        preferences: Preferences,
+        lenses: Lenses,
+        opened: Callable[[], None],
+    ) -> None:
+        """``opened`` is called when a repository may have been opened for a question alone."""
         self._background = background
         self._workshop = workshop
         self._preferences = preferences
         self._lenses = lenses
+        self._opened = opened
 
     async def similar(self, file: Path, definition: str, line: int = 0) -> tuple[Place, Evidence]:
         """The past edits behind the lens of a definition (no name: of the one on ``line``)."""
@@ -49,11 +59,13 @@ class Questions:
     async def commit(self, root: Path, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit."""
         options = self._preferences.options
+        self._opened()
         return await self._background.ask(lambda: self._workshop.opened(root, options).commit(sha))
 
     async def text(self, root: Path, sha: str, path: str, *, before: bool) -> str | None:
         """A file as a commit left it, or found it; None where there is none."""
         options = self._preferences.options
+        self._opened()
         return await self._background.ask(lambda: self._workshop.opened(root, options).text(sha, path, before=before))
 
     async def dismiss_edit(
@@ -65,6 +77,7 @@ class Questions:
         def hide() -> None:
             self._workshop.opened(root, options).dismiss_edit(sha, path, definition, scope, restore=restore)
 
+        self._opened()
         await self._background.ask(hide)
         self._lenses.recompute(root)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -181,6 +181,10 @@ class Session:
         except RepositoryError:
             return True  # it is gone: the indexing says so
 
+    def is_there(self) -> bool:
+        """Whether it was not renamed or deleted."""
+        return self._repository.git_dir.is_dir()
+
     def close(self) -> None:
         """Let go of the index and of Git."""
         if self._others is not None:
@@ -232,8 +236,12 @@ class Workshop:
         """The work tree that ``folder`` belongs to, its session opened. Raises as ``place`` does."""
         if folder in self._problems:
             raise self._problems[folder]
-        root = self._roots.get(folder)
-        if root is None or root not in self._sessions:
+        root = self._roots.get(folder, folder)
+        if root in self._sessions and not self._sessions[root].is_there():
+            self.drop([root])
+            self._problems[folder] = RepositoryError(f"{root} is no longer there. Hints come back when it does.")
+            raise self._problems[folder]
+        if root not in self._sessions:
             try:
                 root = self._open(folder, options)
             except CodewmError as error:
@@ -271,6 +279,20 @@ class Workshop:
             return Hints((), complete=True)
         return self._sessions[place.root].hints(place.path, self.change(place.root, held), options, patience)
 
+    def unneeded(self, folders: Collection[Path]) -> list[Path]:
+        """The work trees that are open, and that none of these folders belongs to."""
+        needed = {self._roots.get(folder) for folder in folders}
+        return [root for root in self._sessions if root not in needed]
+
+    def drop(self, roots: Iterable[Path]) -> None:
+        """Close the sessions of these work trees."""
+        for root in roots:
+            session = self._sessions.pop(root, None)
+            if session is not None:
+                session.close()
+        self._roots = {folder: root for folder, root in self._roots.items() if root in self._sessions}
+        self._change = None
+
     def retry(self) -> None:
         """Forget what failed: the next question tries again."""
         self._problems.clear()
@@ -285,7 +307,13 @@ class Workshop:
         self._change = None
 
     def _open(self, folder: Path, options: Options) -> Path:
-        repository = Repository.open(_existing(folder), options.exclude)
+        existing = _existing(folder)
+        try:
+            repository = Repository.open(existing, options.exclude)
+        except RepositoryError as error:
+            if existing == folder:
+                raise
+            raise RepositoryError(f"{folder} is not there. Hints come back when it is.") from error
         try:
             if repository.root is None:
                 raise RepositoryError(
