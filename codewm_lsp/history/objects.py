@@ -138,7 +138,7 @@ class Objects:
         text = decode(data)
         outline = parse_version(text, self._parsed.get(other) if other is not None else None)
         self._parsed[blob] = outline
-        self._sizes[blob] = len(text) + 256 * sum([len(part.definitions) for part in outline.parts])
+        self._sizes[blob] = len(text) + 256 * sum([len(section.definitions) for section in outline.sections])
         self._characters += self._sizes[blob]
         self._shrink(_PARSED_CHARACTERS)
         return outline

@@ -1,45 +1,36 @@
-"""Python text → definitions: functions, methods, class headers, and the rest of the module.
+"""Text → definitions: functions, methods, class headers, and the rest of the module.
 
 A definition owns its text without that of the definitions nested in it, so that one change belongs to exactly one
 definition. Qualified names are those of Python (``Client.get``), without ``<locals>``; the second ``get`` is ``get#2``.
 
-A file with a syntax error is cut into the statements that stand at the margin, and each is parsed by itself: what is
-broken in one of them cannot change the tokens of another.
+Definitions are found by their first lines and their indentation, never by a syntax tree: what is half typed in one of
+them takes neither its own name nor those of the others.
+
+A file is read in the statements that stand at its margin, and a large class in its members, each by itself, which comes
+to the same: where one ends within a string or bracket, the file is read as a whole.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from itertools import pairwise
+from typing import Final, Protocol, TypeVar
 
-from tree_sitter import Node, Query, QueryCursor
+from codewm_lsp.source.conflicts import without_markers
+from codewm_lsp.source.languages import PYTHON, Line, LineKind
+from codewm_lsp.source.layout import Span, spans_of_lines
+from codewm_lsp.source.memory import TextMemory
 
-from codewm_lsp.source.languages import PYTHON
-from codewm_lsp.source.trees import tree_of
+MODULE_NAME: Final = "<module>"
+MAX_TEXT: Final = 1 << 20
+"""Bytes of the largest text that is looked into."""
 
-MODULE_NAME = "<module>"
-MAX_TEXT = 1 << 20
-"""Bytes of the largest text that is parsed."""
-
-_NODES = PYTHON.nodes
-_HEADERS = PYTHON.headers
-_DEFINITION_TYPES = _NODES.decorated | _NODES.functions | _NODES.classes
-_DEFINITIONS = Query(PYTHON.grammar, f"[{' '.join(f'({name})' for name in sorted(_DEFINITION_TYPES))}] @definition")
-_MAX_EXTENSIONS = 8  # how many following statements an unfinished one may swallow to become whole (a long string)
-_MAX_FAILURES = 50  # statements that nothing makes whole, after which it is no longer tried
-_MAX_EXTENSION = 1 << 17  # bytes of an unfinished statement with what it swallowed
-_MAX_BROKEN_DEPTH = 4  # broken classes in broken classes that are cut
-_MAX_CONTINUATIONS = 200  # backslashes that continue a line over empty lines, one after the other
-_CONTINUATIONS = re.compile(rb"(?:\\\n[ \t]*){%d}" % _MAX_CONTINUATIONS)
-_MAX_QUERIED = 10_000  # nodes of a broken tree from which a query, quadratic in what does not parse, is too slow
-_MAX_TAIL = 100  # comments behind a class
-_PIECE_MEMORY = 16 << 20  # bytes that remembered statements take, about
-_PARSED_MEMORY = 4 << 20
-_LARGE_CLASS = 2048  # bytes from which a class is worth parsing member by member
+_HEADERS: Final = PYTHON.headers
+_STATEMENT_MEMORY: Final = 16 << 20  # bytes that remembered statements take, about
+_READING_MEMORY: Final = 4 << 20
+_LARGE_CLASS: Final = 2048  # bytes from which a class is worth reading member by member
 
 
 class DefinitionKind(str, Enum):
@@ -68,27 +59,9 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    start: int
-    end: int
-    header: int
-    is_class: bool
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """What a parse of some statements found. ``tail``: end and column of the last statement and the comments after."""
-
-    spans: tuple[_Span, ...]
-    broken: bool
-    tail: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some lines of a statement: its definitions (names without numbers, lines from the part's own start), and what is
-    outside of them."""
+class Section:
+    """Some lines that are read by themselves: their definitions (names without numbers, lines from the section's own
+    first), and what is outside of them."""
 
     definitions: tuple[Definition, ...]
     remainder: str
@@ -96,38 +69,50 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reading:
+    """Some statements, read. ``whole``: what stands before and after them cannot change that. ``outermost``: how far
+    the least indented is. ``tail``: end and indentation of the last line of code and of the comments after it."""
+
+    spans: tuple[Span, ...]
+    whole: bool
+    outermost: int
+    tail: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Member:
     """A member of a class and what follows it up to the next. ``end``: where what belongs to the class ends."""
 
     text: bytes
-    part: _Part
+    section: Section
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """Some statements of a file, in one part; a large class in one for its header and one for each member.
+class _Statement:
+    """A statement at the margin, or some that define nothing, in one section; a large class in one for its header and
+    one for each member.
 
-    ``remainder`` is what is outside of its definitions. ``broken``: it does not parse by itself.
+    ``remainder`` is what is outside of its definitions. ``whole``: see ``_Reading``.
     """
 
-    parts: tuple[_Part, ...]
+    sections: tuple[Section, ...]
     remainder: str
-    broken: bool
-    indent: int = 0
+    whole: bool
+    margin: bytes = b""
     members: tuple[_Member, ...] = ()
 
 
 class Outline:
     """A text cut into its statements, and what is known of each: what its definitions are made of when they are asked
-    for, and what the next version of it is parsed from."""
+    for, and what the next version of it is read from."""
 
-    __slots__ = ("_definitions", "_last_line", "parts", "pieces", "statements")
+    __slots__ = ("_definitions", "_last_line", "sections", "statements", "texts")
 
-    def __init__(self, statements: Sequence[bytes], pieces: Sequence[_Piece], *, complete: bool) -> None:
+    def __init__(self, texts: Sequence[bytes], statements: Sequence[_Statement], *, complete: bool) -> None:
+        self.texts = tuple(texts)
         self.statements = tuple(statements)
-        self.pieces = tuple(pieces)
-        self.parts = tuple([part for piece in pieces for part in piece.parts])
+        self.sections = tuple([section for statement in statements for section in statement.sections])
         self._last_line = not complete  # whether a line follows the last line end
         self._definitions: tuple[Definition, ...] | None = None
 
@@ -135,27 +120,27 @@ class Outline:
     def definitions(self) -> tuple[Definition, ...]:
         """The text's definitions, in the order in which they stand; the module's remainder comes first."""
         if self._definitions is None:
-            self._definitions = (*self.module(), *_placed(self.parts, 0, {}))
+            self._definitions = (*self.module(), *_placed(self.sections, 0, {}))
         return self._definitions
 
     def module(self) -> tuple[Definition, ...]:
         """What is outside of all definitions, where there is anything."""
-        rest = "".join([piece.remainder for piece in self.pieces])
+        rest = "".join([statement.remainder for statement in self.statements])
         if not rest.strip():
             return ()
-        lines = max(1, sum([part.lines for part in self.parts]) + self._last_line)
+        lines = max(1, sum([section.lines for section in self.sections]) + self._last_line)
         return (Definition(MODULE_NAME, DefinitionKind.MODULE, 0, 0, lines, rest),)
 
 
-NOTHING = Outline((), (), complete=True)
+NOTHING: Final = Outline((), (), complete=True)
 
 
 def parse_definitions(text: str) -> tuple[Definition, ...]:
     """Cut ``text`` into its definitions, in the order in which they stand; the module's remainder comes first.
 
     Total: any text gives an answer. An empty module remainder is left out. Text larger than ``MAX_TEXT`` is not looked
-    into, nor is text with an endless line: all of it is the module. Statements seen before (in another version of the
-    file, most of the time) are not parsed again.
+    into: all of it is the module. Any line end will do; the markers of a merge conflict are blank lines. Statements
+    seen before (in another version of the file, most of the time) are not read again.
     """
     return parse_version(text, None).definitions
 
@@ -163,19 +148,27 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
 def parse_version(text: str, other: Outline | None) -> Outline:
     """The same, given the outline of ``other``, a version of the text that differs little: what both begin and end with
     is not looked at again. The definitions are those of ``parse_definitions``."""
-    data = text.encode("utf-8", "replace")
-    complete = data.endswith(b"\n")
-    if len(data) > MAX_TEXT or has_endless_line(data):
-        whole = _Piece((_Part((), "", data.count(b"\n")),), data.decode("utf-8"), broken=False)
+    text = _plain(text)
+    data = text.encode("utf-8", "replace") if len(text) <= MAX_TEXT else b""
+    if not len(text) <= len(data) <= MAX_TEXT:
+        whole = _Statement((Section((), "", text.count("\n")),), text, whole=True)
         return Outline((), (whole,), complete=False)
-    statements, pieces = _pieces_like(data, other or NOTHING)
-    return Outline(statements, pieces, complete=complete)
+    texts, statements = _statements_like(data, other or NOTHING)
+    return Outline(texts, statements, complete=data.endswith(b"\n"))
+
+
+def _plain(text: str) -> str:
+    """Without a byte-order mark, with ``\\n`` for every line end and blank lines for the markers of a conflict."""
+    text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return without_markers(text)
 
 
 def differing(before: Outline, after: Outline) -> tuple[tuple[Definition, ...], tuple[Definition, ...]]:
     """The definitions of each without those that both have, by name and text, in statements and members that they
     begin and end with; there may be more that both have."""
-    old, new = before.parts, after.parts
+    old, new = before.sections, after.sections
     shorter = min(len(old), len(new))
     head = 0
     while head < shorter and _same(old[head], new[head]):
@@ -184,16 +177,16 @@ def differing(before: Outline, after: Outline) -> tuple[tuple[Definition, ...], 
     while tail < shorter - head and _same(old[-1 - tail], new[-1 - tail]):
         tail += 1
     was, now = old[head : len(old) - tail], new[head : len(new) - tail]
-    names = {definition.name for part in (*was, *now) for definition in part.definitions}
-    for part in new[len(new) - tail :]:
-        for definition in part.definitions:
+    names = {definition.name for section in (*was, *now) for definition in section.definitions}
+    for section in new[len(new) - tail :]:
+        for definition in section.definitions:
             if definition.name in names:  # whose numbers may differ
                 return before.definitions, after.definitions
     base = 0
     counts: dict[str, int] = {}
-    for part in new[:head]:
-        base += part.lines
-        for definition in part.definitions:
+    for section in new[:head]:
+        base += section.lines
+        for definition in section.definitions:
             if definition.name in names:
                 counts[definition.name] = counts.get(definition.name, 0) + 1
     return (
@@ -202,8 +195,8 @@ def differing(before: Outline, after: Outline) -> tuple[tuple[Definition, ...], 
     )
 
 
-def _same(one: _Part, other: _Part) -> bool:
-    """Whether the definitions of two parts have the same names and texts; a class may end on another line."""
+def _same(one: Section, other: Section) -> bool:
+    """Whether the definitions of two sections have the same names and texts; a class may end on another line."""
     if one is other:
         return True
     if one.lines != other.lines or len(one.definitions) != len(other.definitions):
@@ -213,12 +206,12 @@ def _same(one: _Part, other: _Part) -> bool:
     )
 
 
-def _placed(parts: Sequence[_Part], base: int, names: dict[str, int]) -> list[Definition]:
-    """The definitions of parts as those of a text: below ``base`` lines, and by names that no other has. ``names``:
+def _placed(sections: Sequence[Section], base: int, names: dict[str, int]) -> list[Definition]:
+    """The definitions of sections as those of a text: below ``base`` lines, and by names that no other has. ``names``:
     how often each was there before; counted on."""
     found: list[Definition] = []
-    for part in parts:
-        for definition in part.definitions:
+    for section in sections:
+        for definition in section.definitions:
             name = definition.name
             count = names[name] = names.get(name, 0) + 1
             if base or count > 1:
@@ -231,38 +224,48 @@ def _placed(parts: Sequence[_Part], base: int, names: dict[str, int]) -> list[De
                     definition.source,
                 )
             found.append(definition)
-        base += part.lines
+        base += section.lines
     return found
 
 
-def has_endless_line(data: bytes) -> bool:
-    """Whether a line is continued over very many empty ones, on which the grammar spends time without end."""
-    return data.count(b"\\\n") >= _MAX_CONTINUATIONS and _CONTINUATIONS.search(data) is not None
-
-
-def _pieces_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence[_Piece]]:
-    """The statements of a file with their pieces; as many of them as can be are those of ``other``.
+def _statements_like(data: bytes, other: Outline) -> tuple[Sequence[bytes], Sequence[_Statement]]:
+    """The statements of a file, text and what is known; as many of them as can be are those of ``other``.
 
     Where a statement ends is told by the first line of the next. So the last of the same statements at the beginning,
-    and the first of those at the end, are looked at again with what stands between; and where something there does not
-    parse by itself, all of the file is.
+    and the first of those at the end, are looked at again with what stands between; and where something there is not
+    whole, all of the file is.
     """
-    known = other.statements
+    known = other.texts
     same, rest, begin, end = _same_ends(data, known, 0)
     if same == len(known) and begin == len(data) and known:
-        return known, other.pieces
-    if known:
-        between = zip(known[same:rest], other.pieces[same:rest], strict=True)
-        classes = {_first_line(statement): piece for statement, piece in between if piece.members}
+        return known, other.statements
+    between = zip(known[same:rest], other.statements[same:rest], strict=True)
+    classes = {_first_line(text): statement for text, statement in between if statement.members}
 
-        def judge(statement: bytes) -> _Piece:
-            return _piece(statement, classes.get(_first_line(statement)) if classes else None)
+    def judge(text: bytes) -> _Statement:
+        return _statement(text, classes.get(_first_line(text)) if classes else None)
 
-        found = list(_statements(data, begin, end, 0, judge)) if begin < end else []
-        pieces = [*other.pieces[:same], *(piece for _, _, piece in found), *other.pieces[rest:]]
-        if not any(piece.broken for piece in pieces):
-            return [*known[:same], *(data[start:stop] for start, stop, _ in found), *known[rest:]], pieces
-    return _pieces(data)
+    found = _judged(data, begin, end, b"", judge) if begin < end else []
+    statements = [*other.statements[:same], *(statement for _, _, statement in found), *other.statements[rest:]]
+    if all(statement.whole for statement in statements):
+        return [*known[:same], *(data[start:stop] for start, stop, _ in found), *known[rest:]], statements
+    return (), _read_at_once(data)
+
+
+def _read_at_once(data: bytes) -> list[_Statement]:
+    """The statements of a file that are not all whole."""
+    lines, _ = PYTHON.lines(data, 0, len(data))
+    spans = spans_of_lines(lines)
+    edges = [0, *_edges_of_lines(data, lines, spans, 0)[1:], len(data)]
+    statements: list[_Statement] = []
+    done = 0
+    for start, stop in pairwise(edges):
+        own: list[Span] = []
+        while done < len(spans) and spans[done].start < stop:
+            own.append(spans[done].moved(-start))
+            done += 1
+        statements.append(_cut(data[start:stop], own, whole=False))
+    return statements
 
 
 def _first_line(statement: bytes) -> bytes:
@@ -301,204 +304,149 @@ def _same_ends(data: bytes, known: Sequence[bytes], indent: int) -> tuple[int, i
 def _is_definition(statement: bytes, indent: int) -> bool:
     """Whether a statement begins with a definition at the indentation, which begins one whatever stands before it."""
     match = _HEADERS.statement(indent).match(statement)
-    return match is not None and match.lastindex == 2 and match.end(1) == indent
+    return match is not None and match.group(2) is not None and len(match.group(1)) == indent
 
 
-def _pieces(data: bytes) -> tuple[list[bytes], list[_Piece]]:
-    """The file, whole or in pieces that parse each by itself, which comes to the same."""
-    found = list(_statements(data, 0, len(data), 0, _piece))
-    statements = [data[start:end] for start, end, _ in found]
-    pieces = [piece for _, _, piece in found]
-    if not any(piece.broken for piece in pieces):
-        return statements, pieces
-    root = tree_of(data).root_node
-    if not root.has_error:  # text at the margin inside a string, more of it than ``_MAX_EXTENSIONS``
-        return [], [_cut(data, list(_spans_of_tree(data, root, 0)), broken=False)]
-    pieces = [
-        _broken_piece(statement) if piece.broken else piece for statement, piece in zip(statements, pieces, strict=True)
-    ]
-    return statements, pieces
+_STATEMENTS: TextMemory[_Statement] = TextMemory(_STATEMENT_MEMORY)
+_MEMBERS: TextMemory[_Member] = TextMemory(_STATEMENT_MEMORY)
+_READINGS: TextMemory[_Reading] = TextMemory(_READING_MEMORY)
 
 
-_Answer = TypeVar("_Answer")
-
-
-class _Memory(Generic[_Answer]):
-    """Answers given last, by the text they are about, in two generations: an answer that is asked for again moves to
-    the younger one; when that is full, the older one is forgotten."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit // 2
-        self._size = 0
-        self._lock = Lock()
-        self._young: dict[bytes, tuple[_Answer, int]] = {}
-        self._old: dict[bytes, tuple[_Answer, int]] = {}
-
-    def get(self, key: bytes) -> _Answer | None:
-        known = self._young.get(key)
-        if known is None:
-            known = self._old.get(key)
-            if known is None:
-                return None
-            self.put(key, *known)
-        return known[0]
-
-    def put(self, key: bytes, answer: _Answer, size: int) -> None:
-        with self._lock:
-            if key not in self._young:
-                if self._size + size > self._limit:
-                    self._old, self._young, self._size = self._young, {}, 0
-                self._young[key] = (answer, size)
-                self._size += size
-
-
-_PIECES: _Memory[_Piece] = _Memory(_PIECE_MEMORY)
-_BROKEN: _Memory[_Piece] = _Memory(_PIECE_MEMORY // 4)
-_PARSED: _Memory[_Parsed] = _Memory(_PARSED_MEMORY)
-_MEMBERS: _Memory[_Member] = _Memory(_PIECE_MEMORY)
-
-
-def _piece(data: bytes, like: _Piece | None = None) -> _Piece:
-    """Parse some statements; the second time the answer is remembered. ``like``: a class that may differ little."""
-    known = _PIECES.get(data)
+def _statement(data: bytes, like: _Statement | None = None) -> _Statement:
+    """Read a statement; the second time the answer is remembered. ``like``: a class that may differ little."""
+    known = _STATEMENTS.get(data)
     if known is None:
-        known = _class_piece(data, like) if len(data) > _LARGE_CLASS else None
+        known = _class(data, like) if len(data) > _LARGE_CLASS else None
         if known is None:
-            parsed = _parse(data)
-            known = _cut(data, list(parsed.spans), broken=parsed.broken)
-        count = sum([len(part.definitions) for part in known.parts])
-        _PIECES.put(data, known, 2 * len(data) + 400 * (1 + count))
+            reading = _read(data)
+            known = _cut(data, reading.spans, whole=reading.whole)
+        count = sum([len(section.definitions) for section in known.sections])
+        _STATEMENTS.put(data, known, 2 * len(data) + 400 * (1 + count))
     return known
 
 
-def _broken_piece(data: bytes) -> _Piece:
-    """A statement that does not parse, cut by its headers and indentation; remembered too."""
-    known = _BROKEN.get(data)
+def _read(data: bytes) -> _Reading:
+    """Read some statements as they are; the second time the answer is remembered."""
+    known = _READINGS.get(data)
     if known is None:
-        known = _cut(data, _spans_of_statement(data, 0, len(data)), broken=True)
-        _BROKEN.put(data, known, 2 * len(data) + 400 * (1 + len(known.parts[0].definitions)))
-    return known
-
-
-def _parse(data: bytes) -> _Parsed:
-    """Parse some statements as they are; the second time the answer is remembered."""
-    known = _PARSED.get(data)
-    if known is None:
-        root = tree_of(data).root_node
+        lines, whole = PYTHON.lines(data, 0, len(data))
         tail: list[tuple[int, int]] = []
-        for index in range(root.child_count - 1, max(-1, root.child_count - _MAX_TAIL), -1):
-            child = root.child(index)
-            assert child is not None
-            tail.append((child.end_byte, child.start_point.column))
-            if child.type != _NODES.comment:
+        for line in reversed(lines):
+            tail.append((line.end, line.width))
+            if line.kind is not LineKind.COMMENT:
                 break
         else:
             tail.clear()
-        known = _Parsed(tuple(_spans_of_tree(data, root, 0)), root.has_error, tuple(reversed(tail)))
-        _PARSED.put(data, known, len(data) + 200 * (2 + len(known.spans)))
+        known = _Reading(
+            spans=tuple(spans_of_lines(lines)),
+            whole=whole,
+            outermost=min((line.width for line in lines if line.kind is not LineKind.COMMENT), default=0),
+            tail=tuple(reversed(tail)),
+        )
+        _READINGS.put(data, known, len(data) + 200 * (2 + len(known.spans)))
     return known
 
 
-def _class_piece(data: bytes, like: _Piece | None) -> _Piece | None:
-    """Parse a class member by member, which comes to the same; None when it is none, or does not fall apart so.
+def _class(data: bytes, like: _Statement | None) -> _Statement | None:
+    """Read a class member by member, which comes to the same; None when it is none, or does not fall apart so.
 
     ``like``: members that it begins and ends with are not looked at again.
     """
     header = _HEADERS.class_body.match(data)
     if header is None:
         return None
-    indent = len(header.group(1))
-    members = _members(data, header.start(1), indent, like) if like is not None and like.indent == indent else []
+    margin = header.group(1)
+    members = _members(data, header.start(1), margin, like) if like is not None and like.margin == margin else []
     if not members:
-        found = _statements(data, header.start(1), len(data), indent, _parse, first=0)
-        members = [(data[start:stop], parsed) for start, stop, parsed in found]
+        found = _judged(data, header.start(1), len(data), margin, _read, first=0)
+        members = [(data[start:stop], reading) for start, stop, reading in found]
     if len(members) < 2:
         return None
-    text, parsed = members[0]
-    first = parsed if isinstance(parsed, _Member) else _class_header(text, parsed)
+    text, reading = members[0]
+    first = reading if isinstance(reading, _Member) else _class_header(text, reading)
     if first is None:
         return None
-    name = first.part.definitions[0].name
-    if like is not None and like.parts[0].definitions[0].name != name:
-        return _class_piece(data, None)
+    name = first.section.definitions[0].name
+    if like is not None and like.sections[0].definitions[0].name != name:
+        return _class(data, None)
     made = [first]
-    for text, parsed in members[1:]:
-        member = parsed if isinstance(parsed, _Member) else _member(text, parsed, name, indent)
+    for text, reading in members[1:]:
+        member = reading if isinstance(reading, _Member) else _member(text, reading, name, margin)
         if member is None:
             return None
         made.append(member)
     last = made[-1]
     behind = last.text[last.end :].decode("utf-8", "replace")
-    header_only = first.part.definitions[0]
-    source = "".join([header_only.source, *(member.part.remainder for member in made[1:])])
+    header_only = first.section.definitions[0]
+    source = "".join([header_only.source, *(member.section.remainder for member in made[1:])])
     whole = Definition(
         name,
         header_only.kind,
         header_only.line,
         header_only.start,
-        sum([member.part.lines for member in made[:-1]]) + last.text.count(b"\n", 0, max(0, last.end - 1)) + 1,
+        sum([member.section.lines for member in made[:-1]]) + last.text.count(b"\n", 0, max(0, last.end - 1)) + 1,
         source[: len(source) - len(behind)],
     )
-    parts = (
-        _Part((whole, *first.part.definitions[1:]), "", first.part.lines),
-        *(member.part for member in made[1:]),
+    sections = (
+        Section((whole, *first.section.definitions[1:]), "", first.section.lines),
+        *(member.section for member in made[1:]),
     )
-    return _Piece(parts, first.part.remainder + behind, broken=False, indent=indent, members=tuple(made))
+    return _Statement(sections, first.section.remainder + behind, whole=True, margin=margin, members=tuple(made))
 
 
-def _members(data: bytes, body: int, indent: int, like: _Piece) -> list[tuple[bytes, _Parsed | _Member]]:
+def _members(data: bytes, body: int, margin: bytes, like: _Statement) -> list[tuple[bytes, _Reading | _Member]]:
     """The members of a class, those that ``like`` begins and ends with taken from there; none when that is in doubt."""
     known = [member.text for member in like.members]
-    same, rest, begin, end = _same_ends(data, known, indent)
-    found: list[tuple[int, int, _Parsed]] = []
+    same, rest, begin, end = _same_ends(data, known, len(margin))
+    found: list[tuple[int, int, _Reading]] = []
     if not same:
-        found += _statements(data, body, end, indent, _parse, first=0)
+        found += _judged(data, body, end, margin, _read, first=0)
     elif begin < end:
-        found += _statements(data, begin, end, indent, _parse)
-    if any(parsed.broken for _, _, parsed in found) or (found and found[0][0] != begin):
+        found += _judged(data, begin, end, margin, _read)
+    if not all(reading.whole for _, _, reading in found) or (found and found[0][0] != begin):
         return []
     return [
         *zip(known[:same], like.members[:same], strict=True),
-        *((data[start:stop], parsed) for start, stop, parsed in found),
+        *((data[start:stop], reading) for start, stop, reading in found),
         *zip(known[rest:], like.members[rest:], strict=True),
     ]
 
 
-def _class_header(data: bytes, parsed: _Parsed) -> _Member | None:
+def _class_header(data: bytes, reading: _Reading) -> _Member | None:
     """The beginning of a class up to its first member, all of it the class's own; None when it is something else."""
-    if parsed.broken or not parsed.tail:
+    if not reading.whole or not reading.tail:
         return None
-    spans = list(parsed.spans)
-    if not spans or not spans[0].is_class or spans[0].end != parsed.tail[0][0]:
+    spans = list(reading.spans)
+    if not spans or not spans[0].is_class or spans[0].end < reading.tail[0][0]:
         return None
-    spans[0] = _Span(spans[0].start, len(data), spans[0].header, True, spans[0].name)
-    piece = _cut(data, spans, broken=False)
-    return _Member(data, piece.parts[0], len(data))
+    spans[0] = Span(spans[0].start, len(data), spans[0].header, True, spans[0].name)
+    statement = _cut(data, spans, whole=True)
+    return _Member(data, statement.sections[0], len(data))
 
 
-def _member(data: bytes, parsed: _Parsed, name: str, indent: int) -> _Member | None:
+def _member(data: bytes, reading: _Reading, name: str, margin: bytes) -> _Member | None:
     """A member of the class of that name; None when it cannot be one by itself. Remembered."""
-    if parsed.broken or not parsed.tail:
+    if not reading.whole or not reading.tail:
         return None
-    if parsed.tail[0][1] < indent:
-        return None  # statements behind the class, in one piece with it for a string with text at the margin
-    key = b"%d %s %s" % (indent, name.encode("utf-8", "replace"), data)
+    width = PYTHON.width(margin)
+    if reading.outermost < width:
+        return None  # statements that are not indented as far as the class's own
+    key = b"%d %s %s" % (width, name.encode("utf-8", "replace"), data)
     known = _MEMBERS.get(key)
     if known is None:
-        end = parsed.tail[0][0]
-        for comment_end, column in parsed.tail[1:]:
-            if column < indent:
+        end = reading.tail[0][0]
+        for comment_end, column in reading.tail[1:]:
+            if column < width:
                 break
             end = comment_end
-        part = _cut(data, list(parsed.spans), broken=False, inside=name).parts[0]
-        known = _Member(data, part, end)
-        _MEMBERS.put(key, known, 2 * len(data) + 400 * (1 + len(part.definitions)))
+        section = _cut(data, reading.spans, whole=True, inside=name).sections[0]
+        known = _Member(data, section, end)
+        _MEMBERS.put(key, known, 2 * len(data) + 400 * (1 + len(section.definitions)))
     return known
 
 
-def _cut(data: bytes, spans: list[_Span], *, broken: bool, inside: str = "") -> _Piece:
+def _cut(data: bytes, spans: Sequence[Span], *, whole: bool, inside: str = "") -> _Statement:
     """Give each span its own text: what is not in a span nested in it. ``inside``: the class they are members of."""
-    spans.sort(key=lambda span: (span.start, -span.end))
     own: list[list[bytes]] = [[]]  # own[0]: outside of all; own[i + 1]: spans[i]
     cursor = [0]
     stack: list[int] = []  # indexes into spans
@@ -546,181 +494,87 @@ def _cut(data: bytes, spans: list[_Span], *, broken: bool, inside: str = "") -> 
             )
         )
     rest = b"".join(own[0]).decode("utf-8", "replace")
-    return _Piece((_Part(tuple(definitions), rest, data.count(b"\n")),), rest, broken)
-
-
-def _spans_of_tree(data: bytes, root: Node, offset: int) -> Iterator[_Span]:
-    captured = _definition_nodes(data, root)
-    decorated: dict[int, int] = {}  # where a definition starts → where its first decorator does
-    for node in captured:
-        inner = node.child_by_field_name("definition") if node.type in _NODES.decorated else None
-        if inner is not None:
-            decorated[inner.start_byte] = node.start_byte
-    for node in captured:
-        if node.type in _NODES.decorated:
-            continue
-        name = node.child_by_field_name("name")
-        if name is None or not name.text:
-            continue
-        yield _Span(
-            start=decorated.get(node.start_byte, node.start_byte) + offset,
-            end=node.end_byte + offset,
-            header=node.start_byte + offset,
-            is_class=node.type in _NODES.classes,
-            name=name.text.decode("utf-8", "replace"),
-        )
-
-
-def _definition_nodes(data: bytes, root: Node) -> list[Node]:
-    """Definitions and their decorations, in no certain order."""
-    if not root.has_error and (alone := _only_definition(data, root)) is not None:
-        return alone
-    if not root.has_error or root.descendant_count < _MAX_QUERIED:
-        return QueryCursor(_DEFINITIONS).captures(root).get("definition", [])
-    found: list[Node] = []
-    cursor = root.walk()
-    while True:
-        node = cursor.node
-        if node is not None and node.type in _DEFINITION_TYPES:
-            found.append(node)
-        if cursor.goto_first_child():
-            continue
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
-                return found
-
-
-def _only_definition(data: bytes, root: Node) -> list[Node] | None:
-    """The definitions, where there is none, or but one and it is the first statement; None where it takes a search."""
-    count = len(_HEADERS.keyword.findall(data))
-    if count != 1:
-        return None if count else []
-    for index in range(root.child_count):
-        node = root.child(index)
-        if node is not None and node.type != _NODES.comment:
-            inner = node.child_by_field_name("definition") if node.type in _NODES.decorated else None
-            if inner is not None:
-                return [node, inner]
-            return [node] if node.type in _DEFINITION_TYPES else None
-    return None
-
-
-def _spans_of_statement(data: bytes, start: int, end: int, depth: int = 0) -> list[_Span]:
-    """Definitions of one statement of a broken file; a broken class is cut into its members in turn."""
-    piece = data[start:end]
-    root = tree_of(piece).root_node
-    body = piece.lstrip(b" \t")
-    if not root.has_error or depth > _MAX_BROKEN_DEPTH or not _HEADERS.begins.match(body):
-        return list(_spans_of_tree(piece, root, start))
-    header = next(
-        (m for line in _line_starts(piece) if (m := _HEADERS.line.match(piece, line))),
-        None,
-    )
-    if header is None:
-        return []
-    is_class = _HEADERS.is_class.match(header.group(0)) is not None
-    trimmed = start + len(piece.rstrip())
-    own = _Span(
-        start=start + len(piece) - len(body),
-        end=max(trimmed, start + header.end()),
-        header=start + header.end() - len(header.group(0).lstrip()),
-        is_class=is_class,
-        name=header.group(1).decode("utf-8", "replace"),
-    )
-    spans = [own]
-    indent = _body_indent(piece, header.end())
-    if indent:
-        for member_start, member_end, _ in _statements(data, start + header.end(), end, indent, _parse):
-            member = data[member_start:member_end].lstrip(b" \t")
-            if _HEADERS.begins.match(member):
-                spans.extend(_spans_of_statement(data, member_start, member_end, depth + 1))
-    return spans
-
-
-def _body_indent(piece: bytes, after: int) -> int:
-    """Width of the indentation of the members of a block, or 0 where there is none.
-
-    The smallest there is: a docstring's example stands deeper than the members.
-    """
-    own = len(piece) - len(piece.lstrip(b" \t"))
-    return min(
-        (width for match in _HEADERS.member.finditer(piece, after) if (width := len(match.group(1))) > own), default=0
-    )
+    return _Statement((Section(tuple(definitions), rest, data.count(b"\n")),), rest, whole)
 
 
 class _Judged(Protocol):
-    """What is known of some statements, among it whether they parse by themselves."""
+    """What is known of some statements, among it whether what stands around them cannot change it."""
 
     @property
-    def broken(self) -> bool: ...
+    def whole(self) -> bool: ...
 
 
 _Judgement = TypeVar("_Judgement", bound=_Judged)
 
 
-def _statements(
+def _judged(
     data: bytes,
     begin: int,
     end: int,
-    indent: int,
+    margin: bytes,
     judge: Callable[[bytes], _Judgement],
     first: int | None = None,
-) -> Iterator[tuple[int, int, _Judgement]]:
-    """Byte ranges of the statements at indentation ``indent`` between ``begin`` and ``end``, each with what ``judge``
-    finds in it.
+) -> list[tuple[int, int, _Judgement]]:
+    """Byte ranges of the statements behind the indentation ``margin`` between ``begin`` and ``end``, each with what
+    ``judge`` finds in it. ``first``: where the first range starts instead, whatever stands there.
 
-    ``first``: where the first range starts instead, whatever stands there.
-
-    An unfinished statement takes in as many following ones as make it whole (a string over several lines with text
-    at the margin), at most ``_MAX_EXTENSIONS``; when none does, it stays alone.
+    How lines begin tells statements apart; from one on that is not whole (a string over several lines with text at the
+    margin), reading them does.
     """
+    edges = _edges(data, begin, end, len(margin))
+    if not margin:
+        edges = [begin, *edges[1:]]
+    if first is not None:
+        edges.insert(0, first)
+    found: list[tuple[int, int, _Judgement]] = []
+    for start, stop in pairwise([*edges, end]):
+        judged = judge(data[start:stop])
+        if not judged.whole:
+            break
+        found.append((start, stop, judged))
+    else:
+        return found
+    lines, _ = PYTHON.lines(data, max(start, begin), end)
+    edges = _edges_of_lines(data, lines, spans_of_lines(lines), PYTHON.width(margin))
+    edges = [start, *(edge for edge in edges if edge > start)]
+    found += ((start, stop, judge(data[start:stop])) for start, stop in pairwise([*edges, end]))
+    return found
+
+
+def _edges(data: bytes, begin: int, end: int, indent: int) -> list[int]:
+    """Where statements at an indentation begin, going by the beginnings of lines. Statements that define nothing stay
+    with the ones before that do not."""
     edges: list[int] = []
     after_decorator = False
-    open_piece = False  # whether what follows and is no definition belongs to the range before
+    plain = False  # whether what follows and is no definition belongs to the statement before
     for match in _HEADERS.statement(indent).finditer(data, begin, end):
-        starts = match.lastindex == 2 and match.end(1) - match.start() == indent
+        starts = match.group(2) is not None and len(match.group(1)) == indent
+        if not starts and data.endswith(b"\\\n", begin, match.start()) and _HEADERS.continued(data, match.start()):
+            continue
         decorator = starts and match.group(2) == _HEADERS.decorator
         if after_decorator:
             after_decorator = decorator
             continue
-        if starts or not open_piece:
+        if starts or not plain:
             edges.append(match.start())
-            open_piece = not starts
+            plain = not starts
         after_decorator = decorator
-    if not edges:
-        if not indent:
-            yield begin, end, judge(data[begin:end])
-        return
-    if not indent:
-        edges[0] = begin
-    if first is not None:
-        edges.insert(0, first)
-    edges.append(end)
-    count = len(edges) - 1
-    failures = 0
-    index = 0
-    while index < count:
-        stop = index + 1
-        judged = judge(data[edges[index] : edges[stop]])
-        if judged.broken and failures < _MAX_FAILURES:
-            for further in range(index + 2, min(index + 2 + _MAX_EXTENSIONS, count + 1)):
-                if edges[further] - edges[index] > _MAX_EXTENSION:
-                    break
-                longer = judge(data[edges[index] : edges[further]])
-                if not longer.broken:
-                    stop, judged = further, longer
-                    break
-            failures += stop == index + 1
-        yield edges[index], edges[stop], judged
-        index = stop
+    return edges
 
 
-def _line_starts(data: bytes) -> list[int]:
-    starts = [0]
-    position = data.find(b"\n")
-    while position >= 0:
-        starts.append(position + 1)
-        position = data.find(b"\n", position + 1)
-    if len(starts) > 1 and starts[-1] == len(data):
-        starts.pop()
-    return starts
+def _edges_of_lines(data: bytes, lines: Sequence[Line], spans: Sequence[Span], width: int) -> list[int]:
+    """The same, going by logical lines and the definitions that they are."""
+    ends = {span.start: span.end for span in spans}
+    edges: list[int] = []
+    plain = False
+    until = 0
+    for line in lines:
+        if line.kind is LineKind.COMMENT or line.width > width or line.start < until:
+            continue
+        starts = line.width == width and line.start in ends
+        if starts:
+            until = ends[line.start]
+        if starts or not plain:
+            edges.append(data.rfind(b"\n", 0, line.start) + 1)
+            plain = not starts
+    return edges

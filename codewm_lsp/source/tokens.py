@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from codewm_lsp.source.definitions import MAX_TEXT, has_endless_line
+from codewm_lsp.source.definitions import MAX_TEXT
 from codewm_lsp.source.languages import PYTHON, LeafRole
 from codewm_lsp.source.trees import tree_of
 from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, identifier_id
 
 MAX_LEAVES: Final = 20_000
 MAX_DEPTH: Final = 31
+_MAX_CONTINUATIONS: Final = 200  # backslashes that continue a line over empty lines, one after the other
+_CONTINUATIONS: Final = re.compile(rb"(?:\\\n[ \t]*){%d}" % _MAX_CONTINUATIONS)
 _MEMORABLE: Final = 8_192  # characters of the longest text remembered: 20 KB of tokens for a typical one
 
 
@@ -119,7 +122,7 @@ def _remembered(text: str) -> Tokens:
 
 def _tokenize(text: str) -> Tokens:
     data = text[:MAX_TEXT].encode("utf-8", "replace")
-    if has_endless_line(data):
+    if _has_endless_line(data):
         return Tokens((ERROR,), (0,), ())
     ascii_only = len(data) == len(text)  # then a byte is a character, and nothing needs decoding
     cursor = tree_of(data).walk()
@@ -186,6 +189,11 @@ def _tokenize(text: str) -> Tokens:
                 return Tokens(tuple(ids), tuple(depths), tuple(leaves))
             parent, role = above.pop()
             shown = min(len(above), MAX_DEPTH)
+
+
+def _has_endless_line(data: bytes) -> bool:
+    """Whether a line is continued over very many empty ones, on which the grammar spends time without end."""
+    return data.count(b"\\\n") >= _MAX_CONTINUATIONS and _CONTINUATIONS.search(data) is not None
 
 
 def fingerprint(tokens: Tokens) -> bytes:

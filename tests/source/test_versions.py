@@ -9,7 +9,7 @@ import pytest
 
 from codewm_lsp.history.edits import definition_edits
 from codewm_lsp.source import Definition, differing, parse_definitions, parse_version
-from codewm_lsp.source.definitions import _Memory
+from codewm_lsp.source.memory import TextMemory
 
 TEXT = '''"""A shop."""
 import os
@@ -83,8 +83,8 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Parse:
 
     def parse(text: str) -> tuple[Definition, ...]:
         with monkeypatch.context() as patch:
-            for name in ("_PIECES", "_BROKEN", "_PARSED", "_MEMBERS"):
-                patch.setattr(f"codewm_lsp.source.definitions.{name}", _Memory(1 << 20))
+            for name in ("_STATEMENTS", "_READINGS", "_MEMBERS"):
+                patch.setattr(f"codewm_lsp.source.definitions.{name}", TextMemory(1 << 20))
             return parse_definitions(text)
 
     return parse
@@ -168,4 +168,6 @@ def test_what_both_versions_have_is_not_compared() -> None:
 def test_a_class_in_which_one_member_changed_shares_the_others() -> None:
     first = parse_version(large_class(), None)
     second = parse_version(large_class().replace("return self.values[7]", "return 7"), first)
-    assert sum(one is other for one, other in zip(first.parts, second.parts, strict=True)) >= len(first.parts) - 2
+    assert (
+        sum(one is other for one, other in zip(first.sections, second.sections, strict=True)) >= len(first.sections) - 2
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Nodes
+from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Line, LineKind, Nodes
 from codewm_lsp.source.languages.python import PYTHON
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "Headers",
     "Language",
     "LeafRole",
+    "Line",
+    "LineKind",
     "Nodes",
     "is_source",
     "language_of",

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import NamedTuple
 
 import tree_sitter
 
@@ -32,6 +33,33 @@ class LeafRole(IntEnum):
     SYNTAX = 13
 
 
+class LineKind(Enum):
+    """What a logical line is."""
+
+    STATEMENT = "statement"
+    DECORATOR = "decorator"
+    FUNCTION = "function"
+    CLASS = "class"
+    COMMENT = "comment"
+
+
+class Line(NamedTuple):
+    """A logical line: a statement with all the lines it takes up, or a comment on a line of its own.
+
+    ``start`` and ``end``: bytes, from its first character to its last that is no white space. ``width``: the columns
+    that it is indented by. ``name``: of what it defines. ``opens``: whether a block follows. ``fits``: whether a line
+    there can be indented so.
+    """
+
+    start: int
+    end: int
+    width: int
+    kind: LineKind
+    name: str
+    opens: bool
+    fits: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Nodes:
     """The nodes of a language's tree-sitter grammar, by what they are to CodeWM.
@@ -43,9 +71,6 @@ class Nodes:
 
     kinds: tuple[str, ...]
     tokens: tuple[str, ...]
-    functions: frozenset[str]
-    classes: frozenset[str]
-    decorated: frozenset[str]
     comment: str
     identifier: str
     string: str
@@ -64,22 +89,17 @@ class Nodes:
 
 @dataclass(frozen=True, slots=True)
 class Headers:
-    """How definitions begin, as patterns of UTF-8: what there is to go by where code is half typed.
+    """How statements begin, as patterns of UTF-8: a file that changed a little is cut by them before it is read.
 
-    ``keyword``: a word that every definition has. ``line``: a line that begins one; group 1 is its name. ``is_class``:
-    whether such a line begins a class. ``begins``: a statement that begins one, its decorators included. ``member``:
-    the same after an indentation, group 1. ``class_body``: a class down to its first member, whose indentation is
-    group 1. ``statement``: of an indentation, a line that begins a statement there or further out; group 1 is the
-    line's own indentation, group 2 is there where it may begin a definition, ``decorator`` where it begins with one.
+    ``statement``: of an indentation (in characters), a line that begins a statement there or further out; group 1 is
+    the line's own indentation, group 2 is there where it may begin a definition, ``decorator`` where it begins with
+    one. ``continued``: whether a line goes on with the one before, which ends in a backslash. ``class_body``: a class
+    down to its first member, whose indentation is group 1.
     """
 
-    keyword: re.Pattern[bytes]
-    line: re.Pattern[bytes]
-    is_class: re.Pattern[bytes]
-    begins: re.Pattern[bytes]
-    member: re.Pattern[bytes]
-    class_body: re.Pattern[bytes]
     statement: Callable[[int], re.Pattern[bytes]]
+    continued: Callable[[bytes, int], bool]
+    class_body: re.Pattern[bytes]
     decorator: bytes
 
 
@@ -115,12 +135,14 @@ class Conventions:
 class Language:
     """One programming language.
 
-    ``identifier``: the Language Server Protocol's. ``suffixes``: of its files, the usual one first. ``encoding``: what
-    names a file's encoding within its first two lines, in group 1. ``parts``: a tree-sitter query for what the rich
-    action counts: captures ``flow`` (control flow), ``function`` with ``name``, ``header`` (decorators, a class's name
-    and bases) and ``import``. ``signature_end``: how many lines of a definition its decorators and signature take up, 0
-    where it has none. ``differ``: whether two texts (and of these, the lines that differ, given first) differ in more
-    than comments and white space; None where only their tokens can tell.
+    ``identifier``: the Language Server Protocol's. ``suffixes``: of its files, the usual one first. ``lines``: the
+    logical lines between two places of a text, and whether they are the same whatever stands before and after.
+    ``width``: how many columns an indentation takes up. ``encoding``: what names a file's encoding within its first two
+    lines, in group 1. ``parts``: a tree-sitter query for what the rich action counts: captures ``flow`` (control flow),
+    ``function`` with ``name``, ``header`` (decorators, a class's name and bases) and ``import``. ``signature_end``: how
+    many lines of a definition its decorators and signature take up, 0 where it has none. ``differ``: whether two texts
+    (and of these, the lines that differ, given first) differ in more than comments and white space; None where only
+    their tokens can tell.
     """
 
     name: str
@@ -129,6 +151,8 @@ class Language:
     grammar: tree_sitter.Language
     nodes: Nodes
     headers: Headers
+    lines: Callable[[bytes, int, int], tuple[list[Line], bool]]
+    width: Callable[[bytes], int]
     conventions: Conventions
     encoding: re.Pattern[bytes]
     parts: str

@@ -13,6 +13,7 @@ import tree_sitter
 import tree_sitter_python
 
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Nodes
+from codewm_lsp.source.languages.python_lines import is_continued, logical_lines, width_of
 
 _SUFFIXES: Final = (".py", ".pyi")
 
@@ -239,9 +240,6 @@ _TOKENS: Final = (
 _NODES: Final = Nodes(
     kinds=_KINDS,
     tokens=_TOKENS,
-    functions=frozenset({"function_definition"}),
-    classes=frozenset({"class_definition"}),
-    decorated=frozenset({"decorated_definition"}),
     comment="comment",
     identifier="identifier",
     string="string",
@@ -314,22 +312,19 @@ _PARTS: Final = (
 @lru_cache(maxsize=64)
 def _statement(indent: int) -> re.Pattern[bytes]:
     return re.compile(
-        rb"^([ \t]{0,%d})(?:(@(?!def\b|class\b|async\b)|(?:async[ \t]+def|def|class)[ \t]+\w)|[^ \t\r\n\f\\#)\]}])"
-        % indent,
+        rb"^\f?([ \t]{0,%d})(?:(@(?!def\b|class\b|async\b)|@?(?:async[ \t]+)?(?:def|class)[ \t]+[\w\x80-\xff])"
+        rb"|[^ \t\r\n\f\\#)\]}])" % indent,
         re.MULTILINE,
     )
 
 
 _HEADERS: Final = Headers(
-    keyword=re.compile(rb"\b(?:def|class)\b"),
-    line=re.compile(rb"[ \t]*(?:async[ \t]+def|def|class)[ \t]+(\w+)"),
-    is_class=re.compile(rb"[ \t]*class\b"),
-    begins=re.compile(rb"(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)"),
-    member=re.compile(rb"^([ \t]+)(?:@|(?:async[ \t]+def|def|class)[ \t]+\w)", re.MULTILINE),
-    class_body=re.compile(
-        rb"(?:@[^\n]*\n)*class[ \t]+\w+[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
-    ),
     statement=_statement,
+    continued=is_continued,
+    class_body=re.compile(
+        rb"(?:@[^\n]*\n)*class[ \t]+[\w\x80-\xff]+[^\n]*:[ \t]*(?:#[^\n]*)?\n"
+        rb"(?:[ \t]*(?:#[^\n]*)?\n)*([ \t]+)[^ \t\r\n]"
+    ),
     decorator=b"@",
 )
 _STARTS: Final = re.compile(r"\s*(?:async\s+def|def|class)\b")
@@ -479,6 +474,8 @@ PYTHON: Final = Language(
     grammar=tree_sitter.Language(tree_sitter_python.language()),
     nodes=_NODES,
     headers=_HEADERS,
+    lines=logical_lines,
+    width=width_of,
     conventions=Conventions(
         excluded=(
             "**/.venv/**",
