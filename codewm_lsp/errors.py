@@ -5,6 +5,7 @@ CodewmError
 ├── BundleError              a model bundle that is missing, foreign, truncated or of another version
 ├── IndexStoreError          an index or a store that is locked, damaged or cannot be written
 │   └── StoreFailedError     a store that is out of reach, or answers what makes no sense
+├── NothingToAnswerError     a question that is right, with nothing to answer it from
 ├── OptionError              a setting or an argument that makes no sense
 ├── OutputError              standard output that cannot be written
 └── TrainingError            a corpus, configuration or checkpoint that cannot be trained from
@@ -33,6 +34,10 @@ class IndexStoreError(CodewmError):
 
 class StoreFailedError(IndexStoreError):
     """A store cannot be asked at present; what the repository at hand says can be answered without it."""
+
+
+class NothingToAnswerError(CodewmError):
+    """The question is right, and there is nothing to answer it from."""
 
 
 class OptionError(CodewmError):

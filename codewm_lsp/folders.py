@@ -14,7 +14,12 @@ NO_FOLDER = "there is no home folder (set HOME)"
 def cache_folder() -> Path | None:
     """The folder of the indexes: ``CODEWM_CACHE``, or the user's cache folder; None where the user has none."""
     chosen = os.environ.get("CODEWM_CACHE")
-    return Path(chosen) if chosen else _usual(platformdirs.user_cache_dir)
+    return Path(chosen) if chosen else usual_cache_folder()
+
+
+def usual_cache_folder() -> Path | None:
+    """The same where nobody has chosen another."""
+    return _usual(platformdirs.user_cache_dir)
 
 
 def log_folder() -> Path | None:

@@ -26,16 +26,21 @@ from codewm_lsp.folders import log_folder
 BYTES: Final = 512 * 1024
 KEPT: Final = 10
 LONGEST: Final = 1000  # characters of a message, and of the words of an error
-_NAME: Final = "codewm-lsp-*.log*"
+_NAME: Final = re.compile(r"codewm-lsp-\d+\.log(\.\d+)?")
 _QUOTED: Final = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"", re.DOTALL)
 _log = logging.getLogger(__name__)
+
+
+def is_log(name: str) -> bool:
+    """Whether a file of this name is a log of ours."""
+    return _NAME.fullmatch(name) is not None
 
 
 def log_files(folder: Path) -> list[Path]:
     """The logs in ``folder``, the one last written to first."""
     found: list[tuple[float, Path]] = []
     with contextlib.suppress(OSError):
-        for file in folder.glob(_NAME):
+        for file in filter(lambda file: is_log(file.name), folder.iterdir()):
             with contextlib.suppress(OSError):  # another server is clearing up
                 found.append((file.stat().st_mtime, file))
     return [file for _, file in sorted(found, reverse=True)]

@@ -1,93 +1,31 @@
-"""``codewm``: the commands, their options, and their exit codes.
+"""``codewm``: the commands, their options, and the exit codes.
 
-0: answered. 1: nothing to answer from, said on stderr. 2: wrong use (an option, a revision, a model …).
+0: answered. 1: nothing to answer from, said on stderr. 2: usage error (an option, a revision, a model …), or output
+that cannot be written.
+
+Options are parsed by the standard library: nothing else starts as fast, and an answer takes well under a second.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
+import math
 import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
+from typing import Any, Final, NoReturn
 
 import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
-from codewm_lsp.errors import CodewmError, IndexStoreError, OptionError, OutputError, StoreFailedError
+from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
 from codewm_lsp.threads import stay_on_one_core
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from codewm_lsp.cli.opened import Opened
-    from codewm_lsp.hints import SimilarEdit
-    from codewm_lsp.history import Edit
-
-ANSWERED, NOTHING, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-
-app = typer.Typer(
-    name="codewm",
-    help="The past edits of a repository most like the one at hand, and the edits likely to come next.\n\n"
-    "Exit codes: 0 answered, 1 nothing to answer from, 2 wrong use.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-RepositoryPath = Annotated[
-    Path, typer.Option("--repository", "-C", metavar="PATH", help="A folder in the repository.", show_default=False)
-]
-Model = Annotated[
-    Path | None,
-    typer.Option("--model", metavar="DIR", help="A model bundle to use instead of the one that comes with CodeWM."),
-]
-Cache = Annotated[
-    Path | None,
-    typer.Option("--cache", metavar="DIR", envvar="CODEWM_CACHE", help="Where indexes are kept."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for other programs.")]
-Count = Annotated[int, typer.Option("-k", metavar="N", min=0, help="How many at most; 0: all.")]
-At = Annotated[
-    str | None,
-    typer.Option("--at", metavar="REV", help="Ask as if this revision were HEAD and nothing had been changed since."),
-]
-Editing = Annotated[
-    str | None,
-    typer.Option(
-        "--editing",
-        metavar="PATH::DEFINITION",
-        help="Ask about one edit only. With --at: the change that REV makes to this definition, "
-        "as if it were in progress on REV's parent.",
-    ),
-]
-Diff = Annotated[bool, typer.Option("--diff", help="Show the past edits themselves.")]
-IndexSeconds = Annotated[
-    float | None,
-    typer.Option(
-        metavar="S",
-        min=0,
-        help="Index for at most so long before answering. By default a few seconds while little of the history is "
-        "known, and what is new from then on; codewm index does all of it.",
-        show_default=False,
-    ),
-]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="WHERE",
-        help="An index of many repositories (made by codewm index --store): a folder, http://HOST:6333/COLLECTION for "
-        "a Qdrant server, or qdrant:FOLDER.",
-        show_default=False,
-    ),
-]
-NoIndex = Annotated[bool, typer.Option("--no-index", help="Answer from what has been indexed already.")]
+ANSWERED, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
+_EXIT_CODES: Final = "Exit codes: 0 answered, 1 nothing to answer from, 2 usage error."
 
 
 def main() -> NoReturn:
@@ -97,40 +35,59 @@ def main() -> NoReturn:
         logging.getLogger(name).addHandler(logging.NullHandler())  # what matters is said by the commands themselves
     try:
         prepare()
-        app()
-        code: int | str | None = ANSWERED
-    except SystemExit as end:
-        code = end.code
-    except OutputError as error:
-        code = _unwritten(error)
-    try:
+        code = _run(sys.argv[1:])
         sys.stdout.flush()
     except OutputError as error:
-        code = _unwritten(error)
+        give_up()
+        code = ANSWERED if isinstance(error, ReaderGoneError) else _failed(USAGE, str(error))
     sys.exit(code)
 
 
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """Turn what went wrong into one message on stderr and an exit code."""
-    from codewm_lsp.cli.asking import NothingToAnswerError
-
+def _run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code, whatever happened."""
     try:
-        yield
+        if arguments and arguments[0] in COMMANDS:
+            command = COMMANDS[arguments[0]]
+            return command.run(command.parser().parse_args(arguments[1:])) or ANSWERED
+        if arguments[:1] == ["eval"]:  # parsed where it is kept
+            from codewm_lsp.cli.extension import run
+
+            run("eval", "codewm eval", "eval", arguments[1:])
+            return ANSWERED
+        parser = _program()
+        if not arguments:
+            parser.print_help()
+            return USAGE
+        parser.parse_args(arguments)
+        return ANSWERED
+    except SystemExit as end:  # --help and --version, and those of `codewm eval`
+        return end.code if isinstance(end.code, int) else ANSWERED
     except OutputError:
         raise
     except (NothingToAnswerError, IndexStoreError) as error:
-        _leave(NOTHING, str(error))
+        return _failed(NOTHING, str(error))
     except CodewmError as error:
-        _leave(WRONG_USE, str(error))
+        return _failed(USAGE, str(error))
     except OSError as error:
-        _leave(WRONG_USE, _words(error))
+        return _failed(USAGE, _words(error))
     except UnicodeEncodeError as error:
         if error.encoding.startswith("utf"):
             raise
-        _leave(WRONG_USE, f"This locale ({error.encoding}) cannot express all file names here. Set PYTHONUTF8=1.")
+        return _failed(USAGE, f"This locale ({error.encoding}) cannot express all file names here. Set PYTHONUTF8=1.")
     except KeyboardInterrupt:
-        _leave(INTERRUPTED, "stopped")
+        return _failed(INTERRUPTED, "Interrupted.")
+
+
+def _failed(code: int, message: str) -> int:
+    """Say what went wrong, after everything that was answered."""
+    with suppress(OutputError):
+        sys.stdout.flush()
+    from codewm_lsp.cli.report import plain
+
+    with suppress(OSError):  # nobody can be told
+        sys.stderr.write("codewm: " + "\n".join(plain(line) for line in message.split("\n")) + "\n")
+        sys.stderr.flush()
+    return code
 
 
 def _words(error: OSError) -> str:
@@ -143,357 +100,340 @@ def _words(error: OSError) -> str:
     return str(error)
 
 
-def _unwritten(error: OutputError) -> int:
-    give_up()
-    if isinstance(error, ReaderGoneError):
-        return ANSWERED
-    _say(str(error))
-    return WRONG_USE
+# Options
 
 
-def _say(message: str) -> None:
-    from codewm_lsp.cli.report import plain
+class _Formatter(argparse.HelpFormatter):
+    """Wraps descriptions by paragraph; a paragraph that begins with spaces, or whose lines do, stays as it is."""
 
-    with suppress(OSError):  # nobody can be told
-        sys.stderr.write("codewm: " + "\n".join(plain(line) for line in message.split("\n")) + "\n")
-        sys.stderr.flush()
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
 
-
-def _leave(code: int, message: str) -> NoReturn:
-    sys.stdout.flush()
-    _say(message)
-    raise typer.Exit(code)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"codewm {codewm_lsp.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _codewm(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    pass
-
-
-@app.command()
-def index(
-    repositories: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[REPOSITORY]...", help="With --store: the repositories it is to hold.", show_default=False
-        ),
-    ] = None,
-    repository: RepositoryPath = Path("."),
-    at: Annotated[str, typer.Option("--at", metavar="REV", help="Index what this revision can reach.")] = "HEAD",
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Only the newest so many commits.", show_default=False)
-    ] = None,
-    model: Model = None,
-    cache: Cache = None,
-    store: Store = None,
-    json: AsJson = False,
-) -> None:
-    """Index the history of a repository, newest first. Stop it whenever you like: it goes on where it was.
-
-    With --store: of several, into one index that codewm similar and codewm hints can be asked about.
-    """
-    with exit_codes():
-        if store is not None:
-            from codewm_lsp.cli.stores import fill
-
-            fill(store, repositories or [repository], model, cache, at=at, limit=limit, as_json=json)
-            return
-        if repositories:
-            raise OptionError(
-                f"codewm index {repositories[0]}: several repositories go into a store, with --store; "
-                f"one is indexed by codewm index -C {repositories[0]}"
-            )
-        from codewm_lsp.cli.asking import NothingToAnswerError
-        from codewm_lsp.cli.opened import bring_up_to_date, open_all
-        from codewm_lsp.cli.report import Reporter, consoles
-        from codewm_lsp.cli.wire import dump
-        from codewm_lsp.index import UpdateOutcome
-
-        out, progress = consoles()
-        with open_all(repository, model, cache) as opened:
-            started = time.monotonic()
-            _pass_on(opened, progress)
-            head = _revision(opened, at)
-            done = bring_up_to_date(opened, head, progress, seconds=None, limit=limit)
-            seconds = time.monotonic() - started
-            if json:
-                sys.stdout.write(
-                    dump(
-                        {
-                            "at": head,
-                            "commits": done.done,
-                            "of": done.total,
-                            "edits": opened.index.log.size(),
-                            "added": done.added,
-                            "seconds": round(seconds, 3),
-                        }
-                    )
-                    + "\n"
-                )
-            else:
-                Reporter(out).line(
-                    f"{done.done:,} of {done.total:,} commits indexed: {opened.index.log.size():,} edits, "
-                    f"{done.added:,} of them new ({seconds:.1f} s)"
-                )
-            if done.outcome is UpdateOutcome.BUSY:
-                raise NothingToAnswerError("another process is indexing this repository and goes on with it")
-
-
-@app.command()
-def similar(
-    repository: RepositoryPath = Path("."),
-    k: Count = 10,
-    at: At = None,
-    editing: Editing = None,
-    diff: Diff = False,
-    json: AsJson = False,
-    model: Model = None,
-    cache: Cache = None,
-    index_seconds: IndexSeconds = None,
-    no_index: NoIndex = False,
-    store: Store = None,
-) -> None:
-    """The past edits most like those of the working tree, or of the last commit when nothing has been changed.
-
-    JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", "kind"
-    (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".
-    """
-    with exit_codes():
-        seconds = 0.0 if no_index else index_seconds
-        _answer(("similar",), repository, k, at, editing, diff, json, model, cache, seconds, store)
-
-
-@app.command(name="next")
-def next_(
-    repository: RepositoryPath = Path("."),
-    k: Count = 10,
-    at: At = None,
-    editing: Editing = None,
-    diff: Diff = False,
-    json: AsJson = False,
-    model: Model = None,
-    cache: Cache = None,
-    index_seconds: IndexSeconds = None,
-    no_index: NoIndex = False,
-) -> None:
-    """The definitions likely to be edited next, each with what is likely to change and the past edits that say so.
-
-    JSON: {"at": …, "predictions": [{"path", "definition", "line" (from 1), "score", "likely": […], "evidence": […]}]},
-    evidence like the edits of "similar".
-    """
-    with exit_codes():
-        _answer(("next",), repository, k, at, editing, diff, json, model, cache, 0.0 if no_index else index_seconds)
-
-
-@app.command()
-def hints(
-    repository: RepositoryPath = Path("."),
-    k: Count = 5,
-    at: At = None,
-    editing: Editing = None,
-    diff: Diff = False,
-    json: AsJson = False,
-    model: Model = None,
-    cache: Cache = None,
-    index_seconds: IndexSeconds = None,
-    no_index: NoIndex = False,
-    store: Store = None,
-) -> None:
-    """Both at once: similar past edits, and what is likely to come next."""
-    with exit_codes():
-        _answer(
-            ("similar", "next"),
-            repository,
-            k,
-            at,
-            editing,
-            diff,
-            json,
-            model,
-            cache,
-            0.0 if no_index else index_seconds,
-            store,
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(
+            part if "\n  " in part else super(_Formatter, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
         )
 
 
-def _answer(
-    kinds: tuple[str, ...],
-    path: Path,
-    k: int,
-    at: str | None,
-    editing: str | None,
-    with_diffs: bool,
-    as_json: bool,
-    model: Path | None,
-    cache: Path | None,
-    index_seconds: float | None,
-    store: str | None = None,
-) -> None:
-    from codewm_lsp.cli import opened as asked
-    from codewm_lsp.cli.asking import ask
-    from codewm_lsp.cli.diffs import PastDiffs
-    from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.cli.stores import similar_in
-    from codewm_lsp.cli.wire import dump, edit_record, prediction_record, query_record
-    from codewm_lsp.stores.places import elsewhere
+class _Parser(argparse.ArgumentParser):
+    """Options are named in full; what is wrong is said in one line, with where to read more."""
 
-    out, progress = consoles()
-    reporter = Reporter(out)
-    with asked.open_all(path, model, cache) as opened:
-        _pass_on(opened, progress)
-        question = ask(opened.repository, at=at, editing=editing)
-        edits: list[tuple[SimilarEdit, Edit]] | None = None
-        if store is not None:
-            try:
-                edits = similar_in(store, opened, question, k)
-            except StoreFailedError as error:  # the repository at hand needs it for nothing
-                Reporter(progress).line(f"codewm: {error} Past edits come from this repository alone.")
-        enough = asked.ENOUGH if at is None else asked.ENOUGH_AT
-        done, total = 0, 0
-        if edits is None or "next" in kinds:
-            done, total = asked.prepare(opened, question.history, progress, index_seconds, enough=enough)
-        if done < total:
-            Reporter(progress).line(
-                f"answering from {done:,} of {total:,} commits, the newest ones first; for all of them: codewm index"
-            )
-        if edits is None:
-            edits = asked.similar(opened, question, k) if "similar" in kinds else []
-        predictions = asked.predictions(opened, question, k) if "next" in kinds else []
-        asked.require([*edits, *predictions], opened, question)
-        diffs = PastDiffs(opened.repository, elsewhere(cache) if store else {}) if with_diffs else None
-        edit_diffs = [diffs.of(item.edit) if diffs else None for item, _ in edits]
-        evidence_diffs = [[diffs.of(item.edit) if diffs else None for item in one.evidence] for one in predictions]
-        if as_json:
-            record: dict[str, object] = {}
-            if "similar" in kinds:
-                record["query"] = query_record(question)
-                record["edits"] = [edit_record(item, text) for (item, _), text in zip(edits, edit_diffs, strict=True)]
-            if "next" in kinds:
-                record["at"] = question.at
-                record["predictions"] = [
-                    prediction_record(*pair) for pair in zip(predictions, evidence_diffs, strict=True)
-                ]
-            sys.stdout.write(dump(record) + "\n")
-            return
-        if "similar" in kinds:
-            reporter.question("Past edits like", question)
-            reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
-        if "next" in kinds:
-            if "similar" in kinds:
-                reporter.line()
-                reporter.line(("Likely to come next", "bold"))
-                reporter.line()
-            else:
-                reporter.question("Likely to come next after", question)
-            reporter.predictions(predictions, evidence_diffs)
-        if not with_diffs and out.is_terminal:
-            reporter.line()
-            reporter.line(("Add --diff to see the past edits themselves.", "dim"))
+    def __init__(self, prog: str, usage: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=prog,
+            usage=usage,
+            description=description,
+            epilog=epilog,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=_Formatter,
+        )
+        self.add_argument("-h", "--help", action="help", help="Show this help and exit")
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with a usage error."""
+        raise OptionError(f"{message[:1].upper()}{message[1:]}. Run `{self.prog} --help` for the options.")
 
 
-@app.command()
-def embed(
-    edits: Annotated[bool, typer.Option("--edits", help='Lines {"before": "…", "after": "…"}.')] = False,
-    states: Annotated[bool, typer.Option("--states", help='Lines {"source": "…"}.')] = False,
-    model: Model = None,
-    json: Annotated[bool, typer.Option("--json", help="No other format: always on.")] = True,
-) -> None:
-    """Read JSON lines on stdin, write {"embedding": […]} for each, in order.
-
-    --edits takes two versions of a definition or of a file ("" for one that is not there) and gives the edit's vector;
-    --states takes one version and gives its state.
-    """
-    with exit_codes():
-        from codewm_lsp.cli.embedding import EDIT_FIELDS, STATE_FIELDS, embed_lines
-        from codewm_lsp.world_model import WorldModel
-
-        if edits == states:
-            raise OptionError("say what the lines hold: --edits or --states" + (", not both" if edits else ""))
-        loaded = WorldModel.load(model)
-        if edits:
-            embed_lines(
-                sys.stdin.buffer,
-                sys.stdout,
-                EDIT_FIELDS,
-                lambda rows: loaded.embed_edits([(before, after) for before, after in rows]),
-            )
-        else:
-            embed_lines(
-                sys.stdin.buffer, sys.stdout, STATE_FIELDS, lambda rows: loaded.embed_states([row[0] for row in rows])
-            )
+def _program() -> _Parser:
+    listed = {**{name: command.summary for name, command in COMMANDS.items()}, "eval": EVAL}
+    parser = _Parser(
+        "codewm",
+        "codewm COMMAND [OPTIONS]",
+        "See how this repository made changes like yours before, and what is likely to be edited next.\n\n"
+        + "commands:\n"
+        + "\n".join(f"  {name:9} {summary}" for name, summary in listed.items()),
+        "example:\n  codewm hints      # in a repository, after changing a function\n\n"
+        f"Run `codewm COMMAND --help` for the options of a command.\n\n{_EXIT_CODES}",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"codewm {codewm_lsp.__version__}", help="Show the version and exit"
+    )
+    parser.add_argument("command", nargs="?", type=_unknown, help=argparse.SUPPRESS)
+    return parser
 
 
-@app.command()
-def doctor(
-    repository: RepositoryPath = Path("."), model: Model = None, cache: Cache = None, json: AsJson = False
-) -> None:
-    """Look at everything CodeWM needs, and say what to do about each problem. Exit code 1 when there is one."""
-    with exit_codes():
-        from codewm_lsp.cli.doctor import examine
-        from codewm_lsp.cli.report import Reporter, consoles
-        from codewm_lsp.cli.wire import dump
+def _unknown(command: str) -> NoReturn:
+    import difflib
 
-        out, _ = consoles()
-        findings = examine(repository, model, cache)
-        healthy = all(finding.state != "problem" for finding in findings)
-        if json:
-            sys.stdout.write(
-                dump(
-                    {
-                        "healthy": healthy,
-                        "findings": [
-                            {"name": one.name, "state": one.state, "detail": one.detail, "remedy": one.remedy}
-                            for one in findings
-                        ],
-                    }
-                )
-                + "\n"
-            )
-        else:
-            Reporter(out).findings(findings)
-        sys.stdout.flush()
-        if not healthy:
-            raise typer.Exit(NOTHING)
+    near = difflib.get_close_matches(command, [*COMMANDS, "eval"], 1)
+    hint = f", but there is {near[0]!r}" if near else ""
+    raise OptionError(f"There is no command {command!r}{hint}. Run `codewm --help` for a list.")
 
 
-@app.command(
-    name="eval",
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)
-def eval_(context: typer.Context) -> None:
-    """Measure models and baselines on local clones, and write a report. Needs codewm[eval]; options: codewm eval -h"""
-    with exit_codes():
-        from codewm_lsp.cli.extension import run
-
-        run("eval", "codewm eval", "eval", context.args)
-
-
-def _pass_on(opened: Opened, console: Console) -> None:
-    """Say on stderr what the index put right by itself."""
-    from codewm_lsp.cli.report import Reporter
-
-    for notice in opened.index.notices:
-        Reporter(console).line(f"codewm: {notice}")
-
-
-def _revision(opened: Opened, at: str) -> str:
-    from codewm_lsp.cli.asking import NothingToAnswerError
-    from codewm_lsp.errors import RepositoryError
-
+def _count(text: str) -> int:
     try:
-        return opened.repository.head(at)
-    except RepositoryError as error:
-        if at == "HEAD":
-            raise NothingToAnswerError(str(error)) from error
-        raise
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = _count(text)
+    if not number:
+        raise argparse.ArgumentTypeError("0 is not a whole number from 1 on")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number >= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+    return number
+
+
+def _add_repository(parser: _Parser) -> None:
+    parser.add_argument(
+        "-C",
+        "--repository",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="Run in this folder instead of the current one",
+    )
+
+
+def _add_model_and_cache(parser: _Parser) -> None:
+    parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="Keep indexes in this folder [env: CODEWM_CACHE]")
+
+
+def _add_json(parser: _Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="Print JSON, for other programs")
+
+
+def _add_store(parser: _Parser, help: str) -> None:
+    parser.add_argument("--store", metavar="WHERE", help=help)
+
+
+def _asking(parser: _Parser, count: int, *, store: bool) -> None:
+    """The options of the commands that answer a question."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        metavar="PATH",
+        help="Ask in this folder's repository, or about the edits of this file",
+    )
+    _add_repository(parser)
+    parser.add_argument(
+        "-k", type=_count, default=count, metavar="N", dest="k", help=f"Maximum results, 0 for all [default: {count}]"
+    )
+    parser.add_argument("--diff", action="store_true", help="Show the past edits themselves")
+    parser.add_argument("--at", metavar="REV", help="Ask as if REV were HEAD, with a clean working tree")
+    parser.add_argument(
+        "--editing",
+        metavar="PATH::DEFINITION",
+        help="Ask about one edit only; with --at, about REV's own change to this definition, as if it were in progress "
+        "on REV's parent",
+    )
+    if store:
+        _add_store(
+            parser,
+            "Search a store of several repositories: a folder, http://HOST:6333/COLLECTION or qdrant:FOLDER "
+            "(see codewm index --store)",
+        )
+    _add_json(parser)
+    parser.add_argument(
+        "--index-seconds",
+        type=_seconds,
+        metavar="S",
+        help="Index for up to S seconds before answering. By default a few seconds for a new repository, then only "
+        "new commits; the rest is indexed after the answer, a few seconds a time",
+    )
+    parser.add_argument("--no-index", action="store_true", help="Answer from what is indexed already")
+    _add_model_and_cache(parser)
+
+
+def _index_options(parser: _Parser) -> None:
+    parser.add_argument(
+        "paths", nargs="*", type=Path, metavar="REPOSITORY", help="Folders in repositories [default: .]"
+    )
+    _add_repository(parser)
+    parser.add_argument("--at", default="HEAD", metavar="REV", help="Index what REV can reach [default: HEAD]")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="Index only the newest N commits")
+    _add_store(
+        parser,
+        "Index into one store for all of them: an empty or new folder, http://HOST:6333/COLLECTION for a Qdrant "
+        "server, or qdrant:FOLDER",
+    )
+    _add_json(parser)
+    _add_model_and_cache(parser)
+
+
+def _embed_options(parser: _Parser) -> None:
+    parser.add_argument("--edits", action="store_true", help='Lines are {"before": "…", "after": "…"}')
+    parser.add_argument("--states", action="store_true", help='Lines are {"source": "…"}')
+    parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
+    parser.add_argument("--json", action="store_true", help="There is no other format: always on")
+
+
+def _doctor_options(parser: _Parser) -> None:
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Check in this folder's repository")
+    _add_repository(parser)
+    _add_json(parser)
+    _add_model_and_cache(parser)
+
+
+def _clean_options(parser: _Parser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="Only list what would be removed")
+    parser.add_argument("-y", "--yes", action="store_true", help="Remove it without asking")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
+    )
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: ``summary`` is listed, ``about`` heads its own help. ``run`` gives its exit code, None for success."""
+
+    name: str
+    usage: str
+    summary: str
+    about: str
+    example: str
+    add_options: Callable[[_Parser], None]
+    run: Callable[[Any], int | None]
+
+    def parser(self) -> _Parser:
+        """Its options. Made for the one command that runs: making all of them takes a while."""
+        prog = f"codewm {self.name}"
+        parser = _Parser(prog, f"{prog} {self.usage}", self.about, f"example:\n  {self.example}")
+        self.add_options(parser)
+        return parser
+
+
+def _hints(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.commands import answer
+
+    answer(options, ("similar", "next"))
+
+
+def _similar(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.commands import answer
+
+    answer(options, ("similar",))
+
+
+def _next(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.commands import answer
+
+    answer(options, ("next",))
+
+
+def _index(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.commands import index
+
+    index(options)
+
+
+def _embed(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.commands import embed
+
+    embed(options)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from codewm_lsp.cli.commands import doctor
+
+    return ANSWERED if doctor(options) else NOTHING
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.cleaning import clean
+
+    clean(options.cache, dry_run=options.dry_run, sure=options.yes)
+
+
+EVAL: Final = "Measure models and baselines on local clones"
+COMMANDS: Final = {
+    command.name: command
+    for command in (
+        Command(
+            "hints",
+            "[PATH] [OPTIONS]",
+            "Show similar past edits and likely next edits",
+            "Show the past edits most like your uncommitted changes, and the definitions likely to be edited next. If "
+            "nothing is being edited, the newest commit that changes Python is used instead.\n\n"
+            "JSON: the fields of codewm similar and of codewm next, in one object.",
+            "codewm hints src/client.py --diff",
+            lambda parser: _asking(parser, 5, store=True),
+            _hints,
+        ),
+        Command(
+            "similar",
+            "[PATH] [OPTIONS]",
+            "Show the past edits most like your uncommitted changes",
+            "Show the past edits most like your uncommitted changes. If nothing is being edited, the newest commit "
+            "that changes Python is used instead.\n\n"
+            'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
+            '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
+            "codewm similar --diff -k 3",
+            lambda parser: _asking(parser, 10, store=True),
+            _similar,
+        ),
+        Command(
+            "next",
+            "[PATH] [OPTIONS]",
+            "Show the definitions likely to be edited next, and why",
+            "Show the definitions likely to be edited next, what is likely to change in each, and the past edits that "
+            "say so.\n\n"
+            'JSON: {"at": …, "predictions": [{"path", "definition", "line" (from 1), "score", "likely": […], '
+            '"evidence": […]}]}; the evidence has the shape of the edits of codewm similar.',
+            "codewm next --at v2.0 -C ~/src/project",
+            lambda parser: _asking(parser, 10, store=False),
+            _next,
+        ),
+        Command(
+            "index",
+            "[REPOSITORY]... [OPTIONS]",
+            "Index the whole history now",
+            "Index the history of a repository, newest commits first. Stop it whenever you like: it continues where it "
+            "stopped.\n\n"
+            "With --store, several repositories go into one index for codewm similar and codewm hints.",
+            "codewm index ~/src/project",
+            _index_options,
+            _index,
+        ),
+        Command(
+            "embed",
+            "(--edits | --states) [OPTIONS]",
+            "Turn edits or code into vectors, JSON lines in and out",
+            'Read JSON lines from stdin and write {"embedding": […]} for each, in order. --edits takes two versions of '
+            'a definition or a file ("" for one that does not exist), --states one version.',
+            """echo '{"source": "def f(): return 1"}' | codewm embed --states""",
+            _embed_options,
+            _embed,
+        ),
+        Command(
+            "doctor",
+            "[PATH] [OPTIONS]",
+            "Check the installation and suggest fixes",
+            "Check the installation and suggest fixes. Lists where CodeWM keeps its files and what you have hidden. "
+            "The exit code is 1 if there is a problem.",
+            "codewm doctor ~/src/project",
+            _doctor_options,
+            _doctor,
+        ),
+        Command(
+            "clean",
+            "[OPTIONS]",
+            "Remove everything CodeWM has written",
+            "List everything CodeWM has written on this machine (indexes, hidden edits, logs, temporary files), ask, "
+            "and remove it. Stores, models and your repositories are not touched.",
+            "codewm clean --dry-run",
+            _clean_options,
+            _clean,
+        ),
+    )
+}

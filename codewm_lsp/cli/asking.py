@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from codewm_lsp.errors import CodewmError, OptionError
+from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 
 if TYPE_CHECKING:
     from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
@@ -15,16 +15,13 @@ _ABSENT = ("shallow", "missing")  # why a commit is skipped whose past is not on
 LISTED = 12  # definitions named in a message
 
 
-class NothingToAnswerError(CodewmError):
-    """The question is right, and there is nothing to answer it from (exit code 1)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """The edits in progress, and what counts as known when they are made.
 
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
+    ``words`` says whose edits they are. ``stand_in``: the commit whose edits they are because nothing is being edited.
     """
 
     edits: tuple[Edit, ...]
@@ -32,49 +29,52 @@ class Question:
     history: str
     files: str | None
     words: str
+    stand_in: Commit | None = None
+    file: str | None = None
 
 
-_STANDING_IN = " (the working tree has none: these stand for the edits in progress, with the past before them)"
-
-
-def ask(repository: Repository, *, at: str | None = None, editing: str | None = None) -> Question:
+def ask(
+    repository: Repository, *, at: str | None = None, editing: str | None = None, file: str | None = None
+) -> Question:
     """Find the edits in progress.
 
     Without ``at``: the working tree's changes, or those of the last commit when there are none (the engine then leaves
     that commit out of the past). With ``at``: the same, as if that revision were HEAD and the tree clean. ``editing``
     (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very revision, and
-    history and files are those of its parent.
+    history and files are those of its parent. ``file`` leaves those of one file.
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = _head(repository)
-        edits = repository.working_edits()
+        edits = _of_file(repository.working_edits(), file)
         if edits:
             if wanted is not None:
-                edits = (_find(edits, wanted, "the working tree's changes"),)
-            return Question(edits, head, head, None, "the working tree's changes")
+                edits = (_find(edits, wanted, "your uncommitted changes"),)
+            return Question(edits, head, head, None, "your uncommitted changes", file=file)
     else:
         head = repository.head(at)
         if wanted is not None:
             return _one_edit_of(repository, head, wanted)
-    return _last_commit(repository, head, at, wanted)
+    return _last_commit(repository, head, at, wanted, file)
+
+
+def _of_file(edits: tuple[Edit, ...], file: str | None) -> tuple[Edit, ...]:
+    return edits if file is None else tuple(edit for edit in edits if file in (edit.path, edit.previous_path))
 
 
 def _parse_editing(editing: str) -> tuple[str, str]:
     path, separator, definition = editing.rpartition("::")
     if not separator or not path or not definition:
         raise OptionError(
-            f"--editing {editing!r} is not PATH::DEFINITION: write it like src/client.py::Client.get, "
-            "with the path from the repository's root"
+            f"--editing {editing!r} is not of the form PATH::DEFINITION. Write it like src/client.py::Client.get, with "
+            "the path from the root of the repository."
         )
     return path.replace("\\", "/").removeprefix("./"), definition
 
 
 def _head(repository: Repository) -> str:
-    from codewm_lsp.errors import RepositoryError
-
     try:
         return repository.head()
     except RepositoryError as error:
@@ -93,7 +93,7 @@ def _find(edits: tuple[Edit, ...], wanted: tuple[str, str], where: str) -> Edit:
     listed = [f"  {edit.path}::{edit.definition}" for edit in edits[:LISTED]]
     if len(edits) > LISTED:
         listed.append(f"  … and {len(edits) - LISTED} more")
-    raise OptionError("\n".join([f"--editing {wanted[0]}::{wanted[1]} is not among {where}. Changed there:", *listed]))
+    raise OptionError("\n".join([f"{wanted[0]}::{wanted[1]} is not in {where}. These definitions are:", *listed]))
 
 
 def _title(commit: Commit) -> str:
@@ -104,13 +104,13 @@ def _parent(changed: CommitEdits) -> str:
     commit = changed.commit
     if changed.skipped in _ABSENT:
         raise NothingToAnswerError(
-            f"what came before {_title(commit)} is not in this clone. Get it with git fetch --unshallow (a shallow "
-            "clone) or git fetch --refetch (a partial one), or ask about a later commit"
+            f"The history before {_title(commit)} is not in this clone. Run `git fetch --unshallow` (shallow clone) or "
+            "`git fetch --refetch` (partial clone), or ask about a later commit."
         )
     if commit.parent is None:
         raise NothingToAnswerError(
-            f"{_title(commit)} is the first of this history: nothing came before it. Commit something more, "
-            "or ask about a later one"
+            f"There is no history before {_title(commit)}, the first one. Commit something more, or ask about a later "
+            "commit."
         )
     return commit.parent
 
@@ -124,10 +124,10 @@ def _one_edit_of(repository: Repository, sha: str, wanted: tuple[str, str]) -> Q
     title = _title(changed.commit)
     if not edits:
         raise OptionError(
-            f"--editing {wanted[0]}::{wanted[1]}: {title} changes no Python definition"
-            + (f" of that file (it is a {changed.skipped} commit)" if changed.skipped else "")
+            f"{title[:1].upper()}{title[1:]} changes no Python definition"
+            + (f" of {wanted[0]} (it is a {changed.skipped} commit)." if changed.skipped else ".")
         )
-    edit = _find(edits, wanted, f"the changes of {title}")
+    edit = _find(edits, wanted, title)
     return Question((edit,), sha, parent, parent, f"{edit.definition} in {title}")
 
 
@@ -142,11 +142,15 @@ def _edits_of_file(repository: Repository, commit: Commit, parent: str, path: st
     return file_edits(path, texts[0], texts[1], commit=commit)
 
 
-def _last_commit(repository: Repository, head: str, at: str | None, wanted: tuple[str, str] | None) -> Question:
+def _last_commit(
+    repository: Repository, head: str, at: str | None, wanted: tuple[str, str] | None, file: str | None
+) -> Question:
     found: CommitEdits | None = None
+    edits: tuple[Edit, ...] = ()
     count = 0
     for changed in repository.commits(head, limit=LOOK_BACK):
-        if changed.edits:
+        edits = _of_file(changed.edits, file)
+        if edits:
             found = changed
             break
         if changed.skipped in _ABSENT:
@@ -154,15 +158,12 @@ def _last_commit(repository: Repository, head: str, at: str | None, wanted: tupl
         count += 1
     if found is None:
         raise NothingToAnswerError(
-            f"none of the newest {count} commits at {head[:10]} changes a Python definition "
-            "(merges and commits of very many files aside): change one, or ask about another revision with --at"
+            f"None of the newest {count} commits at {head[:10]} changes a Python definition"
+            + (f" of {file}" if file else "")
+            + " (merges and very large commits are not counted). Change one, or ask about another revision with --at."
         )
     title = _title(found.commit)
-    edits = found.edits if wanted is None else (_find(found.edits, wanted, f"the changes of {title}"),)
-    return Question(
-        edits,
-        head,
-        _parent(found),
-        None if at is None else head,
-        f"the changes of {title}" + (_STANDING_IN if at is None else ""),
-    )
+    if wanted is not None:
+        edits = (_find(edits, wanted, title),)
+    files, stand_in = (None, found.commit) if at is None else (head, None)
+    return Question(edits, head, _parent(found), files, title, stand_in, file)

@@ -30,13 +30,12 @@ class PastDiffs:
         changed: CommitEdits | None = self._edits_of(past.commit.sha, past.source)
         if changed is None:
             name = past.source.name if past.source else "its repository"
-            return (
-                f"({name} is not on this machine, or no longer has commit {past.commit.sha[:10]}: clone it to see this)"
-            )
+            sha = past.commit.sha[:10]
+            return f"({name} is not on this machine, or no longer has commit {sha}. Clone it to see this edit.)"
         edit = changed.edit_of(past.path, past.definition)
         if edit is not None:
             return diff_of(edit)
-        return f"(no longer to be had: commit {past.commit.sha[:10]} is gone or was indexed with other settings)"
+        return f"(no longer available: commit {past.commit.sha[:10]} is gone or was indexed with other settings)"
 
     def _read(self, sha: str, source: Source | None) -> CommitEdits | None:
         if source is None:

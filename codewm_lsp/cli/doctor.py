@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import platform
 import shutil
 import subprocess
@@ -20,9 +21,13 @@ from codewm_lsp.logs import last_error, log_files
 
 if TYPE_CHECKING:
     from codewm_lsp.history import Repository
+    from codewm_lsp.index import Index
     from codewm_lsp.world_model import WorldModel
 
 _LIBRARIES = ("onnxruntime", "tree-sitter", "tree-sitter-python", "GitPython", "pygls", "numpy")
+_REINSTALL = "reinstall CodeWM"
+_OTHER_FOLDER = "name another folder with --cache or CODEWM_CACHE"
+_LISTED = 10  # hidden edits that are named
 _BEFORE = "def get(url):\n    return send(url)\n"
 _AFTER = "def get(url, timeout=30):\n    return send(url, timeout=timeout)\n"
 
@@ -53,10 +58,10 @@ def examine(path: Path, model_folder: Path | None, cache: Path | None) -> list[F
         model, finding = _model(model_folder)
         findings.append(finding)
     except ImportError as error:
-        findings.append(Finding("model", "problem", f"cannot be run: {error}", "install CodeWM again"))
+        findings.append(Finding("model", "problem", f"cannot be run: {error}", _REINSTALL))
     except BundleError as error:
         findings.append(
-            Finding("model", "problem", str(error), "name another folder with --model, or install codewm again")
+            Finding("model", "problem", str(error), "name another folder with --model, or reinstall CodeWM")
         )
     if git.state == "ok":
         findings.extend(_repository(path, model, cache))
@@ -69,7 +74,7 @@ def _libraries() -> Iterator[Finding]:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            yield Finding(name, "problem", "is not installed", "install CodeWM again")
+            yield Finding(name, "problem", "is not installed", _REINSTALL)
     yield Finding("libraries", "ok", ", ".join(versions))
 
 
@@ -79,8 +84,8 @@ def _server() -> Finding:
         return Finding("server", "ok", found)
     beside = shutil.which("codewm-lsp", path=str(Path(sys.executable).parent))
     if beside:
-        return Finding("server", "note", f"{beside}, which is not on PATH", "give your editor that full path")
-    return Finding("server", "problem", "there is no codewm-lsp", "install CodeWM again")
+        return Finding("server", "note", f"{beside} (not on PATH)", "give your editor this full path")
+    return Finding("server", "problem", "codewm-lsp was not found", _REINSTALL)
 
 
 def _log() -> Finding:
@@ -89,20 +94,18 @@ def _log() -> Finding:
         return Finding("log", "note", f"no log file is written, because {NO_FOLDER}")
     files = log_files(folder)
     if not files:
-        return Finding("log", "ok", f"{folder}, which holds nothing: no server has met anything worth a line")
+        return Finding("log", "ok", f"{folder} (empty: nothing logged yet)")
     size = sum(file.stat().st_size for file in files if file.exists())
-    detail = f"{files[0]} is the newest of {len(files)} ({size / 1000:,.0f} KB)"
+    detail = f"{files[0]} is the newest of {len(files)} ({size / 1000:,.0f} kB)"
     error = last_error(files[0])
-    return (
-        Finding("log", "note", f"{detail}; the newest error: {error[:300]}") if error else Finding("log", "ok", detail)
-    )
+    return Finding("log", "note", f"{detail}. Last error: {error[:300]}") if error else Finding("log", "ok", detail)
 
 
 def _git() -> Finding:
     remedy = "install Git 2.30 or newer and put it on PATH"
     git = shutil.which("git")
     if git is None:
-        return Finding("git", "problem", "there is no git on PATH", remedy)
+        return Finding("git", "problem", "git was not found on PATH", remedy)
     try:
         said = subprocess.run([git, "--version"], capture_output=True, encoding="utf-8", timeout=20, check=True)
     except (OSError, subprocess.SubprocessError) as error:
@@ -128,7 +131,10 @@ def _model(folder: Path | None) -> tuple[WorldModel, Finding]:
     length, unchanged = ((row @ row) ** 0.5 for row in vectors)
     if not (0.99 < length < 1.01 and unchanged == 0):
         return model, Finding(
-            "model", "problem", f"{detail}, to a vector of length {length:.3f} (1 is right)", "export the model again"
+            "model",
+            "problem",
+            f"{detail}, but as a vector of length {length:.3f} instead of 1",
+            "export the model again",
         )
     return model, Finding("model", "ok", detail)
 
@@ -140,7 +146,9 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
         repository = Repository.open(path)
     except CodewmError as error:
         here = path == Path(".")
-        yield Finding("repository", "note" if here else "problem", str(error), "name one with -C PATH")
+        yield Finding(
+            "repository", "note" if here else "problem", str(error), "name another folder: codewm doctor PATH"
+        )
         return
     with repository:
         where = str(repository.root or f"{repository.git_dir} (bare)")
@@ -148,21 +156,26 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
             head = repository.head()
             commits = repository.ancestors(head)
         except CodewmError as error:
-            yield Finding("repository", "problem", f"{where}: {error}", "commit something first")
+            yield Finding("repository", "problem", f"{where}: {error}", "make a commit first")
             return
         files = len(repository.files(head))
         detail = f"{where}: {len(commits):,} commits, {files:,} Python files at {head[:10]}"
         if not files:
-            yield Finding("repository", "problem", detail, "CodeWM reads Python only: choose another repository")
+            yield Finding("repository", "problem", detail, "CodeWM reads Python only; try another repository")
         elif repository.is_shallow:
-            yield Finding("repository", "note", f"{detail}; a shallow clone", "get the rest: git fetch --unshallow")
+            yield Finding(
+                "repository",
+                "note",
+                f"{detail} (shallow clone)",
+                "fetch the rest of the history: git fetch --unshallow",
+            )
         else:
             yield Finding("repository", "ok", detail)
         if model is not None:
-            yield _index(repository, commits, model, cache)
+            yield from _index(repository, commits, model, cache)
 
 
-def _index(repository: Repository, commits: list[str], model: WorldModel, cache: Path | None) -> Finding:
+def _index(repository: Repository, commits: list[str], model: WorldModel, cache: Path | None) -> Iterator[Finding]:
     from codewm_lsp.index import Index
 
     try:
@@ -171,10 +184,35 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
             done = sum(1 for commit in commits if commit in known)
             detail = f"{index.log.size():,} edits, {done:,} of {len(commits):,} commits"
             if index.path is None or index.notices:
-                return Finding("index", "problem", " ".join(index.notices), "or name another folder with --cache")
-            detail += f", {index.path.stat().st_size / 1e6:,.1f} MB in {index.path}"
+                yield Finding("index", "problem", " ".join(index.notices), _OTHER_FOLDER)
+            elif done < len(commits):
+                rest = "the rest is indexed as you work; for all of it now, run `codewm index`"
+                yield Finding("index", "note", f"{detail}, {_on_disk(index.path)}", rest)
+            else:
+                yield Finding("index", "ok", f"{detail}, {_on_disk(index.path)}")
+            yield _hidden(index)
     except CodewmError as error:
-        return Finding("index", "problem", str(error), "or name another folder with --cache")
-    if done < len(commits):
-        return Finding("index", "note", detail, "it is completed as you work; or now: codewm index")
-    return Finding("index", "ok", detail)
+        yield Finding("index", "problem", str(error), _OTHER_FOLDER)
+
+
+def _on_disk(path: Path) -> str:
+    files = [file for file in path.parent.glob(f"{glob.escape(path.name)}*") if file.is_file()]
+    return f"{sum(file.stat().st_size for file in files) / 1e6:,.1f} MB in {path.parent}"
+
+
+def _hidden(index: Index) -> Finding:
+    """What the user has hidden for good."""
+    from codewm_lsp.index import Scope
+
+    words = {
+        Scope.EDIT: "{path}::{definition} in {sha:.8}",
+        Scope.LIKE: "edits like {path}::{definition} in {sha:.8}",
+        Scope.COMMIT: "all of commit {sha:.8}",
+        Scope.HINT: "a suggestion",
+    }
+    hidden = index.dismissals.all()
+    named = sorted(words[one.scope].format(path=one.path, definition=one.definition, sha=one.sha) for one in hidden)
+    if not named:
+        return Finding("hidden", "ok", "nothing")
+    more = f", and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
+    return Finding("hidden", "ok", f"{len(named)}: {', '.join(named[:_LISTED])}{more}")

@@ -70,7 +70,9 @@ def _batches(
             else:
                 try:
                     if blank:
-                        raise OptionError(f"line {blank} is empty: write one JSON object a line, and nothing between")
+                        raise OptionError(
+                            f"Line {blank} is empty. Write one JSON object per line, and nothing between them."
+                        )
                     batch.append(_parse(item, number, fields))
                 except OptionError as error:
                     yield batch, error
@@ -94,20 +96,20 @@ def _parse(line: bytes, number: int, fields: tuple[str, ...]) -> tuple[str, ...]
     try:
         record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError as error:
-        raise OptionError(f"line {number} is not UTF-8 ({error.reason}): write {wanted} in UTF-8") from None
+        raise OptionError(f"Line {number} is not UTF-8 ({error.reason}). Write {wanted} in UTF-8.") from None
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise OptionError(f"line {number} is not JSON ({reason}): write {wanted} on each line") from None
+        raise OptionError(f"Line {number} is not JSON ({reason}). Write {wanted} on each line.") from None
     if not isinstance(record, dict):
-        raise OptionError(f"line {number} is not a JSON object: write {wanted} on each line")
+        raise OptionError(f"Line {number} is not a JSON object. Write {wanted} on each line.")
     values: list[str] = []
     for field in fields:
         value = record.get(field)
         if not isinstance(value, str):
-            what = "has no" if field not in record else "has no text as its"
-            raise OptionError(
-                f"line {number} {what} {json.dumps(field)}: write {wanted}, with '' for what is not there"
-            )
+            what = f"has no {json.dumps(field)}"
+            if field in record:
+                what = f"has no text in {json.dumps(field)}"
+            raise OptionError(f'Line {number} {what}. Write {wanted}, with "" for what does not exist.')
         # A lone half of a surrogate pair cannot be encoded, and so never stands in a source file.
         values.append(value.encode("utf-8", "replace").decode("utf-8"))
     return tuple(values)

@@ -26,9 +26,9 @@ def run(name: str, command: str, extra: str, arguments: Sequence[str]) -> None:
     ]
     remedy = f"pip install 'codewm[{extra}]'"
     if not found:
-        raise OptionError(f"{command} is not part of this installation: {remedy}")
+        raise OptionError(f"{command} is not installed. Run {remedy}")
     try:
         entry = found[0].load()
     except ImportError as error:
-        raise OptionError(f"{command} needs {error.name or error}, which is not installed: {remedy}") from error
+        raise OptionError(f"{command} needs {error.name or error}, which is not installed. Run {remedy}") from error
     entry(list(arguments), command)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codewm_lsp.cli.asking import NothingToAnswerError, Question
+from codewm_lsp.errors import IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from codewm_lsp.cli.asking import Question
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Workspace
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
 FIRST = 6.0  # seconds of indexing before an answer, while little of its history is known
 LATER = 0.5  # and from then on: for what is new
+AFTERWARDS = 4.0  # and after the answer, for the rest of the history
 ENOUGH = 100  # commits from which on a history is known well enough to answer at once
 ENOUGH_AT = 1_500  # the same for a question about a revision: it is a study, and depth counts more than a second
 NEW = 50  # newest commits looked at from then on
@@ -79,8 +81,9 @@ def updated(
     *,
     seconds: float | None,
     limit: int | None,
+    wait: float = WAIT,
 ) -> IndexUpdate:
-    """The same for an index or a repository's place in a store."""
+    """The same for an index or a repository's place in a store; ``wait``: for another process that is at it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from codewm_lsp.index import update
@@ -104,31 +107,45 @@ def updated(
             limit=limit,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             deadline=None if seconds is None else time.monotonic() + seconds,
-            wait=WAIT if seconds is None else seconds,
+            wait=wait if seconds is None else min(wait, seconds),
         )
 
 
 def prepare(
-    opened: Opened, revision: str, console: Console, seconds: float | None, *, enough: int = ENOUGH
+    opened: Opened, revision: str, console: Console, seconds: float | None, *, study: bool = False
 ) -> tuple[int, int]:
     """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
 
     None: a few seconds while little is known of this history, so that there is something to answer from; once there
-    is, what is new alone.
+    is, what is new alone (see ``go_on``). A ``study`` is a question about a revision: it needs more of the history.
     """
+    log = opened.index.log
+    settled = log.settled()
+    if settled is not None and opened.repository.since(revision, settled[0]) is not None:
+        return settled[1], settled[1]  # all of a later commit's history is known: nothing need be counted
     wanted = opened.repository.ancestors(revision)
-    known = opened.index.log.known()
-    done = sum(sha in known for sha in wanted)
+    done = _known(opened, wanted)
     limit = None
     if seconds is None:
         seconds = FIRST
-        if done >= enough:
+        if done >= (ENOUGH_AT if study else ENOUGH):
             seconds, limit = LATER, NEW
     if seconds and done < len(wanted):
         bring_up_to_date(opened, revision, console, seconds=seconds, limit=limit)
-        known = opened.index.log.known()
-        done = sum(sha in known for sha in wanted)
+        done = _known(opened, wanted)
     return done, len(wanted)
+
+
+def _known(opened: Opened, commits: Sequence[str]) -> int:
+    known = opened.index.log.known()
+    return sum(sha in known for sha in commits)
+
+
+def go_on(opened: Opened, revision: str, console: Console) -> None:
+    """Index more of the history for a few seconds, the answer being out: each call does, until all of it is there."""
+    with suppress(IndexStoreError, KeyboardInterrupt):  # it can wait
+        log = opened.index.log
+        updated(opened.repository, opened.model, log, revision, console, seconds=AFTERWARDS, limit=None, wait=0)
 
 
 def similar(opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
@@ -157,9 +174,9 @@ def require(found: Sequence[object], opened: Opened, question: Question) -> None
         return
     if not opened.index.log.size():
         raise NothingToAnswerError(
-            f"nothing has been indexed of what came before {question.history[:10]}: run codewm index, "
-            "and check with codewm doctor that this history changes Python files"
+            f"Nothing is indexed of the history before {question.history[:10]}. Run `codewm index`, and `codewm "
+            "doctor` to check that this history changes Python files."
         )
     raise NothingToAnswerError(
-        f"the history before {question.history[:10]} holds nothing to compare with {question.words}"
+        f"The history before {question.history[:10]} has nothing to compare with {question.words}."
     )

@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -77,13 +77,32 @@ class Reporter:
         """One line of plain or styled parts."""
         self.console.print(Text.assemble(*((plain(p) if isinstance(p, str) else (plain(p[0]), p[1])) for p in parts)))
 
-    def question(self, title: str, question: Question) -> None:
+    def question(self, question: Question, kind: Literal["similar", "next"]) -> None:
         """What the answer is about."""
-        self.line((title, "bold"), f" {question.words}")
+        if question.stand_in is not None:
+            self.line(self._stand_in(question, question.stand_in))
+            self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
+            self.line()
+        words = question.words if question.stand_in is None else "its edits"
+        self.line(("Past edits like " if kind == "similar" else "Likely to come next after ", "bold"), words, ":")
         for edit in question.edits[:SHOWN_EDITS]:
             self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
         if len(question.edits) > SHOWN_EDITS:
             self.line((f"  … and {len(question.edits) - SHOWN_EDITS} more definitions", "dim"))
+        self.line()
+
+    def _stand_in(self, question: Question, commit: Commit) -> str:
+        named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
+        if question.file is not None:
+            return f"{question.file} is not being edited: using its newest change, {named}."
+        if commit.sha == question.at:
+            return f"Nothing is being edited: using your newest commit {named}."
+        return f"Nothing is being edited, and your newest commits change no Python: using {named}."
+
+    def heading(self, words: str) -> None:
+        """What follows."""
+        self.line()
+        self.line((words, "bold"))
         self.line()
 
     def similar(self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], *, several: bool) -> None:
@@ -117,7 +136,7 @@ class Reporter:
                 (prediction.definition, "cyan"),
             )
             if prediction.likely:
-                self.line("           likely: ", ", ".join(prediction.likely))
+                self.line("           likely to change: ", ", ".join(prediction.likely))
             reasons = "; ".join(reason.words for reason in prediction.reasons)
             if reasons:
                 self.line("           ", (reasons, "dim"))

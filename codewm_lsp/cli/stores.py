@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codewm_lsp.errors import OptionError
+from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
@@ -30,7 +30,6 @@ def fill(
     as_json: bool,
 ) -> None:
     """Index repositories into a store, one after the other, and say how many edits each brought."""
-    from codewm_lsp.cli.asking import NothingToAnswerError
     from codewm_lsp.cli.opened import updated
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump
@@ -50,7 +49,7 @@ def fill(
             if source.key in named:
                 raise OptionError(
                     f"{path} is the same repository as {named[source.key]} (their histories begin with the same "
-                    "commit): name it once"
+                    "commit). Name it once."
                 )
             named[source.key] = path
             sources.append(source)
@@ -65,7 +64,7 @@ def fill(
                 repository, model, store.shelf(source), repository.head(at), progress, seconds=None, limit=limit
             )
             if done.outcome is UpdateOutcome.BUSY:
-                raise NothingToAnswerError(f"another process is filling the store {location} and goes on with it")
+                raise NothingToAnswerError(f"Another process is filling the store {location} and will finish it.")
             remember(cache, source.key, repository.root or repository.git_dir)
             seconds = time.monotonic() - started
             records.append(
@@ -87,7 +86,7 @@ def fill(
             sys.stdout.write(dump({"store": location, "edits": size, "repositories": records}) + "\n")
         else:
             names = ", ".join(source.name for source in store.sources())
-            Reporter(out).line(f"{size:,} edits in the store, of {names}")
+            Reporter(out).line(f"{size:,} edits in the store, from {names}")
 
 
 def similar_in(location: str, opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:

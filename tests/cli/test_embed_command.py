@@ -78,7 +78,7 @@ def test_a_bad_line_is_named_once_and_ends_with_2(codewm: Codewm) -> None:
     done = codewm("embed", "--edits", stdin=edit_lines((PLAIN, TIMED)) + "nonsense\n")
     assert done.returncode == 2
     assert done.stdout.count("\n") == 1
-    assert done.stderr.startswith("codewm: line 2 is not JSON")
+    assert done.stderr.startswith("codewm: Line 2 is not JSON")
     assert done.stderr.count("\n") == 1
 
 

@@ -52,12 +52,12 @@ def test_half_a_surrogate_pair_does_no_harm() -> None:
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ("not json", "line 2 is not JSON"),
-        ("[" * 100_000, "line 2 is not JSON"),
-        ("[]", "line 2 is not a JSON object"),
-        ('{"before": "x"}', 'line 2 has no "after"'),
-        ('{"before": "x", "after": null}', 'line 2 has no text as its "after"'),
-        ("", "line 2 is empty"),
+        ("not json", "Line 2 is not JSON"),
+        ("[" * 100_000, "Line 2 is not JSON"),
+        ("[]", "Line 2 is not a JSON object"),
+        ('{"before": "x"}', 'Line 2 has no "after"'),
+        ('{"before": "x", "after": null}', 'Line 2 has no text in "after"'),
+        ("", "Line 2 is empty"),
     ],
 )
 def test_a_bad_line_is_named_and_those_before_it_are_answered(bad: str, says: str) -> None:
@@ -69,7 +69,7 @@ def test_a_bad_line_is_named_and_those_before_it_are_answered(bad: str, says: st
 
 
 def test_bytes_that_are_not_utf8_are_named() -> None:
-    with pytest.raises(OptionError, match="line 1 is not UTF-8"):
+    with pytest.raises(OptionError, match="Line 1 is not UTF-8"):
         embed_lines(io.BytesIO(b'{"source": "\xff"}\n'), io.StringIO(), STATE_FIELDS, lengths)
 
 

@@ -120,10 +120,54 @@ def test_once_enough_is_known_only_what_is_new_is_indexed_before_an_answer(
     assert codewm("index", "--limit", "120", "-C", repository.path).returncode == 0
     done = codewm("similar", "--json", "-k", "0", "-C", repository.path)
     assert done.returncode == 0
-    assert done.stderr.startswith("answering from 119 of 179 commits")  # the last one is what is asked about
+    assert (
+        done.stderr == "Using the newest 119 of 179 commits; run `codewm index` for all.\n"
+    )  # HEAD's own is asked about
     repository.write("f.py", (repository.path / "f.py").read_text().replace("return x", "return 2 * x"))
     repository.commit("Twice")
     done = codewm("similar", "--json", "-k", "0", "-C", repository.path, "--at", "HEAD~1")
     newest = {edit["commit"] for edit in json.loads(done.stdout)["edits"]}
     assert repository.head("HEAD~2") in newest
-    assert codewm("similar", "-C", repository.path, "--index-seconds", "60").stderr == ""  # told to: all of it
+
+
+def test_each_answer_is_followed_by_more_of_the_index_until_all_is_there(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("long")
+    long_history(repository, 180)
+    assert codewm("index", "--limit", "120", "-C", repository.path).returncode == 0
+
+    def known() -> str:
+        return findings(codewm("doctor", "--json", "-C", repository.path))["index"]["detail"]
+
+    for told in (("--no-index",), ("--index-seconds", "0")):
+        assert codewm("similar", "-C", repository.path, *told).stderr.startswith("Using the newest 119 of 179 commits")
+        assert "120 of 180 commits" in known()
+    for _ in range(60):  # a few seconds each, however slow the machine is
+        done = codewm("hints", "--json", "-C", repository.path)
+        assert json.loads(done.stdout)["edits"]
+        if not done.stderr:
+            break
+        assert done.stderr.startswith("Using the newest ")
+    assert "180 of 180 commits" in known()
+
+
+def test_the_time_for_the_index_can_be_named(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("long")
+    long_history(repository, 180)
+    assert codewm("similar", "-C", repository.path, "--index-seconds", "600").stderr == ""
+
+
+def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path: Path) -> None:
+    from codewm_lsp.history import Repository
+    from codewm_lsp.index import Dismissal, Index, Scope
+    from codewm_lsp.world_model import WorldModel
+
+    model = WorldModel.load()
+    assert findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"] == "nothing"
+    with (
+        Repository.open(history.path) as repository,
+        Index.open(repository.key, model.hash, folder=tmp_path / "cache", edit_size=model.edit_size) as index,
+    ):
+        index.dismissals.add(Dismissal(Scope.COMMIT, history.head()))
+        index.dismissals.add(Dismissal(Scope.EDIT, history.head("HEAD~1"), "client.py", "get"))
+    found = findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"]
+    assert found == f"2: all of commit {history.head()[:8]}, client.py::get in {history.head('HEAD~1')[:8]}"

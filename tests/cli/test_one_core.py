@@ -9,7 +9,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["codewm_lsp.cli", "codewm_lsp.server.command"])
+@pytest.mark.parametrize("module", ["codewm_lsp.cli", "codewm_lsp.server.program"])
 def test_numerical_libraries_are_loaded_after_they_are_told_to_use_one_thread(module: str) -> None:
     """NumPy's threads are fixed when it is loaded: importing a command must not load it."""
     program = f"import sys, {module}; sys.exit('numpy' in sys.modules or 'onnxruntime' in sys.modules)"

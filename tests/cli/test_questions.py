@@ -87,7 +87,7 @@ def test_what_is_edited_must_be_named_by_path_and_definition(history: Any, editi
 
 
 def test_a_definition_that_was_not_changed_is_wrong_use_and_the_changed_ones_are_named(history: Any) -> None:
-    with pytest.raises(OptionError, match=r"client\.py::nothing is not among(.|\n)*client\.py::delete"):
+    with pytest.raises(OptionError, match=r"client\.py::nothing is not in(.|\n)*client\.py::delete"):
         asked(history, at="HEAD", editing="client.py::nothing")
     with pytest.raises(OptionError, match="changes no Python definition"):
         asked(history, at="HEAD~2", editing="client.py::get")
@@ -107,9 +107,9 @@ def test_without_commits_there_is_nothing_to_answer_from(make_repository: Any) -
 
 def test_the_first_commit_has_nothing_before_it(history: Any) -> None:
     first = history.head("HEAD~6")
-    with pytest.raises(NothingToAnswerError, match="first of this history"):
+    with pytest.raises(NothingToAnswerError, match="the first one"):
         asked(history, at=first, editing="client.py::get")
-    with pytest.raises(NothingToAnswerError, match="first of this history"):
+    with pytest.raises(NothingToAnswerError, match="the first one"):
         asked(history, at=first)
 
 

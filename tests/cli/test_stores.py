@@ -63,11 +63,16 @@ def test_the_same_repository_twice_is_refused(history: Any, codewm: Callable[...
     assert not (tmp_path / "store").exists()
 
 
-def test_several_repositories_need_a_store(history: Any, codewm: Callable[..., Any]) -> None:
-    done = codewm("index", history.path)
-    assert done.returncode == 2
-    assert "with --store" in done.stderr
-    assert "codewm index -C" in done.stderr
+def test_without_a_store_each_repository_has_its_own_index(
+    history: Any, make_repository: Callable[..., Any], codewm: Callable[..., Any]
+) -> None:
+    other = other_history(make_repository)
+    done = codewm("index", history.path, other.path)
+    assert done.returncode == 0, done.stderr
+    assert [line.partition(" commits")[0] for line in done.stdout.splitlines()] == [
+        f"{history.path}: 7 of 7",
+        f"{other.path}: 2 of 2",
+    ]
 
 
 def test_a_store_that_is_not_there(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:

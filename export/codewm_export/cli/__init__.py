@@ -1,5 +1,7 @@
 """``codewm-export``: the command line of the export."""
 
+import sys
+
 from codewm_lsp.import_path import leave_out_working_directory
 
 __all__ = ["main"]
@@ -8,6 +10,12 @@ __all__ = ["main"]
 def main() -> None:
     """The ``codewm-export`` command."""
     leave_out_working_directory()
-    from codewm_export.cli.export_app import main as run
+    try:
+        from codewm_export.cli.export_app import main as run
+    except ModuleNotFoundError as error:
+        if error.name != "typer":  # the first that the extra brings
+            raise
+        sys.stderr.write("codewm-export: typer is missing: pip install 'codewm[train]'\n")
+        sys.exit(2)
 
     run()

@@ -1,5 +1,7 @@
 """``codewm-train``: the command line of training. Thin: each command's module parses, calls and prints."""
 
+import sys
+
 from codewm_lsp.import_path import leave_out_working_directory
 
 __all__ = ["main"]
@@ -8,6 +10,12 @@ __all__ = ["main"]
 def main() -> None:
     """The ``codewm-train`` command."""
     leave_out_working_directory()
-    from codewm_model.cli.train_app import main as run
+    try:
+        from codewm_model.cli.train_app import main as run
+    except ModuleNotFoundError as error:
+        if error.name != "typer":  # the first that the extra brings
+            raise
+        sys.stderr.write("codewm-train: typer is missing: pip install 'codewm[train]'\n")
+        sys.exit(2)
 
     run()

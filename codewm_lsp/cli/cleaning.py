@@ -1,0 +1,154 @@
+"""``codewm clean``: everything CodeWM has written on this machine, listed and removed. Only files of its own names."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from codewm_lsp.errors import OptionError
+from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
+from codewm_lsp.logs import is_log
+
+_REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
+_INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3)([.-].+)?")
+_PLACES: Final = re.compile(r"repositories\.json(\.\d+)?")
+_MEASURED: Final = re.compile(r".+-[0-9a-f]{20}\..+")
+_DIFFS: Final = re.compile(r"codewm-[a-z0-9_]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files of one kind below one folder."""
+
+    what: str
+    folder: Path
+    files: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum(_size(file) for file in self.files)
+
+
+def written(cache: Path | None) -> list[Written]:
+    """All that is there: indexes, hidden edits, what `codewm eval` keeps, logs, and diffs of servers that were killed.
+
+    ``cache``: the folder named by the user, looked through beside the usual one.
+    """
+    found: list[Written] = []
+    for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())):
+        if folder is None:
+            continue
+        indexes = [
+            *_files(folder, _PLACES.fullmatch),
+            *(file for below in _folders(folder, _REPOSITORY.fullmatch) for file in _files(below, _INDEX.fullmatch)),
+        ]
+        measured = [
+            file
+            for kind in _folders(folder / "evaluation", re.compile(r"[a-z-]+").fullmatch)
+            for file in _files(kind, _MEASURED.fullmatch)
+        ]
+        found.append(Written("indexes and hidden edits", folder, tuple(indexes)))
+        found.append(Written("evaluation results", folder / "evaluation", tuple(measured)))
+    logs = log_folder()
+    if logs is not None:
+        found.append(Written("logs", logs, tuple(_files(logs, is_log))))
+    temporary = Path(tempfile.gettempdir())
+    diffs = [
+        file
+        for folder in _folders(temporary, _DIFFS.fullmatch)
+        if os.access(folder, os.W_OK)  # not another user's
+        for file in _files(folder, bool)
+    ]
+    found.append(Written("temporary diffs", temporary, tuple(diffs)))
+    return [one for one in found if one.files]
+
+
+def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
+    """List what is there, ask unless ``sure``, and remove it with the folders that it leaves empty.
+
+    Raises OptionError where nobody can be asked, or where something could not be removed.
+    """
+    from codewm_lsp.cli.report import Reporter, consoles
+
+    out, _ = consoles()
+    say = Reporter(out).line
+    found = written(cache)
+    if not found:
+        say("Nothing to remove: CodeWM has written nothing here.")
+        return
+    for one in found:
+        say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
+    if dry_run:
+        say("Nothing was removed. Run `codewm clean` to remove it.")
+        return
+    if not sure and not _agreed():
+        say("Nothing was removed.")
+        return
+    kept = [file for one in found for file in one.files if not _removed(file)]
+    for one in found:
+        _remove_empty({file.parent for file in one.files}, one.folder)
+    if kept:
+        raise OptionError(
+            f"{len(kept)} files could not be removed, {kept[0]} among them. Close your editor and run `codewm clean` "
+            "again."
+        )
+    say("Removed. To uninstall CodeWM itself, run `pip uninstall codewm` and remove the extension of your editor.")
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise OptionError("Not removed: there is nobody to ask here. Run `codewm clean --yes`.")
+    sys.stdout.write("Remove all of it? Hidden edits will be shown again. [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _folders(folder: Path, wanted: Callable[[str], object]) -> Iterator[Path]:
+    for entry in _entries(folder):
+        if wanted(entry.name) and entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def _files(folder: Path, wanted: Callable[[str], object]) -> Iterator[Path]:
+    for entry in _entries(folder):
+        if wanted(entry.name) and entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return sorted(entries, key=lambda entry: entry.name)
+    return []
+
+
+def _size(file: Path) -> int:
+    with suppress(OSError):
+        return file.lstat().st_size
+    return 0
+
+
+def _removed(file: Path) -> bool:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def _remove_empty(folders: set[Path], top: Path) -> None:
+    """Remove these folders where they are empty, and ``top`` where it bears our name."""
+    for folder in sorted(folders - {top}, key=lambda one: len(one.parts), reverse=True):
+        with suppress(OSError):
+            folder.rmdir()
+    if top.name in ("codewm", "evaluation", "log", "Logs", "Cache") and top != Path(tempfile.gettempdir()):
+        for folder in (top, top.parent):
+            if folder == top or folder.name == "codewm":
+                with suppress(OSError):
+                    folder.rmdir()

@@ -1,0 +1,221 @@
+"""What the commands do with their options: open what is asked, ask it, and write the answer in words or in JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError, StoreFailedError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from codewm_lsp.cli.opened import Opened
+    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.history import Edit, Repository
+
+
+def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
+    """``similar``, ``next`` and ``hints``."""
+    from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.asking import ask
+    from codewm_lsp.cli.report import Reporter, consoles
+
+    out, progress = consoles()
+    store: str | None = getattr(options, "store", None)
+    folder, file = _place(options.repository, options.path)
+    with asked.open_all(folder, options.model, options.cache) as opened:
+        _pass_on(opened, progress)
+        within = _within(opened.repository, file)
+        question = ask(opened.repository, at=options.at, editing=options.editing, file=within)
+        edits: list[tuple[SimilarEdit, Edit]] | None = None
+        if store is not None:
+            from codewm_lsp.cli.stores import similar_in
+
+            try:
+                edits = similar_in(store, opened, question, options.k)
+            except StoreFailedError as error:  # the repository at hand needs it for nothing
+                Reporter(progress).line(f"codewm: {error} Past edits come from this repository alone.")
+        left = False
+        if edits is None or "next" in kinds:
+            seconds = 0.0 if options.no_index else options.index_seconds
+            done, total = asked.prepare(opened, question.history, progress, seconds, study=options.at is not None)
+            left = done < total
+            if left:
+                Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
+        if edits is None:
+            edits = asked.similar(opened, question, options.k) if "similar" in kinds else []
+        predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []
+        asked.require([*edits, *predictions], opened, question)
+
+        edit_diffs: list[str | None] = [None] * len(edits)
+        evidence_diffs: list[list[str | None]] = [[None] * len(one.evidence) for one in predictions]
+        if options.diff:
+            from codewm_lsp.cli.diffs import PastDiffs
+            from codewm_lsp.stores.places import elsewhere
+
+            diffs = PastDiffs(opened.repository, elsewhere(options.cache) if store else {})
+            edit_diffs = [diffs.of(item.edit) for item, _ in edits]
+            evidence_diffs = [[diffs.of(item.edit) for item in one.evidence] for one in predictions]
+        if options.json:
+            from codewm_lsp.cli.wire import dump, edit_record, prediction_record, query_record
+
+            record: dict[str, object] = {}
+            if "similar" in kinds:
+                record["query"] = query_record(question)
+                record["edits"] = [edit_record(item, text) for (item, _), text in zip(edits, edit_diffs, strict=True)]
+            if "next" in kinds:
+                record["at"] = question.at
+                record["predictions"] = [
+                    prediction_record(*pair) for pair in zip(predictions, evidence_diffs, strict=True)
+                ]
+            sys.stdout.write(dump(record) + "\n")
+        else:
+            reporter = Reporter(out)
+            reporter.question(question, "similar" if "similar" in kinds else "next")
+            if "similar" in kinds:
+                reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
+            if "next" in kinds:
+                if "similar" in kinds:
+                    reporter.heading("Likely to come next")
+                reporter.predictions(predictions, evidence_diffs)
+            if not options.diff and out.is_terminal:
+                reporter.line()
+                reporter.line(("Use --diff to show the past edits themselves.", "dim"))
+        sys.stdout.flush()
+        if left and not options.no_index and options.index_seconds is None:
+            asked.go_on(opened, question.at, progress)
+
+
+def index(options: Namespace) -> None:
+    """Index repositories one after the other, or all into a store."""
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.wire import dump
+
+    places = [_place(options.repository, path)[0] for path in options.paths] or [options.repository]
+    if options.store is not None:
+        from codewm_lsp.cli.stores import fill
+
+        fill(
+            options.store,
+            places,
+            options.model,
+            options.cache,
+            at=options.at,
+            limit=options.limit,
+            as_json=options.json,
+        )
+        return
+    from codewm_lsp.cli.opened import bring_up_to_date, open_all
+    from codewm_lsp.index import UpdateOutcome
+
+    out, progress = consoles()
+    for place in places:
+        with open_all(place, options.model, options.cache) as opened:
+            started = time.monotonic()
+            _pass_on(opened, progress)
+            head = _revision(opened, options.at)
+            done = bring_up_to_date(opened, head, progress, seconds=None, limit=options.limit)
+            seconds = time.monotonic() - started
+            size = opened.index.log.size()
+            if options.json:
+                record = {"at": head, "commits": done.done, "of": done.total, "edits": size, "added": done.added}
+                sys.stdout.write(dump({**record, "seconds": round(seconds, 3)}) + "\n")
+            else:
+                named = f"{place}: " if len(places) > 1 else ""
+                Reporter(out).line(
+                    f"{named}{done.done:,} of {done.total:,} commits indexed: {size:,} edits, {done.added:,} of them "
+                    f"new ({seconds:.1f} s)"
+                )
+            if done.outcome is UpdateOutcome.BUSY:
+                raise NothingToAnswerError("Another process is indexing this repository and will finish it.")
+
+
+def embed(options: Namespace) -> None:
+    """Answer JSON lines."""
+    from codewm_lsp.cli.embedding import EDIT_FIELDS, STATE_FIELDS, embed_lines
+    from codewm_lsp.world_model import WorldModel
+
+    if options.edits == options.states:
+        raise OptionError("Say what the lines hold: --edits or --states" + (", not both." if options.edits else "."))
+    loaded = WorldModel.load(options.model)
+    if options.edits:
+        embed_lines(
+            sys.stdin.buffer,
+            sys.stdout,
+            EDIT_FIELDS,
+            lambda rows: loaded.embed_edits([(before, after) for before, after in rows]),
+        )
+    else:
+        embed_lines(
+            sys.stdin.buffer, sys.stdout, STATE_FIELDS, lambda rows: loaded.embed_states([row[0] for row in rows])
+        )
+
+
+def doctor(options: Namespace) -> bool:
+    """Say what was found; whether all is well."""
+    from codewm_lsp.cli.doctor import examine
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.wire import dump
+
+    out, _ = consoles()
+    findings = examine(_place(options.repository, options.path)[0], options.model, options.cache)
+    healthy = all(finding.state != "problem" for finding in findings)
+    if options.json:
+        listed = [
+            {"name": one.name, "state": one.state, "detail": one.detail, "remedy": one.remedy} for one in findings
+        ]
+        sys.stdout.write(dump({"healthy": healthy, "findings": listed}) + "\n")
+    else:
+        Reporter(out).findings(findings)
+    return healthy
+
+
+def _place(folder: Path, path: Path | None) -> tuple[Path, Path | None]:
+    """The folder to look for a repository in, and the file that was named; one that was deleted counts as a file."""
+    if path is None:
+        return folder, None
+    full = folder / path
+    if full.is_dir():
+        return full, None
+    above = full.parent
+    while not above.is_dir() and above != above.parent:
+        above = above.parent
+    return above, full
+
+
+def _within(repository: Repository, file: Path | None) -> str | None:
+    """A file as the repository names it."""
+    if file is None:
+        return None
+    from codewm_lsp.source.languages import is_source
+
+    if not is_source(file.name):
+        raise OptionError(
+            f"{file} is not a Python file." if os.path.lexists(file) else f"There is no file or folder {file}."
+        )
+    found = repository.relative(file)
+    if found is None:
+        raise OptionError(f"{file} is not in the working tree of {repository.root or repository.git_dir}.")
+    return found
+
+
+def _pass_on(opened: Opened, console: Console) -> None:
+    """Say on stderr what the index put right by itself."""
+    from codewm_lsp.cli.report import Reporter
+
+    for notice in opened.index.notices:
+        Reporter(console).line(f"codewm: {notice}")
+
+
+def _revision(opened: Opened, at: str) -> str:
+    try:
+        return opened.repository.head(at)
+    except RepositoryError as error:
+        if at == "HEAD":
+            raise NothingToAnswerError(str(error)) from error
+        raise

@@ -1,0 +1,112 @@
+"""What CodeWM writes lies in the two folders that are named, and `codewm clean` removes all of it and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = "from codewm_lsp.cli import main; main()"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with something in each folder that is not ours."""
+    folder = tmp_path / "home"
+    for place in (".cache/other", ".local/state", "Library/Caches", "AppData"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "mine.txt").write_text("mine")
+    (folder / "temporary").mkdir()
+    return folder
+
+
+@pytest.fixture
+def codewm(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`codewm` with that home and no other folder named."""
+
+    def run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("XDG_", "CODEWM_"))}
+        places = {"HOME": home, "LOCALAPPDATA": home / "AppData", "TMPDIR": home / "temporary"}
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            input=stdin,
+            env={**kept, **{name: str(place) for name, place in places.items()}, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def everything(folder: Path) -> dict[str, bytes | None]:
+    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def test_only_the_cache_and_the_log_folder_are_written_and_clean_removes_all(
+    history: Any, home: Path, codewm: Callable[..., Any]
+) -> None:
+    before, repository = everything(home), everything(history.path)
+    assert codewm("index", history.path).returncode == 0
+    assert codewm("hints", "--diff", history.path).returncode == 0
+    assert codewm("embed", "--states", stdin='{"source": "x = 1"}\n').returncode == 0
+    assert codewm("doctor", history.path).returncode == 0
+    assert everything(history.path) == repository
+    written = everything(home).keys() - before.keys()
+    assert written
+    assert all("codewm" in name for name in written), written
+
+    listed = codewm("clean", "--dry-run")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "indexes and hidden edits" in listed.stdout
+    assert everything(home).keys() - before.keys() == written
+    asked = codewm("clean")
+    assert asked.returncode == 2
+    assert "codewm clean --yes" in asked.stderr
+    assert everything(home).keys() - before.keys() == written
+
+    done = codewm("clean", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert everything(home) == before
+    assert codewm("clean", "--yes").stdout == "Nothing to remove: CodeWM has written nothing here.\n"
+
+
+def test_other_files_in_a_folder_of_ours_are_left(
+    history: Any, home: Path, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    chosen = tmp_path / "chosen"
+    assert codewm("index", "--cache", chosen, history.path).returncode == 0
+    (index,) = chosen.iterdir()
+    mine = [
+        chosen / "notes.sqlite3",
+        index / "notes.txt",
+        chosen / "0123456789abcdef",
+        chosen / "evaluation/bags/a.npz",
+    ]
+    for file in mine:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    done = codewm("clean", "--yes", "--cache", chosen)
+    assert done.returncode == 0, done.stderr
+    assert {path for path in chosen.rglob("*") if path.is_file()} == set(mine)
+
+
+def test_a_link_in_place_of_a_folder_is_not_followed(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
+    chosen = tmp_path / "chosen"
+    assert codewm("index", "--cache", chosen, history.path).returncode == 0
+    (index,) = chosen.iterdir()
+    index.rename(tmp_path / "elsewhere")
+    try:
+        index.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    except OSError:
+        pytest.skip("no links here")
+    kept = everything(tmp_path / "elsewhere")
+    codewm("clean", "--yes", "--cache", chosen)
+    assert everything(tmp_path / "elsewhere") == kept

@@ -1,0 +1,116 @@
+"""A path as argument, and the sentence that says what an answer is about when nothing is being edited."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Codewm = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def edited(done: subprocess.CompletedProcess[str]) -> set[str]:
+    assert done.returncode == 0, done.stderr
+    return {one["path"] for one in json.loads(done.stdout)["query"]["editing"]}
+
+
+@pytest.mark.parametrize("command", ["similar", "next", "hints"])
+def test_a_folder_as_argument_is_as_good_as_the_option(command: str, history: Any, codewm: Codewm) -> None:
+    def listed(*arguments: str | Path, **options: Path) -> list[tuple[str, str]]:
+        done = codewm(command, "--json", *arguments, **options)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        return [(one["path"], one["definition"]) for key in ("edits", "predictions") for one in answer.get(key, [])]
+
+    told = listed("-C", history.path)
+    assert told
+    assert listed(history.path) == told
+    assert listed(".", cwd=history.path) == told
+    assert listed("history", "-C", history.path.parent) == told
+
+
+def test_index_and_doctor_take_a_folder(history: Any, codewm: Codewm) -> None:
+    done = codewm("index", ".", cwd=history.path)
+    assert done.stdout.startswith("7 of 7 commits indexed")
+    assert json.loads(codewm("doctor", history.path, "--json").stdout)["healthy"]
+
+
+def test_a_file_as_argument_is_asked_about_alone(history: Any, codewm: Codewm) -> None:
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
+    assert edited(codewm("similar", "--json", history.path)) == {"client.py", "server.py"}
+    assert edited(codewm("similar", "--json", history.path / "server.py")) == {"server.py"}
+    assert edited(codewm("hints", "--json", "client.py", cwd=history.path)) == {"client.py"}
+    history.remove("server.py")
+    assert edited(codewm("similar", "--json", "server.py", "-C", history.path)) == {"server.py"}
+
+
+def test_a_file_that_is_not_edited_is_asked_about_by_its_newest_change(history: Any, codewm: Codewm) -> None:
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
+    history.commit("Handle more", {})
+    done = codewm("similar", "client.py", cwd=history.path)
+    assert done.returncode == 0, done.stderr
+    newest = history.head("HEAD~1")[:7]
+    said = done.stdout.splitlines()[0]
+    assert said.startswith(
+        f"client.py is not being edited: using its newest change, {newest} 'Add a timeout to delete()'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("notes.txt", "notes.txt is not a Python file"),
+        ("none", "no file or folder none"),
+        ("../x.py", "Git repository"),
+    ],
+)
+def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, history: Any, codewm: Codewm) -> None:
+    done = codewm("hints", path, cwd=history.path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: Any, codewm: Codewm) -> None:
+    said = codewm("hints", history.path).stdout.splitlines()
+    newest = f"{history.head()[:7]} 'Add a timeout to delete()', "
+    assert said[0].startswith(f"Nothing is being edited: using your newest commit {newest}")
+    assert said[0].endswith(" ago.")
+    assert "--at REV" in said[1]
+
+    before = history.head()[:7]
+    history.commit("Write notes", {"notes.txt": "new\n"})
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[0].startswith(f"Nothing is being edited, and your newest commits change no Python: using {before} ")
+
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[0] == "Past edits like your uncommitted changes:"
+    said = codewm("next", history.path, "--at", "HEAD~1").stdout.splitlines()
+    assert said[0].startswith("Likely to come next after commit ")
+
+
+@pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])
+def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> None:
+    done = codewm(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"usage: codewm {command} " in done.stdout
+    assert "codewm " + command in done.stdout.partition("example:")[2]
+    assert codewm(command, "-h").stdout == done.stdout
+    assert command in codewm("--help").stdout
+
+
+def test_a_misspelt_command_or_option_is_one_line(codewm: Codewm) -> None:
+    done = codewm("similr")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "codewm: There is no command 'similr', but there is 'similar'. Run `codewm --help` for a list.\n"
+    )
+    done = codewm("similar", "--dif")  # options are not abbreviated: a new one must not change what an old script says
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--dif" in done.stderr
+    assert "codewm similar --help" in done.stderr
