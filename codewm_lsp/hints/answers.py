@@ -58,9 +58,9 @@ class Hint:
 def reasons_similar(hit: Hit) -> tuple[Reason, ...]:
     """The three parts of a similar edit's score."""
     said = {
-        "meaning": (hit.meaning, "the same kind of change"),
-        "words": (hit.words, "the same words changed"),
-        "path": (hit.path, "in a place of a similar name"),
+        "meaning": (hit.meaning, "similar change"),
+        "words": (hit.words, "same words changed"),
+        "path": (hit.path, "similar name"),
     }
-    reasons = [Reason(name, round(value, 4), f"{words} ({value:.2f})") for name, (value, words) in said.items()]
+    reasons = [Reason(name, round(value, 4), f"{words} ({100 * value:.0f} %)") for name, (value, words) in said.items()]
     return tuple(sorted((reason for reason in reasons if reason.value > 0.2), key=lambda reason: -reason.value))

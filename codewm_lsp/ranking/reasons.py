@@ -28,7 +28,7 @@ class Reason:
 
 
 def _expected(candidate: Candidate) -> str:
-    return f"the model expects it after {candidate.edited}"
+    return f"often follows a change to {candidate.edited}"
 
 
 EXPECTED: Final = Explanation("model", _expected)

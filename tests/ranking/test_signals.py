@@ -110,19 +110,19 @@ def test_explanations_say_what_their_signals_saw() -> None:
         return {one.name: one.say(candidate) for one in found if isinstance(one, Explanation)}
 
     test = said("tests/test_client.py", "test_get")
-    assert test["counterpart"] == "tests this file"
-    assert test["imports"] == "its file imports this one"
+    assert test["counterpart"] == "tests the file you are editing"
+    assert test["imports"] == "its file imports the one you are editing"
     assert test["coupling"] == "changed together with get twice"
     assert test["recency"] == "changed in the last commit"
     assert test["frequency"] == "changed twice before"
     assert test["mentions"] == "uses get"
     put = said("shop/client.py", "Client.put")
-    assert put["near"] == "stands beside get"
+    assert put["near"] == "next to get"
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
     assert said("shop/client.py", "Client.__init__")["needs"] == "your edit uses a new attribute"
-    assert said("shop/client.py", "<module>")["needs"] == "your edit uses a name that the file does not have yet"
-    assert said("shop/client.py", "fetch")["named"] == "your edit is about fetch"
+    assert said("shop/client.py", "<module>")["needs"] == "your edit uses fetch_within, limit and 1 more, new to this file"
+    assert said("shop/client.py", "fetch")["named"] == "your edit mentions fetch"
 
 
 def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:

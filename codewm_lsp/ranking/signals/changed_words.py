@@ -26,16 +26,16 @@ def _still_mentions(candidate: Candidate) -> str:
 
 def _mentions_too(candidate: Candidate) -> str:
     words = candidate.standing(candidate.edit.fresh)
-    return f"mentions {joined(words)} too" if words else ""
+    return f"also mentions {joined(words)}" if words else ""
 
 
 def _is_like_it(candidate: Candidate) -> str:
     value = candidate.value("similarity")
-    return f"its text is {value:.0%} like that of {candidate.edited}" if value >= 0.2 else ""
+    return f"{100 * value:.0f} % similar to {candidate.edited}" if value >= 0.2 else ""
 
 
 def _has_a_changed_line(candidate: Candidate) -> str:
-    return "has a line that you changed" if candidate.value("removed_lines") > 0.3 else ""
+    return "has a line you changed elsewhere" if candidate.value("removed_lines") > 0.3 else ""
 
 
 def _uses_it(candidate: Candidate) -> str:
@@ -43,7 +43,7 @@ def _uses_it(candidate: Candidate) -> str:
 
 
 def _is_named_by_it(candidate: Candidate) -> str:
-    return f"your edit is about {candidate.name}" if candidate.value("named_changed") > 0 else ""
+    return f"your edit mentions {candidate.name}" if candidate.value("named_changed") > 0 else ""
 
 
 def _has_its_name(candidate: Candidate) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.display import clean, joined
 from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.corpus import KINDS
@@ -16,23 +17,33 @@ from codewm_lsp.ranking.edit_context import EditContext, Floats, OwnFile
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
+_NAMED: Final = 2  # names in an explanation
+_NAME: Final = 40  # characters of one
+
 # Words for a person
 
 
 def _stands_near(candidate: Candidate) -> str:
     if candidate.value("steps") >= 0.5:
-        return f"stands beside {candidate.edited}"
+        return f"next to {candidate.edited}"
     if candidate.value("same_class"):
-        return f"in the class of {candidate.edited}"
+        return f"in the same class as {candidate.edited}"
     return f"the class of {candidate.edited}" if candidate.value("its_class") else ""
 
 
 def _is_needed(candidate: Candidate) -> str:
-    if candidate.value("unresolved_names"):
-        return "your edit uses a name that the file does not have yet"
-    if candidate.value("unused_names"):
-        return "a name is no longer used in the file"
+    own = candidate.edit.own_file
+    if own is not None and candidate.value("unresolved_names"):
+        return f"your edit uses {_named(own.unknown)}, new to this file"
+    if own is not None and candidate.value("unused_names"):
+        return f"your edit no longer uses {_named(own.unused)}"
     return "your edit uses a new attribute" if candidate.value("new_attributes") else ""
+
+
+def _named(tokens: Collection[str]) -> str:
+    """``"a and b"``; of many the first two."""
+    first = [clean(token, _NAME) for token in sorted(tokens)]
+    return joined(first if len(first) <= _NAMED else [*first[:_NAMED], f"{len(first) - _NAMED} more"])
 
 
 STANDS_NEAR: Final = Explanation("near", _stands_near)
