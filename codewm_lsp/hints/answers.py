@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from codewm_lsp.index import Hit, PastEdit
 from codewm_lsp.ranking import Reason
+from codewm_lsp.ranking.candidate import called
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ class Hint:
     title: str
     score: float
     edit_ids: tuple[int, ...]
+
+
+JOINT: Final = "joint change"  # the reason of a past edit that stands behind a prediction because of its commit
+
+
+def joint_change(other: tuple[str, str]) -> Reason:
+    """The reason of a past edit whose commit also changed this definition (path, name)."""
+    return Reason(JOINT, 1.0, f"changed with {called(other[1], other[0])}")
 
 
 def reasons_similar(hit: Hit) -> tuple[Reason, ...]:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, reasons_similar
+from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, joint_change, reasons_similar
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.wording import likely, next_title, similar_title
@@ -23,6 +23,7 @@ from codewm_lsp.ranking.ranker_file import unfitted_ranker
 from codewm_lsp.ranking.reasons import Reason, reasons_next
 from codewm_lsp.source import Definition
 
+JOINED: Final = 32  # predictions of one answer whose past together with the edits in progress is looked up
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
@@ -116,6 +117,14 @@ def evidence_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -
     both = FORESEEN * predicted + revealed
     length = np.linalg.norm(both, axis=1, keepdims=True)
     return np.asarray(both / np.maximum(length, 1e-9), dtype=np.float32)
+
+
+def with_joint_change(joint: SimilarEdit | None, nearest: Sequence[SimilarEdit]) -> tuple[SimilarEdit, ...]:
+    """Past edits behind a prediction: its own, of a commit that also changed what is being edited, comes first."""
+    if joint is None:
+        return tuple(nearest)
+    others = [one for one in nearest if one.edit.id != joint.edit.id]
+    return joint, *others[: EVIDENCE - 1]
 
 
 class Engine:
@@ -228,12 +237,7 @@ class Engine:
                 path=path,
                 definition=prediction.definition,
                 line=prediction.line,
-                title=next_title(
-                    prediction.likely,
-                    prediction.evidence,
-                    prediction.reasons[0].words if prediction.reasons else "",
-                    now,
-                ),
+                title=next_title(prediction, now),
                 score=prediction.score,
                 edit_ids=tuple(one.edit.id for one in prediction.evidence),
             )
@@ -283,8 +287,13 @@ class Engine:
             assert ranked.recent is not None, "the model was asked"
             wanted = evidence_of(np.stack([one.edit for one in following]), ranked.recent[0])
             nearest = self._index.nearest(wanted, k=EVIDENCE, within=ranked.known.past)
+            together = self._changed_together(ranked, worded[:JOINED], wanted[:JOINED])
             evidence = [
-                tuple(SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits) for hits in nearest
+                with_joint_change(
+                    together[place] if place < len(together) else None,
+                    [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits],
+                )
+                for place, hits in enumerate(nearest)
             ]
         reasons = self._reasons(ranked, worded, added)
         predictions = []
@@ -302,6 +311,19 @@ class Engine:
                 )
             )
         return predictions
+
+    def _changed_together(
+        self, ranked: _Ranked, rows: Sequence[int], wanted: NDArray[np.float32]
+    ) -> list[SimilarEdit | None]:
+        """For each definition its newest edit in a commit that also changed one that is being edited."""
+        corpus = ranked.corpus
+        definitions = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
+        edited = [(edit.previous_path or edit.path, edit.definition) for edit, _ in ranked.ranking.asked]
+        hits = self._index.changed_together(definitions, edited, wanted, within=ranked.known.past)
+        return [
+            None if hit is None else SimilarEdit(hit[0].edit, hit[0].score, (joint_change(edited[hit[1]]),))
+            for hit in hits
+        ]
 
     def _reasons(
         self, ranked: _Ranked, rows: Sequence[int], added: NDArray[np.floating]

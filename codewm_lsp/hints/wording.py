@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.display import clean, joined
-from codewm_lsp.hints.answers import SimilarEdit
+from codewm_lsp.display import clean
+from codewm_lsp.hints.answers import JOINT, Prediction, SimilarEdit
 from codewm_lsp.ranking.conventions import signature_end
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION
 
+TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 _UNITS: Final = (
     ("year", 365.25 * 86_400),
@@ -84,11 +85,17 @@ def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
     return f"{title} · and {more} more" if more else title
 
 
-def next_title(changes: Sequence[str], found: Sequence[SimilarEdit], reason: str, now: float) -> str:
-    """The title of a lens on a definition that is likely to be next."""
-    parts = [f"likely: changes {joined(changes)}" if changes else "likely to change next"]
-    if found:
-        parts.append(evidence(found[0], now))
-    elif reason:
-        parts.append(reason)
-    return " · ".join(parts)
+def next_title(prediction: Prediction, now: float) -> str:
+    """The title of a lens on a definition that is likely to be next: its chance, and the reason or a commit for it.
+
+    A commit is named only where it changed this definition together with what is being edited: that it did is a fact,
+    and one of this place. What is merely like the change expected here is behind the lens.
+    """
+    chance = f"likely next ({10 * round(10 * prediction.score)} %)"  # in tens: it must not flicker while one types
+    joint = next(((one, why) for one in prediction.evidence for why in one.reasons if why.name == JOINT), None)
+    if joint is None:
+        return " · ".join([chance, *(reason.words for reason in prediction.reasons[:1])])
+    commit = joint[0].edit.commit
+    tail = f"' · {age(now - commit.date)}"
+    head = f"{chance} · {joint[1].words} in {commit.sha[:7]} '"
+    return head + clean(commit.subject, max(TITLE - len(head) - len(tail), 10)) + tail

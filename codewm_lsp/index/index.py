@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import earlier, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
@@ -31,6 +31,7 @@ from codewm_lsp.source import VOCABULARY_HASH
 LIKE: Final = 0.8
 """Cosine of two edit vectors from which one is "like" the other for a dismissal."""
 
+_JOINT: Final = 20  # newest joint changes of a definition that are looked at
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
 
@@ -218,6 +219,56 @@ class Index:
                 ]
                 for rows, products in chosen
             ]
+
+        return self.log.ask(answer)
+
+    def changed_together(
+        self,
+        definitions: Sequence[tuple[str, str]],
+        others: Sequence[tuple[str, str]],
+        vectors: NDArray[np.float32],
+        *,
+        within: Container[str] | None = None,
+    ) -> list[tuple[Hit, int] | None]:
+        """For each of Q definitions (path, name) its newest edit in a commit that changed one of ``others`` as well.
+
+        With the number of that other one, the first of several; None where there is no such commit. That it was added
+        by one does not count: the first commit of a file adds everything in it. The score is the cosine with its row of
+        ``vectors``, (Q, edit_size).
+        """
+
+        def answer(arrays: EditArrays) -> list[tuple[Hit, int] | None]:
+            if not len(arrays):
+                return [None] * len(definitions)
+            asked = arrays.range(within)
+            allowed = self._allowed(arrays, asked, None)
+            commit_of, dates = arrays.commit_of.values, arrays.dates.values
+
+            def own(path: str, name: str) -> NDArray[np.int64]:
+                rows = self._own_rows(arrays, asked, path, name)
+                return rows if allowed is None else rows[allowed[rows]]
+
+            with_other: dict[int, int] = {}
+            for number, (path, name) in enumerate(others):
+                for commit in commit_of[own(path, name)].tolist():
+                    with_other.setdefault(commit, number)
+            newest: list[list[int]] = []
+            for path, name in definitions:
+                rows = [row for row in own(path, name).tolist() if int(commit_of[row]) in with_other]
+                rows.sort(key=lambda row: (-int(dates[commit_of[row]]), row))
+                newest.append(rows[:_JOINT])
+            found = sorted({row for rows in newest for row in rows})
+            arrays.matrix.verify(np.array(found[:_VERIFIED], dtype=np.int64))
+            edits = dict(zip(found, self.log.read(partial(past_edits, ids=[row + 1 for row in found])), strict=True))
+            answers: list[tuple[Hit, int] | None] = []
+            for rows, vector in zip(newest, vectors, strict=True):
+                row = next((row for row in rows if edits[row].kind is not EditKind.ADDED), None)
+                if row is None:
+                    answers.append(None)
+                else:
+                    product = float(arrays.matrix.floats(np.array([row], dtype=np.int64))[0] @ vector)
+                    answers.append((Hit(edits[row], product, product, 0.0, 0.0), with_other[int(commit_of[row])]))
+            return answers
 
         return self.log.ask(answer)
 

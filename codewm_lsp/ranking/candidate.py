@@ -39,12 +39,12 @@ class Candidate:
     @property
     def edited(self) -> str:
         """What the edit in progress changes."""
-        return _called(self.edit.edit.definition, self.edit.edit.path)
+        return called(self.edit.edit.definition, self.edit.edit.path)
 
     @property
     def name(self) -> str:
         """What the candidate is called."""
-        return _called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
+        return called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
 
     def standing(self, wanted: Iterable[str]) -> list[str]:
         """Those of the words that stand in it, the rarest first, three at most."""
@@ -57,7 +57,7 @@ class Candidate:
         return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]
 
 
-def _called(definition: str, path: str) -> str:
+def called(definition: str, path: str) -> str:
     """A definition by its own name, the remainder of a module by that of its file."""
     name = path.rpartition("/")[2] if definition == MODULE_NAME else simple_name(definition)
     return clean(name, _NAMED)

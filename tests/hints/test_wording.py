@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewm_lsp.display import clean, joined
-from codewm_lsp.hints import SimilarEdit
+from codewm_lsp.hints import Prediction, SimilarEdit
+from codewm_lsp.hints.answers import joint_change
 from codewm_lsp.hints.wording import age, likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
+from codewm_lsp.ranking import Reason
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION, rich_action
 
@@ -78,14 +81,25 @@ def test_words_are_joined_as_a_person_would() -> None:
     )
 
 
-def test_a_title_names_the_change_and_its_model_in_the_past() -> None:
-    title = next_title(("signature", "body"), [past("3f2a91c", "Add timeout to get()", 124)], "", NOW)
-    assert title == "likely: changes signature and body · like 3f2a91c 'Add timeout to get()' · 4 months ago"
+def prediction(*evidence: SimilarEdit, reasons: tuple[str, ...] = ()) -> Prediction:
+    why = tuple(Reason("why", 1.0, words) for words in reasons)
+    return Prediction("a.py", "put", 3, 0.618, ("body",), why, evidence)
 
 
-def test_a_title_without_a_past_edit_gives_the_reason() -> None:
-    title = next_title(("body",), [], "changed together with get 4 times", NOW)
-    assert title == "likely: changes body · changed together with get 4 times"
+def test_a_title_says_the_chance_and_the_commit_that_changed_both() -> None:
+    joint = replace(past("3f2a91c", "Add timeouts", 124), reasons=(joint_change(("a.py", "Client.get")),))
+    title = next_title(prediction(joint, reasons=("next to get",)), NOW)
+    assert title == "likely next (60 %) · changed with get in 3f2a91c 'Add timeouts' · 4 months ago"
+    long = replace(past("3f2a91c", "Add timeouts " * 30, 124), reasons=(joint_change(("a.py", "Client.get")),))
+    assert len(next_title(prediction(long), NOW)) <= 100
+
+
+def test_a_title_names_no_commit_that_only_resembles_what_is_expected() -> None:
+    similar = replace(past("3f2a91c", "Add timeout", 1), reasons=(Reason("meaning", 0.5, "similar change (50 %)"),))
+    assert next_title(prediction(similar, reasons=("still mentions retries",)), NOW) == (
+        "likely next (60 %) · still mentions retries"
+    )
+    assert next_title(prediction(), NOW) == "likely next (60 %)"
 
 
 def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:

@@ -121,7 +121,9 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
     assert said("shop/client.py", "Client.__init__")["needs"] == "your edit uses a new attribute"
-    assert said("shop/client.py", "<module>")["needs"] == "your edit uses fetch_within, limit and 1 more, new to this file"
+    assert (
+        said("shop/client.py", "<module>")["needs"] == "your edit uses fetch_within, limit and 1 more, new to this file"
+    )
     assert said("shop/client.py", "fetch")["named"] == "your edit mentions fetch"
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.hints.engine import evidence_of
-from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import EXAMPLES, Past, as_before, read_past, recent_edits, shuffled
@@ -60,6 +60,11 @@ class Gallery:
             if len(edits) >= GALLERY:
                 break
         return cls(tuple(edits), np.array(position, dtype=np.int64))
+
+    def row(self, position: int, edit: Edit, older: NDArray[np.int64]) -> int | None:
+        """Where an edit of the commit at ``position`` stands among ``older``; None where the gallery lacks it."""
+        found = [row for row in np.flatnonzero(self.position[older] == position) if self.edits[older[row]] is edit]
+        return int(found[0]) if found else None
 
     def older(self, position: int) -> NDArray[np.int64]:
         """The edits of the commits before."""
@@ -248,6 +253,13 @@ def _ask(
             (PRODUCT, evidence_of(guesses[name], recent[0])),
         )
     }
+    joint = [_changed_together(last, position, now, edit, revealed) for edit in others]
+    nearest[PRODUCT] = np.stack(
+        [
+            with_joint(gallery.row(one[0], one[1], older) if one is not None else None, rows)
+            for one, rows in zip(joint, nearest[PRODUCT], strict=True)
+        ]
+    )
     for number, edit in enumerate(others):
         like = likeness.to(edit)[older]
         for system, rows in (
@@ -257,6 +269,32 @@ def _ask(
             (ORACLE, np.argsort(-like, kind="stable")[:SHOWN]),
         ):
             result.seen.setdefault(system, []).append((float(like[rows].mean()), float(like[rows].max())))
+
+
+def _changed_together(
+    last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
+    position: int,
+    now: Mapping[str, str],
+    one: Edit,
+    other: Edit,
+) -> tuple[int, Edit] | None:
+    """The newest edit of a definition, with its position, in an older commit that changed another one as well."""
+
+    def before(edit: Edit) -> list[tuple[int, Edit]]:
+        return [
+            known for known in last.get((now.get(edit.path, edit.path), edit.definition), []) if known[0] > position
+        ]
+
+    with_other = {at for at, _ in before(other)}
+    joint = (known for known in before(one) if known[0] in with_other)
+    return next((known for known in joint if known[1].kind is not EditKind.ADDED), None)
+
+
+def with_joint(row: int | None, nearest: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows shown behind a prediction, as the product orders them: the joint change first, where there is one."""
+    if row is None:
+        return nearest
+    return np.concatenate([[row], nearest[nearest != row]])[: len(nearest)]
 
 
 def _unit(rows: Matrix) -> Matrix:
