@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
-from pygls.uris import from_fs_path
 
 from codewm_lsp.display import clean
 from codewm_lsp.errors import CodewmError
@@ -83,7 +82,7 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
         ls.say(Level.INFO, f"No past edits like the one of {target.definition} are known yet.")
-    return {"root": from_fs_path(str(place.root)), **evidence.record()}
+    return {"root": uri_of(place.root), **evidence.record()}
 
 
 @SERVER.command(SHOW_NEXT)
@@ -98,8 +97,8 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
         ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
     elif target is None or target.show:
         ls.say(Level.INFO, "Nothing to predict from: change a definition first.")
-    uris = [suggestion.record(lambda path: from_fs_path(str(root / path)) or "") for suggestion in found]
-    return {"root": from_fs_path(str(root)), "predictions": uris}
+    uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
+    return {"root": uri_of(root), "predictions": uris}
 
 
 @SERVER.command(TOGGLE)

@@ -80,10 +80,12 @@ class Document:
         if start is None or end is None:
             begin, stop, text = _difference(self.text, text)
         else:
-            begin = self._offset(*start)
-            stop = max(begin, self._offset(*end))
+            begin = self._split(*start)
+            stop = max(begin, self._split(*end))
         change = Change(self._place(begin), self._place(stop), tuple(_LINE_END.split(text)))
         self.text = self.text[:begin] + text + self.text[stop:]
+        for offset in (begin + len(text), begin):
+            self._join(offset)
         self.version = version
         self._starts = _line_starts(self.text)
         self._changes.append((version, change))
@@ -119,6 +121,30 @@ class Document:
     def _place(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._starts, offset) - 1
         return line, offset - self._starts[line]
+
+    def _split(self, line: int, units: int) -> int:
+        """``_offset``; in the middle of a character that UTF-16 has two units for, that becomes two, as the client has
+        it."""
+        offset = self._offset(line, units)
+        before = self.text[offset - 1 : offset]
+        if before > "\uffff" and self._units is _UNITS["utf-16"] and self._units_up_to(offset) > units:
+            halves = divmod(ord(before) - 0x10000, 0x400)
+            self.text = (
+                f"{self.text[: offset - 1]}{chr(0xD800 + halves[0])}{chr(0xDC00 + halves[1])}{self.text[offset:]}"
+            )
+            self._starts = _line_starts(self.text)
+        return offset
+
+    def _units_up_to(self, offset: int) -> int:
+        line, column = self._place(offset)
+        return sum(map(self._units, self.text[self._starts[line] : offset])) if column else 0
+
+    def _join(self, offset: int) -> None:
+        """Make one character of two halves that meet."""
+        pair = self.text[offset - 1 : offset + 1] if offset else ""
+        if len(pair) == 2 and "\ud800" <= pair[0] <= "\udbff" and "\udc00" <= pair[1] <= "\udfff":
+            whole = chr(0x10000 + (ord(pair[0]) - 0xD800) * 0x400 + ord(pair[1]) - 0xDC00)
+            self.text = self.text[: offset - 1] + whole + self.text[offset + 1 :]
 
     def _offset(self, line: int, units: int) -> int:
         if line >= len(self._starts):

@@ -10,6 +10,8 @@ from codewm_lsp.server.documents import Anchor, Document, anchor_on, shift
 
 TEXT = "import os\n\n\ndef one():\n    pass\n\n\ndef two():\n    pass\n"
 
+SNAKE = "\U0001f40d"  # two units of UTF-16
+
 
 def document(text: str = TEXT, encoding: str = "utf-16") -> Document:
     return Document("file:///a.py", "python", 1, text, encoding)
@@ -129,3 +131,24 @@ def _position(text: str, offset: int, encoding: str) -> tuple[int, int]:
     head = text[text.rfind("\n", 0, offset) + 1 : offset]
     size = {"utf-16": 2, "utf-8": 1, "utf-32": 4}[encoding]
     return line, len(head.encode(f"{encoding}-le" if size > 1 else encoding)) // size
+
+
+def test_a_character_that_is_cut_in_two_and_put_together_is_the_one_the_client_has() -> None:
+    document = Document("file:///a.py", "python", 1, f"x = '{SNAKE}'  # {SNAKE}\ny\n")
+    document.apply(2, (0, 6), (0, 7), "")  # the second half goes
+    assert document.text == f"x = '\ud83d'  # {SNAKE}\ny\n"
+    document.apply(3, (0, 6), (0, 6), "\udc0d")
+    assert document.text == f"x = '{SNAKE}'  # {SNAKE}\ny\n"
+    document.apply(4, (0, 6), (0, 6), "!")
+    assert document.text == f"x = '\ud83d!\udc0d'  # {SNAKE}\ny\n"
+    document.apply(5, (0, 6), (0, 7), "")
+    document.apply(6, (1, 0), (1, 1), "z")
+    assert document.text == f"x = '{SNAKE}'  # {SNAKE}\nz\n"
+
+
+def test_ranges_beyond_the_text_end_at_its_end() -> None:
+    document = Document("file:///a.py", "python", 1, f"a{SNAKE}\nb")
+    document.apply(2, (9, 9), (99, 99), "c")
+    document.apply(3, (0, 99), (0, 99), "d")
+    document.apply(4, (1, 5), (0, 0), "e")  # turned round: nothing is replaced
+    assert document.text == f"a{SNAKE}d\nbce"
