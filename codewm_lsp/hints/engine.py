@@ -145,7 +145,7 @@ class Engine:
         self._index = index
         self._ranker = ranker or unfitted_ranker()
         self._others = others
-        self._derived = Derived(repository, index, self._ranker)
+        self.derived = Derived(repository, index, self._ranker)
 
     def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
@@ -153,7 +153,7 @@ class Engine:
         Edits of the very same definition are left out. Those of other repositories stand among them by their scores.
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
-        reached = self._derived.ancestors(snapshot)
+        reached = self.derived.ancestors(snapshot)
         hits = self._index.search(edit, vector, k=k, within=reached, exclude_definition=(edit.path, edit.definition))
         if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
             hits = sorted([*hits, *more], key=lambda hit: -hit.score)
@@ -209,7 +209,7 @@ class Engine:
 
     def _similar_hint(self, snapshot: Snapshot, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
         key = (snapshot.head, snapshot.revision, self._others and self._others.state(), edit)
-        similar = self._derived.memo.get(_LIKENED, key, lambda: self.similar(snapshot, edit, k=BEHIND_A_LENS))
+        similar = self.derived.memo.get(_LIKENED, key, lambda: self.similar(snapshot, edit, k=BEHIND_A_LENS))
         if not similar or similar[0].score < options.similar_threshold:
             return []
         close = [one for one in similar if one.score >= CLOSE * similar[0].score]
@@ -248,8 +248,8 @@ class Engine:
         self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None = None, near: str = ""
     ) -> _Ranked:
         """Of the files around ``near`` alone, where the repository cannot be read until the deadline."""
-        known = self._derived.known(snapshot, editing, deadline, near)
-        return _Ranked(snapshot, known, self._derived.ranking(known, editing))
+        known = self.derived.known(snapshot, editing, deadline, near)
+        return _Ranked(snapshot, known, self.derived.ranking(known, editing))
 
     def _ordered(self, ranked: _Ranked, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows by falling probability, and these probabilities."""
@@ -336,7 +336,7 @@ class Engine:
             edit, _ = ranked.ranking.asked[number]
             places = np.flatnonzero(np.equal(speaker, number)).tolist()
             files = sorted({int(corpus.file[rows[place]]) for place in places})
-            signals = self._derived.signals(ranked.known, edit).part(files)
+            signals = self.derived.signals(ranked.known, edit).part(files)
             for place in places:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
@@ -347,7 +347,7 @@ class Engine:
         """The texts of some definitions, their files read once."""
         corpus = ranked.corpus
         files = sorted({int(corpus.file[row]) for row in rows})
-        parsed = {file: self._derived.definitions(ranked.snapshot, corpus.paths[file]) for file in files}
+        parsed = {file: self.derived.definitions(ranked.snapshot, corpus.paths[file]) for file in files}
         return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}
 
 

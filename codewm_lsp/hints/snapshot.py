@@ -15,7 +15,7 @@ from codewm_lsp.index import Index
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an editor holds now: the text of every open document, by its path in the repository.
+    """What an editor holds now: the text of every open document, by its path in the repository, newest first.
 
     ``since`` (of ``time.monotonic``): when this was so. A look at the files from then on is new enough.
     """
@@ -30,7 +30,7 @@ class Snapshot:
 
     ``head``: the full id of the commit whose history is the past. ``texts``: the files that differ from it, None where
     one is gone, and ``keys``, a name for each of these texts. ``edits``: what differs, definition by definition, as
-    edits in progress. ``revision``: of the index; once that has grown, ask for a new snapshot.
+    edits in progress, the newest first. ``revision``: of the index; once that has grown, ask for a new snapshot.
     """
 
     head: str
@@ -39,7 +39,7 @@ class Snapshot:
     contents: str = field(init=False)
     """Names all files at once: the commit, and how they differ from it."""
     texts: Mapping[str, str | None] = field(compare=False, repr=False)
-    edits: tuple[Edit, ...] = field(compare=False, repr=False)
+    edits: tuple[Edit, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         digest = blake2b(digest_size=16)
@@ -75,9 +75,16 @@ class Workspace:
         change = change or Change()
         head, revision = self._repository.head(), self._index.state()
         last = self._last
-        if last is None or change.since > self._looked or change.unsaved != self._change.unsaved or head != last.head:
+        if (
+            last is None
+            or change.since > self._looked
+            or list(change.unsaved.items()) != list(self._change.unsaved.items())
+            or head != last.head
+        ):
             looked = monotonic()
             edits, texts = self._repository.working(change.unsaved)
+            opened = {path: number for number, path in enumerate(change.unsaved)}
+            edits = tuple(sorted(edits, key=lambda edit: opened.get(edit.path, len(opened))))
             last = Snapshot(head, self._keys(texts), revision, texts, edits)
             self._change, self._looked = change, looked
         if last.revision != revision:
