@@ -55,14 +55,14 @@ def test_a_model_is_asked_once_for_the_same_thing(clones: Path, tmp_path: Path) 
         clones / "alpha+orders", tmp_path, "alpha/orders", commits=2, reveals=1, groups=1, all_files=True
     )
     model = WorldModel.load()
-    ask = Asking(one, key, model, tmp_path)
+    ask = Asking(one, model, key, tmp_path)
     edit = [int(one.definitions.edit[0])]
     texts = one.definitions.text[:4].tolist()
     said = ask(edit, texts)
     told = np.stack(model.embed_edits([(one.texts[one.edits[edit[0]][0]], one.texts[one.edits[edit[0]][1]])]))
     assert said == pytest.approx(model.predict_next([one.texts[text] for text in texts], told).logits, abs=1e-4)
     ask.save()
-    assert (Asking(one, key, model, tmp_path)(edit, texts) == said).all()
+    assert (Asking(one, model, key, tmp_path)(edit, texts) == said).all()
 
 
 def lists(signals: NDArray[np.float32], relevant: NDArray[np.bool_], length: int) -> Lists:

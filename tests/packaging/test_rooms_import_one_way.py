@@ -30,7 +30,7 @@ BEFORE: dict[str, dict[str, set[str]]] = {
         "evaluation": {"data", "artifacts", "networks", "settings"},
         "ranking": {"evaluation", "data", "artifacts"},
         "training": {"evaluation", "data", "artifacts", "networks", "settings"},
-        "cli": {"training", "evaluation", "data", "artifacts", "networks", "settings"},
+        "cli": {"training", "ranking", "evaluation", "data", "artifacts", "networks", "settings"},
     },
 }
 PACKAGES = {"codewm_lsp": "codewm_lsp", "codewm_model": "model/codewm_model", "codewm_export": "export/codewm_export"}

@@ -18,8 +18,8 @@ def run(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle that is there.")] = False,
 ) -> None:
     """Export a training run to an int4 ONNX bundle of at most 600,000 bytes, checked against PyTorch."""
-    from codewm_export.onnx_bundle import write_bundle
-    from codewm_lsp.world_model.bundle import METADATA
+    from codewm_export.onnx_bundle import describe_bundle, write_bundle
+    from codewm_lsp.world_model.bundle import METADATA, bundle_hash
     from codewm_model.artifacts.model_card import card
     from codewm_model.artifacts.output_folder import claim
     from codewm_model.artifacts.run_folder import WEIGHTS, read_run
@@ -38,8 +38,23 @@ def run(
             overwrite=overwrite,
         )
         name = name or folder.resolve().name
+        fitted = _ranker_of(folder)
         metadata = write_bundle(model, common, target, name=name, about=about, card=card(name, about))
+        if fitted and fitted[0] == bundle_hash(metadata["files"]):
+            describe_bundle(target, about={}, card=card(name, about), ranker=fitted[1])
         typer.echo(json.dumps({"bundle": str(target), "parity": metadata["parity"]}))
+
+
+def _ranker_of(folder: Path) -> tuple[str, bytes] | None:
+    """The hash and the ranker of the bundle that training left in a run's folder, if it left one."""
+    from codewm_lsp.errors import BundleError
+    from codewm_lsp.world_model.bundle import read_bundle
+
+    try:
+        bundle = read_bundle(folder)
+    except BundleError:
+        return None
+    return (bundle.hash, bundle.ranker) if bundle.ranker is not None else None
 
 
 def main() -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -197,9 +198,9 @@ class _Asked:
 
 
 class _Gathering:
-    def __init__(self, repository: Repository, past: Past, *, reveals: int, all_files: bool) -> None:
+    def __init__(self, repository: Repository, past: Past, *, reveals: int, all_files: bool, group_texts: bool) -> None:
         self.repository, self.past = repository, past
-        self.reveals, self.all_files = reveals, all_files
+        self.reveals, self.all_files, self.group_texts = reveals, all_files, group_texts
         self.texts = _Texts()
         self.definitions, self.files, self.grouped = _Growing(), _Growing(), _Growing()
         self.group_of: list[int] = []
@@ -272,7 +273,7 @@ class _Gathering:
             return
         text = np.full(len(rows), -1)
         newest = corpus.number.get(revealed[0].path, -1)
-        if self.all_files:
+        if self.group_texts:
             here = np.flatnonzero(corpus.file[rows] == newest)
             text[here] = [self.texts.text(sources[row]) for row in rows[here].tolist()]
         group = self.group_of[-1] + 1 if self.group_of else 0
@@ -320,10 +321,25 @@ def gather(repository: Repository, *, commits: int, reveals: int, groups: int, a
     all files of a list (to measure on), not just the likeliest and a weighed sample.
     """
     past = read_past(repository, examples=commits)
-    gathering = _Gathering(repository, past, reveals=reveals, all_files=all_files)
+    gathering = _Gathering(repository, past, reveals=reveals, all_files=all_files, group_texts=all_files)
     for number, example in enumerate(examples(repository, past)):
         gathering.add(example, grouped=number < groups)
     return gathering.result()
+
+
+def gather_halves(repository: Repository, *, commits: int, newest: float, deadline: float) -> tuple[Gathered, Gathered]:
+    """What the older and what the newer examples in the ``newest`` share of a history give, alternately asked until
+    ``deadline`` (of ``time.monotonic``): the one to learn from, the other to measure on."""
+    past = read_past(repository, examples=commits, newest=newest)
+    count = len(past.examples)
+    ends = [past.examples[-1 - number // 2 if number % 2 else number // 2] for number in range(count)]
+    halves = [_Gathering(repository, past, reveals=1, all_files=False, group_texts=True) for _ in range(2)]
+    newer = frozenset(past.examples[: count - count // 2])
+    for example in examples(repository, replace(past, examples=tuple(ends))):
+        halves[example.position in newer].add(example, grouped=True)
+        if time.monotonic() >= deadline:
+            break
+    return halves[0].result(), halves[1].result()
 
 
 def _some(
@@ -416,15 +432,17 @@ def _load(file: Path) -> Gathered:
 
 
 class Asking:
-    """A world model asked about the texts of what was gathered; what it said is kept in the cache.
+    """A world model asked about the texts of what was gathered, about each once.
 
-    Call ``save`` when done.
+    What it said is kept in the cache, where there is one: call ``save`` when done.
     """
 
-    def __init__(self, one: Gathered, key: str, model: WorldModel, cache: Path) -> None:
+    def __init__(self, one: Gathered, model: WorldModel, key: str = "", cache: Path | None = None) -> None:
         self._one, self._model = one, model
-        self._file = cache / "logits" / f"{key}-{model.hash[:16]}.json"
-        self._known: dict[str, float] = json.loads(self._file.read_text("ascii")) if self._file.exists() else {}
+        self._file = None if cache is None else cache / "logits" / f"{key}-{model.hash[:16]}.json"
+        self._known: dict[str, float] = {}
+        if self._file is not None and self._file.exists():
+            self._known = json.loads(self._file.read_text("ascii"))
         self._vectors: dict[int, Floats] = {}
 
     def __call__(self, edits: Sequence[int], texts: Sequence[int]) -> Floats:
@@ -444,5 +462,7 @@ class Asking:
 
     def save(self) -> None:
         """Keep what the model said."""
+        if self._file is None:
+            return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(self._known), "ascii")

@@ -29,7 +29,7 @@ LOOKS: Final = 100  # groups of a repository about which it is asked, to choose 
 
 
 @dataclass(frozen=True, slots=True)
-class _Joined:
+class Joined:
     """What the joint weights are learnt from: a row for each candidate after each edit of a group."""
 
     inside: NDArray[np.bool_]
@@ -39,7 +39,8 @@ class _Joined:
     behind: Doubles
 
 
-def _joined(groups: Groups, definition: Fit, file: Fit) -> _Joined:
+def joined(groups: Groups, definition: Fit, file: Fit) -> Joined:
+    """See the class."""
     lists = groups.lists
     list_of = np.repeat(np.arange(len(lists)), np.diff(lists.start))
     inside = groups.file < 0
@@ -57,7 +58,7 @@ def _joined(groups: Groups, definition: Fit, file: Fit) -> _Joined:
     total = np.zeros(len(best))
     np.add.at(total, place, np.exp(logits - best[place]))
     log_sum = best + np.log(total)
-    return _Joined(inside, logits, log_sum[place], file_logits, logits - best[place])
+    return Joined(inside, logits, log_sum[place], file_logits, logits - best[place])
 
 
 def _each_alone(rows: Floats, cases: NDArray[np.bool_]) -> Lists:
@@ -77,7 +78,8 @@ def _each_alone(rows: Floats, cases: NDArray[np.bool_]) -> Lists:
     )
 
 
-def _rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The rows of some of the lists."""
     return np.repeat(wanted, np.diff(lists.start))
 
 
@@ -117,8 +119,8 @@ def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> J
         alone = np.bincount(one.groups.group)[one.groups.group] == 1
         if not alone.any():
             continue
-        columns = _joined(one.groups, definition, file)
-        picked = _rows_of(lists, alone)
+        columns = joined(one.groups, definition, file)
+        picked = rows_of(lists, alone)
         weight = lists.weight.astype(np.float64) / alone.sum() ** 0.5
         for number, (rows, values) in enumerate(
             (
@@ -139,14 +141,14 @@ def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> J
 
 def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles:
     """The log-odds that each edit alone gives to each row, as ``log_odds`` of the product."""
-    columns = _joined(groups, definition, file)
+    columns = joined(groups, definition, file)
     inside = joint.own + joint.definition * columns.definition + joint.log_sum * columns.log_sum
     outside = joint.other + joint.file * columns.file + joint.behind * columns.behind
     return np.where(columns.inside, inside, outside)
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """The candidates of one group: log-odds after each edit (n, C), answers and weights; ``rows`` of the newest.
 
     ``own``: those of the newest edit's file. ``edits``: numbers of the edits in progress.
@@ -160,7 +162,8 @@ class _Group:
     edits: tuple[int, ...]
 
 
-def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
+def groups_of(one: Gathered, odds: Doubles) -> list[Group]:
+    """The groups of a repository; ``odds`` has a number for each row of their lists."""
     lists = one.groups.lists
     found = []
     for group in np.unique(one.groups.group).tolist():
@@ -168,7 +171,7 @@ def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
         spans = [slice(int(lists.start[number]), int(lists.start[number + 1])) for number in numbers]
         newest = spans[0]
         found.append(
-            _Group(
+            Group(
                 odds=np.stack([odds[span] for span in spans]),
                 soon=lists.soon[newest],
                 weight=lists.weight[newest].astype(np.float64),
@@ -182,9 +185,9 @@ def _groups(one: Gathered, odds: Doubles) -> list[_Group]:
 
 def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
     """How the evidence of several edits combines, learnt where several were revealed."""
-    groups: list[tuple[_Group, float]] = []
+    groups: list[tuple[Group, float]] = []
     for one, some in zip(train, odds, strict=True):
-        several = [group for group in _groups(one, some) if len(group.odds) > 1]
+        several = [group for group in groups_of(one, some) if len(group.odds) > 1]
         groups += [(group, len(several) ** -0.5) for group in several]
     if not groups:
         return Several()
@@ -306,22 +309,32 @@ def own_odds(scores: Doubles, joint: Joint) -> Doubles:
     return np.asarray(joint.own + joint.definition * scores + joint.log_sum * log_sum)
 
 
+def with_model(
+    odds: Doubles, texts: Sequence[int], edits: Sequence[int], calibration: Calibration, ask: Asking
+) -> tuple[NDArray[np.int64], Doubles]:
+    """As ``ordered`` of the product: the order of the candidates of the file being edited, and their log-odds in that
+    order, the model having been asked about the likeliest."""
+    order = np.argsort(-odds, kind="stable")
+    likely = order[:MODEL_ASKED]
+    asked = calibration.applied(odds[likely], ask(edits, [texts[row] for row in likely.tolist()]))
+    again = np.argsort(-asked, kind="stable")
+    order = np.concatenate([likely[again], order[MODEL_ASKED:]])
+    return order, np.concatenate([asked[again], np.minimum(odds[order[MODEL_ASKED:]], asked.min())])
+
+
 def looks_of(one: Gathered, odds: Doubles, several: Several, calibration: Calibration, ask: Asking | None) -> Looks:
     """The lenses that would be seen in the file of the newest edit, by the weights as they are."""
     looks = Looks()
-    lists = one.groups.lists
-    for group in _groups(one, odds)[: None if ask is None else LOOKS]:
+    for group in groups_of(one, odds)[: None if ask is None else LOOKS]:
         if not group.own.any():
             continue
         combined = together(group.odds, several)[group.own]
-        order = np.argsort(-combined, kind="stable")
-        combined = combined[order]
-        if ask is not None:
-            likely = lists.text[group.rows][group.own][order][:MODEL_ASKED].tolist()
-            asked = calibration.applied(combined[: len(likely)], ask(group.edits, likely))
-            again = np.argsort(-asked, kind="stable")
-            order[: len(likely)] = order[: len(likely)][again]
-            combined = np.concatenate([asked[again], np.minimum(combined[len(likely) :], asked.min())])
+        if ask is None:
+            order = np.argsort(-combined, kind="stable")
+            combined = combined[order]
+        else:
+            texts = one.groups.lists.text[group.rows][group.own].tolist()
+            order, combined = with_model(combined, texts, group.edits, calibration, ask)
         limit = max(0, SHOWN - len(group.odds))
         looks.add(len(group.odds), probabilities(combined), group.soon[group.own][order], limit)
     return looks

@@ -224,9 +224,9 @@ def fit(
     joint = fit_joint(learnt, by_repository)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, by_repository, strict=True)]
     several = fit_several(learnt, odds)
-    asking = [Asking(one, key, model, options.cache) for one, key in train.values()]
+    asking = [Asking(one, model, key, options.cache) for one, key in train.values()]
     rows = model_rows(learnt, asking, [fitted[0] for fitted in by_repository], joint)
-    asking_held = {name: Asking(one, key, model, options.cache) for name, (one, key) in validation.items()}
+    asking_held = {name: Asking(one, model, key, options.cache) for name, (one, key) in validation.items()}
     asking += asking_held.values()
     calibrations = {scale: fit_calibration(rows, scale) for scale in SCALES}
     measured: dict[float, dict[str, Any]] = {
