@@ -31,6 +31,7 @@ from codewm_lsp.source import MODULE_NAME
 
 _log = logging.getLogger(__name__)
 
+AT_ONCE: Final = 8  # documents, those looked at last, whose hints are worked out when something has changed
 BEGUN: Final = 0.2  # of the pause after which lenses may change, when they are begun to be computed
 READING: Final = 0.5  # seconds of reading a large repository for the first time before what is known is shown
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
@@ -53,6 +54,10 @@ class OpenFile:
     place: Place | None = None
     typed: float = 0.0
     """When it was last typed in, by the loop's clock."""
+    seen: float = 0.0
+    """When the editor last asked for its hints."""
+    behind: bool = False
+    """Whether something has changed that its hints do not know of: they are worked out when the editor asks."""
     lenses: tuple[Lens, ...] = ()
     shown: tuple[Lens, ...] | None = None
     fresh: asyncio.Event = field(default_factory=asyncio.Event)
@@ -93,7 +98,7 @@ class Lenses:
 
     def open(self, document: Document, file: Path) -> None:
         """A Python document was opened."""
-        opened = OpenFile(document, file)
+        opened = OpenFile(document, file, seen=self._background.now())
         self._files[document.uri] = opened
         if len(document.text) > LARGEST_TEXT:
             text = f"{file} is larger than {LARGEST_TEXT:,} characters: it gets no lenses."
@@ -159,6 +164,7 @@ class Lenses:
         opened = self._files.get(uri)
         if opened is None:
             return ()
+        self._look(opened)
         if opened.place is not None:
             self._indexing.check([opened.place.root])
         visible = self._visible(opened)
@@ -170,6 +176,7 @@ class Lenses:
         opened = self._files.get(uri)
         wanted = self._preferences.shows_lenses() or self._preferences.shows_inlays()
         if opened is not None and wanted and not opened.fresh.is_set():
+            self._look(opened)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(opened.fresh.wait(), PATIENCE)
 
@@ -178,6 +185,7 @@ class Lenses:
         opened = self._files.get(uri)
         if opened is None or not self._preferences.active() or self._preferences.options.display is not Display.HOVER:
             return None
+        self._look(opened)
         return next((lens for lens in opened.lenses if lens.anchor.line == line), None)
 
     async def dismiss(self, uri: str, definition: str) -> int:
@@ -199,10 +207,8 @@ class Lenses:
 
     def recompute(self, root: Path | None = None) -> None:
         """Work out the lenses of a repository's documents, or of all, anew."""
-        held = self.held()
-        for opened in self._files.values():
-            if root is None or opened.place is None or opened.place.root == root:
-                self._compute(opened, Priority.OTHER, held)
+        some = [one for one in self._files.values() if root is None or one.place is None or one.place.root == root]
+        self._compute_all(some, self.held())
 
     def redraw(self) -> None:
         """Hints are shown in another way from now on: the editor is to ask for all of them again."""
@@ -222,12 +228,28 @@ class Lenses:
     def _paused(self, opened: OpenFile) -> None:
         held = self.held()
         self._compute(opened, Priority.TYPING, held)
-        for other in self._files.values():
-            if other is not opened and _maybe_together(opened, other):
-                self._compute(other, Priority.OTHER, held)
+        self._compute_all(
+            [other for other in self._files.values() if other is not opened and _maybe_together(opened, other)], held
+        )
+
+    def _compute_all(self, files: Sequence[OpenFile], held: Held) -> None:
+        """Work out the hints of the documents looked at last; those of the others once they are looked at."""
+        newest = sorted(files, key=lambda opened: -opened.seen)
+        for opened in newest[:AT_ONCE]:
+            self._compute(opened, Priority.OTHER, held)
+        for opened in newest[AT_ONCE:]:
+            opened.behind = True
+            opened.fresh.clear()
+
+    def _look(self, opened: OpenFile) -> None:
+        """The editor asks for the hints of a document."""
+        opened.seen = self._background.now()
+        if opened.behind:
+            self._compute(opened, Priority.TYPING)
 
     def _compute(self, opened: OpenFile, priority: Priority, held: Held | None = None) -> None:
         """``held``: what the editor holds now, where it is known already."""
+        opened.behind = False
         document, options = opened.document, self._preferences.options
         if not self._preferences.active() or options.display is Display.OFF or len(document.text) > LARGEST_TEXT:
             opened.fresh.set()

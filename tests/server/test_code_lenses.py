@@ -128,3 +128,19 @@ async def test_windows_line_ends_and_astral_letters_keep_lines_and_columns_right
         assert (await editor.lens(uri)).range.start.line == 7
         editor.insert(uri, 0, column, "\r\n")  # right behind the snake
         assert (await editor.lens(uri)).range.start.line == 8
+
+
+async def test_a_document_behind_many_others_has_its_lenses_when_it_is_looked_at(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    names = [f"other_{number}.py" for number in range(10)]
+    repository.commit("Add others", dict.fromkeys(names, "def other():\n    return 1\n"))
+    async with start_editor(repository.path, settings={"threshold": 0.0}) as editor:
+        uri = editor.open(LAST)
+        assert await editor.lenses(uri) == []  # nothing is edited
+        for name in names:
+            await editor.lenses(editor.open(name))
+        editor.replace(editor.open("users.py"), service("users"))
+        await editor.lenses_when(uri, bool)

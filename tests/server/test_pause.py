@@ -12,7 +12,7 @@ import pytest
 from codewm_lsp.hints import Hint, HintKind, Hints
 from codewm_lsp.server.conductor import Conductor
 from codewm_lsp.server.documents import Document
-from codewm_lsp.server.lenses import OpenFile, _Found
+from codewm_lsp.server.lenses import AT_ONCE, OpenFile, _Found
 from codewm_lsp.server.options import Display, Options
 from codewm_lsp.server.session import Place
 from tests.server.test_debounce import Clock
@@ -107,3 +107,21 @@ def test_the_next_key_stroke_throws_away_what_waits(conductor: Conductor, loop: 
     assert lines(opened) == []
     found(conductor, tmp_path, version=3, text=text, line=6)
     assert lines(opened) == [6]
+
+
+def test_of_many_open_documents_those_looked_at_last_are_worked_out(
+    conductor: Conductor, loop: Loop, tmp_path: Path
+) -> None:
+    lenses = conductor.lenses
+    uris = [f"file:///{number}.py" for number in range(AT_ONCE + 3)]
+    for number, uri in enumerate(uris):
+        loop.now += 1
+        conductor.open(Document(uri, "python", 1, TEXT), tmp_path / f"{number}.py")
+    loop.now += 1
+    lenses._shown(uris[0])
+    lenses.recompute()
+    assert [uri for uri in lenses._files if lenses._files[uri].behind] == ["file:///a.py", *uris[1:4]]
+    assert not lenses._files[uris[1]].fresh.is_set()
+    lenses._shown(uris[1])  # it is looked at again
+    assert not lenses._files[uris[1]].behind
+    assert lenses._files[uris[1]].fresh.is_set()
