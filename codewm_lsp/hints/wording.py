@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.display import clean
 from codewm_lsp.hints.answers import JOINT, Prediction, SimilarEdit
-from codewm_lsp.ranking.conventions import signature_end
 from codewm_lsp.source import DefinitionKind
+from codewm_lsp.source.languages import PYTHON
 from codewm_lsp.world_model.actions import RICH_ACTION
 
 TITLE: Final = 100  # characters of a title
@@ -68,7 +68,7 @@ def likely(action: NDArray[np.float32], kind: DefinitionKind, source: str) -> tu
 def header_share(source: str) -> float:
     """Share of a definition's lines taken up by its decorators and signature."""
     lines = source.rstrip().split("\n")
-    return max((signature_end(lines) - 0.5) / max(1, len(lines) - 1), 0.02)
+    return max((PYTHON.signature_end(lines) - 0.5) / max(1, len(lines) - 1), 0.02)
 
 
 def evidence(similar: SimilarEdit, now: float) -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.ranking.layout import Layout
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
+from codewm_lsp.source.languages import PYTHON
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -28,9 +29,6 @@ _What = Literal["words", "lines", "phrases"]
 
 KINDS: Final = tuple(DefinitionKind)
 _TOKEN: Final = re.compile(r"\w+")
-_IMPORT: Final = re.compile(
-    r"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+(?:\(([^)]*)\)|([^#\n(]*))|import[ \t]+([\w., \t]+))", re.M
-)
 _MAX_TOKEN: Final = 64
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX2: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -195,24 +193,8 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
         line_bounds=np.array(line_bounds, dtype=np.int32),
         phrases=np.concatenate(phrases) if phrases else np.zeros(0, dtype=np.uint32),
         phrase_bounds=np.array(phrase_bounds, dtype=np.int32),
-        imports=tuple(_imports(text)),
+        imports=PYTHON.conventions.imports(text),
     )
-
-
-def _imports(text: str) -> dict[str, None]:
-    found: dict[str, None] = {}
-    for match in _IMPORT.finditer(text):
-        origin, listed, names, modules = match.groups()
-        if modules is not None:
-            for module in modules.split(","):
-                found[module.split(" as ")[0].strip()] = None
-        else:
-            found[origin] = None
-            for name in (names if listed is None else listed).split(","):
-                word = name.split(" as ")[0].strip()
-                if word.isidentifier():
-                    found[f"{origin}{'' if origin.endswith('.') else '.'}{word}"] = None
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.co_change import NEVER, Together
-from codewm_lsp.ranking.conventions import signature_end
 from codewm_lsp.ranking.corpus import code_of, line_hashes, phrases_of, running_tokens, simple_name, tokens_of
 from codewm_lsp.ranking.state import State
 from codewm_lsp.source import split_identifier
+from codewm_lsp.source.languages import language_of
 
 Floats = NDArray[np.float32]
-_PLAIN: Final = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"self", "cls", "match", "case", "type"}
 
 
 class Found(NamedTuple):
@@ -190,11 +187,16 @@ class EditContext:
         """Those of the definition as it is."""
         return phrases(self.edit.after)
 
+    def _header(self, text: str) -> list[str]:
+        """The lines of a definition down to the end of its signature."""
+        lines = text.split("\n")
+        return lines[: language_of(self.edit.path).signature_end(lines)]
+
     @cached_property
     def signature_changed(self) -> bool:
         """Whether the edit changed decorators or signature."""
-        return any(line.strip() not in self._lines_after for line in _header(self.edit.before)) or any(
-            line.strip() not in self._lines_before for line in _header(self.edit.after)
+        return any(line.strip() not in self._lines_after for line in self._header(self.edit.before)) or any(
+            line.strip() not in self._lines_before for line in self._header(self.edit.after)
         )
 
     # Names
@@ -333,14 +335,16 @@ class OwnFile:
     def unknown(self) -> list[str]:
         """Names that the edit uses and the file does not have yet."""
         known = self.edit.corpus.vocabulary.ids
-        fresh = [t for t in self.edit.fresh if t not in _PLAIN and t.isidentifier() and len(t) > 1]
+        ordinary = language_of(self.edit.edit.path).conventions.ordinary
+        fresh = [t for t in self.edit.fresh if t not in ordinary and t.isidentifier() and len(t) > 1]
         return [t for t in fresh if known.get(t, -1) not in self._count]
 
     @cached_property
     def unused(self) -> list[str]:
         """Names that the edit took out and that stand in one more definition of the file."""
         known = self.edit.corpus.vocabulary.ids
-        gone = [t for t in self.edit.gone if t not in _PLAIN and t.isidentifier()]
+        ordinary = language_of(self.edit.edit.path).conventions.ordinary
+        gone = [t for t in self.edit.gone if t not in ordinary and t.isidentifier()]
         return [t for t in gone if self._count.get(known.get(t, -1), 0) == 2]
 
     @cached_property
@@ -401,9 +405,3 @@ class OwnFile:
 def phrases(text: str) -> set[int]:
     """Pairs of neighbouring words."""
     return set(phrases_of([code_of(token) for token in running_tokens(text)]).tolist())
-
-
-def _header(text: str) -> list[str]:
-    """The lines of a definition down to the end of its signature."""
-    lines = text.split("\n")
-    return lines[: signature_end(lines)]

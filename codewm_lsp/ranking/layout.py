@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.ranking.conventions import is_test, module_of, test_stem
 from codewm_lsp.source import split_identifier
+from codewm_lsp.source.languages import Conventions, language_of
 
 
 def shared_beginning(one: Sequence[str], other: Sequence[str]) -> int:
@@ -21,6 +21,16 @@ def shared_beginning(one: Sequence[str], other: Sequence[str]) -> int:
             break
         shared += 1
     return shared
+
+
+def conventions_of(path: str) -> Conventions:
+    """How names and paths are made up in the language of a file."""
+    return language_of(path).conventions
+
+
+def subject_of(path: str) -> str:
+    """What a file is called after, the same for a module and its tests."""
+    return conventions_of(path).subject(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +55,19 @@ class Layout:
     @cached_property
     def testing(self) -> NDArray[np.bool_]:
         """Which files hold tests."""
-        return np.array([is_test(path) for path in self.paths], dtype=bool)
+        return np.array([conventions_of(path).is_test(path) for path in self.paths], dtype=bool)
 
     @cached_property
     def packages(self) -> NDArray[np.bool_]:
         """Which files make a folder a package."""
-        return np.array([path.rpartition("/")[2] == "__init__.py" for path in self.paths], dtype=bool)
+        return np.array([path.rpartition("/")[2] == conventions_of(path).package for path in self.paths], dtype=bool)
 
     @cached_property
     def _stems(self) -> Mapping[str, list[int]]:
         """The files of each stem."""
         found: dict[str, list[int]] = {}
         for file, path in enumerate(self.paths):
-            found.setdefault(test_stem(path), []).append(file)
+            found.setdefault(subject_of(path), []).append(file)
         return found
 
     @cached_property
@@ -95,12 +105,12 @@ class Layout:
     def same_stem(self, path: str) -> NDArray[np.float64]:
         """Whether each file is called as ``path`` is, a test as what it tests."""
         same = np.zeros(len(self.paths))
-        same[self._stems.get(test_stem(path), [])] = 1
+        same[self._stems.get(subject_of(path), [])] = 1
         return same
 
     def like_stem(self, path: str) -> NDArray[np.float64]:
         """How many of the words of both names are in both."""
-        words = set(split_identifier(test_stem(path)))
+        words = set(split_identifier(subject_of(path)))
         shared = self._having(words)
         return np.asarray(shared / np.maximum(1, self._stem_words[1] + len(words) - shared))
 
@@ -113,27 +123,23 @@ class Layout:
         """Dotted name of a module, and every ending of it → file (the first that has it)."""
         found: dict[str, int] = {}
         for file, path in enumerate(self.paths):
-            parts = module_of(path)
+            parts = conventions_of(path).module(path)
             for start in range(len(parts)):
                 found.setdefault(".".join(parts[start:]), file)
         return found
 
     @cached_property
     def _tops(self) -> frozenset[str]:
-        return frozenset(part for path in self.paths for part in module_of(path)[:2])
+        return frozenset(part for path in self.paths for part in conventions_of(path).module(path)[:2])
 
     def imported(self, file: int, imports: Sequence[str]) -> tuple[int, ...]:
         """The files that a file imports by these names, without itself."""
         targets: list[int] = []
-        here = self.paths[file].split("/")
+        path = self.paths[file]
+        conventions = conventions_of(path)
         for name in imports:
-            if name.startswith("."):
-                dots = len(name) - len(name.lstrip("."))
-                base = here[: max(0, len(here) - dots)]
-                parts = [part for part in (*base, *name.lstrip(".").split(".")) if part]
-            else:
-                parts = name.split(".")
-            target = self._target(parts, absolute=not name.startswith("."))
+            parts, absolute = conventions.imported(name, path)
+            target = self._target(parts, absolute)
             if target is not None and target != file:
                 targets.append(target)
         return tuple(targets)

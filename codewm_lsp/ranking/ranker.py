@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.ranking.conventions import is_test
+from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
@@ -136,7 +136,7 @@ CASES: Final[Mapping[str, Callable[[Edit], bool]]] = {
     "removed": lambda edit: edit.kind is EditKind.REMOVED,
     "module": lambda edit: edit.definition_kind is DefinitionKind.MODULE,
     "class": lambda edit: edit.definition_kind is DefinitionKind.CLASS,
-    "test": lambda edit: is_test(edit.path),
+    "test": lambda edit: conventions_of(edit.path).is_test(edit.path),
 }
 
 

@@ -14,6 +14,7 @@ from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.corpus import KINDS
 from codewm_lsp.ranking.edit_context import EditContext, Floats, OwnFile
+from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
@@ -106,8 +107,9 @@ def _new_attributes(own: OwnFile) -> list[float]:
     owner = own.edit.owner
     if not owner:
         return [0.0] * len(own.names)
-    attributes = float(np.log1p(sum(f"self.{token}" in own.edit.edit.after for token in own.unknown)))
-    return [attributes if name in (owner, f"{owner}.__init__") else 0.0 for name in own.names]
+    conventions = conventions_of(own.edit.edit.path)
+    attributes = float(np.log1p(sum(f"{conventions.attribute}{token}" in own.edit.edit.after for token in own.unknown)))
+    return [attributes if name in (owner, f"{owner}.{conventions.constructor}") else 0.0 for name in own.names]
 
 
 def _fresh_parts_here(own: OwnFile) -> NDArray[np.float64]:
@@ -133,12 +135,17 @@ def _recency_here(own: OwnFile) -> NDArray[np.float64]:
     return np.where(recency < NEVER, 1 / (1 + place_of), 0)
 
 
+def _is_constructor(edit: EditContext) -> NDArray[np.bool_]:
+    constructor = conventions_of(edit.edit.path).constructor
+    return np.asarray(edit.corpus.name_words == edit.corpus.vocabulary.ids.get(constructor, -1))
+
+
 _signal = partial(Signal, Level.DEFINITION)
 
 SIGNALS: Final = (
     *(_signal(f"is_{kind.value}", _is_kind(kind), KIND) for kind in DefinitionKind),
     _signal("same_kind", lambda edit: edit.corpus.kinds == KINDS.index(edit.edit.definition_kind), KIND),
-    _signal("is_init", lambda edit: edit.corpus.name_words == edit.corpus.vocabulary.ids.get("__init__", -1), KIND),
+    _signal("is_init", _is_constructor, KIND),
     _signal("distance", _inside(lambda own: 1 / (1 + np.log1p(own.distance.astype(np.float32)))), STANDS_NEAR),
     _signal("steps", _inside(lambda own: 1 / (1 + np.abs(own.steps))), STANDS_NEAR),
     _signal("next_below", _inside(lambda own: (own.steps > 0) & (own.steps <= 1)), STANDS_NEAR),
