@@ -142,6 +142,7 @@ class Conductor:
             model=self._workshop.model,
             repositories=self._indexing.statuses(),
             problems=self.problems.of(self._concerned()),
+            silent=self.lenses.silent(),
         )
 
     # ---- among the rooms

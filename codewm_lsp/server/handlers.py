@@ -47,7 +47,11 @@ def did_open(ls: CodewmServer, params: types.DidOpenTextDocumentParams) -> None:
     """Take in a Python document."""
     item = params.text_document
     file = file_of(item.uri)
-    if file is None or not (item.language_id in _LANGUAGE_IDS or is_source(file.name)):
+    if file is None:
+        if item.language_id in _LANGUAGE_IDS:
+            ls.active.lenses.open_nowhere(item.uri)
+        return
+    if not (item.language_id in _LANGUAGE_IDS or is_source(file.name)):
         return
     encoding = types.PositionEncodingKind(ls.workspace.position_encoding or "utf-16").value
     ls.active.open(Document(item.uri, item.language_id, item.version, item.text, encoding), file)

@@ -47,6 +47,7 @@ class Indexing:
         self._problems = problems
         self._grown = grown
         self._pace = Pace()
+        self._opening: set[Path] = set()  # folders whose repositories are not known yet
         self._running: dict[Path, bool] = {}  # root → whether to begin again when done
         self._warm: set[Path] = set()  # roots with an index to answer from
         self._halted: set[Path] = set()  # by the user
@@ -61,12 +62,14 @@ class Indexing:
             return
 
         def opened(future: Future[Path]) -> None:
+            self._opening.discard(folder)
             try:
                 self.start(future.result())
                 self._problems.solved(folder)
             except Exception as error:
                 self._problems.add("opening a folder", folder, folder, error)
 
+        self._opening.add(folder)
         work = partial(self._workshop.root, folder, self._preferences.options)
         self._background.submit(work, Priority.OTHER, ("root", folder), opened)
 
@@ -125,11 +128,11 @@ class Indexing:
         """How far each repository is."""
         return tuple(
             RepositoryStatus(root, self._stage(root), *self._progress.get(root, (0, 0)), self._pause(root))
-            for root in sorted({*self._warm, *self._running})
+            for root in sorted({*self._warm, *self._running, *self._opening})
         )
 
     def _stage(self, root: Path) -> Stage:
-        if root in self._running:
+        if root in self._running or root in self._opening:
             return Stage.INDEXING
         if root in self._failed:
             return Stage.FAILED

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints import Hint, Hints
 from codewm_lsp.server.background import Background
 from codewm_lsp.server.client import Client, Level
@@ -60,6 +61,8 @@ class OpenFile:
     """Whether something has changed that its hints do not know of: they are worked out when the editor asks."""
     lenses: tuple[Lens, ...] = ()
     shown: tuple[Lens, ...] | None = None
+    silence: str = ""
+    """Why there are no hints, in a few words; empty where there may be some."""
     fresh: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -67,6 +70,7 @@ class OpenFile:
 class _Found:
     place: Place
     hints: Hints | None  # None: the index has not even begun
+    silence: str = ""
 
 
 class Lenses:
@@ -91,6 +95,7 @@ class Lenses:
         self._indexing = indexing
         self._serves = serves
         self._files: dict[str, OpenFile] = {}
+        self._not_files: dict[str, str] = {}  # documents that lie nowhere, and what they are
         self._quiet_from = 0.0  # when the last key stroke will have been a pause ago
         self._refreshing = False
 
@@ -103,7 +108,18 @@ class Lenses:
         if len(document.text) > LARGEST_TEXT:
             text = f"{file} is larger than {LARGEST_TEXT:,} characters: it gets no lenses."
             self._problems.say_once(Level.LOG, text)
+            self._silent(opened, f"larger than {LARGEST_TEXT:,} characters")
         self._compute(opened, Priority.TYPING)
+
+    def open_nowhere(self, uri: str) -> None:
+        """A Python document was opened that is no file of this machine: it gets no hints."""
+        self._not_files[uri] = "a notebook" if "notebook" in uri.partition(":")[0] else "not a file of this machine"
+        self._client.status_changed()
+
+    def silent(self) -> dict[str, str]:
+        """Open documents that get no hints, and why."""
+        silent = {uri: opened.silence for uri, opened in self._files.items() if opened.silence}
+        return {**silent, **self._not_files}
 
     def document(self, uri: str) -> Document | None:
         """The open document of this name."""
@@ -130,6 +146,7 @@ class Lenses:
         self._background.timers.cancel(uri)
         self._background.timers.cancel(("found", uri))
         self._files.pop(uri, None)
+        self._not_files.pop(uri, None)
 
     def files(self) -> list[Path]:
         """Of the open documents, in the order in which they were opened."""
@@ -263,6 +280,8 @@ class Lenses:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
             return _Found(place, None)
+        if silence := self._workshop.silence(place, options):
+            return _Found(place, Hints((), complete=True), silence)
         return _Found(place, self._workshop.hints(place, held, options, READING))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
@@ -281,6 +300,7 @@ class Lenses:
             return
         opened.place, root = found.place, found.place.root
         self._problems.solved(opened.file.parent)
+        self._silent(opened, found.silence)
         if not self._indexing.warm(root) and not self._indexing.running(root):
             self._indexing.start(root)
         if found.hints is None:
@@ -306,10 +326,17 @@ class Lenses:
 
     def _failed(self, opened: OpenFile, error: Exception) -> None:
         opened.fresh.set()
+        if isinstance(error, RepositoryError):
+            self._silent(opened, "outside a repository")
         quiet = not self._serves(opened.file)
         served = opened.place is not None and self._indexing.warm(opened.place.root)
         where = opened.file
         self._problems.add("the hints of a file", where.parent, where, error, quiet=quiet, served=served)
+
+    def _silent(self, opened: OpenFile, why: str) -> None:
+        if opened.silence != why:
+            opened.silence = why
+            self._client.status_changed()
 
     def _visible(self, opened: OpenFile) -> tuple[Lens, ...]:
         return opened.lenses if self._preferences.shows_lenses() or self._preferences.shows_inlays() else ()

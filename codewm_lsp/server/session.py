@@ -23,6 +23,7 @@ from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories
 from codewm_lsp.server.status import ModelStatus
+from codewm_lsp.source.languages import SUFFIXES, is_source
 from codewm_lsp.world_model import WorldModel
 
 _log = logging.getLogger(__name__)
@@ -181,6 +182,14 @@ class Session:
         except RepositoryError:
             return True  # it is gone: the indexing says so
 
+    def silence(self, path: str) -> str:
+        """Why a file gets no hints; empty where it may get some."""
+        if not is_source(path):
+            return f"not one of {', '.join(SUFFIXES)}"
+        if not self._repository.listed([path]):
+            return "not listed by Git: ignored, in an environment or in another repository"
+        return ""
+
     def is_there(self) -> bool:
         """Whether it was not renamed or deleted."""
         return self._repository.git_dir.is_dir()
@@ -272,6 +281,12 @@ class Workshop:
             texts = {path: text for path, text in paths if path is not None}
             self._change = (root, held, Change(texts, held.since))
         return self._change[2]
+
+    def silence(self, place: Place, options: Options) -> str:
+        """Why a file whose repository is open gets no hints, in a few words; empty where it may get some."""
+        if matches_any(place.path, options.exclude):
+            return "excluded by the setting exclude"
+        return self._sessions[place.root].silence(place.path)
 
     def hints(self, place: Place, held: Held, options: Options, patience: float) -> Hints:
         """``Session.hints`` of a file whose repository is open; none where the user wants none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -61,13 +61,15 @@ class ModelStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything. ``snoozed``: seconds until hints come back by themselves."""
+    """Everything. ``snoozed``: seconds until hints come back by themselves. ``silent``: URIs of open documents that get
+    no hints, and why, in a few words."""
 
     enabled: bool
     snoozed: float
     model: ModelStatus
     repositories: tuple[RepositoryStatus, ...]
     problems: tuple[Problem, ...]
+    silent: Mapping[str, str]
 
     def record(self, uri_of: Callable[[Path], str]) -> dict[str, object]:
         """As JSON, folders as URIs."""
@@ -89,4 +91,5 @@ class Status:
                 {"folder": uri_of(one.folder), "about": one.about.value, "message": one.message}
                 for one in self.problems
             ],
+            "silent": [{"uri": uri, "reason": reason} for uri, reason in self.silent.items()],
         }

@@ -159,6 +159,7 @@ async def test_the_status_is_told_as_it_changes(repository: Any, start_editor: S
             "model": {"problem": ""},
             "repositories": [{"root": repository.path.as_uri(), "stage": "ready", "done": 7, "total": 7, "paused": ""}],
             "problems": [],
+            "silent": [],
         }
         await editor.run("codewm.toggle", False)
         await editor.until(lambda: not told[-1]["enabled"])
