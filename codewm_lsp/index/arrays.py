@@ -167,6 +167,10 @@ class EditArrays:
             self.matrix.map(len(self))
             self.matrix.verify(np.arange(self._sealed_rows, len(self)))
 
+    def is_whole(self) -> bool:
+        """Whether the files that are mapped are as long as they were."""
+        return self.matrix.is_whole() and all(segment.is_whole() for segment in self._sealed)
+
     @property
     def shas(self) -> list[str]:
         """The commits, in their order."""

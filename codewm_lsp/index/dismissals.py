@@ -17,16 +17,19 @@ from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.index.store import (
     BUSY_SECONDS,
     LOG,
+    Damaged,
     Identity,
     SqlText,
     explained,
     folder_name,
     from_sql,
     is_damage,
+    require_plain,
     set_aside,
     to_sql,
 )
 
+READ_SECONDS: Final = 0.2  # that a hint waits for another program to let go of the list
 DISMISSED: Final = "dismissed.sqlite3"
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS dismissed (
@@ -62,6 +65,8 @@ class Dismissals:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._memory: set[Dismissal] = set()
+        self._last: frozenset[Dismissal] = frozenset()  # what was read last
+        self._failed = False
         self._lock = threading.Lock()
 
     def add(self, dismissal: Dismissal) -> None:
@@ -97,21 +102,30 @@ class Dismissals:
             return frozenset(self._memory)
         if not self._path.exists():
             return frozenset()
-        rows = self._run("SELECT scope, sha, path, definition FROM dismissed", ())
+        try:
+            rows = self._run("SELECT scope, sha, path, definition FROM dismissed", (), patience=READ_SECONDS)
+        except IndexStoreError as error:  # hints go on, with what is known
+            if not self._failed:
+                LOG.warning("%s Until then, what was dismissed since may be shown again.", error)
+            self._failed = True
+            return self._last
         known = {scope.value for scope in Scope}  # a later version may have others
-        return frozenset(Dismissal(Scope(scope), *map(from_sql, rest)) for scope, *rest in rows if scope in known)
+        self._failed = False
+        self._last = frozenset(Dismissal(Scope(one), *map(from_sql, rest)) for one, *rest in rows if one in known)
+        return self._last
 
-    def _run(self, statement: str, values: tuple[SqlText, ...]) -> list[Any]:
+    def _run(self, statement: str, values: tuple[SqlText, ...], patience: float = BUSY_SECONDS) -> list[Any]:
         assert self._path is not None
         with self._lock:
             for attempt in (1, 2):
                 try:
                     self._path.parent.mkdir(parents=True, exist_ok=True)
-                    with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                    require_plain(self._path)
+                    with closing(sqlite3.connect(self._path, timeout=patience, isolation_level=None)) as connection:
                         connection.execute(_TABLE)
                         return connection.execute(statement, values).fetchall()
-                except sqlite3.DatabaseError as error:
-                    if attempt == 2 or not is_damage(error):
+                except (Damaged, sqlite3.DatabaseError) as error:
+                    if isinstance(error, sqlite3.Error) and (attempt == 2 or not is_damage(error)):
                         raise explained(error, self._path) from error
                     aside = set_aside(self._path)
                     LOG.warning("The list of dismissed hints was broken; it is kept as %s, a new one is begun.", aside)

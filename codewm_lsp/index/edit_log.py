@@ -28,6 +28,7 @@ from codewm_lsp.index.store import (
     beside,
     explained,
     is_damage,
+    is_unwritable,
     set_aside,
     to_sql,
 )
@@ -68,7 +69,7 @@ class EditLog:
 
     def take_over(self, old: Path) -> None:
         """Go on with the edits of a log that an earlier version made, if there is one; then delete it."""
-        if not old.exists() or not self.acquire_writer():
+        if not sweeping.is_index(old) or not self.acquire_writer():
             return
         before = self.size()
         try:
@@ -272,7 +273,9 @@ class EditLog:
         if self._database.replaced():
             self._forget()
             self._database.close()
-            self._database = self._opened()
+            self._database = self._opened_again()
+        if not self._arrays.is_whole():
+            self._forget()
         version = self._database.version()
         if version == self._version:
             return
@@ -307,6 +310,25 @@ class EditLog:
         self._rename(reason)
         return Database(self.path, self._identity)
 
+    def _opened_again(self) -> Database:
+        """``_opened``, while the log is in use: where its folder went away for good, it goes on in memory."""
+        try:
+            return self._opened()
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except sqlite3.OperationalError as error:
+            if not is_unwritable(error):
+                raise
+            reason = str(error)
+        self.notice(
+            f"The index {self.path} went away and cannot be made again ({reason}): it is kept in memory from now on. "
+            "Make its folder writable for you, then restart."
+        )
+        self.path = None
+        self._writer_lock.forget_file()
+        self._forget()
+        return Database(None, self._identity)
+
     def _guarded(self, action: Callable[[], _Answer]) -> _Answer:
         """Run what touches the file; when that turns out to be broken, set it aside, begin a new one and try again."""
         for attempt in (1, 2):
@@ -332,7 +354,7 @@ class EditLog:
         self._database.close()
         if not replaced:
             self._rename(reason)
-        self._database = self._opened()
+        self._database = self._opened_again()
 
     def _rename(self, reason: str) -> None:
         assert self.path is not None

@@ -23,7 +23,7 @@ from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
-from codewm_lsp.index.store import Identity, explained, to_sql
+from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH
@@ -108,7 +108,7 @@ class Index:
             sweeping.sweep(path)
             return cls(log, dismissals, blend)
         except sqlite3.OperationalError as error:
-            if not any(sign in str(error) for sign in ("readonly", "unable to open")):
+            if not is_unwritable(error):
                 raise explained(error, path) from error
             reason = str(error)
         except OSError as error:

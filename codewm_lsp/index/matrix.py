@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.index.store import Damaged
+from codewm_lsp.index.store import Damaged, is_plain
 
 MAGIC: Final = b"CodeWM vectors 2"
 HEADER: Final = 64
@@ -62,6 +63,8 @@ class Matrix:
 
     def _is_ours(self) -> bool:
         assert self.path is not None
+        if not is_plain(self.path):
+            raise Damaged(f"its vectors, {self.path.name}, are no file")
         try:
             with self.path.open("rb") as file:
                 return file.read(HEADER) == self._header
@@ -83,6 +86,14 @@ class Matrix:
             return
         self._require(rows)
         self._rows = np.memmap(self.path, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
+
+    def is_whole(self) -> bool:
+        """Whether the file is as long as what is mapped of it; reading behind the end of a file kills a process."""
+        if self.path is None:
+            return True
+        with suppress(OSError):  # deleted meanwhile: what is mapped stays
+            return self.path.stat().st_size >= HEADER + len(self._rows) * self._row.itemsize
+        return True
 
     def verify(self, rows: NDArray[np.int64]) -> None:
         """Raises ``Damaged`` where a row is not the one that was written there."""

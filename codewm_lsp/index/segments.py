@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from codewm_lsp.index.lexicon import Lexicon
 from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.sketch import Sketch
+from codewm_lsp.index.store import is_plain
 
 MAGIC: Final = b"CodeWM segment 1\n"
 _ALIGN: Final = 64
@@ -53,6 +55,7 @@ class Segment:
         places: Lexicon,
         sketch: Sketch | None,
         path: Path | None = None,
+        size: int = 0,
     ) -> None:
         self.first_row = first_row
         self.first_commit = first_commit
@@ -68,6 +71,7 @@ class Segment:
         self.places = places
         self.sketch = sketch
         self.path = path
+        self._size = size  # bytes of the file
 
     def __len__(self) -> int:
         return len(self.place_of)
@@ -76,6 +80,14 @@ class Segment:
     def rows(self) -> range:
         """Its edits, by row of the index."""
         return range(self.first_row, self.first_row + len(self))
+
+    def is_whole(self) -> bool:
+        """Whether the file is as long as what is mapped of it; reading behind the end of a file kills a process."""
+        if self.path is None:
+            return True
+        with suppress(OSError):  # deleted meanwhile: what is mapped stays
+            return self.path.stat().st_size >= self._size
+        return True
 
     def shas(self) -> list[str]:
         """Its commits."""
@@ -163,6 +175,8 @@ class Segment:
     @staticmethod
     def load(path: Path, generation: str) -> Segment:
         """Map the file of a segment. Raises ``Unusable``."""
+        if not is_plain(path):
+            raise Unusable("it is no file")
         try:
             with path.open("rb") as file:
                 head = file.read(len(MAGIC) + 8)
@@ -194,6 +208,7 @@ class Segment:
                 places=Lexicon(_under(arrays, "places.")),
                 sketch=Sketch(**sketch) if sketch else None,
                 path=path,
+                size=start + description["bytes"],
             )
         except (OSError, LookupError, TypeError, ValueError) as error:
             raise Unusable(str(error)) from error

@@ -13,6 +13,7 @@ import glob
 import logging
 import re
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -119,6 +120,23 @@ class Damaged(Exception):
     """The file is no index of ours, or no whole one. Never leaves the room: the file is set aside and made anew."""
 
 
+_SIDE_FILES: Final = ("", "-wal", "-shm", "-journal")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether there is nothing at ``path``, or a file: no pipe or device, which is waited for, no folder, no link."""
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return True
+
+
+def require_plain(path: Path) -> None:
+    """Raises ``Damaged`` where SQLite would open what is no file: ``path``, or one of those that it has beside it."""
+    for suffix in _SIDE_FILES:
+        if not is_plain(path.with_name(path.name + suffix)):
+            raise Damaged(f"{path.name}{suffix} is no file")
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether SQLite found the file itself to be broken, rather than busy, full or forbidden."""
     text = str(error)
@@ -133,6 +151,11 @@ def is_damage(error: sqlite3.Error) -> bool:
             "unsupported file",
         )
     )
+
+
+def is_unwritable(error: sqlite3.Error) -> bool:
+    """Whether SQLite may not write the file, or not make it."""
+    return any(sign in str(error) for sign in ("readonly", "unable to open"))
 
 
 def explained(error: sqlite3.Error | OSError, path: Path | None) -> IndexStoreError:
@@ -176,6 +199,7 @@ class Database:
             self._writer, self._write_lock = self._reader, self._read_lock
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
+            require_plain(path)
             self._write_lock = threading.RLock()
             self._writer = self._connect()
         try:
@@ -318,7 +342,7 @@ def set_aside(path: Path) -> Path:
                     companion.rename(aside.with_name(f"{aside.name}.{VECTORS}"))
                 else:
                     companion.unlink()
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in _SIDE_FILES:
         source = path.with_name(path.name + suffix)
         try:
             source.rename(aside.with_name(aside.name + suffix))
@@ -349,19 +373,38 @@ class WriterLock:
             return False
         if self._path is None:
             return True
-        connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-            connection.execute("BEGIN EXCLUSIVE")
+            self._connection = self._locked(self._path)
         except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
             self._thread.release()
             if "locked" in str(error):
                 return False
             raise explained(error, self._path) from error
-        self._connection = connection
+        except BaseException:
+            self._thread.release()
+            raise
         return True
+
+    @staticmethod
+    def _locked(path: Path) -> sqlite3.Connection:
+        for attempt in (1, 2):
+            connection: sqlite3.Connection | None = None
+            try:
+                require_plain(path)
+                connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+                connection.execute("BEGIN EXCLUSIVE")
+                return connection
+            except (Damaged, sqlite3.Error) as error:
+                if connection is not None:
+                    connection.close()
+                if isinstance(error, sqlite3.Error) and (attempt == 2 or not is_damage(error)):
+                    raise
+                set_aside(path)
+        raise AssertionError("two attempts end in a lock or an error")
+
+    def forget_file(self) -> None:
+        """From now on it is a right within this process alone."""
+        self._path = None
 
     def release(self) -> None:
         """Give the right back."""

@@ -21,7 +21,7 @@ BROKEN_DAYS: Final = 28  # what was set aside
 LEFT_DAYS: Final = 1  # files beside an index that belong to none of its generations
 _DAY: Final = 86_400
 _INDEX: Final = re.compile(r"[A-Za-z0-9_-]{1,16}-[A-Za-z0-9_-]{1,8}-\d{1,6}-v(\d{1,4})\.sqlite3")
-_ASIDE: Final = re.compile(rf"{_INDEX.pattern}\.broken-\d+(-wal|-shm|\.{VECTORS})?")
+_ASIDE: Final = re.compile(rf"{_INDEX.pattern}(\.writer)?\.broken-\d+(-wal|-shm|\.{VECTORS})?")
 _BESIDE: Final = re.compile(rf"({_INDEX.pattern})\.([0-9A-F]{{16}})\.({VECTORS}|\d+-\d+\.(part|segment)(\.\d+\.new)?)")
 _FOLDER: Final = re.compile(r"[0-9a-f]{16}")  # of a repository
 _HEADER: Final = b"SQLite format 3\0"
@@ -185,6 +185,8 @@ def _in_use(file: Path, index: str, generation: str) -> bool:
     database = file.with_name(index)
     if not database.exists():
         return False
+    if not is_index(database):
+        return True
     try:
         with _reading(database) as connection:
             (current,) = connection.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
