@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -122,6 +124,20 @@ def graphs(model: CodeWorldModel) -> dict[str, Graph]:
     }
 
 
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Without what the exporter has to say of itself: that libraries are missing which no network here needs."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(before)
+
+
 def to_onnx(graph: Graph) -> onnx.ModelProto:
     """Export one graph in fp32. A block that is looped appears unrolled, all its turns sharing one set of weights.
 
@@ -130,8 +146,7 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
     sizes = {name: Dim(name, min=1, max=1 << 20) for name in "BTCR"}
     shapes = {name: {axis: sizes[dim] for axis, dim in axes.items()} for name, (_, axes) in graph.inputs.items()}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silent():
             program = torch.onnx.export(
                 graph.module.eval(),
                 kwargs={name: example for name, (example, _) in graph.inputs.items()},

@@ -19,7 +19,16 @@ from codewm_lsp.cli.app import app
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.measurement import Clone, Reference
-from codewm_model.evaluation.released_weights import LENGTH, StateEncoder, deltas, label, load, mended, parsed, tokens
+from codewm_model.evaluation.released_weights import (
+    LENGTH,
+    ReleasedEncoder,
+    deltas,
+    label,
+    load,
+    mended,
+    parsed,
+    tokens,
+)
 
 SETTINGS = {"vocab_size": 662, "model_dim": 8, "num_heads": 2, "mlp_hidden": 16, "encoder_loops": 2}
 CLONE = Clone("alpha/orders", Path("nowhere"), "0" * 40)
@@ -31,7 +40,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the released shape, only smaller."""
     folder = tmp_path_factory.mktemp("reference")
     torch.manual_seed(0)
-    encoder = StateEncoder(662, 8, 2, 16, 2)
+    encoder = ReleasedEncoder(662, 8, 2, 16, 2)
     torch.nn.init.normal_(encoder.cls_token)
     torch.nn.init.normal_(encoder.attn_pool.query)
     named = {f"state_encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}

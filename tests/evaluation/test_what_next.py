@@ -9,7 +9,7 @@ import pytest
 
 from codewm_lsp.history import Edit, EditKind, file_edits
 from codewm_lsp.world_model import WorldModel
-from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Settings
+from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Settings
 from codewm_model.evaluation.what_next import (
     COPY,
     MEAN,
@@ -33,7 +33,7 @@ def edit(before: str, after: str) -> Edit:
 
 def test_predictions_and_nulls_are_ranked_among_older_edits(clones: Path) -> None:
     model = WorldModel.load()
-    candidate = Candidate("shipped", model.hash, model.bundle.folder, model, None, False)
+    candidate = EvaluatedModel("shipped", model.hash, model.bundle.folder, model, None, False)
     clone = Clone("alpha/orders", clones / "alpha+orders", "")
     protocol = WhatNext(distractors=30)
     outcome = protocol.run([clone], [candidate], Settings(), lambda what, done, of: None)
@@ -54,7 +54,7 @@ def test_predictions_and_nulls_are_ranked_among_older_edits(clones: Path) -> Non
 
 def test_a_repository_with_too_small_a_past_is_left_out(clones: Path) -> None:
     model = WorldModel.load()
-    candidate = Candidate("shipped", model.hash, model.bundle.folder, model, None, False)
+    candidate = EvaluatedModel("shipped", model.hash, model.bundle.folder, model, None, False)
     clone = Clone("alpha/orders", clones / "alpha+orders", "")
     outcome = WhatNext().run([clone], [candidate], Settings(), lambda what, done, of: None)
     assert outcome.figures == []

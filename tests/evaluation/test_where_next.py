@@ -16,7 +16,7 @@ from codewm_lsp.ranking.ranker import Calibration, Several, ordered, rank, toget
 from codewm_lsp.ranking.ranker_file import shipped_ranker, unfitted_ranker
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import changed_soon, examples, labels, left_over, read_past
-from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Role, Settings
+from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Role, Settings
 from codewm_model.evaluation.where_next_protocol import (
     DEFINITIONS,
     FILES,
@@ -40,8 +40,8 @@ def clone(clones: Path) -> Clone:
     return Clone("alpha/orders", clones / "alpha+orders", "")
 
 
-def candidate(model: WorldModel) -> Candidate:
-    return Candidate("shipped", model.hash, model.bundle.folder, model, None, False)
+def candidate(model: WorldModel) -> EvaluatedModel:
+    return EvaluatedModel("shipped", model.hash, model.bundle.folder, model, None, False)
 
 
 def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel) -> None:

@@ -82,6 +82,7 @@ def test_a_neighbour_called_partial_is_left_as_it_was(finished: tuple[Path, str]
     (beside / "thesis.txt").write_text("unrelated work", encoding="utf-8")
     done = exported(finished[0], "--output", tmp_path / "bundle")
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # nothing that nobody can act on
     assert contents(beside) == {"thesis.txt": b"unrelated work"}
     assert {"model.json", "README.md", MARKER} <= set(contents(tmp_path / "bundle"))
 
@@ -181,3 +182,15 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way", encoding="utf-8")
     with pytest.raises(OptionError, match=r"--output .*out cannot be written to"):
         claim(tmp_path / "out", "codewm-train")
+
+
+def test_an_export_of_a_run_of_unknown_origin_is_refused_before_anything_is_written(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0], tmp_path / "run", ignore=shutil.ignore_patterns("corpus"))
+    (tmp_path / "run" / "about.json").write_text("{}", encoding="utf-8")
+    done = exported(tmp_path / "run", "--output", tmp_path / "bundle")
+    assert done.returncode == 1
+    assert "about.json is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "bundle").exists()

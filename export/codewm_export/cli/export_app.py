@@ -19,16 +19,24 @@ def run(
 ) -> None:
     """Export a training run to an int4 ONNX bundle of at most 600,000 bytes, checked against PyTorch."""
     from codewm_export.onnx_bundle import describe_bundle, write_bundle
+    from codewm_lsp.errors import TrainingError
     from codewm_lsp.world_model.bundle import METADATA, bundle_hash
     from codewm_model.artifacts.model_card import card
     from codewm_model.artifacts.output_folder import claim
-    from codewm_model.artifacts.run_folder import WEIGHTS, read_run
+    from codewm_model.artifacts.run_folder import ABOUT, WEIGHTS, read_run
     from codewm_model.cli.failures import failures_in_words
 
     with failures_in_words("codewm-export"):
         model, common, about = read_run(folder)
         target = output or folder
         own = target.resolve() == folder.resolve()
+        name = name or folder.resolve().name
+        try:
+            readme = card(name, about)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TrainingError(
+                f"{folder / ABOUT} is damaged ({error!r}): resume the training or run it again"
+            ) from error
         claim(
             target,
             "codewm-export",
@@ -37,11 +45,10 @@ def run(
             unmarked=(WEIGHTS,) if own else (),
             overwrite=overwrite,
         )
-        name = name or folder.resolve().name
         fitted = _ranker_of(folder)
-        metadata = write_bundle(model, common, target, name=name, about=about, card=card(name, about))
+        metadata = write_bundle(model, common, target, name=name, about=about, card=readme)
         if fitted and fitted[0] == bundle_hash(metadata["files"]):
-            describe_bundle(target, about={}, card=card(name, about), ranker=fitted[1])
+            describe_bundle(target, about={}, card=readme, ranker=fitted[1])
         typer.echo(json.dumps({"bundle": str(target), "parity": metadata["parity"]}))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import OptionError
-from codewm_model.settings.files import read_json
+from codewm_model.settings.bounded_files import read_json
 
 MARKER: Final = ".codewm-output.json"
 """Says which command made a folder."""

@@ -18,8 +18,8 @@ from codewm_lsp.world_model.bundle import METADATA
 from codewm_lsp.world_model.features import CommonWords
 from codewm_model.artifacts.training_log import LOG
 from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.settings.bounded_files import check_file, read_json
 from codewm_model.settings.config import Config
-from codewm_model.settings.files import check_file, read_json
 
 WEIGHTS: Final = "model.safetensors"
 CHECKPOINT: Final = "checkpoint.pt"

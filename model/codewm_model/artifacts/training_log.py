@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.errors import TrainingError
-from codewm_model.settings.files import read_bounded
+from codewm_model.settings.bounded_files import read_bounded
 from codewm_model.settings.stages import STAGES
 
 LOG: Final = "log.jsonl"

@@ -23,8 +23,8 @@ from codewm_model.evaluation import released_weights as released
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.measurement import (
-    Candidate,
     Clone,
+    EvaluatedModel,
     EvaluationProtocol,
     Figure,
     Outcome,
@@ -37,7 +37,7 @@ from codewm_model.evaluation.pictures import draw
 from codewm_model.evaluation.protocols import NAMES, protocols_of
 from codewm_model.evaluation.sibling_search import BASELINES
 from codewm_model.evaluation.significance import summarise
-from codewm_model.evaluation.written_report import REPORT, Report, Section, write
+from codewm_model.evaluation.written_report import REPORT, Report, ReportSection, write
 
 OPTIONAL: Final = ("minilm",)
 
@@ -128,7 +128,7 @@ def evaluate(
         bar = stack.enter_context(Bar())
         for name, reason in missing.items():
             bar.say(f"left out: {name} ({reason})")
-        sections: list[Section] = []
+        sections: list[ReportSection] = []
         for protocol in protocols_of(wanted):
             if isinstance(protocol, Parity):
                 protocol.known = {section.protocol.name: section.outcome for section in sections}
@@ -205,10 +205,10 @@ def _chosen(name: str, repositories: Sequence[str] | None) -> tuple[list[str], s
 def _measured(
     protocol: EvaluationProtocol,
     clones: Sequence[Clone],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[EvaluatedModel],
     settings: Settings,
     bar: Bar,
-) -> Section:
+) -> ReportSection:
     """Run a protocol, over each repository for itself where it allows, taking finished parts from the cache."""
     started = time.perf_counter()
     parts = [[clone] for clone in clones] if protocol.apart else [list(clones)]
@@ -219,13 +219,13 @@ def _measured(
     bar.part(protocol.name, len(parts), len(parts))
     _add_means_over_training_seeds(outcome, candidates)
     cells = summarise(outcome.figures, outcome.roles, protocol.better)
-    return Section(protocol, outcome, cells, time.perf_counter() - started)
+    return ReportSection(protocol, outcome, cells, time.perf_counter() - started)
 
 
 def _run(
     protocol: EvaluationProtocol,
     clones: Sequence[Clone],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[EvaluatedModel],
     settings: Settings,
     progress: Progress,
 ) -> Outcome:
@@ -270,7 +270,7 @@ def _merge(whole: Outcome, part: Outcome, clones: Sequence[Clone]) -> None:
         whole.extra |= part.extra
 
 
-def _add_means_over_training_seeds(outcome: Outcome, candidates: Sequence[Candidate]) -> None:
+def _add_means_over_training_seeds(outcome: Outcome, candidates: Sequence[EvaluatedModel]) -> None:
     """For models that differ in their training seed alone: their mean, as a system of its own."""
     for group in loading.training_seeds(candidates):
         seeds = sorted(str(loading.training_seed(model)) for model in group)
@@ -293,7 +293,7 @@ def _add_means_over_training_seeds(outcome: Outcome, candidates: Sequence[Candid
                 outcome.roles[name] = role
 
 
-def _headlines(section: Section) -> list[str]:
+def _headlines(section: ReportSection) -> list[str]:
     """The first metric of every setting, for the terminal."""
     lines: list[str] = []
     for setting, metrics in section.cells.items():
@@ -310,7 +310,7 @@ def _command(
     wanted: Sequence[str],
     chosen: str,
     repositories: Sequence[str] | None,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[EvaluatedModel],
     settings: Settings,
     smoke: bool,
 ) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_lsp.world_model.features import NUMBERS
-from codewm_model.settings.files import check_file
+from codewm_model.settings.bounded_files import check_file
 
 TABLES: Final = ("edits", "states", "places")
 _MOST_BYTES: Final = 1 << 30

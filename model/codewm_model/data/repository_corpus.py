@@ -40,7 +40,7 @@ from codewm_lsp.world_model.features import (
     structure_tokens,
 )
 from codewm_model.data.parquet import read_part, write_part
-from codewm_model.settings.files import check_file, read_json
+from codewm_model.settings.bounded_files import check_file, read_json
 
 CORPUS_VERSION: Final = 2
 ABOUT: Final = "repository.json"
@@ -219,7 +219,7 @@ def _statistics(arrays: Mapping[str, NDArray[Any]], first: int) -> dict[str, int
     }
 
 
-class _Part:
+class _CorpusPart:
     """The edits of consecutive commits, as they are read."""
 
     def __init__(self) -> None:
@@ -292,7 +292,7 @@ def _mine(
     part_edits: int,
     progress: Callable[[str, int, int], None] | None,
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    part = _Part()
+    part = _CorpusPart()
     found = with_place = 0
     for item in repository.commits():
         count = part.add(item)
@@ -310,7 +310,7 @@ def _mine(
             break
         if len(part.rows) >= part_edits:
             yield part.arrays()
-            part = _Part()
+            part = _CorpusPart()
     if part.rows:
         yield part.arrays()
 

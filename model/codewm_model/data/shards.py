@@ -32,8 +32,8 @@ from codewm_model.data.repository_corpus import (
     use,
     versions,
 )
+from codewm_model.settings.bounded_files import read_json
 from codewm_model.settings.config import TrainingConfig, check_format
-from codewm_model.settings.files import read_json
 from codewm_model.settings.stages import STAGES
 
 MANIFEST: Final = "manifest.json"

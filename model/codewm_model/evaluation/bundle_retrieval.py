@@ -73,11 +73,13 @@ def measure(
             if asked:
                 table.append({"what": gallery + suffix, "queries": asked, **means})
     last = list(models)[-1]
-    first = table[0]
-    verdict = (
-        f"On the first row *{last}* is {'above' if first[last] > first['words'] else 'NOT above'} the words baseline "
-        f"({first[last]:.3f} against {first['words']:.3f})."
-    )
+    verdict = "Nothing was measured: no commit among these edits changes several definitions."
+    if table:
+        first = table[0]
+        verdict = (
+            f"On the first row *{last}* is {'above' if first[last] > first['words'] else 'NOT above'} the words "
+            f"baseline ({first[last]:.3f} against {first['words']:.3f})."
+        )
     return {
         "what": what,
         "repositories": [c.name.replace("+", "/") for c in corpora],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Chain, Edit, EditKind, chains
 from codewm_lsp.world_model import rich_action
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.measurement import Candidate, Clone, Figure, Outcome, Progress, Role, Settings
+from codewm_model.evaluation.measurement import Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 from codewm_model.evaluation.repositories import newest_commits, span
 from codewm_model.evaluation.targets import Matrix, TargetEncoder, targets_of
 from codewm_model.evaluation.transitions import MINED, cosines, turn
@@ -34,7 +34,7 @@ class Composition:
     better: Mapping[str, bool | None] = dict.fromkeys(METRICS, True)
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Roll out on the chains of each repository."""
         measured, notes = targets_of(models)
@@ -60,7 +60,7 @@ class Composition:
     def _model(
         self,
         clone: Clone,
-        model: Candidate,
+        model: EvaluatedModel,
         target: TargetEncoder,
         windows: Sequence[Sequence[Edit]],
         settings: Settings,
@@ -140,7 +140,7 @@ def window(chain: Chain) -> tuple[Edit, ...] | None:
     return None
 
 
-def _rolled(model: Candidate, online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool) -> list[Matrix]:
+def _rolled(model: EvaluatedModel, online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool) -> list[Matrix]:
     """The predicted state after each step: from the true state before it, or from the prediction before it."""
     states: list[Matrix] = []
     for step, action in enumerate(actions):

@@ -70,7 +70,7 @@ class Clone:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class EvaluatedModel:
     """A model to measure.
 
     ``world`` is what the product runs. ``run`` is the folder of its training run (``model.safetensors``,
@@ -175,6 +175,6 @@ class EvaluationProtocol(Interface):
         """Metric → whether more of it is better. In the order in which a table shows them."""
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure. Raises CodewmError where the user can put it right; a repository unfit for it is left out."""

@@ -18,7 +18,7 @@ from codewm_lsp.world_model import Bundle, WorldModel, read_bundle, shipped
 from codewm_lsp.world_model.bundle import METADATA
 from codewm_model.artifacts.run_folder import WEIGHTS, read_run
 from codewm_model.evaluation.cache import Cache, code
-from codewm_model.evaluation.measurement import Candidate, Clone, Progress
+from codewm_model.evaluation.measurement import Clone, EvaluatedModel, Progress
 
 Matrix = NDArray[np.float32]
 _AT_ONCE: Final = 128
@@ -54,12 +54,12 @@ class FullPrecision(WorldModel):
         return [value.numpy() for value in found]
 
 
-def load(folders: Sequence[str]) -> list[Candidate]:
+def load(folders: Sequence[str]) -> list[EvaluatedModel]:
     """The models of ``--model``, the shipped one where none is named.
 
     Raises OptionError, BundleError or TrainingError for a folder that holds none, or a damaged one.
     """
-    candidates: list[Candidate] = []
+    candidates: list[EvaluatedModel] = []
     for given in folders or ["shipped"]:
         folder = shipped() if given == "shipped" else Path(given)
         if not folder.is_dir():
@@ -75,21 +75,21 @@ def load(folders: Sequence[str]) -> list[Candidate]:
                 f"--model {given}: the folder holds neither a bundle ({METADATA}) nor a finished training run "
                 f"({WEIGHTS})"
             )
-        candidates.append(Candidate(world.name, world.hash, folder, world, run, full))
+        candidates.append(EvaluatedModel(world.name, world.hash, folder, world, run, full))
     return _named_apart(candidates)
 
 
-def in_full_precision(model: Candidate) -> Candidate | None:
+def in_full_precision(model: EvaluatedModel) -> EvaluatedModel | None:
     """The same model in fp32, where its training run is at hand."""
     if model.run is None or model.full:
         return None
     world = FullPrecision(model.run)
-    return Candidate(f"{model.name}, fp32", world.hash, model.run, world, model.run, full=True)
+    return EvaluatedModel(f"{model.name}, fp32", world.hash, model.run, world, model.run, full=True)
 
 
-def training_seeds(models: Sequence[Candidate]) -> list[list[Candidate]]:
+def training_seeds(models: Sequence[EvaluatedModel]) -> list[list[EvaluatedModel]]:
     """Models that differ in the seed of their training alone, two or more in a group."""
-    groups: dict[str, list[Candidate]] = {}
+    groups: dict[str, list[EvaluatedModel]] = {}
     for model in models:
         config = model.world.bundle.metadata.get("config")
         if not isinstance(config, dict) or "seed" not in config.get("training", {}):
@@ -99,27 +99,27 @@ def training_seeds(models: Sequence[Candidate]) -> list[list[Candidate]]:
     return [group for group in groups.values() if len({training_seed(model) for model in group}) > 1]
 
 
-def training_seed(model: Candidate) -> int | None:
+def training_seed(model: EvaluatedModel) -> int | None:
     """The seed a model was trained with, where it says."""
     config = model.world.bundle.metadata.get("config")
     seed = config.get("training", {}).get("seed") if isinstance(config, dict) else None
     return int(seed) if seed is not None else None
 
 
-def _named_apart(models: list[Candidate]) -> list[Candidate]:
+def _named_apart(models: list[EvaluatedModel]) -> list[EvaluatedModel]:
     """No two names alike: they name the rows of the tables."""
     count = Counter(model.name for model in models)
-    named: list[Candidate] = []
+    named: list[EvaluatedModel] = []
     for model in models:
         name = model.name if count[model.name] == 1 else f"{model.name} {model.hash[:6]}"
         if any(other.name == name for other in named):
             raise OptionError(f"--model {model.folder} is named twice (hash {model.hash}): leave one of them out")
-        named.append(Candidate(name, model.hash, model.folder, model.world, model.run, model.full))
+        named.append(EvaluatedModel(name, model.hash, model.folder, model.world, model.run, model.full))
     return named
 
 
 def embed(
-    model: Candidate,
+    model: EvaluatedModel,
     clone: Clone,
     pairs: Sequence[tuple[str, str]],
     cache: Cache,

@@ -14,8 +14,8 @@ from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.galleries import DEPTH, reciprocal, rounded
 from codewm_model.evaluation.measurement import (
     RANDOM,
-    Candidate,
     Clone,
+    EvaluatedModel,
     Figure,
     Outcome,
     Progress,
@@ -44,7 +44,7 @@ class PaperRetrieval:
     better: Mapping[str, bool | None] = {"MRR@10": True, "MRR": True}
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure all repositories against each other."""
         outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE, PRIOR: Role.CHANCE})

@@ -12,8 +12,8 @@ from codewm_lsp.world_model.bundle import MAX_BYTES
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.measurement import (
     EVERYWHERE,
-    Candidate,
     Clone,
+    EvaluatedModel,
     EvaluationProtocol,
     Figure,
     Outcome,
@@ -48,7 +48,7 @@ class Parity:
         """What was measured with the same models and settings before, by the name of the protocol."""
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure every model of which both are at hand twice, and compare."""
         outcome = Outcome(explanation=_EXPLANATION)
@@ -116,7 +116,7 @@ class Parity:
         return outcome
 
     def _note(
-        self, outcome: Outcome, metric: str, model: Candidate, value: float, count: int, settings: Settings
+        self, outcome: Outcome, metric: str, model: EvaluatedModel, value: float, count: int, settings: Settings
     ) -> None:
         outcome.figures.append(
             Figure(self.name, metric, "int4 against fp32", model.name, EVERYWHERE, value, count, settings.seeds[0])

@@ -13,11 +13,11 @@ from codewm_lsp.history import Edit
 from codewm_model.artifacts.training_log import LOG, read_log
 from codewm_model.evaluation import plots
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.measurement import Candidate, Clone, Role, Settings
+from codewm_model.evaluation.measurement import Clone, EvaluatedModel, Role, Settings
 from codewm_model.evaluation.models import embed
 from codewm_model.evaluation.repositories import newest_commits
 from codewm_model.evaluation.sibling_search import LARGEST
-from codewm_model.evaluation.written_report import Section
+from codewm_model.evaluation.written_report import ReportSection
 
 COLOURS: Final = {
     Role.CHANCE: "#C9C9C9",
@@ -38,9 +38,9 @@ _CURVES: Final = (
 
 
 def draw(
-    sections: Sequence[Section],
+    sections: Sequence[ReportSection],
     clones: Sequence[Clone],
-    models: Sequence[Candidate],
+    models: Sequence[EvaluatedModel],
     settings: Settings,
     folder: Path,
 ) -> list[tuple[str, str]]:
@@ -55,7 +55,7 @@ def draw(
     return found
 
 
-def _bars(section: Section, folder: Path) -> list[tuple[str, str]]:
+def _bars(section: ReportSection, folder: Path) -> list[tuple[str, str]]:
     """The first metric of each setting, one bar a system."""
     panels = []
     metrics: list[str] = []
@@ -82,7 +82,7 @@ def _bars(section: Section, folder: Path) -> list[tuple[str, str]]:
     return [(name, caption)]
 
 
-def _curves(models: Sequence[Candidate], folder: Path) -> list[tuple[str, str]]:
+def _curves(models: Sequence[EvaluatedModel], folder: Path) -> list[tuple[str, str]]:
     """What the logs of the training runs say, where there are any."""
     losses: list[tuple[str, dict[str, list[tuple[float, float]]]]] = []
     evaluations: list[tuple[str, list[dict[str, Any]]]] = []
@@ -105,7 +105,7 @@ def _curves(models: Sequence[Candidate], folder: Path) -> list[tuple[str, str]]:
                 f"Stage {stage}",
                 "loss",
                 [
-                    plots.Line(name, [step for step, _ in own[stage]], [loss for _, loss in own[stage]])
+                    plots.PlottedLine(name, [step for step, _ in own[stage]], [loss for _, loss in own[stage]])
                     for name, own in losses
                     if stage in own
                 ],
@@ -117,7 +117,9 @@ def _curves(models: Sequence[Candidate], folder: Path) -> list[tuple[str, str]]:
     panels = []
     for key, title, up in _CURVES:
         own_lines = [
-            plots.Line(name, [float(r["step"]) for r in own if key in r], [float(r[key]) for r in own if key in r])
+            plots.PlottedLine(
+                name, [float(r["step"]) for r in own if key in r], [float(r[key]) for r in own if key in r]
+            )
             for name, own in evaluations
         ]
         if any(line.x for line in own_lines):
@@ -135,7 +137,7 @@ def _curves(models: Sequence[Candidate], folder: Path) -> list[tuple[str, str]]:
 
 
 def _embedded(
-    clones: Sequence[Clone], models: Sequence[Candidate], settings: Settings
+    clones: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings
 ) -> tuple[dict[str, NDArray[np.float32]], list[Edit]]:
     """The newest edits of every repository by every model; mined and embedded by E4 already."""
     cache = Cache(settings.cache)
@@ -160,7 +162,7 @@ def _spectra(vectors: dict[str, NDArray[np.float32]], folder: Path) -> list[tupl
         share = values / values.sum()
         rank = float(np.exp(-(share * np.log(share)).sum()))
         label = f"{model} (effective rank {rank:.0f})"
-        own.append(plots.Line(label, list(range(1, len(values) + 1)), (values / values[0]).tolist()))
+        own.append(plots.PlottedLine(label, list(range(1, len(values) + 1)), (values / values[0]).tolist()))
     panel = [("Singular values of the edit embeddings", "relative to the first", own)]
     picture = plots.lines(panel, "rank of the singular value", columns=1, logarithmic=(True, True))
     caption = (

@@ -112,7 +112,7 @@ def bars(panels: Sequence[tuple[str, Sequence[Interval]]], label: str) -> Pictur
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlottedLine:
     """A line: its label and its points."""
 
     label: str
@@ -121,7 +121,7 @@ class Line:
 
 
 def lines(
-    panels: Sequence[tuple[str, str, Sequence[Line]]],
+    panels: Sequence[tuple[str, str, Sequence[PlottedLine]]],
     across: str,
     *,
     columns: int = 2,

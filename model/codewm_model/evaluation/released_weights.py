@@ -217,7 +217,7 @@ class _Positions(nn.Module):
         self.register_buffer("pe", torch.zeros(1, length, size))
 
 
-class StateEncoder(nn.Module):
+class ReleasedEncoder(nn.Module):
     """The released state encoder: one block, looped, and a readout by one learnt query (paper, the model)."""
 
     def __init__(self, vocabulary: int, size: int, heads: int, hidden: int, loops: int) -> None:
@@ -253,7 +253,7 @@ def load(files: Sequence[Path]) -> tuple[Reference, ...]:
         config = file.with_suffix(".config.json")
         try:
             settings = json.loads(config.read_text("utf-8"))
-            encoder = StateEncoder(
+            encoder = ReleasedEncoder(
                 settings["vocab_size"],
                 settings["model_dim"],
                 settings["num_heads"],

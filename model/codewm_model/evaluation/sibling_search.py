@@ -19,8 +19,8 @@ from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.galleries import Draw
 from codewm_model.evaluation.measurement import (
     RANDOM,
-    Candidate,
     Clone,
+    EvaluatedModel,
     Figure,
     Outcome,
     Progress,
@@ -136,7 +136,7 @@ class _Pool:
         found = bags_of(self.clone, self.edits, self.cache, self.progress)
         return {name: bags.pick(rows) for name, bags in found.items()}
 
-    def vectors(self, model: Candidate, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def vectors(self, model: EvaluatedModel, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their embeddings by a model."""
         pairs = [(edit.before, edit.after) for edit in self.edits]
         return embed(model, self.clone, pairs, self.cache, self.progress)[rows]
@@ -169,7 +169,7 @@ class SiblingSearch:
         self.large = large
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure each repository for itself."""
         outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE})
@@ -198,7 +198,7 @@ class SiblingSearch:
         self,
         draw: Draw,
         pool: _Pool,
-        models: Sequence[Candidate],
+        models: Sequence[EvaluatedModel],
         settings: Settings,
         outcome: Outcome,
     ) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import bootstrap, permutation_test
 
 from codewm_model.evaluation.measurement import Figure, Role
 
 RESAMPLES: Final = 10_000
-_EXACT: Final = 16  # repositories up to which all changes of sign are tried
+PERMUTATIONS: Final = 100_000  # with up to 16 repositories all changes of sign are fewer, and all are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +128,26 @@ def interval(values: NDArray[np.float64], seed: int, share: float = 0.95) -> tup
     """Percentile bootstrap of the mean, repositories being drawn."""
     if len(values) < 2:
         return (float(values[0]), float(values[0])) if len(values) else (float("nan"), float("nan"))
-    random = np.random.default_rng(seed)
-    means = values[random.integers(0, len(values), (RESAMPLES, len(values)))].mean(1)
-    low, high = np.quantile(means, [(1 - share) / 2, (1 + share) / 2])
-    return float(low), float(high)
+    found = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=share,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
 
 
 def sign_flips(differences: NDArray[np.float64], seed: int) -> float:
     """Two-sided p-value of the mean difference when each repository's sign might as well be the other."""
-    count = len(differences)
-    if count <= _EXACT:
-        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=count)))
-        means = np.abs(signs @ differences) / count
-        return float((means >= abs(differences.mean()) - 1e-12).mean())
-    signs = np.random.default_rng(seed).choice((-1.0, 1.0), (100_000, count))
-    means = np.abs(signs @ differences) / count
-    return float((1 + (means >= abs(differences.mean()) - 1e-12).sum()) / (len(means) + 1))
+    if len(differences) < 2:
+        return 1.0  # either sign of a single one is as far from nothing
+    found = permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type="samples",  # of one sample: its signs
+        n_resamples=PERMUTATIONS,
+        rng=np.random.default_rng(seed),
+    )
+    return float(found.pvalue)

@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.features import of_similar_length, padded_structures, structure_tokens
 from codewm_model.artifacts.run_folder import TARGET, read_tensors
-from codewm_model.evaluation.measurement import Candidate
+from codewm_model.evaluation.measurement import EvaluatedModel
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import Config
 
@@ -56,9 +56,9 @@ def _encoded(encoder: torch.nn.Module, sources: Sequence[str]) -> Matrix:
     return np.stack(found)
 
 
-def targets_of(models: Sequence[Candidate]) -> tuple[list[tuple[Candidate, TargetEncoder]], str]:
+def targets_of(models: Sequence[EvaluatedModel]) -> tuple[list[tuple[EvaluatedModel, TargetEncoder]], str]:
     """The models whose target encoders are at hand, with them; and a note on the others for the report."""
-    found: list[tuple[Candidate, TargetEncoder]] = []
+    found: list[tuple[EvaluatedModel, TargetEncoder]] = []
     notes = ""
     for model in models:
         try:
@@ -68,7 +68,7 @@ def targets_of(models: Sequence[Candidate]) -> tuple[list[tuple[Candidate, Targe
     return found, notes
 
 
-def target_of(model: Candidate) -> TargetEncoder:
+def target_of(model: EvaluatedModel) -> TargetEncoder:
     """The target encoder that a model's transition predictor was trained against last.
 
     Raises OptionError where it can be neither read nor made again.

@@ -17,8 +17,8 @@ from codewm_model.evaluation.diagnostics import effective_rank
 from codewm_model.evaluation.measurement import (
     EVERYWHERE,
     RANDOM,
-    Candidate,
     Clone,
+    EvaluatedModel,
     Figure,
     Outcome,
     Progress,
@@ -56,7 +56,7 @@ class Transitions:
     }
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Measure on the newest edits of all repositories together: the gallery is that of all."""
         outcome = Outcome(explanation=_EXPLANATION, roles={RANDOM: Role.CHANCE})
@@ -158,7 +158,7 @@ class Transitions:
             rank = effective_rank(torch.from_numpy(np.ascontiguousarray(rows)))
             outcome.figures.append(Figure(self.name, metric, setting, model, EVERYWHERE, rank, len(rows), seed))
 
-    def _logged(self, model: Candidate, outcome: Outcome, settings: Settings) -> None:
+    def _logged(self, model: EvaluatedModel, outcome: Outcome, settings: Settings) -> None:
         if model.run is None:
             return
         found = [
@@ -173,7 +173,7 @@ class Transitions:
             )
 
 
-def _in_pieces(model: Candidate, sources: Sequence[str]) -> Matrix:
+def _in_pieces(model: EvaluatedModel, sources: Sequence[str]) -> Matrix:
     return np.concatenate(
         [model.world.structure_states(sources[start : start + 512]) for start in range(0, len(sources), 512)]
     )

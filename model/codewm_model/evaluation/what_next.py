@@ -22,7 +22,7 @@ from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import EXAMPLES, Past, as_before, read_past, recent_edits, shuffled
-from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Figure, Outcome, Progress, Role, Settings
+from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 
 Matrix = NDArray[np.float32]
 
@@ -43,14 +43,14 @@ PRODUCT: Final = "product"  # the prediction and the revealed edit together
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
+class HistoryGallery:
     """The newest edits of a history, newest first, and the position of each one's commit."""
 
     edits: tuple[Edit, ...]
     position: NDArray[np.int64]
 
     @classmethod
-    def of(cls, past: Past, first: int) -> Gallery:
+    def of(cls, past: Past, first: int) -> HistoryGallery:
         """From the commit at position ``first`` on."""
         edits: list[Edit] = []
         position: list[int] = []
@@ -162,7 +162,7 @@ def predict(
     past = read_past(repository, examples=count)
     if not past.examples:
         return {}
-    gallery = Gallery.of(past, past.examples[0])
+    gallery = HistoryGallery.of(past, past.examples[0])
     asked = [position for position in past.examples if len(gallery.older(position)) >= distractors]
     if not asked:
         return {}
@@ -194,7 +194,7 @@ def _ask(
     model: WorldModel,
     past: Past,
     position: int,
-    gallery: Gallery,
+    gallery: HistoryGallery,
     vectors: Matrix,
     likeness: Likeness,
     last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
@@ -350,7 +350,7 @@ class WhatNext:
         return f"true edit among {self.distractors:,} older ones"
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """See ``EvaluationProtocol``."""
         outcome = Outcome(explanation=EXPLANATION)
@@ -389,7 +389,7 @@ class WhatNext:
         return outcome
 
     def _figures(
-        self, repository: str, model: Candidate, result: Predictions, seed: int, several: bool, first: bool
+        self, repository: str, model: EvaluatedModel, result: Predictions, seed: int, several: bool, first: bool
     ) -> list[Figure]:
         figures = []
         for system, found in result.found.items():

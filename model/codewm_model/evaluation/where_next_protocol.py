@@ -46,7 +46,7 @@ from codewm_model.data.replay import (
     read_past,
     recent_edits,
 )
-from codewm_model.evaluation.measurement import RANDOM, Candidate, Clone, Figure, Outcome, Progress, Role, Settings
+from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 
 Floats = NDArray[np.float64]
 
@@ -377,7 +377,7 @@ class WhereNext:
     }
 
     def run(
-        self, repositories: Sequence[Clone], models: Sequence[Candidate], settings: Settings, progress: Progress
+        self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """See ``EvaluationProtocol``."""
         ranker = shipped_ranker()

@@ -13,8 +13,8 @@ import codewm_lsp
 from codewm_lsp.errors import OptionError
 from codewm_model.evaluation.measurement import (
     EVERYWHERE,
-    Candidate,
     Clone,
+    EvaluatedModel,
     EvaluationProtocol,
     Outcome,
     Role,
@@ -34,7 +34,7 @@ REPORT: Final = "report.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """One protocol's part of the report. ``pictures``: (file without suffix, what it shows)."""
 
     protocol: EvaluationProtocol
@@ -52,9 +52,9 @@ class Report:
     command: str
     clones: Sequence[Clone]
     missing: Mapping[str, str]
-    models: Sequence[Candidate]
+    models: Sequence[EvaluatedModel]
     settings: Settings
-    sections: Sequence[Section]
+    sections: Sequence[ReportSection]
     pictures: Sequence[tuple[str, str]] = ()
 
 
@@ -108,7 +108,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def _model(model: Candidate) -> dict[str, Any]:
+def _model(model: EvaluatedModel) -> dict[str, Any]:
     return {
         "name": model.name,
         "hash": model.hash,
@@ -178,7 +178,7 @@ def markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _table(section: Section, metrics: Mapping[str, Mapping[str, Summary]]) -> list[str]:
+def _table(section: ReportSection, metrics: Mapping[str, Mapping[str, Summary]]) -> list[str]:
     order = [metric for metric in section.protocol.better if metric in metrics]
     order += [metric for metric in metrics if metric not in order]
     systems = list(dict.fromkeys(system for metric in order for system in metrics[metric]))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.errors import OptionError
+from codewm_model.settings.bounded_files import read_bounded
 from codewm_model.settings.config import FORMAT, PRESETS, SECTIONS, Config, check_format, reason
-from codewm_model.settings.files import read_bounded
 from codewm_model.settings.structure import nearest, shown
 
 if sys.version_info >= (3, 11):

@@ -18,8 +18,8 @@ from torch import Tensor
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.features import CommonWords
 from codewm_model.artifacts.run_folder import CHECKPOINT
+from codewm_model.settings.bounded_files import check_file
 from codewm_model.settings.config import FORMAT, Config, check_format
-from codewm_model.settings.files import check_file
 from codewm_model.settings.stages import STAGES, steps_of
 from codewm_model.training.training_run import Begun
 

@@ -69,7 +69,7 @@ ARMS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class StudySize:
     """How large a study is."""
 
     words: str
@@ -110,9 +110,9 @@ _NETWORKS: Final = ArchitectureConfig(
     predictor_expansion=4,
 )
 _SMALL: Final = dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1)
-SETTINGS: Final[Mapping[str, Setting]] = {
-    "full": Setting("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
-    "reduced": Setting(
+SETTINGS: Final[Mapping[str, StudySize]] = {
+    "full": StudySize("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
+    "reduced": StudySize(
         "300 steps of 32 windows of definitions of up to 48 tokens, one loop, a rate of 5e-4",
         _SMALL,
         dataclasses.replace(
@@ -127,7 +127,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         ),
         (42, 43, 44),
     ),
-    "smoke": Setting(
+    "smoke": StudySize(
         "a few steps, to see that it runs",
         _SMALL,
         dataclasses.replace(
@@ -160,7 +160,7 @@ class RunOf:
         return (self.folder / DONE).exists()
 
 
-def runs(setting: Setting, output: Path, seeds: Sequence[int] = ()) -> list[RunOf]:
+def runs(setting: StudySize, output: Path, seeds: Sequence[int] = ()) -> list[RunOf]:
     """All runs of a study, seed by seed, so that one that is stopped has whole comparisons."""
     shorter = setting.training.transition_steps < _PAPER.transition_steps
     return [
@@ -171,7 +171,7 @@ def runs(setting: Setting, output: Path, seeds: Sequence[int] = ()) -> list[RunO
     ]
 
 
-def config_of(setting: Setting, run: RunOf) -> Config:
+def config_of(setting: StudySize, run: RunOf) -> Config:
     """What a run is trained with."""
     training = dataclasses.replace(setting.training, seed=run.seed, **run.arm.settings)
     if run.arm.scaled:
@@ -180,7 +180,7 @@ def config_of(setting: Setting, run: RunOf) -> Config:
     return Config(architecture=setting.architecture, training=training)
 
 
-def train_run(setting: Setting, run: RunOf, corpora: Sequence[Path], validation: Sequence[Path]) -> None:
+def train_run(setting: StudySize, run: RunOf, corpora: Sequence[Path], validation: Sequence[Path]) -> None:
     """Train one run to its end, from its checkpoint on if it has one. Raises TrainingError."""
     from codewm_model.artifacts.run_folder import CHECKPOINT
     from codewm_model.data.batches import Dataset

@@ -64,7 +64,7 @@ def find(name: str) -> Architecture:
         raise OptionError(f"unknown architecture {name!r}{hint}")
     try:
         found = entry.load()
-    except Exception as error:  # a stranger's module can fail in any way; all of them mean the same
+    except Exception as error:  # another package's module can fail in any way; all of them mean the same
         raise OptionError(f"architecture {name!r} of {_package(entry)} cannot be loaded: {_said(error)}") from error
     if not isinstance(found, Architecture):
         raise OptionError(
