@@ -144,7 +144,7 @@ class Derived:
         if path in snapshot.texts:
             text = snapshot.texts[path]
         else:
-            blob = self._tree(snapshot.head).get(path)
+            blob = snapshot.keys[path] if path in snapshot.keys else self._tree(snapshot.head).get(path)
             text = self._repository.read(blob) if blob is not None else None
         return parse_definitions(text) if text is not None else ()
 

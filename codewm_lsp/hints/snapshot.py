@@ -82,10 +82,10 @@ class Workspace:
             or head != last.head
         ):
             looked = monotonic()
-            edits, texts = self._repository.working(change.unsaved)
+            edits, texts, moved = self._repository.working(change.unsaved)
             opened = {path: number for number, path in enumerate(change.unsaved)}
             edits = tuple(sorted(edits, key=lambda edit: opened.get(edit.path, len(opened))))
-            last = Snapshot(head, self._keys(texts), revision, texts, edits)
+            last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits)
             self._change, self._looked = change, looked
         if last.revision != revision:
             last = replace(last, revision=revision)

@@ -250,27 +250,22 @@ class Repository:
         The newest first: of unsaved text, of tracked files, of untracked ones, and last of files that are gone. None of
         what is not ``listed``. Empty for a bare repository. Before the first commit everything is added.
         """
-        if self._working is None:
-            return ()
-        return self._working.edits(self._resolve("HEAD"), unsaved or {})
+        return self.working(unsaved)[0]
 
-    def working(self, unsaved: Mapping[str, str] | None = None) -> tuple[tuple[Edit, ...], dict[str, str | None]]:
-        """``working_edits`` and ``changed_texts`` of one look at the files."""
+    def working(
+        self, unsaved: Mapping[str, str] | None = None
+    ) -> tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]:
+        """Of one look at the files: ``working_edits``; the text of each file that differs from HEAD, None where it is
+        gone; and path → blob of files that are gone elsewhere and have only moved there."""
         if self._working is None:
-            return (), {}
-        return self._working.edits_and_texts(self._resolve("HEAD"), unsaved or {})
+            return (), {}, {}
+        return self._working.look(self._resolve("HEAD"), unsaved or {})
 
     def listed(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (as ``relative`` names them) whose edits are the user's: files that Git lists, or would if
         they were saved, in the innermost repository. No ignored file, no library, nothing of a submodule or of a clone
         within, and no untracked file of a virtual environment or of what ``exclude`` names."""
         return self._working.listed(paths) if self._working is not None else frozenset()
-
-    def changed_texts(self, unsaved: Mapping[str, str] | None = None) -> dict[str, str | None]:
-        """The Python files of the working tree that differ from HEAD: path → text, None where the file is gone."""
-        if self._working is None:
-            return {}
-        return self._working.texts(self._resolve("HEAD"), unsaved or {})
 
     def close(self) -> None:
         """End the Git processes. The repository can be used again: it starts new ones."""

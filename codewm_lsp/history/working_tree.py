@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -73,7 +73,7 @@ class Differing:
     """A file that is not as in HEAD.
 
     ``blob``: of HEAD, None where there is none. ``text``: what it is now, None where it is gone. ``written``: when it
-    was last changed, in seconds since 1970.
+    was last changed, in seconds since 1970. ``origin``: the file that is gone, where this one has its content.
     """
 
     path: str
@@ -81,6 +81,7 @@ class Differing:
     text: str | None
     tracked: bool
     written: float
+    origin: str | None = None
 
 
 class WorkingTree:
@@ -106,22 +107,17 @@ class WorkingTree:
         self._likeness: dict[tuple[str, int], float] = {}
         self._told = False
 
-    def edits(self, head: str | None, unsaved: Mapping[str, str]) -> tuple[Edit, ...]:
-        """Edits since ``head`` (None: since nothing), by path. ``unsaved`` text stands for the file of that path."""
-        return self.edits_and_texts(head, unsaved)[0]
-
-    def edits_and_texts(
+    def look(
         self, head: str | None, unsaved: Mapping[str, str]
-    ) -> tuple[tuple[Edit, ...], dict[str, str | None]]:
-        """``edits`` and ``texts`` of one look at the files."""
+    ) -> tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]:
+        """Edits since ``head`` (None: since nothing); the text of each file that differs, None where it is gone; and
+        the blobs of files that have only moved. ``unsaved`` text stands for the file of that path."""
         with self._lock:
             differing = self._differing(head, unsaved)
-            return self._edits_of(differing), {path: file.text for path, file in differing.items()}
-
-    def texts(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, str | None]:
-        """The text of each file that differs from ``head``; None where it is gone."""
-        with self._lock:
-            return {path: file.text for path, file in self._differing(head, unsaved).items()}
+            blobs = {file.path: differing[file.origin].blob for file in differing.values() if file.origin is not None}
+            moved = {path: blob for path, blob in blobs.items() if blob is not None}
+            texts = {path: file.text for path, file in differing.items() if path not in moved}
+            return self._edits_of(differing), texts, moved
 
     def listed(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` that are the user's: see ``listing``."""
@@ -197,7 +193,21 @@ class WorkingTree:
             found.pop(path, None)
             if differs:
                 found[path] = Differing(path, blob, text, blob is not None or path in listing.tracked, math.inf)
+        self._find_moved(found)
         return found
+
+    def _find_moved(self, found: dict[str, Differing]) -> None:
+        """Say of new files with the content of one that is gone, each of another, where they were."""
+        gone: dict[str, list[str]] = {}
+        for path, file in found.items():
+            if file.text is None and file.blob is not None:
+                gone.setdefault(file.blob, []).append(path)
+        for path, file in list(found.items()) if gone else ():
+            seen = self._seen.get(path)
+            if file.blob is None and file.text and file.written != math.inf and seen is not None:
+                origins = next((gone[blob] for blob in seen.hashes if gone.get(blob)), None)
+                if origins:
+                    found[path] = replace(file, origin=origins.pop(0))
 
     def _status(self, path: str, listing: Listing) -> os.stat_result | str:
         """The state of a regular file; ``GONE`` where there is none, ``NESTED`` where it cannot be told."""
@@ -388,7 +398,7 @@ class WorkingTree:
         renames = self._renames(differing)
         moved = set(renames.values())
         files = sorted(
-            (file for path, file in differing.items() if path not in moved),
+            (file for path, file in differing.items() if path not in moved and file.origin is None),
             key=lambda file: (file.text is None, file.written != math.inf, not file.tracked, -file.written, file.path),
         )
         asked: list[tuple[Differing, str, tuple[str | None, str | None]]] = []
@@ -428,15 +438,7 @@ class WorkingTree:
         new = {path: file.text for path, file in differing.items() if file.blob is None and file.text is not None}
         if not gone or not new:
             return {}
-        renames: dict[str, str] = {}
-        by_blob: dict[str, list[str]] = {}
-        for path, blob in gone.items():
-            by_blob.setdefault(blob, []).append(path)
-        for path in new:
-            seen = self._seen.get(path)
-            same = next((blob for blob in seen.hashes if by_blob.get(blob)), None) if seen is not None else None
-            if same is not None and differing[path].written != math.inf:
-                renames[path] = by_blob[same].pop(0)
+        renames = {path: file.origin for path, file in differing.items() if file.origin is not None}
         moved = set(renames.values())
         left = [path for path in gone if path not in moved][:_MAX_RENAMES]
         scores = [

@@ -203,13 +203,13 @@ def test_a_file_that_is_merely_open_is_no_edit(built: RepositoryBuilder) -> None
     built.commit("Windows", {"w.py": ONE.replace("\n", "\r\n"), "bom.py": "\ufeff" + TWO})
     with Repository.open(built.path) as repository:
         same = {"a.py": ONE, "package/b.py": TWO.replace("\n", "\r\n"), "w.py": ONE, "bom.py": TWO}
-        assert repository.working(same) == ((), {})
+        assert repository.working(same) == ((), {}, {})
         os.utime(built.path / "a.py", (1, 1))
-        assert repository.working(same) == ((), {})
-        edits, changed = repository.working({**same, "a.py": ONE.replace("1", "2")})
+        assert repository.working(same) == ((), {}, {})
+        edits, changed, _ = repository.working({**same, "a.py": ONE.replace("1", "2")})
         assert [edit.path for edit in edits] == list(changed) == ["a.py"]
         built.write("a.py", ONE.replace("1", "3"))
-        assert repository.working(same) == ((), {}), "what is open counts, not what is on disk"
+        assert repository.working(same) == ((), {}, {}), "what is open counts, not what is on disk"
 
 
 def test_unsaved_and_tracked_and_recent_files_come_first(built: RepositoryBuilder) -> None:

@@ -111,6 +111,24 @@ def test_renamed_files_are_followed(built: RepositoryBuilder) -> None:
     assert edits(built) == [("moved.py", "f3", "modified")]
 
 
+def test_files_that_only_moved_are_no_edit_and_are_named_by_what_they_were(built: RepositoryBuilder) -> None:
+    built.commit("Many", {f"old/m{number}.py": ONE.replace("1", str(number)) for number in range(60)})
+    blob = built.git("rev-parse", "HEAD:old/m7.py")
+    (built.path / "old").rename(built.path / "new")
+    for _ in range(2):
+        with Repository.open(built.path) as repository:
+            for _ in range(2):
+                edits, texts, moved = repository.working({"new/m5.py": ONE.replace("1", "five")})
+                assert len(moved) == 59
+                assert moved["new/m7.py"] == blob
+                assert sum(text is None for text in texts.values()) == 60
+                assert [path for path, text in texts.items() if text is not None] == ["new/m5.py"]
+                assert [(edit.path, edit.previous_path, edit.kind.value) for edit in edits] == [
+                    ("new/m5.py", "old/m5.py", "modified")
+                ]
+        built.git("add", "--all")
+
+
 def test_a_change_is_seen_whenever_it_comes(built: RepositoryBuilder) -> None:
     with Repository.open(built.path) as repository:
         for text in ("1", "2", "1", "3", "4", "1"):
