@@ -41,7 +41,7 @@ _TAKEN: Final = "CREATE TABLE IF NOT EXISTS taken_over (folder TEXT PRIMARY KEY)
 
 
 class Scope(str, Enum):
-    """How much a dismissal hides: one past edit, all edits like it, all edits of its commit, or one hint by its key."""
+    """How much a dismissal hides: an edit; it and all like it or of its commit; a commit; or a hint, by its key."""
 
     EDIT = "edit"
     LIKE = "like"

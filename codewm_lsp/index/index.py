@@ -397,8 +397,12 @@ class Index:
             if item.sha not in commits:
                 continue
             rows = arrays.rows_of(commits[item.sha])
-            if item.scope is Scope.COMMIT:
+            if item.scope in (
+                Scope.COMMIT,
+                Scope.LIKE,
+            ):
                 hidden.append(np.arange(rows.start, rows.stop))
+            if item.scope is Scope.COMMIT:
                 continue
             for past in self.log.read(partial(past_edits, ids=[row + 1 for row in rows])):
                 if (past.path, past.definition) == (item.path, item.definition):

@@ -30,7 +30,7 @@ COMMIT: Final = "codewm.commitEdits"
 FILE_AT: Final = "codewm.fileAt"
 STATUS: Final = "codewm.status"
 
-SNOOZE_MINUTES: Final = 30.0
+SNOOZE_MINUTES: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class LensTarget:
 
     Without a ``definition`` it is the one that ``line`` (from 0) stands in. ``show``: open the answer in the editor
     (a client with a view of its own says false and reads the result). ``evidence``: predictions come with the past
-    edits that speak for them, which takes longer.
+    edits that speak for them, which takes longer. ``restore``: take a dismissal back.
     """
 
     uri: str
@@ -47,6 +47,7 @@ class LensTarget:
     line: int = 0
     show: bool = True
     evidence: bool = True
+    restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,12 @@ def reindex(ls: CodewmServer) -> dict[str, Any]:
 
 @SERVER.command(DISMISS)
 async def dismiss(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
-    """Never show this hint again."""
-    return {"dismissed": await _answer(ls.active.lenses.dismiss(target.uri, target.definition))}
+    """Never show this hint again, or take that back."""
+    file = file_of(target.uri)
+    if file is None:
+        raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no hints.")
+    await _answer(ls.active.questions.dismiss(file, target.definition, restore=target.restore))
+    return {"dismissed": 0 if target.restore else ls.active.lenses.remove(target.uri, target.definition)}
 
 
 @SERVER.command(DISMISS_EDIT)

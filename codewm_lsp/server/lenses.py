@@ -205,20 +205,15 @@ class Lenses:
         self._look(opened)
         return next((lens for lens in opened.lenses if lens.anchor.line == line), None)
 
-    async def dismiss(self, uri: str, definition: str) -> int:
-        """Hide the lens of a definition, and the past edits behind it, for good; how many lenses went away."""
+    def remove(self, uri: str, definition: str) -> int:
+        """Take the lenses of a definition away, which was dismissed; how many there were."""
         opened = self._files.get(uri)
-        if opened is None or opened.place is None:
+        if opened is None:
             return 0
-        gone = [lens.hint for lens in opened.lenses if lens.hint.definition == definition]
-        session = self._workshop.session(opened.place.root)
-        if gone and session is not None:
-            for hint in gone:
-                await self._background.ask(partial(session.dismiss, hint))
-            opened.lenses = tuple(lens for lens in opened.lenses if lens.hint.definition != definition)
-            self.refresh_where_changed()
-            self._compute(opened, Priority.TYPING)
-        return len(gone)
+        kept = tuple(lens for lens in opened.lenses if lens.hint.definition != definition)
+        gone, opened.lenses = len(opened.lenses) - len(kept), kept
+        self.refresh_where_changed()
+        return gone
 
     # ---- computing
 

@@ -68,6 +68,17 @@ class Questions:
         self._opened()
         return await self._background.ask(lambda: self._workshop.opened(root, options).text(sha, path, before=before))
 
+    async def dismiss(self, file: Path, definition: str, *, restore: bool) -> None:
+        """Hide the hints on a definition, or take that back."""
+
+        def change(options: Options) -> Path:
+            place = self._workshop.place(file, options)
+            self._workshop.opened(place.root, options).dismiss(place.path, definition, restore=restore)
+            return place.root
+
+        self._opened()
+        self._lenses.recompute(await self._background.ask(partial(change, self._preferences.options)))
+
     async def dismiss_edit(
         self, root: Path, sha: str, path: str, definition: str, scope: Scope, *, restore: bool
     ) -> None:

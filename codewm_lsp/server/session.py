@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
-from codewm_lsp.hints import Change, Engine, Hint, HintKind, HintOptions, Hints, SimilarEdit, Workspace
+from codewm_lsp.hints import Change, Engine, HintKind, HintOptions, Hints, SimilarEdit, Workspace
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.globs import matches_any
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
@@ -92,9 +92,14 @@ class Session:
             return Hints((), complete=True)
         self._repository.leave_out(options.exclude)
         wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
-        gone = {item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT}
+        gone = self._dismissed()
         found = self._engine.hints(self._workspace.apply(change), path, options=wanted, patience=patience)
-        return replace(found, items=tuple(hint for hint in found.items if dismissal_key(hint) not in gone))
+        kept = (hint for hint in found.items if dismissal_key(hint.kind, hint.path, hint.definition) not in gone)
+        return replace(found, items=tuple(kept))
+
+    def _dismissed(self) -> frozenset[str]:
+        """The keys of the hints that are never to be shown."""
+        return frozenset(item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT)
 
     def similar(self, path: str, definition: str, change: Change) -> Evidence:
         """The past edits behind the lens of a definition: like its own edit, or like the one predicted for it."""
@@ -116,7 +121,7 @@ class Session:
 
         Without ``evidence`` no past edit is read.
         """
-        snapshot = self._workspace.apply(change)
+        snapshot, gone = self._workspace.apply(change), self._dismissed()
         suggestions = [
             Suggestion(
                 path=prediction.path,
@@ -129,6 +134,7 @@ class Session:
             )
             for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3)
             if not matches_any(prediction.path, options.exclude)
+            and dismissal_key(HintKind.NEXT, prediction.path, prediction.definition) not in gone
         ]
         return suggestions[:SHOWN]
 
@@ -145,9 +151,11 @@ class Session:
             sha = parent
         return self._repository.text_at(sha, path)
 
-    def dismiss(self, hint: Hint) -> None:
-        """Never show this hint again."""
-        self._index.dismissals.add(Dismissal(Scope.HINT, dismissal_key(hint)))
+    def dismiss(self, path: str, definition: str, *, restore: bool) -> None:
+        """Never show hints on a definition again; or take that back."""
+        change = self._index.dismissals.remove if restore else self._index.dismissals.add
+        for kind in HintKind:
+            change(Dismissal(Scope.HINT, dismissal_key(kind, path, definition)))
 
     def dismiss_edit(self, sha: str, path: str, definition: str, scope: Scope, *, restore: bool) -> None:
         """Never show a past edit again, with all that are like it or of its commit; or take that back."""
@@ -384,9 +392,9 @@ def _past_change(edit: Edit | PastEdit, score: float | None, reasons: tuple[str,
     )
 
 
-def dismissal_key(hint: Hint) -> str:
+def dismissal_key(kind: HintKind, path: str, definition: str) -> str:
     """What a hint is called among the dismissed: its kind and the definition it stands on."""
-    return f"{hint.kind.value}:{hint.path}::{hint.definition}"
+    return f"{kind.value}:{path}::{definition}"
 
 
 def _existing(folder: Path) -> Path:

@@ -60,6 +60,25 @@ def test_dismissing_edits_like_one_hides_all_that_are_like_it(asked: Any) -> Non
     assert ask() == before
 
 
+def test_dismissing_edits_like_one_hides_the_rest_of_its_commit_too(
+    make_repository: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_repository()
+    builder.commit("Begin", {"a.py": "def send():\n    pass\n"})
+    texts = {"b.py": "def fetch():\n    return retry(attempts=3)\n", "c.py": "class Colours:\n    red, green = 1, 2\n"}
+    commit = builder.commit("Retry, in colour", texts)
+    builder.commit("Something else", {"d.py": "def count(items):\n    return len(items)\n"})
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    update(repository, encoder, index.log)
+    edit = repository.edits_of(repository.head()).edits[0]
+    vector = encoder.embed_edits([(edit.before, edit.after)])[0]
+    found = [hit.edit for hit in index.search(edit, vector, k=0) if hit.edit.commit.sha == commit]
+    assert {one.path for one in found} == {"b.py", "c.py"}
+    hide(index, found[0], Scope.LIKE)
+    assert all(hit.edit.commit.sha != commit for hit in index.search(edit, vector, k=0))
+
+
 def test_dismissing_a_commit_hides_its_edits(asked: Any) -> None:
     index, ask, _ = asked
     before = ask()

@@ -150,7 +150,7 @@ async def test_toggle_and_snooze_switch_lenses_off_and_on(repository: Any, start
         assert await editor.run("codewm.snooze", 0.01) == {"minutes": 0.01}
         assert await editor.lenses(uri) == []
         assert await editor.lens(uri)  # it ends by itself
-        assert await editor.run("codewm.snooze") == {"minutes": 30.0}
+        assert await editor.run("codewm.snooze") == {"minutes": 10.0}
         assert await editor.lenses(uri) == []
         assert await editor.run("codewm.snooze", 0) == {"minutes": 0.0}
         assert await editor.lens(uri)
@@ -162,6 +162,10 @@ async def test_a_dismissed_hint_never_comes_back(repository: Any, start_editor: 
         await editor.lens(uri)
         answer = await editor.run("codewm.dismiss", {"uri": uri, "definition": LAST_DEFINITION})
         assert answer == {"dismissed": 1}
+        again = {"uri": uri, "definition": LAST_DEFINITION, "restore": True}
+        assert await editor.run("codewm.dismiss", again) == {"dismissed": 0}
+        await editor.lens(uri)
+        assert await editor.run("codewm.dismiss", {"uri": uri, "definition": LAST_DEFINITION}) == {"dismissed": 1}
         assert LAST_DEFINITION not in await definitions(editor, uri)
         editor.insert(uri, 0, 0, "\n")
         await asyncio.sleep(0.5)

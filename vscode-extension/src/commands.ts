@@ -11,7 +11,7 @@ import type { Server } from './server';
 import { trainOnRepository } from './train';
 import type { PredictionNode, WhereNextView } from './views/next';
 import type { EditNode, SimilarEditsView } from './views/similar';
-import { findDefinition } from './words';
+import { called, findDefinition } from './words';
 
 export interface Parts {
   readonly server: Server;
@@ -84,10 +84,11 @@ export function registerCommands(parts: Parts): vscode.Disposable {
         await hideLike(server, similar, node);
       }
     },
-    'codewm.hideHint': async () => {
-      if (similar.target !== undefined) {
-        await server.ask('codewm.dismiss', similar.target);
-        similar.clear();
+    'codewm.hideHint': async (argument) => {
+      const node = predictionNode(argument);
+      const target = node === undefined ? similar.target : { uri: node.prediction.uri, definition: node.prediction.definition };
+      if (target !== undefined) {
+        await hideHint(server, similar, next, target);
       }
     },
     'codewm.clearList': () => similar.clear(),
@@ -118,6 +119,21 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       }),
     ),
   );
+}
+
+async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNextView, target: Target): Promise<void> {
+  await server.ask('codewm.dismiss', target);
+  if (similar.target?.uri === target.uri && similar.target.definition === target.definition) {
+    similar.clear();
+    await closeDiffs(() => true);
+  }
+  await next.refresh();
+  const undo = 'Undo';
+  const name = called(target.definition ?? '', target.uri);
+  if ((await vscode.window.showInformationMessage(`Hints on ${name} are hidden.`, undo)) === undo) {
+    await server.ask('codewm.dismiss', { ...target, restore: true });
+    await next.refresh();
+  }
 }
 
 async function hideLike(server: Server, similar: SimilarEditsView, node: EditNode): Promise<void> {

@@ -94,7 +94,7 @@ export interface ServerCommands {
     takes: { root: string; commit: string; path: string; side: 'before' | 'after' };
     gives: { text: string | null };
   };
-  'codewm.dismiss': { takes: Target; gives: { dismissed: number } };
+  'codewm.dismiss': { takes: Target & { restore?: boolean }; gives: { dismissed: number } };
   'codewm.dismissEdit': {
     takes: {
       root: string;
