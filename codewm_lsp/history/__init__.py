@@ -3,6 +3,7 @@
 from codewm_lsp.history.chains import Chain, chains
 from codewm_lsp.history.edits import LAST_DATE, Commit, CommitEdits, Edit, EditKind, file_edits
 from codewm_lsp.history.paths import DEFAULT_EXCLUDE, is_secret
+from codewm_lsp.history.renames import NewestPaths
 from codewm_lsp.history.repository import Repository
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CommitEdits",
     "Edit",
     "EditKind",
+    "NewestPaths",
     "Repository",
     "chains",
     "file_edits",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_lsp.history import Edit, EditKind, Repository
+from codewm_lsp.history import Edit, EditKind, NewestPaths, Repository
 from codewm_lsp.index import earlier, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
@@ -365,11 +365,11 @@ class Index:
         dates = arrays.dates.values
         # Newest first, as in ``_count``: what a rename says holds for the commits before it.
         steps = sorted((row for row in renames if row[1] in names), key=lambda row: (-int(dates[row[0]]), row[0]))
-        newest: dict[str, str] = {}
+        paths = NewestPaths()
         spans: dict[str, list[tuple[int, bool]]] = {name: [(-1, name == path)] for name in names}
         for commit, old, new in steps:
-            newest[old] = newest.get(new, new)
-            spans[old].append((commit, newest[old] == path))
+            paths.add([(old, new)])
+            spans[old].append((commit, paths.of(old) == path))
         found: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
         for name, place in self.log.read(lambda connection: _places_of(connection, names, definition)):
             rows = np.flatnonzero(arrays.place_of.values == place - 1)

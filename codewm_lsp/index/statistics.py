@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.history import NewestPaths
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
@@ -36,7 +38,7 @@ class History:
         numbers: dict[tuple[str, str], int] = {}
         definitions: list[int] = []
         sizes: list[int] = []
-        newest: dict[str, str] = {}  # path, in the commits now looked at → its newest name
+        paths = NewestPaths()
         resolved: dict[int, int] = {}  # place → definition, until a rename comes between
         for position, own in enumerate(commits):
             if own:
@@ -44,12 +46,11 @@ class History:
                 for place in place_of[own.start : own.stop].tolist():
                     if place not in resolved:
                         path, definition = places[place]
-                        key = (newest.get(path, path), definition)
+                        key = (paths.of(path), definition)
                         resolved[place] = numbers.setdefault(key, len(numbers))
                     definitions.append(resolved[place])
             if position in renamed:
-                for old, new in renamed[position]:
-                    newest[old] = newest.get(new, new)
+                paths.add(renamed[position])
                 resolved.clear()
         ranks = np.repeat(np.arange(len(sizes)), np.array(sizes, dtype=np.int64))
         return History(list(numbers), (ranks, np.array(definitions, dtype=np.int64)))

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import Commit, Edit, Repository
+from codewm_lsp.history import Commit, Edit, NewestPaths, Repository
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.state import State
@@ -59,7 +59,8 @@ def read_past(
     commits: list[tuple[Commit, tuple[Edit, ...]]] = []
     names: dict[tuple[str, str], int] = {}
     pairs: list[tuple[int, int]] = []
-    newest_path: dict[str, str] = {}
+    paths = NewestPaths()
+    now: Mapping[str, str] = {}
     renamed: list[Mapping[str, str]] = []
     chosen: list[int] = []
     until = window + past
@@ -69,19 +70,18 @@ def read_past(
             break
         first, last = first or item.commit.sha, item.commit.sha
         for edit in item.edits:
-            key = (newest_path.get(edit.path, edit.path), edit.definition)
+            key = (paths.of(edit.path), edit.definition)
             pairs.append((len(commits), names.setdefault(key, len(names))))
         if item.renames:
-            newest_path = dict(newest_path)
-            for old, new in item.renames:
-                newest_path[old] = newest_path.get(new, new)
+            paths.add(item.renames)
+            now = paths.now()
         if item.edits:
             if walked < window and FEWEST <= len(item.edits) <= MOST and item.commit.parent and len(chosen) < examples:
                 chosen.append(len(commits))
                 if len(chosen) == examples:
                     until = walked + 1 + past
             commits.append((item.commit, item.edits))
-            renamed.append(newest_path)
+            renamed.append(now)
     ages, definitions = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return Past(commits, Changes(list(names), ages, definitions), renamed, tuple(chosen), (first, last))
 
