@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, joint_change, reasons_similar
 from codewm_lsp.hints.derived import Derived, Known
+from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
@@ -269,7 +270,7 @@ class Engine:
             told = [(edit.before, edit.after) for edit, _ in ranked.ranking.asked]
             ranked.recent = self._model.embed_edits(told)
         sources = self._sources(ranked, missing)
-        predicted = self._model.predict_next([sources[row].source for row in missing], ranked.recent)
+        predicted = self._model.predict_next([beginning(sources[row].source) for row in missing], ranked.recent)
         for row, edit, logit, action in zip(missing, predicted.edits, predicted.logits, predicted.actions, strict=True):
             ranked.next_edits[row] = _NextEdit(sources[row], edit, float(logit), action)
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from time import monotonic
 from types import MappingProxyType
 
+from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
 
@@ -84,7 +85,7 @@ class Workspace:
             looked = monotonic()
             edits, texts, moved = self._repository.working(change.unsaved)
             opened = {path: number for number, path in enumerate(change.unsaved)}
-            edits = tuple(sorted(edits, key=lambda edit: opened.get(edit.path, len(opened))))
+            edits = tuple(map(excerpt, sorted(edits, key=lambda edit: opened.get(edit.path, len(opened)))))
             last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits)
             self._change, self._looked = change, looked
         if last.revision != revision:

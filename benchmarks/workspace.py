@@ -1,0 +1,193 @@
+"""``python -m benchmarks.workspace [--files 20000] [--commits 3000]``: a large workspace, on the real server.
+
+A repository of so many files is made (nine definitions a file). The server is asked for its first lenses without an
+index; its history is indexed; and then it is measured what a pause in typing costs, what Where Next takes, and how much
+memory it has, with one document open, with fifty files changed on disk, and with three hundred documents open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.editor import wait_until_idle
+from benchmarks.language_client import LanguageClient
+from benchmarks.rows import Row, table
+from benchmarks.session import Peak
+
+PAUSES: Final = 4
+CHANGED: Final = 50  # files on disk
+OPEN: Final = 300
+FUNCTIONS: Final = 7  # of a module, beside a class with one method
+
+
+def path_of(number: int) -> str:
+    """Where a module lies."""
+    return f"package_{number % 50}/part_{number // 50 % 20}/module_{number}.py"
+
+
+def module(number: int, version: int) -> str:
+    """A module after so many changes."""
+    parts = [f"import os, package_{number % 50}\n\n"]
+    for place in range(FUNCTIONS):
+        count = version if place == version % FUNCTIONS else version // FUNCTIONS
+        parts.append(
+            f"def handle_{number}_{place}(request, timeout={count}):\n    value = request.get('key_{place}')\n"
+            f"    if value is None:\n        raise KeyError({count})\n"
+            f"    return call_{(number * FUNCTIONS + place) % 997}(value, {count})\n\n\n"
+        )
+    parts.append(f"class Model{number}:\n    limit = {version}\n\n    def run(self):\n        return self.limit\n")
+    return "".join(parts)
+
+
+def make(folder: Path, files: int, commits: int) -> None:
+    """A repository: a quarter of the commits add the modules, each of the others changes three of them."""
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    process = subprocess.Popen(["git", "fast-import", "--quiet"], cwd=folder, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    for number, (subject, changed) in enumerate(_commits(files, commits)):
+        head = f"commit refs/heads/main\ncommitter Ada <ada@example.org> {1_600_000_000 + 600 * number} +0000\n"
+        process.stdin.write(f"{head}data {len(subject)}\n{subject}\n".encode())
+        for path, text in changed:
+            process.stdin.write(f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n".encode())
+    process.stdin.close()
+    if process.wait():
+        raise RuntimeError("git fast-import failed")
+    subprocess.run(["git", "symbolic-ref", "HEAD", "refs/heads/main"], cwd=folder, check=True)
+    subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=folder, check=True)
+
+
+def _commits(files: int, commits: int) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    each = files // max(1, commits // 4) + 1
+    added = 0
+    versions: dict[int, int] = {}
+    for commit in range(commits):
+        if added < files:
+            new = range(added, min(files, added + each))
+            yield f"Add modules from {added}", [(path_of(number), module(number, 0)) for number in new]
+            added += each
+            continue
+        changed = sorted({(commit * 131 + step * 50) % files for step in range(3)})
+        for number in changed:
+            versions[number] = versions.get(number, 0) + 1
+        yield f"Change timeouts {commit}", [(path_of(number), module(number, versions[number])) for number in changed]
+
+
+class Typist:
+    """Types into one document and waits until the server has done what it does."""
+
+    def __init__(self, client: LanguageClient, file: Path) -> None:
+        self.client = client
+        self.uri = client.open(file)
+        self._process = psutil.Process(client.process.pid)
+        self._version = 1
+
+    def used(self) -> float:
+        """Processor time of the server, and of its Git processes that have ended."""
+        times = self._process.cpu_times()
+        return float(sum(times[:2]) + times.children_user + times.children_system)
+
+    def type(self) -> None:
+        """A key stroke in the first function."""
+        self._version += 1
+        self.client.edit(self.uri, self._version, (3, 4), (3, 4), "x")
+        self.client.lenses(self.uri)
+
+    def pause(self, seconds: float = 120.0) -> float:
+        """Processor time that a key stroke and the pause after it cost."""
+        before = self.used()
+        self.type()
+        self.quiet(seconds)
+        return self.used() - before
+
+    def quiet(self, seconds: float) -> None:
+        """Wait until nothing has been computed for a second."""
+        limit = time.monotonic() + seconds
+        still, last = 0, self.used()
+        while still < 4 and time.monotonic() < limit:
+            time.sleep(0.25)
+            now = self.used()
+            still, last = (still + 1 if now - last < 0.03 else 0), now
+
+    def next(self) -> tuple[float, float]:
+        """Seconds until Where Next is answered, by the clock and of the processor."""
+        before, started = self.used(), time.perf_counter()
+        arguments = [{"uri": self.uri, "show": False}]
+        request = {"command": "codewm.showNextEdits", "arguments": arguments}
+        self.client.request("workspace/executeCommand", request, 300)
+        return time.perf_counter() - started, self.used() - before
+
+
+def rows(folder: Path, files: int, commits: int, index_seconds: float) -> list[Row]:
+    """Measure in a repository made in ``folder``."""
+    repository = folder / "workspace"
+    make(repository, files, commits)
+    cache = {name: str(folder / "cache") for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "CODEWM_CACHE")}
+    environment = {**os.environ, **cache, "HOME": str(folder)}
+    options = {"pauseWhenBusy": False, "threshold": 0.0}
+    first = repository / path_of(53)
+    first.write_text(first.read_text().replace("timeout=0", "timeout=5", 1), encoding="utf-8")
+    found: list[Row] = []
+    with LanguageClient(repository, environment, options) as client:
+        opened = time.perf_counter()
+        _, moment = client.wait_for_lenses(client.open(first), 300)
+        note = f"{files:,} files, {commits:,} commits"
+        found.append(Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=note))
+        wait_until_idle(client.process.pid, index_seconds)
+    with LanguageClient(repository, environment, options) as client, Peak(client.process.pid) as peak:
+        typist = Typist(client, first)
+        client.wait_for_lenses(typist.uri, 300)
+        typist.quiet(300)
+        found.append(_pauses(typist, "a pause, one document open"))
+        found.extend(_next(typist, "Where Next, one edit"))
+        for number in range(CHANGED):
+            file = repository / path_of(number + 50 * (number % 20))
+            file.write_text(file.read_text().replace("timeout=0", "timeout=9", 1), encoding="utf-8")
+        client.notify("workspace/didChangeWatchedFiles", {"changes": []})
+        typist.quiet(300)
+        found.append(_pauses(typist, f"a pause, {CHANGED} files changed on disk"))
+        found.extend(_next(typist, f"Where Next, {CHANGED} files changed"))
+        before = typist.used()
+        for number in range(100, 100 + OPEN):
+            client.open(repository / path_of(number))
+        typist.quiet(600)
+        found.append(Row(f"opening {OPEN} documents", typist.used() - before, "s of processor"))
+        found.append(_pauses(typist, f"a pause, {OPEN} documents open besides"))
+        found.extend(_next(typist, f"Where Next, {OPEN} documents open besides"))
+        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 700, note=f"{OPEN + 1} documents open"))
+    return found
+
+
+def _pauses(typist: Typist, what: str) -> Row:
+    return Row(what, min(typist.pause() for _ in range(PAUSES)), "s of processor", 0.5, note=f"least of {PAUSES}")
+
+
+def _next(typist: Typist, what: str) -> list[Row]:
+    typist.type()
+    seconds, used = typist.next()
+    return [Row(what, seconds, "s", 2.0), Row(f"{what}, processor time", used, "s")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make a large workspace, and measure in it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.workspace", description=main.__doc__)
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--commits", type=int, default=3_000)
+    parser.add_argument("--index-seconds", type=float, default=1_800.0, help="how long indexing may take")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        print(table(rows(Path(folder), options.files, options.commits, options.index_seconds)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
