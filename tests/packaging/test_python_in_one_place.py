@@ -89,5 +89,6 @@ def test_a_file_is_read_where_its_suffix_is_a_language_s() -> None:
     for suffix in SUFFIXES:
         assert is_source(f"folder/name{suffix}")
         assert language_of(f"folder/name{suffix}").suffixes[0] in SUFFIXES
+    assert is_source("window.pyw")
     assert not is_source("folder/name")
     assert language_of("folder/name") is PYTHON  # a script that the editor calls so

@@ -15,7 +15,7 @@ import tree_sitter_python
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Nodes
 from codewm_lsp.source.languages.python_lines import is_continued, logical_lines, width_of
 
-_SUFFIXES: Final = (".py", ".pyi")
+_SUFFIXES: Final = (".py", ".pyi", ".pyw")
 
 # --- the grammar: tree-sitter-python's. The two tables are the vocabulary's; another release must not renumber tokens.
 
