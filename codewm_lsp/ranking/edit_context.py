@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
@@ -304,7 +305,7 @@ class OwnFile:
     """The file of the edit, which is in the corpus and holds definitions; (n,) has a number for each of them."""
 
     def __init__(self, edit: EditContext) -> None:
-        self.edit = edit
+        self.edit: EditContext = weakref.proxy(edit)  # by which this is held: a cycle would keep the corpus for long
         corpus = edit.corpus
         self.low, self.high = int(corpus.first[edit.file]), int(corpus.first[edit.file + 1])
         self.rows = slice(self.low, self.high)

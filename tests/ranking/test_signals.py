@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -137,3 +139,17 @@ def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:
     assert values.files["recency"][values.edit.corpus.file[row]] > 0.01, "the trees speak for the file"
     assert reasons_next(values, row, asking("recency")) == ()
     assert [reason.name for reason in reasons_next(values, row, asking("best:recency"))] == ["recency"]
+
+
+def test_a_state_that_is_no_longer_asked_is_freed_at_once() -> None:
+    state = state_of(FILES)
+    values = signals_of(state, EDIT)
+    for name in values.definitions:
+        values.definitions[name]
+    corpus = weakref.ref(state.corpus)
+    gc.disable()  # which would free it in the end, too: a large one must not wait for that
+    try:
+        del state, values
+        assert corpus() is None
+    finally:
+        gc.enable()
