@@ -16,7 +16,7 @@ from codewm_lsp.source import Definition, Outline, decode, is_text_encoding, par
 MAX_BLOB: Final = 1 << 20
 """Bytes of the largest file that is read."""
 
-MAX_TOGETHER: Final = 8 << 20
+MAX_TOGETHER: Final = 12 << 20
 """Of the largest commit that is looked into: characters of its files before and after, a definition as 256 more."""
 
 _IN_FLIGHT: Final = 48  # requests ahead of their answers: fewer bytes than any system's pipe holds (4 KiB)

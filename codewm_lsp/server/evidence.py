@@ -181,7 +181,7 @@ def _take_away_what_was_left() -> None:
         number = folder.name.removeprefix(_DIFFS).partition("-")[0]
         with contextlib.suppress(OSError):
             state = folder.lstat()
-            own = stat.S_ISDIR(state.st_mode) and (os.name == "nt" or state.st_uid == os.getuid())
+            own = stat.S_ISDIR(state.st_mode) and (os.name == "nt" or state.st_uid == psutil.Process().uids().real)
             if own and number.isascii() and number.isdigit() and not psutil.pid_exists(int(number)):
                 _remove(folder)
 

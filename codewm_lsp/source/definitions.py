@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, Protocol, TypeVar
 
 from codewm_lsp.source.conflicts import without_markers
@@ -26,8 +26,11 @@ from codewm_lsp.source.memory import TextMemory
 MODULE_NAME: Final = "<module>"
 MAX_TEXT: Final = 1 << 20
 """Bytes of the largest text that is looked into."""
+MAX_DEFINITIONS: Final = 25_000
+"""Definitions of the largest text that is looked into: one with more was generated."""
 
 _HEADERS: Final = PYTHON.headers
+_DEEPEST: Final = 64  # characters of indentation of a definition that is counted
 _STATEMENT_MEMORY: Final = 16 << 20  # bytes that remembered statements take, about
 _READING_MEMORY: Final = 4 << 20
 _LARGE_CLASS: Final = 2048  # bytes from which a class is worth reading member by member
@@ -138,9 +141,10 @@ NOTHING: Final = Outline((), (), complete=True)
 def parse_definitions(text: str) -> tuple[Definition, ...]:
     """Cut ``text`` into its definitions, in the order in which they stand; the module's remainder comes first.
 
-    Total: any text gives an answer. An empty module remainder is left out. Text larger than ``MAX_TEXT`` is not looked
-    into: all of it is the module. Any line end will do; the markers of a merge conflict are blank lines. Statements
-    seen before (in another version of the file, most of the time) are not read again.
+    Total: any text gives an answer. An empty module remainder is left out. Text larger than ``MAX_TEXT``, or with more
+    than ``MAX_DEFINITIONS``, is not looked into: all of it is the module. Any line end will do; the markers of a merge
+    conflict are blank lines. Statements seen before (in another version of the file, most of the time) are not read
+    again.
     """
     return parse_version(text, None).definitions
 
@@ -150,11 +154,19 @@ def parse_version(text: str, other: Outline | None) -> Outline:
     is not looked at again. The definitions are those of ``parse_definitions``."""
     text = _plain(text)
     data = text.encode("utf-8", "replace") if len(text) <= MAX_TEXT else b""
-    if not len(text) <= len(data) <= MAX_TEXT:
+    if not len(text) <= len(data) <= MAX_TEXT or _is_generated(data):
         whole = _Statement((Section((), "", text.count("\n")),), text, whole=True)
         return Outline((), (whole,), complete=False)
     texts, statements = _statements_like(data, other or NOTHING)
     return Outline(texts, statements, complete=data.endswith(b"\n"))
+
+
+def _is_generated(data: bytes) -> bool:
+    """Whether there are more definitions than anybody writes by hand into one file."""
+    if len(data) < MAX_DEFINITIONS * len(b"def f(): 0"):
+        return False
+    starts = (match for match in _HEADERS.statement(_DEEPEST).finditer(data) if match.group(2) is not None)
+    return next(islice(starts, MAX_DEFINITIONS, None), None) is not None
 
 
 def _plain(text: str) -> str:

@@ -5,21 +5,37 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from codewm_lsp.cli.app import app
 from codewm_lsp.cli.extension import run as run_extension
 from codewm_lsp.errors import OptionError
 
 PICTURES = ("e1-bars", "e2-bars", "e3-bars", "e4-bars", "spectra", "edits")
 
 
+@dataclass(frozen=True)
+class Result:
+    """How ``codewm eval`` ended, and what it said on both streams."""
+
+    exit_code: int
+    output: str
+
+
 def evaluate(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+    program = Path(sys.executable).with_name("codewm")
+    done = subprocess.run(
+        [program, "eval", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return Result(done.returncode, done.stdout)
 
 
 @pytest.fixture(scope="module")

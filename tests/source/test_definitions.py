@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, parse_definitions
+from codewm_lsp.source.definitions import MAX_DEFINITIONS
 
 FILE = '''\
 """A module."""
@@ -222,3 +223,12 @@ def test_a_change_within_a_large_class_moves_the_others_alone() -> None:
         assert definition.line == was.line + (number > 40)
     assert "# behind" in by_name(changed)["Large"].source
     assert "# outside" in by_name(changed)[MODULE_NAME].source
+
+
+def test_a_file_of_more_definitions_than_anybody_writes_is_its_module_alone() -> None:
+    one = "def f{number}(a):\n    return a\n"
+    written = "".join(one.format(number=number) for number in range(MAX_DEFINITIONS))
+    assert len(parse_definitions(written)) == MAX_DEFINITIONS
+    generated = written + "def last(a):\n    return a\n"
+    (module,) = parse_definitions(generated)
+    assert (module.name, module.kind) == (MODULE_NAME, DefinitionKind.MODULE)
