@@ -31,6 +31,7 @@ MAX_DEFINITIONS: Final = 25_000
 
 _HEADERS: Final = PYTHON.headers
 _DEEPEST: Final = 64  # characters of indentation of a definition that is counted
+_SHORTEST: Final = 10  # bytes of a definition
 _STATEMENT_MEMORY: Final = 16 << 20  # bytes that remembered statements take, about
 _READING_MEMORY: Final = 4 << 20
 _LARGE_CLASS: Final = 2048  # bytes from which a class is worth reading member by member
@@ -163,7 +164,7 @@ def parse_version(text: str, other: Outline | None) -> Outline:
 
 def _is_generated(data: bytes) -> bool:
     """Whether there are more definitions than anybody writes by hand into one file."""
-    if len(data) < MAX_DEFINITIONS * len(b"def f(): 0"):
+    if len(data) < MAX_DEFINITIONS * _SHORTEST:
         return False
     starts = (match for match in _HEADERS.statement(_DEEPEST).finditer(data) if match.group(2) is not None)
     return next(islice(starts, MAX_DEFINITIONS, None), None) is not None
