@@ -189,5 +189,5 @@ def test_what_to_install_is_said_where_it_is_missing() -> None:
     assert done.returncode == 2
     assert "pip install 'codewm[eval]'" in done.stderr
     assert "Traceback" not in done.stderr
-    with pytest.raises(OptionError, match="not part of this installation"):
+    with pytest.raises(OptionError, match="codewm nothing is not installed"):
         run_extension("no such command", "codewm nothing", "eval", [])
