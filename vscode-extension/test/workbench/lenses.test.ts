@@ -10,7 +10,7 @@ import { type Machine, packaged, SERVER, startMachine } from './machine';
 import { PATIENCE, until, Window } from './window';
 
 const LIKE = /^like [0-9a-f]{7} 'Give the \w+ client time-outs' · \d+ (month|week|day)s? ago/;
-const LIKELY = /^likely: /;
+const LIKELY = /^likely next /;
 const VIEW = 'Similar Edits';
 const NEXT = 'Where Next';
 
