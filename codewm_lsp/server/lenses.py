@@ -318,6 +318,7 @@ class Lenses:
             elif opened.lenses or not self._indexing.running(root):
                 opened.fresh.set()
         self.refresh_where_changed()
+        self._client.status_changed()  # the model may have been loaded for this
 
     def _failed(self, opened: OpenFile, error: Exception) -> None:
         opened.fresh.set()
