@@ -103,7 +103,8 @@ class Conductor:
         self.preferences.configure(options)
         if (before.model, before.threads, before.store) != (options.model, options.threads, options.store):
             self._indexing.cool()
-            self._background.submit(self._workshop.close, Priority.ASKED, None, lambda _: self._restart())
+            renew = partial(self._workshop.renew, options)
+            self._background.submit(renew, Priority.ASKED, None, lambda _: self._restart())
         elif before.history_depth != options.history_depth or (options.enable and not before.enable):
             self._restart()
         elif before != options:

@@ -232,6 +232,7 @@ class Workshop:
         self._model: WorldModel | None = None
         self._model_key: tuple[Path | None, int] | None = None
         self._model_problem = ""
+        self._renewed: Options | None = None
         self._sessions: dict[Path, Session] = {}
         self._problems: dict[Path, CodewmError] = {}
         self._roots: dict[Path, Path] = {}
@@ -329,7 +330,13 @@ class Workshop:
         self._problems.clear()
         self._change = None
 
+    def renew(self, options: Options) -> None:
+        """Close every session; those opened from now on have the model and the store of ``options``."""
+        self.close()
+        self._renewed = options
+
     def _open(self, folder: Path, options: Options) -> Path:
+        options = self._renewed or options  # a question that was asked before is answered as is wanted now
         existing = _existing(folder)
         try:
             repository = Repository.open(existing, options.exclude)
