@@ -57,6 +57,7 @@ class Hint:
     edit_ids: tuple[int, ...]
 
 
+REFERENCE: Final = "reference"  # the reason of a definition that must follow the edits in progress
 JOINT: Final = "joint change"  # the reason of a past edit that stands behind a prediction because of its commit
 
 

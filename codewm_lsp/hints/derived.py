@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from codewm_lsp.hints.snapshot import Snapshot
@@ -18,6 +19,7 @@ from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, rank
+from codewm_lsp.ranking.references import References, references
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.source import Definition, parse_definitions
@@ -76,6 +78,8 @@ _CHANGES: Final = Kind[Changes]("what changed together", 1)
 _KNOWN: Final = Kind[Known]("state", 1)
 _SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=96 << 20)
 _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
+_DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions that were looked into for names", 1_024)
+_REFERENCES: Final = Kind[References]("definitions that must follow", 16)
 
 
 class Derived:
@@ -138,6 +142,25 @@ class Derived:
     def signals(self, known: Known, edit: Edit) -> SignalValues:
         """Everything that an edit in progress says about what comes next."""
         return self.memo.get(_SIGNALS, (known.key, edit), lambda: signals_of(known.state, edit))
+
+    def references(self, known: Known, snapshot: Snapshot, editing: Sequence[Edit]) -> References:
+        """The definitions that must follow these edits, newest first."""
+        corpus = known.state.corpus
+
+        def texts(files: Sequence[int]) -> dict[int, tuple[Definition, ...]]:
+            keys = {file: known.read.keys[corpus.paths[file]] for file in files}
+            held = {file: key for file, key in keys.items() if self.memo.has(_DEFINITIONS, key)}
+            found = {file: self.memo.get(_DEFINITIONS, key, tuple) for file, key in held.items()}
+            missing = {file: key for file, key in keys.items() if file not in found}
+            unread = [key for file, key in missing.items() if corpus.paths[file] not in snapshot.texts]
+            read = self._repository.read_all(list(dict.fromkeys(unread)))
+            for file, key in missing.items():
+                text = snapshot.texts.get(corpus.paths[file], read.get(key)) or ""
+                found[file] = self.memo.get(_DEFINITIONS, key, partial(parse_definitions, text))
+            return found
+
+        asked = tuple(editing)
+        return self.memo.get(_REFERENCES, (known.key, asked), lambda: references(corpus, asked, texts))
 
     def definitions(self, snapshot: Snapshot, path: str) -> tuple[Definition, ...]:
         """The definitions of one file with their texts; none where there is no such file."""

@@ -10,7 +10,15 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit, joint_change, reasons_similar
+from codewm_lsp.hints.answers import (
+    REFERENCE,
+    Hint,
+    HintKind,
+    Prediction,
+    SimilarEdit,
+    joint_change,
+    reasons_similar,
+)
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.snapshot import Snapshot
@@ -21,7 +29,8 @@ from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
 from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
 from codewm_lsp.ranking.ranker_file import unfitted_ranker
-from codewm_lsp.ranking.reasons import Reason, reasons_next
+from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
+from codewm_lsp.ranking.references import References
 from codewm_lsp.source import Definition
 
 JOINED: Final = 32  # predictions of one answer whose past together with the edits in progress is looked up
@@ -94,11 +103,13 @@ class _NextEdit:
 
 @dataclass(slots=True)
 class _Ranked:
-    """What a question is answered from, the ranking, and the next edits by row, as far as the world model was asked."""
+    """What a question is answered from, the ranking, the definitions that must follow, and the next edits by row, as
+    far as the world model was asked."""
 
     snapshot: Snapshot
     known: Known
     ranking: Ranking
+    references: References
     recent: NDArray[np.float32] | None = None
     next_edits: dict[int, _NextEdit] = field(default_factory=dict)
 
@@ -126,6 +137,25 @@ def with_joint_change(joint: SimilarEdit | None, nearest: Sequence[SimilarEdit])
         return tuple(nearest)
     others = [one for one in nearest if one.edit.id != joint.edit.id]
     return joint, *others[: EVIDENCE - 1]
+
+
+def led(
+    references: References, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The same with the definitions that must follow in front, those last that a linter names anyway; none of the
+    others is likelier than these."""
+    must = [place for place, row in enumerate(rows.tolist()) if row in references]
+    if not must:
+        return rows, probabilities
+    why = {place: references[int(rows[place])] for place in must}
+    must.sort(key=lambda place: (why[place].linted, -why[place].score, place))
+    least = min(one.score for one in why.values())
+    rest = np.setdiff1d(np.arange(len(rows)), must)
+    scores = np.minimum.accumulate(np.array([why[place].score for place in must]))
+    return (
+        np.concatenate([rows[must], rows[rest]]),
+        np.concatenate([scores, np.minimum(probabilities[rest], least)]),
+    )
 
 
 class Engine:
@@ -185,7 +215,8 @@ class Engine:
         """The hints of one file, one at most on a definition.
 
         On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
-        more than ``options.limit``, the changed definitions come first, then the likeliest.
+        more than ``options.limit``, the definitions that must follow the edits come first (but those that a linter
+        names), then the changed ones, then the likeliest.
 
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
         is said from the files around this one, and the answer is not complete: the next call goes on with the reading.
@@ -199,12 +230,16 @@ class Engine:
         found: list[Hint] = []
         complete = True
         own = [edit for edit in editing if edit.path == path and edit.after]
-        if HintKind.SIMILAR in options.kinds:
-            for edit in own[: options.limit]:
-                found.extend(self._similar_hint(snapshot, edit, options, now))
-        if HintKind.NEXT in options.kinds and len(found) < options.limit:
-            ranked = self._ranked(snapshot, editing, deadline, path)
+        ranked = self._ranked(snapshot, editing, deadline, path) if HintKind.NEXT in options.kinds else None
+        must = 0
+        if ranked is not None:
             complete = ranked.known.complete
+            candidates = _candidates(ranked.corpus, editing, [path]).tolist()
+            must = sum(row in ranked.references and not ranked.references[row].linted for row in candidates)
+        if HintKind.SIMILAR in options.kinds:
+            for edit in own[: max(0, options.limit - must)]:
+                found.extend(self._similar_hint(snapshot, edit, options, now))
+        if ranked is not None and len(found) < options.limit:
             found.extend(self._next_hints(path, editing, ranked, options, options.limit - len(found), now))
         return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
@@ -231,7 +266,10 @@ class Engine:
     ) -> list[Hint]:
         rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, [path]))
         shown = probabilities >= options.threshold
-        rows, probabilities = rows[shown][:limit], probabilities[shown][:limit]
+        rows, probabilities = rows[shown], probabilities[shown]
+        linted = np.array([row in ranked.references and ranked.references[row].linted for row in rows.tolist()], bool)
+        last = np.argsort(linted, kind="stable")[:limit]  # those that a linter names take no other's place
+        rows, probabilities = rows[last], probabilities[last]
         return [
             Hint(
                 kind=HintKind.NEXT,
@@ -250,16 +288,17 @@ class Engine:
     ) -> _Ranked:
         """Of the files around ``near`` alone, where the repository cannot be read until the deadline."""
         known = self.derived.known(snapshot, editing, deadline, near)
-        return _Ranked(snapshot, known, self.derived.ranking(known, editing))
+        must = self.derived.references(known, snapshot, editing)
+        return _Ranked(snapshot, known, self.derived.ranking(known, editing), must)
 
     def _ordered(self, ranked: _Ranked, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows by falling probability, and these probabilities."""
+        """Rows by falling probability, and these probabilities. Those that must follow the edits come first."""
 
         def logits(asked: list[int]) -> NDArray[np.float32]:
             self._ask_model(ranked, asked)
             return np.array([ranked.next_edits[row].logit for row in asked], dtype=np.float32)
 
-        return ordered(ranked.ranking, rows, self._ranker, logits)
+        return led(ranked.references, *ordered(ranked.ranking, rows, self._ranker, logits))
 
     def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
         """Have the world model predict an edit of each of these definitions, each asked about once."""
@@ -342,6 +381,9 @@ class Engine:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
                 found[row] = reasons_next(signals, here, self._ranker, float(added[place]))
+                must = ranked.references.get(row)
+                if must is not None:
+                    found[row] = (Reason(REFERENCE, must.score, must.words), *found[row][: MOST - 1])
         return found
 
     def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:

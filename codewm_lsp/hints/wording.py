@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.display import clean
-from codewm_lsp.hints.answers import JOINT, Prediction, SimilarEdit
+from codewm_lsp.hints.answers import JOINT, REFERENCE, Prediction, SimilarEdit
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.source.languages import PYTHON
 from codewm_lsp.world_model.actions import RICH_ACTION
@@ -88,9 +88,14 @@ def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
 def next_title(prediction: Prediction, now: float) -> str:
     """The title of a lens on a definition that is likely to be next: its chance, and the reason or a commit for it.
 
+    Where it must follow the edits in progress, what it still does says all there is to say.
+
     A commit is named only where it changed this definition together with what is being edited: that it did is a fact,
     and one of this place. What is merely like the change expected here is behind the lens.
     """
+    must = next((reason for reason in prediction.reasons if reason.name == REFERENCE), None)
+    if must is not None:
+        return clean(f"likely next · {must.words}", TITLE)
     chance = f"likely next ({10 * round(10 * prediction.score)} %)"  # in tens: it must not flicker while one types
     joint = next(((one, why) for one in prediction.evidence for why in one.reasons if why.name == JOINT), None)
     if joint is None:

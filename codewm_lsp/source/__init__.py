@@ -15,6 +15,7 @@ from codewm_lsp.source.definitions import (
     parse_version,
 )
 from codewm_lsp.source.languages import LeafRole
+from codewm_lsp.source.names import names_of
 from codewm_lsp.source.tokens import Leaf, Tokens, fingerprint, tokenize
 from codewm_lsp.source.vocabulary import TOKENISER_VERSION, VOCABULARY, VOCABULARY_HASH
 from codewm_lsp.source.words import split_identifier, word_counts
@@ -35,6 +36,7 @@ __all__ = [
     "differing",
     "fingerprint",
     "is_text_encoding",
+    "names_of",
     "parse_definitions",
     "parse_version",
     "split_identifier",

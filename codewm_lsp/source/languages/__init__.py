@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Line, LineKind, Nodes
+from codewm_lsp.source.languages.names import CALLED, Call, Chain, Import, Names, Parameter, Parameters, Use, UseKind
 from codewm_lsp.source.languages.python import PYTHON
 
 __all__ = [
+    "CALLED",
     "LANGUAGES",
     "PYTHON",
     "SUFFIXES",
+    "Call",
+    "Chain",
     "Conventions",
     "Headers",
+    "Import",
     "Language",
     "LeafRole",
     "Line",
     "LineKind",
+    "Names",
     "Nodes",
+    "Parameter",
+    "Parameters",
+    "Use",
+    "UseKind",
     "is_source",
     "language_of",
 ]

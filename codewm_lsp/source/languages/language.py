@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import tree_sitter
 
+from codewm_lsp.source.languages.names import Names
+
 
 class LeafRole(IntEnum):
     """What a leaf of the syntax tree does in its definition. The numbers are part of the tokeniser's version."""
@@ -110,7 +112,8 @@ class Conventions:
     ``excluded``: globs of files that nobody wrote by hand. ``made``: the same, where they are not tracked. ``marks``:
     what lies in a folder that a tool made. ``ordinary``: names that need no definition. ``attribute``:
     stands before the name of an object's own attribute. ``constructor``: of a class. ``package``: name of the file that
-    stands for its folder.
+    stands for its folder. ``objects``: what a method calls the object that it is of; ``parent``: the same as one of the
+    classes above. ``built_in``: attributes of everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
     ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports. ``imported``: the
@@ -124,6 +127,9 @@ class Conventions:
     attribute: str
     constructor: str
     package: str
+    objects: frozenset[str]
+    parent: str
+    built_in: frozenset[str]
     is_test: Callable[[str], bool]
     subject: Callable[[str], str]
     module: Callable[[str], list[str]]
@@ -142,7 +148,7 @@ class Language:
     ``function`` with ``name``, ``header`` (decorators, a class's name and bases) and ``import``. ``signature_end``: how
     many lines of a definition its decorators and signature take up, 0 where it has none. ``differ``: whether two texts
     (and of these, the lines that differ, given first) differ in more than comments and white space; None where only
-    their tokens can tell.
+    their tokens can tell. ``names``: what a definition's own text binds, and where it uses some names.
     """
 
     name: str
@@ -158,3 +164,4 @@ class Language:
     parts: str
     signature_end: Callable[[Sequence[str]], int]
     differ: Callable[[str, str, str, str], bool | None]
+    names: Callable[[tree_sitter.Node, frozenset[str]], Names]

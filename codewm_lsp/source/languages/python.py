@@ -14,6 +14,7 @@ import tree_sitter_python
 
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Nodes
 from codewm_lsp.source.languages.python_lines import is_continued, logical_lines, width_of
+from codewm_lsp.source.languages.python_names import BUILT_IN, OBJECTS, SUPER, read_names
 
 _SUFFIXES: Final = (".py", ".pyi", ".pyw")
 
@@ -499,6 +500,9 @@ PYTHON: Final = Language(
         attribute="self.",
         constructor="__init__",
         package=f"{_PACKAGE}{_SUFFIXES[0]}",
+        objects=OBJECTS,
+        parent=SUPER,
+        built_in=BUILT_IN,
         is_test=_is_test,
         subject=_subject,
         module=_module,
@@ -509,4 +513,5 @@ PYTHON: Final = Language(
     parts=_PARTS,
     signature_end=_signature_end,
     differ=_differ,
+    names=read_names,
 )

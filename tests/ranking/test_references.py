@@ -1,0 +1,266 @@
+"""Definitions that must follow an edit: users of what is gone, callers that no longer fit, overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from codewm_lsp.history import Edit
+from codewm_lsp.history.edits import file_edits
+from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
+from codewm_lsp.ranking.references import references
+from codewm_lsp.source import Definition, parse_definitions
+
+CLIENT = """\
+import time
+
+LIMIT = 10
+
+
+class Client:
+    def fetch_orders(self, timeout=1):
+        time.sleep(timeout)
+        return [self] * LIMIT
+
+    def all(self):
+        return self.fetch_orders()
+
+
+def connect(host, port=80):
+    print("connecting to", host, port)
+    return Client()
+"""
+
+
+def following(before: Mapping[str, str], after: Mapping[str, str | None]) -> dict[str, str]:
+    """What must follow where the files change so: the words by ``path::definition``."""
+    now = {path: text for path, text in {**before, **after}.items() if text is not None}
+    edits: list[Edit] = []
+    for path in after:
+        edits += file_edits(path, before.get(path), after[path])
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in now.items()}, vocabulary)
+
+    def texts(files: Sequence[int]) -> Mapping[int, Sequence[Definition]]:
+        return {file: parse_definitions(now[corpus.paths[file]]) for file in files}
+
+    found = references(corpus, edits, texts)
+    return {f"{corpus.paths[corpus.file[row]]}::{corpus.names[row]}": one.words for row, one in found.items()}
+
+
+def renamed(old: str, new: str, **files: str) -> dict[str, str]:
+    """What must follow where this is renamed at its definition in CLIENT."""
+    before = {"shop/__init__.py": "", "shop/client.py": CLIENT}
+    before |= {path.replace("__", "/") + ".py": text for path, text in files.items()}
+    for line in (f"def {old}(", f"class {old}:", f"{old} = "):
+        if line in CLIENT:
+            return following(before, {"shop/client.py": CLIENT.replace(line, line.replace(old, new))})
+    raise AssertionError(old)
+
+
+def test_users_of_a_renamed_method_follow_and_say_its_new_name() -> None:
+    found = renamed("fetch_orders", "get_orders", app="def run(client):\n    return client.fetch_orders()\n")
+    assert found == {
+        "shop/client.py::Client.all": "still uses `fetch_orders`, renamed to `get_orders`",
+        "app.py::run": "still uses `fetch_orders`, renamed to `get_orders`",
+    }
+
+
+def test_a_receiver_of_unknown_type_does_not_count_where_another_class_has_such_a_method() -> None:
+    found = renamed(
+        "fetch_orders",
+        "get_orders",
+        app="from shop.client import Client, connect\n\n\ndef run(thing):\n    return thing.fetch_orders()\n\n\n"
+        "def known():\n    client = Client()\n    return client.fetch_orders()\n\n\n"
+        "def told(client: Client):\n    return client.fetch_orders()\n\n\n"
+        "def other():\n    return Other().fetch_orders()\n\n\n"
+        "class Other:\n    def fetch_orders(self):\n        return 1\n\n    def all(self):\n"
+        "        return self.fetch_orders()\n",
+    )
+    assert set(found) == {"shop/client.py::Client.all", "app.py::known", "app.py::told"}
+
+
+def test_a_method_used_by_a_class_below_follows_but_not_one_that_has_its_own() -> None:
+    found = renamed(
+        "fetch_orders",
+        "get_orders",
+        app="from shop import client\n\n\nclass Mine(client.Client):\n    def run(self):\n"
+        "        return self.fetch_orders()\n\n\n"
+        "class Own(client.Client):\n    def fetch_orders(self):\n        return []\n\n    def run(self):\n"
+        "        return self.fetch_orders()\n",
+    )
+    assert found.keys() == {"shop/client.py::Client.all", "app.py::Mine.run", "app.py::Own.fetch_orders"}
+    assert found["app.py::Own.fetch_orders"] == "overrides `Client.fetch_orders`, renamed to `get_orders`"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from shop.client import connect\n\n\ndef run():\n    return connect('x')\n",
+        "import shop.client\n\n\ndef run():\n    return shop.client.connect('x')\n",
+        "import shop.client as c\n\n\ndef run():\n    return c.connect('x')\n",
+        "from shop import client\n\n\ndef run():\n    return client.connect('x')\n",
+        "from shop.client import *\n\n\ndef run():\n    return connect('x')\n",
+        "def run():\n    from shop.client import connect\n\n    return connect('x')\n",
+        "from shop.client import connect\n\n\n@connect\ndef run():\n    pass\n",
+        "def run(mocker):\n    mocker.patch('shop.client.connect')\n",
+        "from shop.client import connect\n\n\ndef run(:\n    return connect('x'\n",
+    ],
+)
+def test_a_function_is_found_however_it_was_imported(text: str) -> None:
+    assert "app.py::run" in renamed("connect", "open_client", app=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def run(connect):\n    return connect('x')\n",
+        "from shop.client import connect\n\n\ndef run(connect):\n    return connect('x')\n",
+        "from shop.client import connect\n\n\ndef run(all):\n    connect = all\n    return connect('x')\n",
+        "from shop.client import connect\n\n\ndef run(all):\n    return [connect for connect in all]\n",
+        "from shop.client import connect\n\n\ndef run(all):\n    return all(lambda connect: connect('x'))\n",
+        "from socket import connect\n\n\ndef run():\n    return connect('x')\n",
+        "import socket\n\n\ndef run():\n    return socket.connect('x')\n",
+        "def connect(x):\n    return x\n\n\ndef run():\n    return connect('x')\n",
+        "def run(f):\n    return f(connect='x'), 'connect'  # connect\n",
+        "from shop.client import connect as open_client\n\n\ndef run():\n    return open_client('x')\n",
+    ],
+)
+def test_what_only_looks_like_a_use_does_not_follow(text: str) -> None:
+    assert "app.py::run" not in renamed("connect", "open_client", app=text)
+
+
+def test_a_name_is_found_through_what_a_package_exports_and_its_import_is_a_linters_to_name() -> None:
+    before = {
+        "src/shop/__init__.py": "from .client import connect\n\n__all__ = ['connect']\n",
+        "src/shop/client.py": CLIENT,
+        "tests/test_shop.py": "import shop\n\n\ndef test_connect():\n    assert shop.connect('x')\n",
+    }
+    after = {"src/shop/client.py": CLIENT.replace("def connect", "def open_client")}
+    assert following(before, after) == {
+        "src/shop/__init__.py::<module>": "imports `connect`, renamed to `open_client` (a linter says so)",
+        "tests/test_shop.py::test_connect": "still uses `connect`, renamed to `open_client`",
+    }
+
+
+def test_what_is_fixed_already_is_no_longer_listed() -> None:
+    app = "from shop.client import connect\n\n\ndef one():\n    return connect('x')\n"
+    app += "\n\ndef two():\n    return connect(1)\n"
+    before = {"shop/client.py": CLIENT, "app.py": app}
+    after = {
+        "shop/client.py": CLIENT.replace("def connect", "def open_client"),
+        "app.py": app.replace("connect('x')", "open_client('x')"),
+    }
+    assert following(before, after).keys() == {"app.py::<module>", "app.py::two"}
+
+
+def test_a_removed_class_and_a_removed_constant_lead_to_their_users() -> None:
+    found = renamed("LIMIT", "MOST", app="from shop.client import LIMIT\n\n\ndef run():\n    return LIMIT\n")
+    assert found["shop/client.py::Client.fetch_orders"] == "still uses `LIMIT`, renamed to `MOST`"
+    assert found["app.py::run"] == "still uses `LIMIT`, renamed to `MOST`"
+    found = renamed("Client", "Session", app="from shop.client import Client\n\n\nclass Mine(Client):\n    x = 1\n")
+    assert found.keys() == {"shop/client.py::connect", "app.py::<module>", "app.py::Mine"}
+    text = CLIENT[: CLIENT.index("def connect")]
+    before = {"shop/client.py": CLIENT, "app.py": "from shop import client\n\n\ndef run():\n    client.connect(1)\n"}
+    assert following(before, {"shop/client.py": text}) == {"app.py::run": "still uses `connect`, removed"}
+
+
+def test_names_that_are_not_ascii_are_names() -> None:
+    before = {"a.py": "def größe(x):\n    return x + 1\n", "b.py": "import a\n\n\ndef run():\n    return a.größe(1)\n"}
+    found = following(before, {"a.py": "def länge(x):\n    return x + 1\n"})
+    assert found == {"b.py::run": "still uses `größe`, renamed to `länge`"}
+
+
+APP = """\
+from shop.client import connect
+
+
+def by_position():
+    return connect("x", 80)
+
+
+def by_keyword():
+    return connect("x", port=80)
+
+
+def plain():
+    return connect("x")
+
+
+def unpacked(*args):
+    return connect(*args)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signature", "expected"),
+    [
+        ("host, port=80, user=None", {}),
+        ("host, *, port=80", {"by_position": "passes 2 arguments where 1 are taken"}),
+        (
+            "host",
+            {
+                "by_position": "passes `port`, which is no longer a parameter",
+                "by_keyword": "passes `port`, which is no longer a parameter",
+            },
+        ),
+        ("host, number=80", {"by_keyword": "passes `port`, renamed to `number`"}),
+        (
+            "host, user, port=80",
+            {
+                "by_position": "passes arguments in another order",
+                "by_keyword": "does not pass `user`, which is now required",
+                "plain": "does not pass `user`, which is now required",
+            },
+        ),
+        ("host, port", {"plain": "does not pass `port`, which is now required"}),
+        ("host, port=", {}),
+    ],
+)
+def test_callers_that_no_longer_fit_a_signature_follow(signature: str, expected: dict[str, str]) -> None:
+    before = {"shop/client.py": CLIENT, "app.py": APP}
+    after = {"shop/client.py": CLIENT.replace("host, port=80)", f"{signature})")}
+    found = following(before, after)
+    assert found == {f"app.py::{name}": f"calls `connect`: {words}" for name, words in expected.items()}
+
+
+def test_a_constructor_is_called_by_the_name_of_its_class() -> None:
+    text = "class Base:\n    def __init__(self, a):\n        self.a = a\n"
+    app = (
+        "from base import Base\n\n\ndef make():\n    return Base(1)\n\n\n"
+        "class Below(Base):\n    def __init__(self):\n        super().__init__(1)\n"
+    )
+    found = following({"base.py": text, "app.py": app}, {"base.py": text.replace("self, a)", "self, a, b)")})
+    assert found == {
+        "app.py::make": "calls `Base`: does not pass `b`, which is now required",
+        "app.py::Below.__init__": "calls `__init__`: does not pass `b`, which is now required",
+    }
+
+
+def test_overrides_follow_a_method_whose_signature_changed() -> None:
+    text = "class Base:\n    def close(self, hard):\n        return hard\n"
+    app = (
+        "from base import Base\n\n\nclass Below(Base):\n    def close(self, hard):\n        return not hard\n\n\n"
+        "class Other:\n    def close(self, hard):\n        return 1\n"
+    )
+    found = following({"base.py": text, "app.py": app}, {"base.py": text.replace("hard)", "hard, soon)", 1)})
+    assert found == {"app.py::Below.close": "overrides `Base.close`, whose signature changed"}
+
+
+def test_a_new_member_leads_to_what_handles_all_others() -> None:
+    text = "from enum import Enum\n\n\nclass Colour(Enum):\n    RED = 1\n    BLUE = 2\n"
+    app = (
+        "from colours import Colour\n\n\ndef name(c):\n    match c:\n        case Colour.RED:\n            return 'r'\n"
+        "        case Colour.BLUE:\n            return 'b'\n\n\ndef red():\n    return Colour.RED\n"
+    )
+    found = following({"colours.py": text, "app.py": app}, {"colours.py": text + "    GREEN = 3\n"})
+    assert found == {"app.py::name": "handles every member of `Colour` but the new `GREEN`"}
+
+
+def test_a_function_that_moved_leads_to_its_imports_alone() -> None:
+    function = "def connect(host):\n    print('connecting', host)\n    return host\n"
+    before = {"a.py": function, "b.py": "", "app.py": "from a import connect\n\n\ndef run():\n    return connect(1)\n"}
+    assert following(before, {"a.py": None, "b.py": function}) == {}
+    found = following(before, {"a.py": "x = 1\n", "b.py": function})
+    assert found == {"app.py::<module>": "imports `connect`, moved (a linter says so)"}
