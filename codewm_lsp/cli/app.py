@@ -252,6 +252,21 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
     _add_model_and_cache(parser)
 
 
+def _search_options(parser: _Parser) -> None:
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="What the edits are about")
+    _add_repository(parser)
+    parser.add_argument(
+        "-k", type=_count, default=10, metavar="N", dest="k", help="Maximum results, 0 for all [default: 10]"
+    )
+    parser.add_argument("--before", metavar="FILE", help="Find edits like the one from this file, - for stdin …")
+    parser.add_argument("--after", metavar="FILE", help="… to this one")
+    parser.add_argument("--diff", action="store_true", help="Show the past edits themselves")
+    parser.add_argument("--at", default="HEAD", metavar="REV", help="Search what REV can reach [default: HEAD]")
+    _add_json(parser)
+    parser.add_argument("--no-index", action="store_true", help="Answer from what is indexed already")
+    _add_model_and_cache(parser)
+
+
 def _index_options(parser: _Parser) -> None:
     parser.add_argument(
         "paths", nargs="*", type=Path, metavar="REPOSITORY", help="Folders in repositories [default: .]"
@@ -331,6 +346,12 @@ def _next(options: argparse.Namespace) -> None:
     answer(options, ("next",))
 
 
+def _search(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.searching import search
+
+    search(options)
+
+
 def _index(options: argparse.Namespace) -> None:
     from codewm_lsp.cli.commands import index
 
@@ -393,6 +414,18 @@ COMMANDS: Final = {
             "codewm next --at v2.0 -C ~/src/project",
             lambda parser: _asking(parser, 10, store=False),
             _next,
+        ),
+        Command(
+            "search",
+            "WORDS... [OPTIONS]",
+            "Search past edits by what they are about",
+            "Search past edits by the subjects of their commits, their paths and names, and the words they changed. "
+            "With --before and --after: the past edits most like the one between two files.\n\n"
+            'JSON: {"query": …, "edits": […]}; the edits have the shape of those of codewm similar. The score of a '
+            "search by words has no upper limit.",
+            "codewm search retry timeout --diff",
+            _search_options,
+            _search,
         ),
         Command(
             "index",

@@ -126,6 +126,19 @@ class Reporter:
                 self.line("           ", (reasons, "dim"))
             self.diff(diff)
 
+    def found(self, found: Sequence[SimilarEdit], diffs: Sequence[str | None]) -> None:
+        """Past edits that a search found, best first."""
+        for number, (item, diff) in enumerate(zip(found, diffs, strict=True), 1):
+            edit = item.edit
+            self.line(
+                (f"{number:3d}  ", "dim"),
+                f"{edit.path}  ",
+                (edit.definition, "cyan"),
+                (f"  {edit.kind.value}", "dim"),
+            )
+            self._commit(edit.commit)
+            self.diff(diff)
+
     def predictions(self, found: Sequence[Prediction], diffs: Sequence[Sequence[str | None]]) -> None:
         """Definitions likely to be edited next, best first, each with its evidence."""
         for number, (prediction, evidence_diffs) in enumerate(zip(found, diffs, strict=True), 1):

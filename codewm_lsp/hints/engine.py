@@ -191,6 +191,13 @@ class Engine:
             hits = hits[:k] if k else hits
         return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
 
+    def search(self, snapshot: Snapshot, text: str, *, k: int = 10) -> list[SimilarEdit]:
+        """The ``k`` past edits that these words describe best, best first (0: all), of the commits that the snapshot's
+        reaches. Their scores have no upper limit.
+        """
+        found = self._index.find(text, k=k, within=self.derived.ancestors(snapshot))
+        return [SimilarEdit(edit, score, ()) for edit, score in found]
+
     def next(
         self, snapshot: Snapshot, editing: Sequence[Edit], *, k: int = 10, paths: Sequence[str] | None = None
     ) -> list[Prediction]:

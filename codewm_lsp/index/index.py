@@ -24,6 +24,7 @@ from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
+from codewm_lsp.index.text_search import TextIndex, Weights
 from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH
@@ -59,6 +60,7 @@ class Index:
         self.blend = blend
         self._hidden: tuple[object, NDArray[np.int64]] = (None, np.zeros(0, dtype=np.int64))
         self._history: tuple[SearchRange, History] | None = None
+        self._text: TextIndex | None = None
         self._whitening: tuple[EditArrays, NDArray[np.int64], Whitening] | None = None
 
     @classmethod
@@ -190,6 +192,45 @@ class Index:
             ]
 
         return self.log.ask(answer)
+
+    def find(self, text: str, *, k: int, within: Container[str] | None = None) -> list[tuple[PastEdit, float]]:
+        """The ``k`` past edits that these words describe best, best first (0: all), with their scores.
+
+        They are looked for in subjects, paths, names and changed words; see ``text_search``. What was dismissed is left
+        out.
+        """
+
+        def answer(arrays: EditArrays) -> list[tuple[PastEdit, float]]:
+            if not len(arrays):
+                return []
+            asked = arrays.range(within)
+            index = self._text_index(arrays)
+            scores = self.log.read(lambda connection: index.scores(connection, text, asked.commits))
+            found = index.best(scores, self._allowed(arrays, asked, None), k)
+            edits = self.log.read(partial(past_edits, ids=(found.rows + 1).tolist()))
+            return list(zip(edits, found.scores.tolist(), strict=True))
+
+        return self.log.ask(answer)
+
+    def text_scores(
+        self, text: str, *, weights: Weights | None = None, without_subject: str | None = None
+    ) -> NDArray[np.float64]:
+        """The score by ``find`` of every edit of the index, (N,); ``without_subject``: as if this commit had none."""
+
+        def answer(arrays: EditArrays) -> NDArray[np.float64]:
+            left_out = None if without_subject is None else arrays.shas.index(without_subject)
+            every = np.ones(len(arrays.dates.values), dtype=np.bool_)
+            index = self._text_index(arrays)
+            return self.log.read(
+                lambda connection: index.scores(connection, text, every, weights=weights, without_subject=left_out)
+            )
+
+        return self.log.ask(answer)
+
+    def _text_index(self, arrays: EditArrays) -> TextIndex:
+        if self._text is None or self._text.key != (arrays.generation, len(arrays), len(arrays.dates.values)):
+            self._text = self.log.read(partial(TextIndex, arrays))
+        return self._text
 
     def nearest(
         self,

@@ -18,7 +18,7 @@ from codewm_lsp.source.languages import LeafRole
 from codewm_lsp.source.names import names_of
 from codewm_lsp.source.tokens import Leaf, Tokens, fingerprint, tokenize
 from codewm_lsp.source.vocabulary import TOKENISER_VERSION, VOCABULARY, VOCABULARY_HASH
-from codewm_lsp.source.words import split_identifier, word_counts
+from codewm_lsp.source.words import split_identifier, word_counts, words_of_text
 
 __all__ = [
     "MODULE_NAME",
@@ -42,4 +42,5 @@ __all__ = [
     "split_identifier",
     "tokenize",
     "word_counts",
+    "words_of_text",
 ]

@@ -23,14 +23,15 @@ def split_identifier(identifier: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _words_of_text(text: str) -> tuple[str, ...]:
+def words_of_text(text: str) -> tuple[str, ...]:
+    """The words of a sentence, its identifiers split."""
     return tuple(word for piece in _TEXT.findall(text) for word in split_identifier(piece))
 
 
 def words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
     """The words of one leaf: several for a compound name or a sentence, one for a number, a keyword, an operator."""
     if leaf.role in (LeafRole.STRING, LeafRole.DOCSTRING, LeafRole.COMMENT):
-        return _words_of_text(leaf.text)
+        return words_of_text(leaf.text)
     if leaf.role in (LeafRole.NUMBER, LeafRole.SYNTAX):
         return (leaf.text.lower()[:MAX_WORD],)
     return split_identifier(leaf.text)

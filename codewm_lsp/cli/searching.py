@@ -1,0 +1,93 @@
+"""``codewm search``: past edits by words, or by any pair of texts."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from codewm_lsp.errors import NothingToAnswerError, OptionError
+
+if TYPE_CHECKING:
+    from codewm_lsp.cli.opened import Opened
+    from codewm_lsp.hints import SimilarEdit
+
+MAX_BYTES: Final = 1_000_000  # of either side of a pair
+
+
+def search(options: Namespace) -> None:
+    """Find, and write what was found in words or in JSON."""
+    from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.diffs import PastDiffs
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.wire import dump, edit_record
+
+    words = " ".join(options.words).strip()
+    pair = (options.before, options.after) != (None, None)
+    if pair == bool(words):
+        raise OptionError("Say what to search for: words, or two files with --before and --after.")
+    if pair and (None in (options.before, options.after) or options.before == options.after == "-"):
+        raise OptionError("--before and --after name the two sides of one edit: give both, one of them at most as -.")
+    texts = (_text(options.before), _text(options.after)) if pair else None
+    out, progress = consoles()
+    with asked.open_all(options.repository, options.model, options.cache) as opened:
+        for notice in opened.index.notices:
+            Reporter(progress).line(f"codewm: {notice}")
+        head = opened.repository.head(options.at)
+        done, total = asked.prepare(opened, head, progress, 0.0 if options.no_index else None)
+        if done < total:
+            Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
+        found = _by_words(opened, head, words, options.k) if texts is None else _by_pair(opened, head, texts, options)
+        if not found:
+            raise NothingToAnswerError(
+                f"No past edit matches {words!r}. Try fewer or other words."
+                if texts is None
+                else "No past edit is indexed. Run `codewm index`."
+            )
+        diffs = PastDiffs(opened.repository)
+        shown = [diffs.of(item.edit) if options.diff else None for item in found]
+        if options.json:
+            query = {"words": words} if texts is None else {"before": options.before, "after": options.after}
+            records = [edit_record(item, text) for item, text in zip(found, shown, strict=True)]
+            sys.stdout.write(dump({"query": {"at": head, **query}, "edits": records}) + "\n")
+        else:
+            reporter = Reporter(out)
+            reporter.found(found, shown)
+        sys.stdout.flush()
+        if done < total and not options.no_index:
+            asked.go_on(opened, head, progress)
+
+
+def _by_words(opened: Opened, head: str, words: str, k: int) -> list[SimilarEdit]:
+    return opened.engine.search(opened.workspace.at(head), words, k=k)
+
+
+def _by_pair(opened: Opened, head: str, texts: tuple[str, str], options: Namespace) -> list[SimilarEdit]:
+    from codewm_lsp.history import file_edits
+
+    path = options.before if options.after == "-" else options.after
+    edits = file_edits(path, texts[0] or None, texts[1] or None)
+    if not edits:
+        raise OptionError("The two files differ in no Python definition.")
+    snapshot = opened.workspace.at(head)
+    best: dict[int, SimilarEdit] = {}
+    for edit in edits[:40]:
+        for item in opened.engine.similar(snapshot, edit, k=options.k):
+            if item.edit.id not in best or item.score > best[item.edit.id].score:
+                best[item.edit.id] = item
+    ordered = sorted(best.values(), key=lambda item: (-item.score, item.edit.id))
+    return ordered[: options.k] if options.k else ordered
+
+
+def _text(name: str) -> str:
+    from codewm_lsp.source import decode
+
+    if name == "-":
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        with Path(name).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OptionError(f"{name} is larger than {MAX_BYTES:,} bytes. Give the changed definition alone.")
+    return decode(data)

@@ -1,0 +1,91 @@
+"""`codewm search`: past edits by words, or by two versions of a file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Codewm = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def found(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    edits: list[dict[str, Any]] = json.loads(done.stdout)["edits"]
+    return edits
+
+
+@pytest.mark.parametrize("words", [("timeout", "post"), ("timeouts", "posting")])
+def test_words_find_the_commit_whose_subject_has_them_in_any_form(
+    history: Any, codewm: Codewm, words: tuple[str, ...]
+) -> None:
+    edits = found(codewm("search", *words, "--json", "-C", history.path))
+    assert edits[0]["subject"] == "Add a timeout to post()"
+    assert edits[0]["definition"] in ("post", "Handler.on_post")
+
+
+def test_changed_words_find_an_edit_whose_subject_has_none_of_them(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("plain")
+    repository.commit("Begin", {"a.py": "def f():\n    return 1\n\n\ndef g():\n    return 2\n"})
+    repository.commit("Try again", {"a.py": "def f():\n    return backoff(1)\n\n\ndef g():\n    return 2\n"})
+    edits = found(codewm("search", "backoff", "--json", "-C", repository.path))
+    assert [(edit["definition"], edit["subject"]) for edit in edits][:1] == [("f", "Try again")]
+
+
+def test_at_most_two_edits_of_a_commit_are_listed_unless_all_are_asked_for(
+    make_repository: Any, codewm: Codewm
+) -> None:
+    repository = make_repository("many")
+    repository.commit("Add numbers", {"a.py": "".join(f"def f{n}():\n    return {n}\n\n\n" for n in range(5))})
+    assert len(found(codewm("search", "numbers", "--json", "-C", repository.path))) == 2
+    assert len(found(codewm("search", "numbers", "-k", "0", "--json", "-C", repository.path))) == 5
+
+
+def test_a_revision_knows_nothing_of_what_came_later(history: Any, codewm: Codewm) -> None:
+    later = found(codewm("search", "timeout", "-k", "0", "--json", "-C", history.path))
+    earlier = found(codewm("search", "timeout", "-k", "0", "--json", "-C", history.path, "--at", "HEAD~1"))
+    assert history.head() in {edit["commit"] for edit in later}
+    assert earlier
+    assert history.head() not in {edit["commit"] for edit in earlier}
+
+
+def test_two_versions_of_a_file_find_edits_like_the_one_between_them(
+    history: Any, codewm: Codewm, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before.py", tmp_path / "after.py"
+    before.write_text("def head(url):\n    answer = transport.send('head', url)\n    return answer\n")
+    after.write_text(
+        "def head(url, timeout=30):\n    answer = transport.send('head', url, timeout=timeout)\n    return answer\n"
+    )
+    edits = found(codewm("search", "--before", before, "--after", after, "--json", "-C", history.path))
+    assert edits[0]["subject"].startswith("Add a timeout")
+    assert edits[0]["kind"] == "modified"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Say what to search for"),
+        (("retry", "--before", "a.py"), "Say what to search for"),
+        (("--before", "a.py"), "give both"),
+        (("--before", "missing.py", "--after", "missing.py"), "missing.py"),
+        (("retry", "--at", "nowhere"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_one_clear_line(
+    history: Any, codewm: Codewm, arguments: tuple[str, ...], words: str
+) -> None:
+    done = codewm("search", *arguments, "-C", history.path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_words_that_no_edit_has_find_nothing(history: Any, codewm: Codewm) -> None:
+    done = codewm("search", "xylophone", "-C", history.path)
+    assert done.returncode == 1
+    assert "xylophone" in done.stderr
