@@ -283,6 +283,11 @@ def _index_options(parser: _Parser) -> None:
     _add_model_and_cache(parser)
 
 
+def _mcp_options(parser: _Parser) -> None:
+    _add_repository(parser)
+    _add_model_and_cache(parser)
+
+
 def _embed_options(parser: _Parser) -> None:
     parser.add_argument("--edits", action="store_true", help='Lines are {"before": "…", "after": "…"}')
     parser.add_argument("--states", action="store_true", help='Lines are {"source": "…"}')
@@ -364,6 +369,16 @@ def _embed(options: argparse.Namespace) -> None:
     embed(options)
 
 
+def _mcp(options: argparse.Namespace) -> None:
+    try:
+        from codewm_lsp.cli.mcp_command import serve
+    except ImportError as error:
+        raise OptionError(
+            f"codewm mcp needs {error.name or error}, which is not installed. Run pip install 'codewm[mcp]'"
+        ) from error
+    serve(options)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from codewm_lsp.cli.commands import doctor
 
@@ -437,6 +452,16 @@ COMMANDS: Final = {
             "codewm index ~/src/project",
             _index_options,
             _index,
+        ),
+        Command(
+            "mcp",
+            "[OPTIONS]",
+            "Answer coding agents over the Model Context Protocol",
+            "Answer coding agents over the Model Context Protocol, on stdin and stdout: past edits like one in "
+            "progress, what is likely to be edited next, how a definition was changed before, and search.",
+            "claude mcp add codewm -- codewm mcp",
+            _mcp_options,
+            _mcp,
         ),
         Command(
             "embed",

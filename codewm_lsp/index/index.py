@@ -313,6 +313,23 @@ class Index:
 
         return self.log.ask(answer)
 
+    def edits_of_definition(
+        self, path: str, definition: str, *, within: Container[str] | None = None
+    ) -> list[PastEdit]:
+        """The edits of one definition, newest first, under the older paths of its file too."""
+
+        def answer(arrays: EditArrays) -> list[PastEdit]:
+            if not len(arrays):
+                return []
+            asked = arrays.range(within)
+            rows = self._own_rows(arrays, asked, path, definition)
+            rows = rows if asked.inside is None else rows[asked.inside[rows]]
+            dates = arrays.dates.values[arrays.commit_of.values[rows]]
+            ids = (rows[np.lexsort((rows, -dates))] + 1).tolist()
+            return self.log.read(partial(past_edits, ids=ids))
+
+        return self.log.ask(answer)
+
     def scores(self, edit: Edit, vector: NDArray[np.float32], *, within: Container[str] | None = None) -> Scores:
         """The parts of the score of every edit of the index, computed exactly.
 

@@ -1,0 +1,214 @@
+"""What an agent is told: short texts that cite commits and keep to a budget of tokens. No protocol is known here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from codewm_lsp.cli import opened as asked
+from codewm_lsp.cli.asking import ask
+from codewm_lsp.cli.report import consoles, plain
+from codewm_lsp.cli.wire import iso_date
+from codewm_lsp.errors import NothingToAnswerError, OptionError
+
+if TYPE_CHECKING:
+    from codewm_lsp.cli.opened import Opened
+    from codewm_lsp.history import Edit
+    from codewm_lsp.index import PastEdit
+
+TOKENS: Final = 500
+LEAST_TOKENS, MOST_TOKENS = 100, 20_000
+MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
+_CHARACTERS: Final = 3.5  # of code and English in a token, roughly
+_RESULTS: Final = 30  # looked for; the budget decides how many are told
+_HUNKS: Final = 40
+_HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Answers the questions of an agent, each of a repository that it names."""
+
+    model: Path | None
+    cache: Path | None
+
+    def search(self, repository: str, words: str, at: str | None, max_tokens: int) -> str:
+        """Past edits by what they are about."""
+        if not words.strip():
+            raise OptionError("words is empty. Say what the edits are about.")
+        with self._opened(repository, max_tokens) as (opened, budget):
+            head = opened.repository.head(at or "HEAD")
+            budget.note(_prepared(opened, head))
+            found = opened.engine.search(opened.workspace.at(head), words, k=_RESULTS)
+            if not found:
+                raise NothingToAnswerError(f"No past edit matches {words!r}. Try fewer or other words.")
+            return budget.filled([_named(item.edit) for item in found])
+
+    def similar(
+        self, repository: str, diff: str | None, definition: str | None, intent: str | None, at: str | None, tokens: int
+    ) -> str:
+        """Past edits like a diff, or like what is meant to be done with a definition."""
+        if bool(diff) == bool(definition):
+            raise OptionError("Give either diff, or definition (PATH::NAME) with intent.")
+        edits = edits_of_diff(diff) if diff else ()
+        if definition and not (intent or "").strip():
+            raise OptionError("intent is empty. Say in a few words what is to be done with the definition.")
+        with self._opened(repository, tokens) as (opened, budget):
+            head = opened.repository.head(at or "HEAD")
+            budget.note(_prepared(opened, head))
+            snapshot = opened.workspace.at(head)
+            best: dict[int, tuple[float, PastEdit]] = {}
+            for edit in edits:
+                for item in opened.engine.similar(snapshot, edit, k=_RESULTS):
+                    if item.edit.id not in best or item.score > best[item.edit.id][0]:
+                        best[item.edit.id] = item.score, item.edit
+            found = [edit for _, edit in sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))]
+            if definition:
+                name = definition.rpartition("::")[2]
+                items = opened.engine.search(snapshot, f"{intent} {name}", k=_RESULTS)
+                found = [item.edit for item in items]
+            return budget.filled(_with_diffs(opened, found))
+
+    def next(self, repository: str, editing: str | None, at: str | None, max_tokens: int) -> str:
+        """Definitions likely to be edited next."""
+        with self._opened(repository, max_tokens) as (opened, budget):
+            question = ask(opened.repository, at=at, editing=editing)
+            budget.note(f"After {question.words}:")
+            budget.note(_prepared(opened, question.history))
+            found = asked.predictions(opened, question, _RESULTS)
+            asked.require(found, opened, question)
+            rows = []
+            for one in found:
+                said = "; ".join(reason.words for reason in one.reasons[:2])
+                past = one.evidence[0].edit.commit if one.evidence else None
+                cited = f"\n   like {past.sha[:10]} {_short(past.subject)}" if past else ""
+                because = f": {said}" if said else ""
+                rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")
+            return budget.filled(rows)
+
+    def history(self, repository: str, path: str, definition: str, at: str | None, max_tokens: int) -> str:
+        """How one definition was changed before, newest first."""
+        with self._opened(repository, max_tokens) as (opened, budget):
+            head = opened.repository.head(at or "HEAD")
+            budget.note(_prepared(opened, head))
+            reached = opened.engine.derived.ancestors(opened.workspace.at(head))
+            found = opened.index.edits_of_definition(path.replace("\\", "/"), definition, within=reached)
+            if not found:
+                raise NothingToAnswerError(
+                    f"No indexed commit changes {path}::{definition}. Write the path from the root of the repository, "
+                    "and a method as Class.method."
+                )
+            return budget.filled(_with_diffs(opened, found))
+
+    @contextmanager
+    def _opened(self, repository: str, max_tokens: int) -> Iterator[tuple[Opened, _Budget]]:
+        if not LEAST_TOKENS <= max_tokens <= MOST_TOKENS:
+            raise OptionError(f"max_tokens is {max_tokens}. Choose from {LEAST_TOKENS} to {MOST_TOKENS:,}.")
+        if "\0" in repository:
+            raise OptionError("repository is not the path of a folder.")
+        with asked.open_all(Path(repository).expanduser(), self.model, self.cache) as opened:
+            yield opened, _Budget(max_tokens)
+
+
+class _Budget:
+    """Puts together an answer of at most so many tokens, and says what it had to leave out."""
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+        self._left = int(tokens * _CHARACTERS) - 120  # for what is said of the rest
+        self._parts: list[str] = []
+
+    def note(self, text: str) -> None:
+        """A line above the answer; an empty one is none."""
+        if text:
+            self._parts.append(_short(text, 300))
+            self._left -= len(self._parts[-1]) + 1
+
+    def filled(self, rows: Iterator[str] | Sequence[str]) -> str:
+        """The answer with as many of these as there is room for, the first one cut where it alone is too long."""
+        for told, row in enumerate(rows):
+            text = "\n".join(plain(line.expandtabs(4)) for line in row.split("\n"))
+            if len(text) + 1 > self._left:
+                if not told and self._left > 0:
+                    self._parts.append(text[: self._left])
+                self._parts.append(f"(Cut at max_tokens={self._tokens}: there is more.)")
+                break
+            self._parts.append(text)
+            self._left -= len(text) + 1
+        return "\n".join(self._parts)
+
+
+def edits_of_diff(diff: str) -> tuple[Edit, ...]:
+    """The edits that a unified diff of Python files makes, one a hunk. Raises OptionError where there is none."""
+    from codewm_lsp.history import Edit, EditKind
+    from codewm_lsp.source import DefinitionKind
+    from codewm_lsp.source.languages import is_source
+
+    if len(diff) > MAX_DIFF:
+        raise OptionError(f"The diff has {len(diff):,} characters; at most {MAX_DIFF:,} are read. Send a part of it.")
+    found: list[Edit] = []
+    path = ""
+    before: list[str] = []
+    after: list[str] = []
+    line, name, inside = 0, "", False
+
+    def close() -> None:
+        if inside and before != after and is_source(path):
+            old, new = "\n".join(before), "\n".join(after)
+            kind = EditKind.ADDED if not old.strip() else EditKind.REMOVED if not new.strip() else EditKind.MODIFIED
+            found.append(Edit(path, name, DefinitionKind.FUNCTION, kind, old, new, line, None, None))
+
+    for row in [*diff.replace("\r\n", "\n").split("\n"), "--- "]:
+        if row.startswith("--- ") or row.startswith("diff --git "):
+            close()
+            inside, path = False, row[4:].split("\t")[0].removeprefix("a/") if row.startswith("--- ") else ""
+        elif row.startswith("+++ ") and not inside:
+            new_path = row[4:].split("\t")[0]
+            path = path if new_path == "/dev/null" else new_path.removeprefix("b/")
+        elif match := _HUNK.match(row):
+            close()
+            inside, before, after = True, [], []
+            line = max(0, int(match[1][:9]) - 1)
+            defined = re.search(r"(?:def|class)\s+(\w+)", match[2])
+            name = defined[1] if defined else ""
+        elif inside:
+            if row[:1] in ("-", " ", ""):
+                before.append(row[1:])
+            if row[:1] in ("+", " ", ""):
+                after.append(row[1:])
+    if not found:
+        raise OptionError("The diff changes no Python file. Send a unified diff, as git diff writes it.")
+    return tuple(found[:_HUNKS])
+
+
+def _prepared(opened: Opened, revision: str) -> str:
+    _, progress = consoles()
+    done, total = asked.prepare(opened, revision, progress, None)
+    return "" if done >= total else f"(From the newest {done:,} of {total:,} commits; the rest is not indexed yet.)"
+
+
+def _named(edit: PastEdit) -> str:
+    commit = edit.commit
+    return (
+        f"{commit.sha[:10]} {iso_date(commit.date)[:10]} {_short(commit.subject)}\n"
+        f"   {edit.kind.value} {edit.path} {edit.definition}"
+    )
+
+
+def _with_diffs(opened: Opened, edits: Sequence[PastEdit]) -> Iterator[str]:
+    from codewm_lsp.cli.diffs import PastDiffs
+
+    diffs = PastDiffs(opened.repository)
+    for edit in edits:
+        rows = diffs.of(edit).split("\n")
+        changed = [row for row in rows if not row.startswith(("---", "+++"))]
+        yield "\n".join([_named(edit), *changed])
+
+
+def _short(text: str, most: int = 90) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
