@@ -26,6 +26,7 @@ MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
 _CHARACTERS: Final = 3.5  # of code and English in a token, roughly
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
 _HUNKS: Final = 40
+_HEADING: Final = 300  # characters of what Git says a hunk is in
 _HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 
 
@@ -145,7 +146,7 @@ class _Budget:
 def edits_of_diff(diff: str) -> tuple[Edit, ...]:
     """The edits that a unified diff of Python files makes, one a hunk. Raises OptionError where there is none."""
     from codewm_lsp.history import Edit, EditKind
-    from codewm_lsp.source import DefinitionKind
+    from codewm_lsp.source import MODULE_NAME, DefinitionKind, parse_definitions
     from codewm_lsp.source.languages import is_source
 
     if len(diff) > MAX_DIFF:
@@ -173,8 +174,8 @@ def edits_of_diff(diff: str) -> tuple[Edit, ...]:
             close()
             inside, before, after = True, [], []
             line = max(0, int(match[1][:9]) - 1)
-            defined = re.search(r"(?:def|class)\s+(\w+)", match[2])
-            name = defined[1] if defined else ""
+            defined = [one.name for one in parse_definitions(match[2][:_HEADING]) if one.name != MODULE_NAME]
+            name = defined[0] if defined else ""
         elif inside:
             if row[:1] in ("-", " ", ""):
                 before.append(row[1:])
