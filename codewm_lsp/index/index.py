@@ -24,7 +24,7 @@ from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
-from codewm_lsp.index.text_search import TextIndex, Weights
+from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH
@@ -213,7 +213,7 @@ class Index:
         return self.log.ask(answer)
 
     def text_scores(
-        self, text: str, *, weights: Weights | None = None, without_subject: str | None = None
+        self, text: str, *, weights: FieldWeights | None = None, without_subject: str | None = None
     ) -> NDArray[np.float64]:
         """The score by ``find`` of every edit of the index, (N,); ``without_subject``: as if this commit had none."""
 

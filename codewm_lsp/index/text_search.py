@@ -1,8 +1,7 @@
-"""Search for past edits by words: BM25 over several fields at once (BM25F: Robertson, Zaragoza and Taylor, 2004).
+"""Search for past edits by words: a weighted sum of BM25 scores (Robertson and Zaragoza, 2009), one for each field.
 
-The fields of an edit are the subject of its commit, the words of its path and name, the words it changed, the same of
-the other edits of its commit, and the subjects of the other commits that changed the same definition or file: these
-often say what an edit is about when its own subject does not. A word is looked up in its usual forms, so that
+The fields of an edit are the subject of its commit; the words that it changed, with those of its path and name; these
+of all edits of its commit; and those of its path and name alone. A word is looked up in its usual forms, so that
 "timeouts" finds "timeout", although the index holds changed words as hashes only.
 """
 
@@ -31,20 +30,18 @@ SATURATION: Final = 1.2  # k1 of BM25
 _MAX_TEXT: Final = 10_000
 _SHORTEST: Final = 4  # letters of a word that has other forms
 _ENDINGS: Final = ("ations", "ation", "ings", "ing", "ers", "er", "ies", "ied", "ed", "es", "s", "e", "y")
-_OTHER_FORM: Final = 0.7  # of a word counts so much of one
+_OTHER_FORM: Final = 0.3  # of a word counts so much of one
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What the fields of an edit weigh, chosen on the validation repositories; see docs/experiments.md."""
+class FieldWeights:
+    """What the fields of an edit weigh. All but the first are chosen on the validation repositories; the subject is
+    what a person wrote about the edit, and leads."""
 
-    subject: float = 4.0
-    place: float = 2.0
-    words: float = 1.0
-    commit_words: float = 1.0
-    commit_places: float = 1.0
-    place_subjects: float = 0.5
-    file_subjects: float = 0.25
+    subject: float = 2.0
+    edit: float = 1.0
+    commit: float = 0.6
+    place: float = 0.3
 
 
 @lru_cache(maxsize=4_096)
@@ -67,23 +64,25 @@ def word_forms(word: str) -> Mapping[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Matches:
+class TextMatches:
     """Rows of edits, best first, with their scores."""
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Length:
+def _relative(sizes: NDArray[Any], share: float) -> NDArray[np.float64]:
     """The length of each document relative to the mean, as BM25 divides by it."""
+    mean = float(sizes.mean()) if len(sizes) else 0.0
+    return 1 - share + share * sizes / mean if mean else np.ones(len(sizes))
 
-    relative: NDArray[np.float64]
 
-    @staticmethod
-    def of(sizes: NDArray[Any], share: float) -> _Length:
-        mean = float(sizes.mean()) if len(sizes) else 0.0
-        return _Length(1 - share + share * sizes / mean if mean else np.ones(len(sizes)))
+def _bm25(frequency: NDArray[np.float64], relative: NDArray[np.float64], documents: float) -> NDArray[np.float64]:
+    """What one word adds to the score of each document."""
+    found = float(np.count_nonzero(frequency))
+    weight = np.log1p((max(documents, found) - found + 0.5) / (found + 0.5)) * (SATURATION + 1)
+    result: NDArray[np.float64] = weight * frequency / (frequency + SATURATION * relative)
+    return result
 
 
 class TextIndex:
@@ -95,10 +94,6 @@ class TextIndex:
         self._commit_of = arrays.commit_of.values.astype(np.int64)
         self._place_of = arrays.place_of.values.astype(np.int64)
         self._commits, self._places = len(arrays.dates.values), arrays.place_count
-        numbers: dict[str, int] = {}
-        paths = [numbers.setdefault(path, len(numbers)) for path, _ in arrays.places(connection)[: self._places]]
-        self._file_of = np.array(paths, dtype=np.int64)[self._place_of] if paths else np.zeros(0, dtype=np.int64)
-        self._files = len(numbers)
         self._subjects: dict[str, list[int]] = {}
         sizes = np.zeros(self._commits)
         query = "SELECT id - 1, subject FROM commits WHERE edits > 0 AND id <= ? ORDER BY id"
@@ -109,14 +104,10 @@ class TextIndex:
                 self._subjects.setdefault(word, []).append(row)
         own = np.concatenate([np.zeros(0), *(one.words.sizes() for one in arrays.segments)])
         place = np.concatenate([np.zeros(0), *(one.places.sizes() for one in arrays.segments)])[self._place_of]
-        said = sizes[self._commit_of]
-        self._subject_length = _Length.of(sizes, 0.5)
-        self._word_length = _Length.of(own, 0.75)
-        self._place_length = _Length.of(place, 0.5)
-        self._commit_length = _Length.of(np.bincount(self._commit_of, own, self._commits), 0.75)
-        self._commit_place_length = _Length.of(np.bincount(self._commit_of, place, self._commits), 0.75)
-        self._definition_length = _Length.of(np.bincount(self._place_of, said, self._places), 0.75)
-        self._file_length = _Length.of(np.bincount(self._file_of, said, self._files), 0.9)
+        self._subject_length = _relative(sizes, 0.75)
+        self._edit_length = _relative(own + place, 0.75)
+        self._commit_length = _relative(np.bincount(self._commit_of, own + place, self._commits), 0.75)
+        self._place_length = _relative(place, 0.5)
 
     def scores(
         self,
@@ -124,44 +115,33 @@ class TextIndex:
         text: str,
         commits: NDArray[np.bool_],
         *,
-        weights: Weights | None = None,
+        weights: FieldWeights | None = None,
         without_subject: int | None = None,
     ) -> NDArray[np.float64]:
         """The score of every edit, 0 where no word is found. ``commits``: those that count, by row.
 
         ``without_subject``: a commit whose subject is left out, to measure how well the rest finds it.
         """
-        weights = weights or Weights()
+        weights = weights or FieldWeights()
         total = np.zeros(len(self._commit_of))
-        present = float(np.count_nonzero(commits))
+        inside = commits[self._commit_of]
+        chosen, present = float(np.count_nonzero(commits)), float(np.count_nonzero(inside))
         for forms in map(word_forms, dict.fromkeys(words_of_text(text[:_MAX_TEXT])[:MAX_WORDS])):
             own, place, subject = self._counts(connection, forms)
-            own *= commits[self._commit_of]
+            here = place[self._place_of] * inside
+            both = own * inside + here
             subject *= commits
             if without_subject is not None:
                 subject[without_subject] = 0
-            said = subject[self._commit_of]
-            here = place[self._place_of] * commits[self._commit_of]
-            found = np.zeros(self._commits, dtype=np.bool_)
-            found[self._commit_of[(own > 0) | (here > 0)]] = True
-            documents = float(np.count_nonzero(found | (subject > 0)))
-            if not documents:
-                continue
-            by_definition = np.bincount(self._place_of, said, self._places)[self._place_of] - said
-            by_file = np.bincount(self._file_of, said, self._files)[self._file_of] - said
-            frequency = (
-                weights.subject * (subject / self._subject_length.relative)[self._commit_of]
-                + weights.place * here / self._place_length.relative
-                + weights.words * own / self._word_length.relative
-                + weights.commit_words * self._of_commit(own, self._commit_length)
-                + weights.commit_places * self._of_commit(here, self._commit_place_length)
-                + weights.place_subjects * by_definition / self._definition_length.relative[self._place_of]
-                + weights.file_subjects * by_file / self._file_length.relative[self._file_of]
-            )
-            total += np.log1p((present - documents + 0.5) / (documents + 0.5)) * frequency / (SATURATION + frequency)
+            of_commit = np.bincount(self._commit_of, both, self._commits).astype(np.float64, copy=False)
+            said = weights.subject * _bm25(subject, self._subject_length, chosen)
+            said += weights.commit * _bm25(of_commit, self._commit_length, chosen)
+            total += said[self._commit_of]
+            total += weights.edit * _bm25(both, self._edit_length, present)
+            total += weights.place * _bm25(here, self._place_length, present)
         return total
 
-    def best(self, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, k: int) -> Matches:
+    def best(self, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, k: int) -> TextMatches:
         """The ``k`` best edits (0: all), of equal ones the newest, and few of each commit."""
         rows = np.flatnonzero(scores > 0 if allowed is None else (scores > 0) & allowed)
         dates = self._arrays.dates.values[self._commit_of[rows]]
@@ -176,12 +156,7 @@ class TextIndex:
                     if len(few) == k:
                         break
             rows = np.array(few, dtype=np.int64)
-        return Matches(rows, scores[rows])
-
-    def _of_commit(self, values: NDArray[np.float64], length: _Length) -> NDArray[np.float64]:
-        summed = np.bincount(self._commit_of, values, self._commits) / length.relative
-        result: NDArray[np.float64] = summed[self._commit_of]
-        return result
+        return TextMatches(rows, scores[rows])
 
     def _counts(
         self, connection: sqlite3.Connection, forms: Mapping[str, float]

@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import CommitEdits
 from codewm_lsp.index import Index, changed_words, place_words
-from codewm_lsp.index.text_search import Weights
+from codewm_lsp.index.text_search import FieldWeights
 from codewm_lsp.source import words_of_text
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.repositories import find, folder_of_clones, newest_commits, sets
 
 OWN: Final = "codewm search"
-SYSTEMS: Final[dict[str, Weights]] = {
-    OWN: Weights(),
-    "… without the subjects of other commits": Weights(place_subjects=0, file_subjects=0),
-    "… without the rest of the commit": Weights(commit_words=0, commit_places=0),
+SYSTEMS: Final[dict[str, FieldWeights]] = {
+    OWN: FieldWeights(),
+    "… without the rest of the commit": FieldWeights(commit=0),
+    "… without path and name for themselves": FieldWeights(place=0),
 }
 Ranking = Callable[[int], NDArray[np.float64]]  # number of a commit → a score for each edit
 
@@ -75,7 +75,7 @@ def reciprocal_ranks(
 
 
 def measure(
-    commits: Sequence[CommitEdits], limit: int, seed: int, systems: dict[str, Weights] | None = None
+    commits: Sequence[CommitEdits], limit: int, seed: int, systems: dict[str, FieldWeights] | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """System → 1 / rank of each commit asked about; ``limit`` commits at most are."""
     edits = [edit for commit in commits for edit in commit.edits]
@@ -112,7 +112,7 @@ def measure(
         index.log.add([(commit, np.zeros((len(commit.edits), 1), dtype=np.float32)) for commit in commits])
         for name, weights in (systems or SYSTEMS).items():
 
-            def own(number: int, weights: Weights = weights) -> NDArray[np.float64]:
+            def own(number: int, weights: FieldWeights = weights) -> NDArray[np.float64]:
                 return index.text_scores(subjects[number], weights=weights, without_subject=commits[number].commit.sha)
 
             found[name] = reciprocal_ranks(commits, asked, own, seed)
