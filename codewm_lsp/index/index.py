@@ -212,18 +212,13 @@ class Index:
 
         return self.log.ask(answer)
 
-    def text_scores(
-        self, text: str, *, weights: FieldWeights | None = None, without_subject: str | None = None
-    ) -> NDArray[np.float64]:
-        """The score by ``find`` of every edit of the index, (N,); ``without_subject``: as if this commit had none."""
+    def text_scores(self, text: str, weights: FieldWeights) -> NDArray[np.float64]:
+        """The score by ``find`` of every edit of the index, (N,), under these weights."""
 
         def answer(arrays: EditArrays) -> NDArray[np.float64]:
-            left_out = None if without_subject is None else arrays.shas.index(without_subject)
             every = np.ones(len(arrays.dates.values), dtype=np.bool_)
             index = self._text_index(arrays)
-            return self.log.read(
-                lambda connection: index.scores(connection, text, every, weights=weights, without_subject=left_out)
-            )
+            return self.log.read(lambda connection: index.scores(connection, text, every, weights=weights))
 
         return self.log.ask(answer)
 

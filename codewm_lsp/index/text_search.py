@@ -116,12 +116,8 @@ class TextIndex:
         commits: NDArray[np.bool_],
         *,
         weights: FieldWeights | None = None,
-        without_subject: int | None = None,
     ) -> NDArray[np.float64]:
-        """The score of every edit, 0 where no word is found. ``commits``: those that count, by row.
-
-        ``without_subject``: a commit whose subject is left out, to measure how well the rest finds it.
-        """
+        """The score of every edit, 0 where no word is found. ``commits``: those that count, by row."""
         weights = weights or FieldWeights()
         total = np.zeros(len(self._commit_of))
         inside = commits[self._commit_of]
@@ -131,8 +127,6 @@ class TextIndex:
             here = place[self._place_of] * inside
             both = own * inside + here
             subject *= commits
-            if without_subject is not None:
-                subject[without_subject] = 0
             of_commit = np.bincount(self._commit_of, both, self._commits).astype(np.float64, copy=False)
             said = weights.subject * _bm25(subject, self._subject_length, chosen)
             said += weights.commit * _bm25(of_commit, self._commit_length, chosen)

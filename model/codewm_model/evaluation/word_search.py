@@ -1,7 +1,7 @@
 """How well a commit's subject finds its edits (``python -m codewm_model.evaluation.word_search``).
 
-The newest edits of a repository are in the index. The subject of one of their commits is the question, and is left out
-of the index while it is asked. Each system ranks the edits; commits are ranked by their best edit, and the commit asked
+The newest edits of a repository are in the index, without the subjects of their commits. The subject of one of these
+commits is the question. Each system ranks the edits; commits are ranked by their best edit, and the commit asked
 about should come first: MRR, the mean over repositories. Clones lie in the folder that CODEWM_REPOS names.
 """
 
@@ -28,9 +28,9 @@ from codewm_model.evaluation.repositories import find, folder_of_clones, newest_
 
 OWN: Final = "codewm search"
 SYSTEMS: Final[dict[str, FieldWeights]] = {
-    OWN: FieldWeights(),
-    "… without the rest of the commit": FieldWeights(commit=0),
-    "… without path and name for themselves": FieldWeights(place=0),
+    OWN: FieldWeights(subject=0),
+    "… without the rest of the commit": FieldWeights(subject=0, commit=0),
+    "… without path and name for themselves": FieldWeights(subject=0, place=0),
 }
 Ranking = Callable[[int], NDArray[np.float64]]  # number of a commit → a score for each edit
 
@@ -113,7 +113,7 @@ def measure(
         for name, weights in (systems or SYSTEMS).items():
 
             def own(number: int, weights: FieldWeights = weights) -> NDArray[np.float64]:
-                return index.text_scores(subjects[number], weights=weights, without_subject=commits[number].commit.sha)
+                return index.text_scores(subjects[number], weights)
 
             found[name] = reciprocal_ranks(commits, asked, own, seed)
     return found
