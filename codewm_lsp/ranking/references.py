@@ -261,6 +261,7 @@ class _Search:
         for word in words:
             rows = self._standing([word], altered.path, most - looked)
             looked += len(rows)
+            unique = altered.member and word == name and self._alone(place, name, rows)
             for row in rows:
                 for use in self._uses(row, frozenset({word})):
                     if use.call is None:
@@ -268,7 +269,8 @@ class _Search:
                     meaning = self._meaning(row, use)
                     through_class = False
                     if word == name:
-                        if meaning != place:
+                        likely = unique and meaning is None and use.kind is UseKind.ATTRIBUTE
+                        if meaning != place and not likely:
                             continue
                         if altered.member and use.receiver is not None:
                             file, inside = self._where(row)
@@ -276,10 +278,12 @@ class _Search:
                             through_class = isinstance(on, Place) and resolver.is_class(on)
                     elif not (isinstance(meaning, Place) and self._constructs(meaning, place)):
                         continue
-                    bound = int(altered.member and not altered.before.free and not through_class)
+                    of_object = altered.member and not altered.before.free and not through_class
+                    bound = int(of_object or altered.before.of_class)
                     why = misfit(use.call, altered.before, altered.after, bound)
                     if why:
-                        self._lead(row, Reference(_FITS, f"calls `{clean(word, _NAME)}`: {why}"))
+                        score = _FITS if meaning is not None else _LIKELY
+                        self._lead(row, Reference(score, f"calls `{clean(word, _NAME)}`: {why}"))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")

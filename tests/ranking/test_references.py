@@ -264,3 +264,33 @@ def test_a_function_that_moved_leads_to_its_imports_alone() -> None:
     assert following(before, {"a.py": None, "b.py": function}) == {}
     found = following(before, {"a.py": "x = 1\n", "b.py": function})
     assert found == {"app.py::<module>": "imports `connect`, moved (a linter says so)"}
+
+
+def test_a_caller_is_found_by_the_type_of_a_parameter_and_by_a_name_that_nothing_else_has() -> None:
+    text = "class Base:\n    def finish(self, a):\n        pass\n\n\nclass More:\n    def close(self):\n        pass\n"
+    app = (
+        "from base import Base\n\n\nclass App:\n    def __init__(self, base: Base):\n        self.base = base\n\n"
+        "    def run(self):\n        self.base.finish(1)\n\n\ndef run(x):\n    x.finish(1)\n    x.close(1)\n"
+    )
+    after = text.replace("self, a)", "self, a, b)")
+    why = "calls `finish`: does not pass `b`, which is now required"
+    before = {"base.py": text, "app.py": app}
+    assert following(before, {"base.py": after}) == {"app.py::App.run": why, "app.py::run": why}
+    before["other.py"] = "class Other:\n    def finish(self, b):\n        return b\n"
+    assert following(before, {"base.py": after}) == {"app.py::App.run": why}
+
+
+def test_a_class_method_gets_its_class_however_it_is_called_and_a_static_one_nothing() -> None:
+    text = (
+        "class Key:\n    @classmethod\n    def make(cls, a, b):\n        return cls()\n\n"
+        "    @staticmethod\n    def read(a, b):\n        return a\n"
+    )
+    app = (
+        "from key import Key\n\n\ndef one():\n    Key.make(1, 2)\n\n\ndef two():\n    Key.read(1, 2)\n\n\n"
+        "def fit():\n    Key.make(1)\n"
+    )
+    found = following({"key.py": text, "app.py": app}, {"key.py": text.replace("a, b", "a")})
+    assert found == {
+        "app.py::one": "calls `make`: passes `b`, which is no longer a parameter",
+        "app.py::two": "calls `read`: passes `b`, which is no longer a parameter",
+    }

@@ -72,6 +72,8 @@ class Parameters:
     any_keyword: bool = False
     free: bool = False
     """Whether a method is called without its object as the first argument (a static one)."""
+    of_class: bool = False
+    """Whether its first argument is the class, also where it is called on that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from tree_sitter import Node
@@ -113,12 +114,14 @@ class _Reader:
         self._attributes: set[str] = set()
         self._bases: list[Chain] = []
         self._parameters: Parameters | None = None
-        self._free = False
+        self._decorators: set[str] = set()
 
     def names(self) -> Names:
         parameters = self._parameters
-        if parameters is not None and self._free:
-            parameters = Parameters(parameters.listed, parameters.more, parameters.any_keyword, free=True)
+        if parameters is not None:
+            parameters = replace(
+                parameters, free="staticmethod" in self._decorators, of_class="classmethod" in self._decorators
+            )
         return Names(
             uses=tuple(self._uses),
             bound=frozenset(self._bound - self._elsewhere - self._imports.keys()),
@@ -244,7 +247,7 @@ class _Reader:
         annotation = node.child_by_field_name("type")
         self._bind(left, place)
         if left is not None:
-            made = _annotated(annotation) or _made(right)
+            made = _annotated(annotation) or _made(right) or self._values.get(_text(right))
             chain = _chain(left)
             if chain is not None and made is not None and CALLED not in chain:
                 self._values.setdefault(".".join(chain), made)
@@ -337,7 +340,7 @@ class _Reader:
     # Definitions
 
     def _decorator(self, node: Node, place: _Place) -> None:
-        self._free = self._free or _text(node).strip() == "@staticmethod"
+        self._decorators.add(_text(node).removeprefix("@").strip())
         self._below(node, place.below(outside=True))
 
     def _function_definition(self, node: Node, place: _Place) -> None:
