@@ -22,9 +22,10 @@ from codewm_lsp.ranking.resolution import EXTERNAL, Instance, Meaning, Place, Re
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
 from codewm_lsp.source.languages import Use, UseKind
 
-MOST: Final = 800
+MOST: Final = 400
 """Definitions looked into for all names together, the nearest to the edit first."""
 
+_SAME: Final = 50  # methods of the same name that may be those of classes below
 _NAME: Final = 40  # characters of a name in words
 _USES: Final = 0.95
 _FITS: Final = 0.9
@@ -208,14 +209,21 @@ class _Search:
         )
 
     def _alone(self, place: Place, name: str, rows: Sequence[int]) -> bool:
-        """Whether nothing else has an attribute of this name, as far as the definitions tell."""
+        """Whether nothing else has an attribute of this name, but for classes below, as far as the definitions tell."""
         corpus = self._corpus
         if name in conventions_of(corpus.paths[place.file]).built_in or name.startswith("__"):
             return False
         number = corpus.vocabulary.ids.get(name, -1)
-        for row in np.flatnonzero(corpus.name_words == number).tolist():
-            if self._where(row) != (place.file, place.name):
-                return False
+        owner = Place(place.file, scope_above(place.name))
+        named = np.flatnonzero(corpus.name_words == number).tolist()
+        if len(named) > _SAME:
+            return False
+        for row in named:
+            file, other = self._where(row)
+            if (file, other) != (place.file, place.name):
+                above = self._resolver.ancestors(Place(file, scope_above(other)))
+                if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or owner not in above:
+                    return False
         for row in rows:
             names = names_of(self._resolver.source(row), frozenset({name}))
             if name in names.attributes or (KINDS[corpus.kinds[row]] is DefinitionKind.CLASS and name in names.members):

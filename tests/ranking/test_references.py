@@ -294,3 +294,16 @@ def test_a_class_method_gets_its_class_however_it_is_called_and_a_static_one_not
         "app.py::one": "calls `make`: passes `b`, which is no longer a parameter",
         "app.py::two": "calls `read`: passes `b`, which is no longer a parameter",
     }
+
+
+def test_a_name_that_only_classes_below_have_too_is_told_by_itself() -> None:
+    text = "class Base:\n    def finish(self, a):\n        pass\n"
+    app = (
+        "import base\n\n\nclass Below(base.Base):\n    def finish(self, a):\n        pass\n\n\n"
+        "def run(x):\n    x.finish(1)\n"
+    )
+    found = following({"base.py": text, "app.py": app}, {"base.py": text.replace("self, a)", "self, a, b)")})
+    assert found == {
+        "app.py::run": "calls `finish`: does not pass `b`, which is now required",
+        "app.py::Below.finish": "overrides `Base.finish`, whose signature changed",
+    }

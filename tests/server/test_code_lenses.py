@@ -144,3 +144,24 @@ async def test_a_document_behind_many_others_has_its_lenses_when_it_is_looked_at
             await editor.lenses(editor.open(name))
         editor.replace(editor.open("users.py"), service("users"))
         await editor.lenses_when(uri, bool)
+
+
+async def test_a_user_of_a_renamed_function_has_a_lens_that_says_so_until_it_follows(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    repository = make_repository()
+    client = "def fetch_orders(host):\n    print('fetching from', host)\n    return [host]\n"
+    app = "from client import *\n\n\ndef run():\n    return fetch_orders('here')\n\n\ndef other():\n    return 1\n"
+    repository.commit("Begin", {"client.py": client, "app.py": app})
+    repository.commit("Add a note", {"note.py": "NOTE = 1\n"})
+    repository.write("client.py", client.replace("fetch_orders", "get_orders"))
+    async with start_editor(repository.path) as editor:
+        uri = editor.open("app.py")
+        title = "likely next · still uses `fetch_orders`, renamed to `get_orders`"
+        await editor.lenses_when(
+            uri, lambda lenses: any(lens.command is not None and title in lens.command.title for lens in lenses)
+        )
+        editor.replace(uri, app.replace("fetch_orders", "get_orders"))
+        await editor.lenses_when(
+            uri, lambda lenses: not any(lens.command is not None and title in lens.command.title for lens in lenses)
+        )
