@@ -18,7 +18,7 @@ from codewm_lsp.history import Edit
 from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
 from codewm_lsp.ranking.corpus import KINDS, Corpus, simple_name
 from codewm_lsp.ranking.layout import conventions_of, shared_beginning
-from codewm_lsp.ranking.resolution import EXTERNAL, Instance, Meaning, Place, Resolver, scope_above
+from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver, scope_above
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
 from codewm_lsp.source.languages import Use, UseKind
 
@@ -36,7 +36,7 @@ _IMPORTS: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ForcedChange:
     """Why a definition must follow. ``linted``: whether a linter names the place anyway."""
 
     score: float
@@ -44,7 +44,7 @@ class Reference:
     linted: bool = False
 
 
-References = Mapping[int, Reference]
+References = Mapping[int, ForcedChange]
 """By the row of the definition in the corpus."""
 
 
@@ -79,9 +79,9 @@ class _Search:
         self._read = texts
         self._known: dict[int, Sequence[Definition]] = {}
         number = corpus.number
-        self._gone = {Place(number[one.path], one.name): one for one in broken.gone if one.path in number}
+        self._gone = {Address(number[one.path], one.name): one for one in broken.gone if one.path in number}
         self._resolver = Resolver(corpus, self._texts, frozenset(self._gone))
-        self._found: dict[int, Reference] = {}
+        self._found: dict[int, ForcedChange] = {}
 
     def _texts(self, file: int) -> Sequence[Definition]:
         if file not in self._known:
@@ -100,7 +100,7 @@ class _Search:
                 left -= self._lists(enlarged, left)
         return self._found
 
-    def _lead(self, row: int, reference: Reference) -> None:
+    def _lead(self, row: int, reference: ForcedChange) -> None:
         known = self._found.get(row)
         if known is None or (known.linted, -known.score) > (reference.linted, -reference.score):
             self._found[row] = reference
@@ -157,7 +157,7 @@ class _Search:
 
     # Names that are gone
 
-    def _users(self, place: Place, gone: Gone, most: int) -> int:
+    def _users(self, place: Address, gone: Gone, most: int) -> int:
         name = simple_name(gone.name)
         rows = self._standing([name], gone.path, most)
         wanted = frozenset({name})
@@ -166,7 +166,7 @@ class _Search:
         now = f"renamed to `{clean(gone.renamed, _NAME)}`" if gone.renamed else "moved" if gone.moved else "removed"
         for row in rows:
             file, inside = self._where(row)
-            best: Reference | None = None
+            best: ForcedChange | None = None
             for use in self._uses(row, wanted):
                 meaning = self._meaning(row, use)
                 if meaning == place or self._calls_below(row, use, place):
@@ -178,13 +178,13 @@ class _Search:
                 if gone.moved and use.kind is UseKind.NAME and file != place.file:
                     continue
                 if use.kind is UseKind.IMPORT:
-                    made = Reference(_IMPORTS, f"imports {quoted}, {now} (a linter says so)", inside == MODULE_NAME)
+                    made = ForcedChange(_IMPORTS, f"imports {quoted}, {now} (a linter says so)", inside == MODULE_NAME)
                 elif use.kind is UseKind.LISTED:
-                    made = Reference(_IMPORTS, f"lists {quoted} in what it exports, {now}", True)
+                    made = ForcedChange(_IMPORTS, f"lists {quoted} in what it exports, {now}", True)
                 elif use.kind is UseKind.TEXT:
-                    made = Reference(_USES, f"names {quoted} in a string, {now}")
+                    made = ForcedChange(_USES, f"names {quoted} in a string, {now}")
                 else:
-                    made = Reference(_USES if certain else _LIKELY, f"still uses {quoted}, {now}")
+                    made = ForcedChange(_USES if certain else _LIKELY, f"still uses {quoted}, {now}")
                 if best is None or (best.linted, -best.score) > (made.linted, -made.score):
                     best = made
             if best is not None:
@@ -193,11 +193,11 @@ class _Search:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
         return len(rows)
 
-    def _calls_below(self, row: int, use: Use, place: Place) -> bool:
+    def _calls_below(self, row: int, use: Use, place: Address) -> bool:
         """Whether a class above that of a method uses it, as one that classes below define."""
         if use.kind is not UseKind.ATTRIBUTE or use.receiver is None:
             return False
-        owner = Place(place.file, scope_above(place.name))
+        owner = Address(place.file, scope_above(place.name))
         if not self._resolver.is_class(owner):
             return False
         file, inside = self._where(row)
@@ -208,20 +208,20 @@ class _Search:
             and self._resolver.in_class(receiver.of, use.name) is None
         )
 
-    def _alone(self, place: Place, name: str, rows: Sequence[int]) -> bool:
+    def _alone(self, place: Address, name: str, rows: Sequence[int]) -> bool:
         """Whether nothing else has an attribute of this name, but for classes below, as far as the definitions tell."""
         corpus = self._corpus
         if name in conventions_of(corpus.paths[place.file]).built_in or name.startswith("__"):
             return False
         number = corpus.vocabulary.ids.get(name, -1)
-        owner = Place(place.file, scope_above(place.name))
+        owner = Address(place.file, scope_above(place.name))
         named = np.flatnonzero(corpus.name_words == number).tolist()
         if len(named) > _SAME:
             return False
         for row in named:
             file, other = self._where(row)
             if (file, other) != (place.file, place.name):
-                above = self._resolver.ancestors(Place(file, scope_above(other)))
+                above = self._resolver.ancestors(Address(file, scope_above(other)))
                 if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or owner not in above:
                     return False
         for row in rows:
@@ -230,13 +230,13 @@ class _Search:
                 return False
         return True
 
-    def _overrides(self, place: Place, what: str) -> None:
+    def _overrides(self, place: Address, what: str) -> None:
         """The methods of the same name in classes above and below, which go by the same contract."""
         name = simple_name(place.name)
         corpus, resolver = self._corpus, self._resolver
         if name.startswith("__"):
             return
-        owner = Place(place.file, scope_above(place.name))
+        owner = Address(place.file, scope_above(place.name))
         number = corpus.vocabulary.ids.get(name, -1)
         above = resolver.ancestors(owner)
         rows = np.flatnonzero(corpus.name_words == number).tolist()[:MOST]
@@ -245,24 +245,24 @@ class _Search:
             self._known.update(self._read(missing))
         for row in rows:
             file, inside = self._where(row)
-            other = Place(file, scope_above(inside))
+            other = Address(file, scope_above(inside))
             if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or other == owner:
                 continue
             called = f"`{clean(f'{simple_name(owner.name)}.{name}', _NAME)}`"
             if owner in resolver.ancestors(other):
-                self._lead(row, Reference(_OVERRIDES, f"overrides {called}, {what}"))
+                self._lead(row, ForcedChange(_OVERRIDES, f"overrides {called}, {what}"))
             elif other in above:
-                self._lead(row, Reference(_OVERRIDES, f"is overridden by {called}, {what}"))
+                self._lead(row, ForcedChange(_OVERRIDES, f"is overridden by {called}, {what}"))
 
     # Signatures
 
     def _callers(self, altered: Altered, most: int) -> int:
         corpus, resolver = self._corpus, self._resolver
-        place = Place(corpus.number[altered.path], altered.name)
+        place = Address(corpus.number[altered.path], altered.name)
         constructor = conventions_of(altered.path).constructor
         name = simple_name(altered.name)
         words = [name]
-        owner = Place(place.file, scope_above(altered.name))
+        owner = Address(place.file, scope_above(altered.name))
         if altered.member and name == constructor:
             words.append(simple_name(owner.name))
         looked = 0
@@ -283,21 +283,21 @@ class _Search:
                         if altered.member and use.receiver is not None:
                             file, inside = self._where(row)
                             on = resolver.chain(file, inside, use.receiver, outside=use.outside)
-                            through_class = isinstance(on, Place) and resolver.is_class(on)
-                    elif not (isinstance(meaning, Place) and self._constructs(meaning, place)):
+                            through_class = isinstance(on, Address) and resolver.is_class(on)
+                    elif not (isinstance(meaning, Address) and self._constructs(meaning, place)):
                         continue
                     of_object = altered.member and not altered.before.free and not through_class
                     bound = int(of_object or altered.before.of_class)
                     why = misfit(use.call, altered.before, altered.after, bound)
                     if why:
                         score = _FITS if meaning is not None else _LIKELY
-                        self._lead(row, Reference(score, f"calls `{clean(word, _NAME)}`: {why}"))
+                        self._lead(row, ForcedChange(score, f"calls `{clean(word, _NAME)}`: {why}"))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")
         return looked
 
-    def _constructs(self, meaning: Place, constructor: Place) -> bool:
+    def _constructs(self, meaning: Address, constructor: Address) -> bool:
         resolver = self._resolver
         if not resolver.is_class(meaning):
             return False
@@ -307,7 +307,7 @@ class _Search:
 
     def _lists(self, enlarged: Enlarged, most: int) -> int:
         corpus, resolver = self._corpus, self._resolver
-        place = Place(corpus.number[enlarged.path], enlarged.name)
+        place = Address(corpus.number[enlarged.path], enlarged.name)
         rows = self._standing([simple_name(enlarged.name), *sorted(enlarged.old)], enlarged.path, most)
         for row in rows:
             if self._where(row) == (place.file, place.name):
@@ -322,5 +322,5 @@ class _Search:
                         used.add(use.name)
             if len(enlarged.old) > 1 and enlarged.old <= used and not used & set(enlarged.new):
                 new, owner = clean(enlarged.new[0], _NAME), clean(simple_name(enlarged.name), _NAME)
-                self._lead(row, Reference(_LISTS, f"handles every member of `{owner}` but the new `{new}`"))
+                self._lead(row, ForcedChange(_LISTS, f"handles every member of `{owner}` but the new `{new}`"))
         return len(rows)

@@ -16,7 +16,7 @@ _CLASSES: Final = 64  # above one that are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Address:
     """A definition by the number of its file and its qualified name; a module, where that is empty."""
 
     file: int
@@ -27,7 +27,7 @@ class Place:
 class Instance:
     """An object of a class, or the class itself: their attributes are looked up in the same way."""
 
-    of: Place
+    of: Address
 
 
 class External:
@@ -35,7 +35,7 @@ class External:
 
 
 EXTERNAL: Final = External()
-Meaning = Place | Instance | External | None
+Meaning = Address | Instance | External | None
 """None: the syntax does not tell."""
 
 
@@ -43,13 +43,13 @@ class Resolver:
     """Looks names up in one state of a repository. ``gone``: definitions that count as if they were still there."""
 
     def __init__(
-        self, corpus: Corpus, texts: Callable[[int], Sequence[Definition]], gone: frozenset[Place] = frozenset()
+        self, corpus: Corpus, texts: Callable[[int], Sequence[Definition]], gone: frozenset[Address] = frozenset()
     ) -> None:
         self._corpus = corpus
         self._texts = texts
         self._gone = gone
         self._rows: dict[int, dict[str, int]] = {}
-        self._ancestors: dict[Place, tuple[Place, ...]] = {}
+        self._ancestors: dict[Address, tuple[Address, ...]] = {}
 
     def rows(self, file: int) -> dict[str, int]:
         """The definitions of a file by their qualified names."""
@@ -70,21 +70,21 @@ class Resolver:
         row = self.rows(file).get(name)
         return names_of(self.source(row), wanted) if row is not None else Names()
 
-    def kind(self, place: Place) -> DefinitionKind | None:
+    def kind(self, place: Address) -> DefinitionKind | None:
         """What a definition is."""
         row = self.rows(place.file).get(place.name)
         return KINDS[self._corpus.kinds[row]] if row is not None else None
 
-    def is_class(self, place: Place) -> bool:
+    def is_class(self, place: Address) -> bool:
         """Whether a definition is a class."""
         return self.kind(place) is DefinitionKind.CLASS
 
-    def owner(self, file: int, name: str) -> Place | None:
+    def owner(self, file: int, name: str) -> Address | None:
         """The innermost class that a definition stands in, itself left out."""
         while name:
             name = name.rpartition(".")[0]
-            if name and self.is_class(Place(file, name)):
-                return Place(file, name)
+            if name and self.is_class(Address(file, name)):
+                return Address(file, name)
         return None
 
     # Modules
@@ -128,14 +128,14 @@ class Resolver:
         if module is None:
             dot = "" if found.module.endswith(".") else "."
             module = self.module(file, f"{found.module}{dot}{found.name}") if found.name else None
-            return EXTERNAL if module is None else Place(module, "")
+            return EXTERNAL if module is None else Address(module, "")
         if found.name is None:
-            return Place(module, "")
+            return Address(module, "")
         return self.member(module, found.name, depth + 1)
 
     def member(self, file: int, name: str, depth: int = 0) -> Meaning:
         """What a name means at the level of a module."""
-        place = Place(file, name)
+        place = Address(file, name)
         if place in self._gone or name in self.rows(file):
             return place
         if depth > _DEEPEST:
@@ -149,7 +149,7 @@ class Resolver:
             return place
         submodule = self._submodule(file, name)
         if submodule is not None:
-            return Place(submodule, "")
+            return Address(submodule, "")
         for star in names.stars:
             module = self.module(file, star)
             if module is not None and module != file:
@@ -165,9 +165,9 @@ class Resolver:
         scope = inside.partition("#")[0] if inside != MODULE_NAME else ""
         own = True
         while scope:
-            row = Place(file, inside if own else scope)
+            row = Address(file, inside if own else scope)
             is_class = self.is_class(row)
-            below = Place(file, f"{scope}.{name}")
+            below = Address(file, f"{scope}.{name}")
             if not (own and outside) and (not is_class or own or (outside and scope == scope_above(inside))):
                 if below in self._gone or below.name in self.rows(file):
                     return below
@@ -204,7 +204,9 @@ class Resolver:
             meaning = self._called(meaning) if part == CALLED else self.attribute(meaning, part)
         return meaning
 
-    def _attribute_made(self, file: int, inside: str, owner: Place, itself: str, attribute: str, depth: int) -> Meaning:
+    def _attribute_made(
+        self, file: int, inside: str, owner: Address, itself: str, attribute: str, depth: int
+    ) -> Meaning:
         """What an attribute of the object itself is made of, by this definition, the constructor or the class."""
         constructor = conventions_of(self._corpus.paths[file]).constructor
         for place in (inside, f"{owner.name}.{constructor}"):
@@ -219,7 +221,7 @@ class Resolver:
         return meaning if isinstance(meaning, (Instance, External)) else None
 
     def _called(self, meaning: Meaning) -> Meaning:
-        if isinstance(meaning, Place) and self.is_class(meaning):
+        if isinstance(meaning, Address) and self.is_class(meaning):
             return Instance(meaning)
         if isinstance(meaning, Instance):
             return meaning if self.is_class(meaning.of) else None
@@ -227,10 +229,10 @@ class Resolver:
 
     def attribute(self, meaning: Meaning, name: str) -> Meaning:
         """What an attribute of something means."""
-        if isinstance(meaning, Place) and not meaning.name:
+        if isinstance(meaning, Address) and not meaning.name:
             return self.member(meaning.file, name)
         of = meaning.of if isinstance(meaning, Instance) else meaning
-        if isinstance(of, Place):
+        if isinstance(of, Address):
             if self.is_class(of) or isinstance(meaning, Instance):
                 return self.in_class(of, name)
             return None
@@ -238,17 +240,17 @@ class Resolver:
 
     # Classes
 
-    def bases(self, place: Place) -> tuple[Place, ...]:
+    def bases(self, place: Address) -> tuple[Address, ...]:
         """The classes of the repository that one is derived from directly."""
-        found: list[Place] = []
+        found: list[Address] = []
         for base in self.names(place.file, place.name).bases:
             scope = place.name.rpartition(".")[0] or MODULE_NAME
             meaning = self.chain(place.file, scope, base) if CALLED not in base else None
-            if isinstance(meaning, Place) and meaning != place and (self.is_class(meaning) or meaning in self._gone):
+            if isinstance(meaning, Address) and meaning != place and (self.is_class(meaning) or meaning in self._gone):
                 found.append(meaning)
         return tuple(found)
 
-    def ancestors(self, place: Place) -> tuple[Place, ...]:
+    def ancestors(self, place: Address) -> tuple[Address, ...]:
         """A class and the classes of the repository above it, the nearest first."""
         if place not in self._ancestors:
             found = [place]
@@ -259,10 +261,10 @@ class Resolver:
             self._ancestors[place] = tuple(found)
         return self._ancestors[place]
 
-    def in_class(self, place: Place, name: str) -> Meaning:
+    def in_class(self, place: Address, name: str) -> Meaning:
         """The definition of an attribute that objects of a class have."""
         for one in self.ancestors(place):
-            member = Place(one.file, f"{one.name}.{name}")
+            member = Address(one.file, f"{one.name}.{name}")
             if member in self._gone or member.name in self.rows(one.file):
                 return member
             if name in self.names(one.file, one.name).members:
