@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Line, LineKind, Nodes
-from codewm_lsp.source.languages.names import CALLED, Call, Chain, Import, Names, Parameter, Parameters, Use, UseKind
 from codewm_lsp.source.languages.python import PYTHON
+from codewm_lsp.source.languages.usage import CALLED, Call, Chain, Import, Names, Parameter, Parameters, Use, UseKind
 
 __all__ = [
     "CALLED",

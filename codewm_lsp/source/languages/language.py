@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import tree_sitter
 
-from codewm_lsp.source.languages.names import Names
+from codewm_lsp.source.languages.usage import Names
 
 
 class LeafRole(IntEnum):

@@ -10,7 +10,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from codewm_lsp.source.languages.names import (
+from codewm_lsp.source.languages.usage import (
     CALLED,
     Call,
     Chain,
