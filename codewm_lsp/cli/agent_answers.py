@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOKENS: Final = 500
 LEAST_TOKENS, MOST_TOKENS = 100, 20_000
 MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
-_CHARACTERS: Final = 3.5  # of code and English in a token, roughly
+CHARACTERS: Final = 3.5  # of code and English in a token, roughly
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
 _HUNKS: Final = 40
 _HEADING: Final = 300  # characters of what Git says a hunk is in
@@ -120,7 +120,7 @@ class _Budget:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._left = int(tokens * _CHARACTERS) - 120  # for what is said of the rest
+        self._left = int(tokens * CHARACTERS) - 120  # for what is said of the rest
         self._parts: list[str] = []
 
     def note(self, text: str) -> None:
