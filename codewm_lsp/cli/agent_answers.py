@@ -169,7 +169,7 @@ def edits_of_diff(diff: str) -> tuple[Edit, ...]:
             inside, path = False, row[4:].split("\t")[0].removeprefix("a/") if row.startswith("--- ") else ""
         elif row.startswith("+++ ") and not inside:
             new_path = row[4:].split("\t")[0]
-            path = path if new_path == "/dev/null" else new_path.removeprefix("b/")
+            path = path if new_path.startswith("/") else new_path.removeprefix("b/")  # no file: it was removed
         elif match := _HUNK.match(row):
             close()
             inside, before, after = True, [], []
