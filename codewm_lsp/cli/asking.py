@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
@@ -21,7 +22,8 @@ class Question:
 
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
-    ``words`` says whose edits they are. ``stand_in``: the commit whose edits they are because nothing is being edited.
+    ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
+    they are because nothing is being edited.
     """
 
     edits: tuple[Edit, ...]
@@ -31,6 +33,7 @@ class Question:
     words: str
     stand_in: Commit | None = None
     file: str | None = None
+    texts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def ask(
@@ -40,8 +43,9 @@ def ask(
 
     Without ``at``: the working tree's changes, or those of the last commit when there are none (the engine then leaves
     that commit out of the past). With ``at``: the same, as if that revision were HEAD and the tree clean. ``editing``
-    (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very revision, and
-    history and files are those of its parent. ``file`` leaves those of one file.
+    (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very revision, history
+    and files are those of its parent, and of the revision nothing is known but that change. ``file`` leaves those of
+    one file.
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
@@ -116,6 +120,8 @@ def _parent(changed: CommitEdits) -> str:
 
 
 def _one_edit_of(repository: Repository, sha: str, wanted: tuple[str, str]) -> Question:
+    from codewm_lsp.history import alone, as_before
+
     changed = repository.edits_of(sha)
     edits = changed.edits
     parent = _parent(changed)
@@ -128,7 +134,12 @@ def _one_edit_of(repository: Repository, sha: str, wanted: tuple[str, str]) -> Q
             + (f" of {wanted[0]} (it is a {changed.skipped} commit)." if changed.skipped else ".")
         )
     edit = _find(edits, wanted, title)
-    return Question((edit,), sha, parent, parent, f"{edit.definition} in {title}")
+    words = f"{edit.definition} in {title}"
+    was = edit.previous_path or edit.path
+    made = alone(repository.text_at(parent, was), repository.text_at(sha, edit.path), [as_before(edit)])
+    if made is None:
+        return Question((edit,), sha, parent, parent, words)
+    return Question(made.edits, sha, parent, parent, words, texts={was: made.text or None})
 
 
 def _edits_of_file(repository: Repository, commit: Commit, parent: str, path: str) -> tuple[Edit, ...]:

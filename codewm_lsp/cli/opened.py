@@ -164,7 +164,7 @@ def similar(opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdi
 def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:
     """Definitions likely to be edited next, best first; ``k`` 0: all."""
     workspace = opened.workspace
-    snapshot = workspace.apply() if question.files is None else workspace.at(question.files)
+    snapshot = workspace.apply() if question.files is None else workspace.at(question.files, question.texts)
     return opened.engine.next(snapshot, question.edits, k=k)
 
 

@@ -95,9 +95,11 @@ class Workspace:
         assert self._last is not None
         return self._last
 
-    def at(self, revision: str) -> Snapshot:
-        """The state when that commit was made, without any edits in progress. Raises RepositoryError."""
-        return Snapshot(self._repository.head(revision), {}, self._index.state(), {}, ())
+    def at(self, revision: str, texts: Mapping[str, str | None] | None = None) -> Snapshot:
+        """The state when that commit was made; ``texts``: what other files held then, None where one was gone. Raises
+        RepositoryError."""
+        texts = texts or {}
+        return Snapshot(self._repository.head(revision), self._keys(texts), self._index.state(), texts, ())
 
     def _keys(self, texts: Mapping[str, str | None]) -> dict[str, str | None]:
         last = self._last

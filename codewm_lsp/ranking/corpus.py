@@ -337,15 +337,22 @@ class Corpus:
         return self if self._whole is None else self._whole
 
     @cached_property
+    def _frequency(self) -> NDArray[np.int64]:
+        """In how many definitions each word of the vocabulary stands."""
+        return np.bincount(self.words, minlength=len(self.vocabulary))
+
+    @cached_property
     def _idf(self) -> Floats:
-        frequency = np.bincount(self.words, minlength=len(self.vocabulary))
-        idf = np.log((len(self) + 1) / (frequency + 0.5)) / np.log((len(self) + 1) / 0.5)
-        return np.asarray(np.maximum(idf, 0), dtype=np.float32)
+        return np.asarray(_idf(self._frequency, len(self)), dtype=np.float32)
 
     @property
     def idf(self) -> Floats:
         """For every word of the vocabulary, log((N + 1) / (n + 0.5)) over the definitions, scaled to at most 1."""
         return self.whole._idf
+
+    def idf_without_one(self, word: int) -> float:
+        """``idf`` of a word, had one of the definitions in which it stands not been there."""
+        return float(_idf(np.maximum(self.whole._frequency[word] - 1, 0), len(self.whole)))
 
     @cached_property
     def _name_frequency(self) -> NDArray[np.int64]:
@@ -384,6 +391,11 @@ class Corpus:
     @cached_property
     def _standings(self) -> dict[_What, _Standing]:
         return {}
+
+    def sort(self) -> None:
+        """Work out where everything stands, so that corpora made of this one need only look up what differs."""
+        for what in _BOUNDS:
+            self._standing(what)
 
     def line_frequency(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many definitions each of these lines stands."""
@@ -435,6 +447,10 @@ class Corpus:
         weights = self.weights(parts)[split]
         total = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
         return np.asarray(total[bounds[1:]] - total[bounds[:-1]], dtype=np.float32)
+
+
+def _idf(frequency: Any, count: int) -> NDArray[np.float64]:
+    return np.asarray(np.maximum(np.log((count + 1) / (frequency + 0.5)) / np.log((count + 1) / 0.5), 0))
 
 
 @dataclass(frozen=True, slots=True)

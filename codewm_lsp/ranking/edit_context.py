@@ -154,9 +154,49 @@ class EditContext:
         return {token: (1 + float(np.log(min(count, 255)))) * self._idf(token) for token, count in tokens.items()}
 
     def _idf(self, token: str) -> float:
+        """How rare a word is elsewhere: in the definitions that are not being edited."""
         number = self.corpus.vocabulary.ids.get(token)
         idf = self.corpus.idf
-        return float(idf[number]) if number is not None and number < len(idf) else 1.0
+        if number is None or number >= len(idf):
+            return 1.0
+        return float(self.corpus.idf_without_one(number) if token in self._here else idf[number])
+
+    # The edited definition itself: the corpus holds it as it is now
+
+    @cached_property
+    def row(self) -> int:
+        """Its row in the corpus; -1 where it is gone."""
+        if self.file < 0:
+            return -1
+        low, high = int(self.corpus.first[self.file]), int(self.corpus.first[self.file + 1])
+        names = self.corpus.names[low:high]
+        return low + names.index(self.edit.definition) if self.edit.definition in names else -1
+
+    @cached_property
+    def _here(self) -> Mapping[str, int]:
+        """Its words in the corpus, which are no sign of their standing elsewhere."""
+        return self.after if self._counted else {}
+
+    @cached_property
+    def _counted(self) -> bool:
+        """Whether the whole corpus, in which things are counted, holds it: a part may be without its file."""
+        number = self.corpus.whole.number
+        file = number.get(self.edit.path, number.get(self.edit.previous_path or "", -1))
+        if file < 0:
+            return False
+        first = self.corpus.whole.first
+        return self.edit.definition in self.corpus.whole.names[int(first[file]) : int(first[file + 1])]
+
+    def lines_elsewhere(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """In how many other definitions each of these lines stands."""
+        return np.asarray(np.maximum(self.corpus.line_frequency(hashes) - self._among(hashes, self.new_lines), 0))
+
+    def phrases_elsewhere(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """In how many other definitions each of these phrases stands."""
+        return np.asarray(np.maximum(self.corpus.phrase_frequency(hashes) - self._among(hashes, self.new_phrases), 0))
+
+    def _among(self, hashes: NDArray[np.uint32], own: set[int]) -> NDArray[np.int64]:
+        return np.array([self._counted and number in own for number in hashes.tolist()], dtype=np.int64)
 
     # Lines and phrases
 
@@ -312,10 +352,10 @@ class OwnFile:
         self.names = corpus.names[self.rows]
         self.owners = [name.rpartition(".")[0] for name in self.names]
 
-    @cached_property
+    @property
     def _edited(self) -> int | None:
         """Which of the definitions is the edited one."""
-        return next((i for i, name in enumerate(self.names) if name == self.edit.edit.definition), None)
+        return self.edit.row - self.low if self.edit.row >= 0 else None
 
     @cached_property
     def distance(self) -> NDArray[np.int32]:
@@ -334,7 +374,7 @@ class OwnFile:
 
     @cached_property
     def unknown(self) -> list[str]:
-        """Names that the edit uses and the file does not have yet."""
+        """Names that the edit uses and nothing else in the file does."""
         known = self.edit.corpus.vocabulary.ids
         ordinary = language_of(self.edit.edit.path).conventions.ordinary
         fresh = [t for t in self.edit.fresh if t not in ordinary and t.isidentifier() and len(t) > 1]
@@ -342,11 +382,11 @@ class OwnFile:
 
     @cached_property
     def unused(self) -> list[str]:
-        """Names that the edit took out and that stand in one more definition of the file."""
+        """Names that the edit took out and that stand in one other definition of the file."""
         known = self.edit.corpus.vocabulary.ids
         ordinary = language_of(self.edit.edit.path).conventions.ordinary
         gone = [t for t in self.edit.gone if t not in ordinary and t.isidentifier()]
-        return [t for t in gone if self._count.get(known.get(t, -1), 0) == 2]
+        return [t for t in gone if self._count.get(known.get(t, -1), 0) == 1]
 
     @cached_property
     def _words(self) -> NDArray[np.int32]:
@@ -355,8 +395,12 @@ class OwnFile:
 
     @cached_property
     def _count(self) -> Counter[int]:
-        """In how many definitions of the file each word stands."""
-        return Counter(self._words.tolist())
+        """In how many other definitions of the file each word stands."""
+        count = Counter(self._words.tolist())
+        if self.edit.row >= 0:
+            bounds = self.edit.corpus.word_bounds[self.edit.row : self.edit.row + 2]
+            count -= Counter(self.edit.corpus.words[bounds[0] : bounds[1]].tolist())
+        return count
 
     @cached_property
     def _distinct(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

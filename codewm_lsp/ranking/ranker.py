@@ -28,6 +28,7 @@ Floats = NDArray[np.float32]
 MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
+LESS: Final = 0.25  # of the log-odds after the newest edit, at most, for other edits in progress
 _FAR: Final = 3.0  # standard deviations beyond which a logit says no more
 _UNFITTED: Final = 0.5  # what the logits of a model count for that the calibration was not fitted to
 _EVERY: Final = slice(None)
@@ -181,7 +182,8 @@ def rank(
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
-    """The log-odds after several edits, newest first: (n, N) → (N,). One edit stands for itself."""
+    """The log-odds after several edits, newest first: (n, N) → (N,). One edit stands for itself, and what the newest
+    says is never taken back by much: a file left dirty has nothing to do with it, most of the time."""
     count = len(odds)
     if count == 1:
         return np.asarray(odds[0])
@@ -190,7 +192,8 @@ def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]
     sharp = several.sharpness
     top = odds.max(0)
     mean = top + np.log((weights[:, None] * np.exp(sharp * (odds - top))).sum(0)) / sharp
-    return np.asarray(mean + np.log(count) * (several.count + several.slope * mean))
+    said = mean + np.log(count) * (several.count + several.slope * mean)
+    return np.asarray(np.maximum(said, odds[0] - LESS))
 
 
 def ordered(

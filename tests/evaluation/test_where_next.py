@@ -77,13 +77,15 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
         asked = 0
         for example in list(examples(repository, past))[:2]:
             for count in (1, 2):
-                revealed = example.shuffled(0)[:count]
-                ranking = rank(example.state, revealed, bare)
-                rows = np.flatnonzero(left_over(example, revealed))
+                shown = example.revealing(example.shuffled(0)[:count])
+                assert shown is not None
+                then, revealed = shown
+                ranking = rank(then.state, revealed, bare)
+                rows = np.flatnonzero(left_over(then, revealed))
                 rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
-                corpus = example.state.corpus
+                corpus = then.state.corpus
                 expected = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
-                found = engine.next(workspace.at(example.commit.parent), revealed, k=0)
+                found = engine.next(workspace.at(example.commit.parent, then.texts), revealed, k=0)
                 assert [(one.path, one.definition) for one in found] == expected
                 asked += 1
         assert asked == 4

@@ -40,8 +40,9 @@ def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path
     first = odds[one.groups.lists.start[0] : one.groups.lists.start[1]]
     with Repository.open(folder) as repository:
         example = next(iter(examples(repository, read_past(repository, examples=4))))
-        edit = example.shuffled(0)[0]
-        expected = rank(example.state, [edit], ranker).odds[left_over(example, [edit])]
+        shown = example.revealing(example.shuffled(0)[:1])
+        assert shown is not None
+        expected = rank(shown[0].state, shown[1], ranker).odds[left_over(*shown)]
     assert len(first) == len(expected)
     assert np.sort(first) == pytest.approx(np.sort(expected), abs=1e-3)
     again, same = gathered(folder, tmp_path, "alpha/orders", **settings)

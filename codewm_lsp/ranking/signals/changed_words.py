@@ -76,8 +76,7 @@ def _share_a_part(edit: EditContext, words: Iterable[str]) -> Floats:
 def _lines(edit: EditContext, lines: set[int]) -> Floats:
     """How many of these lines stand in each definition, the common ones counting less."""
     hashes = np.array(sorted(lines), dtype=np.uint32)
-    frequency = edit.corpus.line_frequency(hashes)
-    weights = 1 / np.sqrt(1 + np.maximum(frequency - 1, 0))
+    weights = 1 / np.sqrt(1 + edit.lines_elsewhere(hashes))
     return np.log1p(edit.corpus.lines_found(hashes, weights.astype(np.float32)))
 
 
@@ -85,7 +84,7 @@ def _phrases(edit: EditContext, wanted: set[int]) -> Floats:
     """How many of these phrases stand in each definition, the common ones counting less."""
     hashes = np.array(sorted(wanted), dtype=np.uint32)
     count = len(edit.corpus.whole)
-    frequency = edit.corpus.phrase_frequency(hashes)
+    frequency = edit.phrases_elsewhere(hashes)
     weights = np.log((count + 1) / (frequency + 0.5)) / np.log((count + 1) / 0.5)
     return np.log1p(edit.corpus.phrases_found(hashes, (weights**2).astype(np.float32)))
 

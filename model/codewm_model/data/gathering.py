@@ -38,7 +38,7 @@ from codewm_model.data.replay import (
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-GATHERING_VERSION: Final = 1
+GATHERING_VERSION: Final = 2
 """Counted up when this module or ``replay`` gathers something else than before."""
 
 LIST: Final = 8  # definitions a file must have besides the revealed one
@@ -182,9 +182,6 @@ class _Asked:
         self.definition_names: tuple[str, ...] = ()
         self.file_names: tuple[str, ...] = ()
 
-    def __contains__(self, edit: Edit) -> bool:
-        return edit in self._tables
-
     def __getitem__(self, edit: Edit) -> tuple[Floats, Floats]:
         if edit not in self._tables:
             signals = signals_of(self.state, edit)
@@ -212,48 +209,52 @@ class _Gathering:
 
     def add(self, example: Example, grouped: bool) -> None:
         """The lists of one example."""
-        asked = _Asked(example)
+        seen: set[Edit] = set()
+        for reveal in range(self.reveals):
+            edit = example.shuffled(reveal)[0]
+            shown = None if edit in seen else example.revealing([edit])
+            seen.add(edit)
+            if shown is not None:
+                asked = _Asked(shown[0])
+                self._add_lists(shown[0], asked, shown[1][0], reveal)
+                if grouped and not reveal:
+                    self._add_group(shown[0], asked, shown[1])
+        order = example.shuffled(0)
+        if grouped and len(order) > 2:
+            several = 1 + int(self.chance.integers(1, max(2, min(len(order) - 1, MOST_EDITS))))
+            if (shown := example.revealing(order[:several])) is not None:
+                self._add_group(shown[0], _Asked(shown[0]), shown[1])
+
+    def _add_lists(self, example: Example, asked: _Asked, edit: Edit, reveal: int) -> None:
         soon = changed_soon(self.past, example)
         sources = Sources(self.repository, example)
-        self._add_lists(example, asked, soon, sources)
-        if grouped:
-            order = example.shuffled(0)
-            several = 1 + int(self.chance.integers(1, max(2, min(len(order) - 1, MOST_EDITS))))
-            for size in (1, several) if len(order) > 2 else (1,):
-                self._add_group(example, asked, soon, order[:size], sources)
-        self.names = (asked.definition_names, asked.file_names)
-
-    def _add_lists(self, example: Example, asked: _Asked, soon: NDArray[np.bool_], sources: Sources) -> None:
         corpus = example.state.corpus
         changed, changed_files = labels(example)
         soon_files = np.zeros(len(corpus.paths), dtype=bool)
         soon_files[corpus.file[soon]] = True
-        for reveal in range(self.reveals):
-            edit = example.shuffled(reveal)[0]
-            if edit in asked:
-                continue
-            table, file_table = asked[edit]
-            told = (edit, reveal, self.texts.asked(self.past, example.position, edit))
-            own = corpus.number.get(edit.path, -1)
-            if own >= 0:
-                rows = np.arange(corpus.first[own], corpus.first[own + 1])
-                rows = rows[[corpus.names[row] != edit.definition for row in rows]]
-                if len(rows) >= LIST and changed[rows].any():
-                    text = np.array([self.texts.text(sources[row]) for row in rows.tolist()])
-                    weight = np.ones(len(rows), dtype=np.float32)
-                    self.definitions.add(table[rows], changed[rows], soon[rows], weight, told, text)
-            others = np.flatnonzero(asked.full & (np.arange(len(asked.full)) != own))
-            if changed_files[others].any():
-                count = None if self.all_files else LIKELY_FILES
-                sample = (asked.file_names, count, SAMPLED_FILES, self.chance)
-                kept, weight = _some(file_table[others], changed_files[others], *sample)
-                chosen = others[kept]
-                self.files.add(file_table[chosen], changed_files[chosen], soon_files[chosen], weight, told)
+        table, file_table = asked[edit]
+        self.names = (asked.definition_names, asked.file_names)
+        told = (edit, reveal, self.texts.asked(self.past, example.position, edit))
+        own = corpus.number.get(edit.path, -1)
+        if own >= 0:
+            rows = np.arange(corpus.first[own], corpus.first[own + 1])
+            rows = rows[[corpus.names[row] != edit.definition for row in rows]]
+            if len(rows) >= LIST and changed[rows].any():
+                text = np.array([self.texts.text(sources[row]) for row in rows.tolist()])
+                weight = np.ones(len(rows), dtype=np.float32)
+                self.definitions.add(table[rows], changed[rows], soon[rows], weight, told, text)
+        others = np.flatnonzero(asked.full & (np.arange(len(asked.full)) != own))
+        if changed_files[others].any():
+            count = None if self.all_files else LIKELY_FILES
+            sample = (asked.file_names, count, SAMPLED_FILES, self.chance)
+            kept, weight = _some(file_table[others], changed_files[others], *sample)
+            chosen = others[kept]
+            self.files.add(file_table[chosen], changed_files[chosen], soon_files[chosen], weight, told)
 
-    def _add_group(
-        self, example: Example, asked: _Asked, soon: NDArray[np.bool_], revealed: list[Edit], sources: Sources
-    ) -> None:
+    def _add_group(self, example: Example, asked: _Asked, revealed: list[Edit]) -> None:
         """The definitions of the files being edited, and of some others."""
+        soon = changed_soon(self.past, example)
+        sources = Sources(self.repository, example)
         corpus = example.state.corpus
         changed, _ = labels(example)
         soon_files = np.zeros(len(corpus.paths), dtype=bool)
@@ -371,11 +372,18 @@ def _some(
     return everything[kept], weight[kept]
 
 
+_NO_SIGNALS: Final = frozenset(
+    {"__init__.py", "ranker.py", "ranker_file.py", "reasons.py", "trees.py", "references.py"}
+)
+
+
 def _version() -> str:
     """Changes with the code that makes the signals."""
     digest = hashlib.sha256()
-    for file in sorted(Path(ranking.__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
+    folder = Path(ranking.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        if file.parent != folder or file.name not in _NO_SIGNALS:
+            digest.update(file.read_bytes())
     digest.update(GATHERING_VERSION.to_bytes(4, "big"))
     return digest.hexdigest()[:12]
 

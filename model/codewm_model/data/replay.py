@@ -2,14 +2,15 @@
 
 Of a history's newest fifth, the commits that changed 2 to 20 definitions are *examples*: some of their edits are
 revealed as edits in progress, and the rest is what a good hint would have pointed at. Files are those of the commit's
-parent, the past is what came before it. The fit of the where-next blend and the protocols E5 and E6 ask the same.
+parent with the revealed edits made, as in a working tree; the past is what came before the commit. The fit of the
+where-next ranker and the protocols E5 and E6 ask the same.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -17,11 +18,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import Commit, Edit, NewestPaths, Repository
+from codewm_lsp.hints.excerpts import excerpt
+from codewm_lsp.history import Commit, Edit, NewestPaths, Repository, alone, as_before
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.state import State
-from codewm_lsp.source import Definition
+from codewm_lsp.source import Definition, parse_definitions
 from codewm_lsp.world_model.model import RECENT
 
 FEWEST: Final = 2  # changed definitions of an example's commit
@@ -29,6 +31,7 @@ MOST: Final = 20
 NEWEST: Final = 0.2  # share of a history from which examples are taken
 EXAMPLES: Final = 150  # of a repository
 PAST: Final = 1_500  # commits read beyond the oldest example
+_AT_ONCE: Final = 64  # files read together
 NEXT_COMMITS: Final = 5  # of the author, in which a shown definition may still change
 
 
@@ -90,7 +93,8 @@ def read_past(
 class Example:
     """A commit as it stood before it was made. ``edits`` under the paths of before; ``changed``: (path, definition).
 
-    ``blobs``: the content of each path.
+    ``versions``: of each changed file the texts before and after, None where there is none. ``blobs``: the content of
+    each path of before; ``texts``: those that edits in progress have changed.
     """
 
     position: int
@@ -98,11 +102,30 @@ class Example:
     state: State
     edits: tuple[Edit, ...]
     changed: frozenset[tuple[str, str]]
+    versions: Mapping[str, tuple[str | None, str | None]]
     blobs: Mapping[str, str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def shuffled(self, seed: int) -> list[Edit]:
         """See the function."""
         return shuffled(self.edits, self.commit.sha, seed)
+
+    def revealing(self, edits: Sequence[Edit]) -> tuple[Example, list[Edit]] | None:
+        """The example once these edits are in progress, and they as they are found then: as in a working tree, files
+        hold them and nothing else of the commit. None where they cannot be made without the rest of it."""
+        files: dict[str, ParsedFile | None] = {}
+        texts: dict[str, str] = {}
+        found: dict[tuple[str, str], Edit] = {}
+        for path in dict.fromkeys(edit.path for edit in edits):
+            made = alone(*self.versions[path], [edit for edit in edits if edit.path == path])
+            if made is None:
+                return None
+            texts[path] = made.text
+            files[path] = parse_file(made.text, self.state.corpus.vocabulary) if made.text else None
+            found |= {(path, edit.definition): excerpt(edit) for edit in made.edits}
+        corpus = self.state.corpus.with_files(files)
+        in_progress = [found[edit.path, edit.definition] for edit in edits]
+        return replace(self, state=self.state.with_corpus(corpus, files), texts=texts), in_progress
 
 
 def shuffled(edits: Sequence[Edit], sha: str, seed: int) -> list[Edit]:
@@ -115,22 +138,30 @@ def shuffled(edits: Sequence[Edit], sha: str, seed: int) -> list[Edit]:
 def examples(repository: Repository, past: Past) -> Iterator[Example]:
     """The examples of a history, newest first."""
     vocabulary = Vocabulary()
-    parsed: dict[str, ParsedFile | None] = {}
+    corpus = Corpus.of({}, vocabulary)
+    known: Mapping[str, str] = {}
     for position in past.examples:
         commit, edits = past.commits[position]
         assert commit.parent is not None
-        files: dict[str, ParsedFile] = {}
         blobs = repository.files(commit.parent)
-        for path, blob in blobs.items():
-            if blob not in parsed:
-                text = repository.read(blob)
-                parsed[blob] = None if text is None else parse_file(text, vocabulary)
-            file = parsed[blob]
-            if file is not None:
-                files[path] = file
-        corpus = Corpus.of(files, vocabulary)
+        differing = [path for path in blobs if known.get(path) != blobs[path]]
+        changed: dict[str, ParsedFile | None] = dict.fromkeys(known.keys() - blobs.keys())
+        for some in _parts(differing):
+            texts = repository.read_all(list(dict.fromkeys(blobs[path] for path in some)))
+            for path in some:
+                text = texts[blobs[path]]
+                changed[path] = None if text is None else parse_file(text, vocabulary)
+        corpus, known = corpus.with_files(changed), blobs
         if not len(corpus):
             continue
+        corpus.sort()
+        versions: dict[str, tuple[str | None, str | None]] = {}
+        for edit in edits:
+            was = edit.previous_path or edit.path
+            if was not in versions:
+                blob = blobs.get(was)
+                text = repository.read(blob) if blob is not None else None
+                versions[was] = text, repository.text_at(commit.sha, edit.path)
         before = tuple(as_before(edit) for edit in edits)
         yield Example(
             position=position,
@@ -138,15 +169,14 @@ def examples(repository: Repository, past: Past) -> Iterator[Example]:
             state=State.of(corpus, past.changes, position, past.renamed[position]),
             edits=before,
             changed=frozenset((edit.path, edit.definition) for edit in before),
+            versions=versions,
             blobs=blobs,
         )
 
 
-def as_before(edit: Edit) -> Edit:
-    """The edit under the path that its file had before the commit."""
-    if edit.previous_path is None:
-        return edit
-    return replace(edit, path=edit.previous_path, previous_path=None)
+def _parts(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(paths), _AT_ONCE):
+        yield paths[start : start + _AT_ONCE]
 
 
 def labels(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -198,14 +228,18 @@ class Sources:
     def __init__(self, repository: Repository, example: Example) -> None:
         self._repository = repository
         self._corpus = example.state.corpus
-        self._blobs = example.blobs
+        self._example = example
         self._parsed: dict[int, tuple[Definition, ...]] = {}
 
     def __getitem__(self, row: int) -> str:
         file = int(self._corpus.file[row])
         if file not in self._parsed:
-            blob = self._blobs[self._corpus.paths[file]]
-            self._parsed[file] = self._repository.definitions([blob])[blob]
+            path = self._corpus.paths[file]
+            if path in self._example.texts:
+                self._parsed[file] = parse_definitions(self._example.texts[path])
+            else:
+                blob = self._example.blobs[path]
+                self._parsed[file] = self._repository.definitions([blob])[blob]
         return self._parsed[file][row - int(self._corpus.first[file])].source
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.hints.engine import evidence_of
-from codewm_lsp.history import Edit, EditKind, Repository
+from codewm_lsp.history import Edit, EditKind, Repository, as_before
 from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.world_model import WorldModel
-from codewm_model.data.replay import EXAMPLES, Past, as_before, read_past, recent_edits, shuffled
+from codewm_model.data.replay import EXAMPLES, Past, read_past, recent_edits, shuffled
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 
 Matrix = NDArray[np.float32]

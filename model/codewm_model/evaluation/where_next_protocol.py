@@ -185,15 +185,17 @@ def replay(
     bare = replace(without, calibration=Calibration())
     for number, example in enumerate(examples(repository, past)):
         progress(number, len(past.examples))
-        sources = Sources(repository, example)
-        soon = changed_soon(past, example)
         for seed in seeds:
             order = example.shuffled(seed)
-            _ask_ranks(done, past, example, order[0], sources, asked, bare, plain, seed)
+            if (shown := example.revealing(order[:1])) is not None:
+                sources = Sources(repository, shown[0])
+                _ask_ranks(done, past, shown[0], shown[1][0], sources, asked, bare, plain, seed)
             chance = np.random.default_rng([seed, example.position])
             several = int(chance.integers(2, max(3, min(len(order), MOST_EDITS + 1))))
             for size in (1, several) if len(order) > 2 else (1,):
-                _look(done, past, example, order[:size], sources, asked, bare, soon)
+                if (shown := example.revealing(order[:size])) is not None:
+                    sources, soon = Sources(repository, shown[0]), changed_soon(past, shown[0])
+                    _look(done, past, shown[0], shown[1], sources, asked, bare, soon)
     return done
 
 
@@ -351,9 +353,10 @@ def curve(looks: Looks) -> list[dict[str, float]]:
 
 EXPLANATION: Final = """\
 For every commit of 2 to 20 changed definitions in the newest fifth of a history (150 a repository at most, with a past
-of 1,500 commits beyond), one changed definition, drawn by the seed, is revealed as the edit in progress. Files and past
-are those of the commit's parent. (a) ranks the other definitions of its file (8 at least, one of them changed), (b) the
-other Python files of the repository. The *plain blend* is a logistic blend of nine of the baselines' quantities, learnt
+of 1,500 commits beyond), one changed definition, drawn by the seed, is revealed as the edit in progress. Files are
+those of the commit's parent with that edit made, as in a working tree, and the past is the parent's. (a) ranks the
+other definitions of its file (8 at least, one of them changed), (b) the other Python files of the repository.
+The *plain blend* is a logistic blend of nine of the baselines' quantities, learnt
 on the train repositories; the *blend with* a model is the ranking of the product itself.
 
 Lenses: a look is the file of the revealed edit, with one edit in progress and, in larger commits, with several. A lens
