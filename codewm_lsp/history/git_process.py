@@ -86,6 +86,7 @@ _PIPE: Final = 4096  # bytes that any system's pipe holds
 _CHUNK: Final = 1 << 16
 _STALLS: Final = 3  # commands that may be killed
 _REMEMBERED: Final = 300.0  # seconds that it is remembered
+_LINGER: Final = 1.0  # seconds that the watch waits for another call
 _GRACE: Final = 2.0  # seconds that a process has to end by itself when it is told to
 
 
@@ -179,7 +180,8 @@ class GitProcess:
 
 
 class _Watch:
-    """Kills processes whose time is up. Its one thread lives while there is one whose time is running."""
+    """Kills processes whose time is up. Its one thread lives while there is one whose time is running, and for a second
+    more: the next call most often comes at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -224,7 +226,7 @@ class _Watch:
                         if stalls is not None:
                             stalls.append(now)
                 self._wakes = min((end for end, _ in self._ends.values()), default=now)
-                self._changed.wait(self._wakes - now)
+                self._changed.wait(min(self._wakes - now, _LINGER))
             self._thread = None
 
 
