@@ -57,10 +57,6 @@ class Memo:
         key = next(reversed(kept))
         return key, kept[key]
 
-    def has(self, kind: Kind[Any], key: Hashable) -> bool:
-        """Whether the value of ``key`` is remembered."""
-        return key in self._kept.get(kind, ())
-
     def count(self, kind: Kind[Any]) -> int:
         """How many values of this kind are remembered."""
         return len(self._kept.get(kind, ()))

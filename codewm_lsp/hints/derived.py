@@ -78,7 +78,7 @@ _CHANGES: Final = Kind[Changes]("what changed together", 1)
 _KNOWN: Final = Kind[Known]("state", 1)
 _SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=96 << 20)
 _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
-_DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions that were looked into for names", 1_024)
+_DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
 _REFERENCES: Final = Kind[References]("definitions that must follow", 16)
 
 
@@ -148,28 +148,25 @@ class Derived:
         corpus = known.state.corpus
 
         def texts(files: Sequence[int]) -> dict[int, tuple[Definition, ...]]:
-            keys = {file: known.read.keys[corpus.paths[file]] for file in files}
-            held = {file: key for file, key in keys.items() if self.memo.has(_DEFINITIONS, key)}
-            found = {file: self.memo.get(_DEFINITIONS, key, tuple) for file, key in held.items()}
-            missing = {file: key for file, key in keys.items() if file not in found}
-            unread = [key for file, key in missing.items() if corpus.paths[file] not in snapshot.texts]
-            read = self._repository.read_all(list(dict.fromkeys(unread)))
-            for file, key in missing.items():
-                text = snapshot.texts.get(corpus.paths[file], read.get(key)) or ""
-                found[file] = self.memo.get(_DEFINITIONS, key, partial(parse_definitions, text))
-            return found
+            read = self.definitions(snapshot, [corpus.paths[file] for file in files])
+            return {file: read[corpus.paths[file]] for file in files}
 
         asked = tuple(editing)
         return self.memo.get(_REFERENCES, (known.key, asked), lambda: references(corpus, asked, texts))
 
-    def definitions(self, snapshot: Snapshot, path: str) -> tuple[Definition, ...]:
-        """The definitions of one file with their texts; none where there is no such file."""
-        if path in snapshot.texts:
-            text = snapshot.texts[path]
-        else:
-            blob = snapshot.keys[path] if path in snapshot.keys else self._tree(snapshot.head).get(path)
-            text = self._repository.read(blob) if blob is not None else None
-        return parse_definitions(text) if text is not None else ()
+    def definitions(self, snapshot: Snapshot, paths: Sequence[str]) -> dict[str, tuple[Definition, ...]]:
+        """The definitions of some files with their texts, read together; none where there is no such file."""
+        found: dict[str, tuple[Definition, ...]] = dict.fromkeys(paths, ())
+        blobs: dict[str, str] = {}
+        for path in paths:
+            key = snapshot.keys[path] if path in snapshot.keys else self._tree(snapshot.head).get(path)
+            text = snapshot.texts.get(path)
+            if text is not None:
+                found[path] = self.memo.get(_DEFINITIONS, (path, key), partial(parse_definitions, text))
+            elif key is not None:
+                blobs[path] = key
+        read = self._repository.definitions(blobs.values())
+        return found | {path: read.get(blob, ()) for path, blob in blobs.items()}
 
     def _tree(self, head: str) -> Keys:
         return self.memo.get(_TREES, head, lambda: self._repository.files(head))

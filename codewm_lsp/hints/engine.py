@@ -241,13 +241,13 @@ class Engine:
         must = 0
         if ranked is not None:
             complete = ranked.known.complete
-            candidates = _candidates(ranked.corpus, editing, [path]).tolist()
-            must = sum(row in ranked.references and not ranked.references[row].linted for row in candidates)
+            candidates = _candidates(ranked.corpus, editing, [path])
+            must = sum(row in ranked.references and not ranked.references[row].linted for row in candidates.tolist())
         if HintKind.SIMILAR in options.kinds:
             for edit in own[: max(0, options.limit - must)]:
                 found.extend(self._similar_hint(snapshot, edit, options, now))
         if ranked is not None and len(found) < options.limit:
-            found.extend(self._next_hints(path, editing, ranked, options, options.limit - len(found), now))
+            found.extend(self._next_hints(path, candidates, ranked, options, options.limit - len(found), now))
         return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
     def _similar_hint(self, snapshot: Snapshot, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
@@ -269,9 +269,9 @@ class Engine:
         ]
 
     def _next_hints(
-        self, path: str, editing: Sequence[Edit], ranked: _Ranked, options: HintOptions, limit: int, now: float
+        self, path: str, rows: NDArray[np.int64], ranked: _Ranked, options: HintOptions, limit: int, now: float
     ) -> list[Hint]:
-        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, [path]))
+        rows, probabilities = self._ordered(ranked, rows)
         shown = probabilities >= options.threshold
         rows, probabilities = rows[shown], probabilities[shown]
         linted = np.array([row in ranked.references and ranked.references[row].linted for row in rows.tolist()], bool)
@@ -396,9 +396,9 @@ class Engine:
     def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:
         """The texts of some definitions, their files read once."""
         corpus = ranked.corpus
-        files = sorted({int(corpus.file[row]) for row in rows})
-        parsed = {file: self.derived.definitions(ranked.snapshot, corpus.paths[file]) for file in files}
-        return {row: parsed[int(corpus.file[row])][row - int(corpus.first[corpus.file[row]])] for row in rows}
+        paths = {row: corpus.paths[corpus.file[row]] for row in rows}
+        parsed = self.derived.definitions(ranked.snapshot, sorted(set(paths.values())))
+        return {row: parsed[paths[row]][row - int(corpus.first[corpus.file[row]])] for row in rows}
 
 
 def _candidates(corpus: Corpus, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.ranking.corpus import simple_name, tokens_of
+from codewm_lsp.ranking.corpus import scope_above, simple_name, tokens_of
 from codewm_lsp.source import DefinitionKind, names_of
 from codewm_lsp.source.languages import Call, Parameter, Parameters
 
@@ -83,7 +83,7 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
         name = edit.definition
         if "#" in name or (edit.path, name) in still or (edit.path, name) in bound:
             continue
-        owner = name.rpartition(".")[0]
+        owner = scope_above(name)
         if any(gone_class.definition == owner and gone_class.path == edit.path for gone_class in removed):
             new_owner = renamed.get((edit.path, owner), "")
             if new_owner and (edit.path, f"{new_owner}.{simple_name(name)}") in still:

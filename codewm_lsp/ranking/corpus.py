@@ -85,6 +85,11 @@ def simple_name(definition: str) -> str:
     return definition.rpartition(".")[2].partition("#")[0]
 
 
+def scope_above(definition: str) -> str:
+    """The qualified name that a definition stands in; "" at the margin."""
+    return definition.rpartition(".")[0]
+
+
 class Vocabulary:
     """Numbers for words, in the order in which they are met, and the parts of each (``get_timeout`` → get, timeout)."""
 

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.co_change import NEVER, Together
-from codewm_lsp.ranking.corpus import code_of, line_hashes, phrases_of, running_tokens, simple_name, tokens_of
+from codewm_lsp.ranking.corpus import (
+    Corpus,
+    code_of,
+    line_hashes,
+    phrases_of,
+    running_tokens,
+    scope_above,
+    simple_name,
+    tokens_of,
+)
 from codewm_lsp.ranking.state import State
 from codewm_lsp.source import split_identifier
 from codewm_lsp.source.languages import language_of
@@ -166,11 +175,18 @@ class EditContext:
     @cached_property
     def row(self) -> int:
         """Its row in the corpus; -1 where it is gone."""
-        if self.file < 0:
+        return self._row_in(self.corpus)
+
+    def _row_in(self, corpus: Corpus) -> int:
+        file = self._file_in(corpus)
+        if file < 0:
             return -1
-        low, high = int(self.corpus.first[self.file]), int(self.corpus.first[self.file + 1])
-        names = self.corpus.names[low:high]
+        low, high = int(corpus.first[file]), int(corpus.first[file + 1])
+        names = corpus.names[low:high]
         return low + names.index(self.edit.definition) if self.edit.definition in names else -1
+
+    def _file_in(self, corpus: Corpus) -> int:
+        return corpus.number.get(self.edit.path, corpus.number.get(self.edit.previous_path or "", -1))
 
     @cached_property
     def _here(self) -> Mapping[str, int]:
@@ -180,12 +196,7 @@ class EditContext:
     @cached_property
     def _counted(self) -> bool:
         """Whether the whole corpus, in which things are counted, holds it: a part may be without its file."""
-        number = self.corpus.whole.number
-        file = number.get(self.edit.path, number.get(self.edit.previous_path or "", -1))
-        if file < 0:
-            return False
-        first = self.corpus.whole.first
-        return self.edit.definition in self.corpus.whole.names[int(first[file]) : int(first[file + 1])]
+        return self._row_in(self.corpus.whole) >= 0
 
     def lines_elsewhere(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """In how many other definitions each of these lines stands."""
@@ -250,7 +261,7 @@ class EditContext:
     @cached_property
     def owner(self) -> str:
         """The qualified name that the edited definition stands in; "" at the margin."""
-        return self.edit.definition.rpartition(".")[0]
+        return scope_above(self.edit.definition)
 
     @cached_property
     def mentions(self) -> Floats:
@@ -270,7 +281,7 @@ class EditContext:
     @cached_property
     def file(self) -> int:
         """Number of the file; -1 where it is not in the corpus."""
-        return self.corpus.number.get(self.edit.path, self.corpus.number.get(self.edit.previous_path or "", -1))
+        return self._file_in(self.corpus)
 
     @cached_property
     def own_file(self) -> OwnFile | None:

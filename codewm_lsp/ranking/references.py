@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from codewm_lsp.display import clean
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
-from codewm_lsp.ranking.corpus import KINDS, Corpus, simple_name
+from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.layout import conventions_of, shared_beginning
-from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver, scope_above
+from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
 from codewm_lsp.source.languages import Use, UseKind
 
@@ -52,9 +52,8 @@ def references(
     corpus: Corpus, editing: Sequence[Edit], texts: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]]
 ) -> References:
     """The definitions that must follow these edits, newest first. ``texts``: reads the definitions of some files."""
-    if not any(edit.commit is None for edit in editing):
-        defined: set[tuple[str, str]] = set()  # the corpus may be that of before
-    else:
+    defined: set[tuple[str, str]] = set()
+    if any(edit.commit is None for edit in editing):  # otherwise the corpus may be that of before
         files = {edit.path for edit in editing if edit.path in corpus.number}
         defined = {
             (path, corpus.names[row])
@@ -119,10 +118,14 @@ class _Search:
         elif most <= 0:
             rows = rows[:0]
         found: list[int] = rows.tolist()
-        missing = sorted({int(self._corpus.file[row]) for row in found} - self._known.keys())
+        self._read_files(found)
+        return found
+
+    def _read_files(self, rows: Sequence[int]) -> None:
+        """Read the files of these definitions together."""
+        missing = sorted({int(self._corpus.file[row]) for row in rows} - self._known.keys())
         if missing:
             self._known.update(self._read(missing))
-        return found
 
     def _uses(self, row: int, wanted: frozenset[str]) -> Sequence[Use]:
         return names_of(self._resolver.source(row), wanted).uses
@@ -166,7 +169,6 @@ class _Search:
         now = f"renamed to `{clean(gone.renamed, _NAME)}`" if gone.renamed else "moved" if gone.moved else "removed"
         for row in rows:
             file, inside = self._where(row)
-            best: ForcedChange | None = None
             for use in self._uses(row, wanted):
                 meaning = self._meaning(row, use)
                 if meaning == place or self._calls_below(row, use, place):
@@ -185,10 +187,7 @@ class _Search:
                     made = ForcedChange(_USES, f"names {quoted} in a string, {now}")
                 else:
                     made = ForcedChange(_USES if certain else _LIKELY, f"still uses {quoted}, {now}")
-                if best is None or (best.linted, -best.score) > (made.linted, -made.score):
-                    best = made
-            if best is not None:
-                self._lead(row, best)
+                self._lead(row, made)
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
         return len(rows)
@@ -240,9 +239,7 @@ class _Search:
         number = corpus.vocabulary.ids.get(name, -1)
         above = resolver.ancestors(owner)
         rows = np.flatnonzero(corpus.name_words == number).tolist()[:MOST]
-        missing = sorted({int(corpus.file[row]) for row in rows} - self._known.keys())
-        if missing:
-            self._known.update(self._read(missing))
+        self._read_files(rows)
         for row in rows:
             file, inside = self._where(row)
             other = Address(file, scope_above(inside))

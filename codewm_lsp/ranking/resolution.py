@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from codewm_lsp.ranking.corpus import KINDS, Corpus
+from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above
 from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
 from codewm_lsp.source.languages import CALLED, Chain, Import, Names, language_of
@@ -81,9 +81,8 @@ class Resolver:
 
     def owner(self, file: int, name: str) -> Address | None:
         """The innermost class that a definition stands in, itself left out."""
-        while name:
-            name = name.rpartition(".")[0]
-            if name and self.is_class(Address(file, name)):
+        while name := scope_above(name):
+            if self.is_class(Address(file, name)):
                 return Address(file, name)
         return None
 
@@ -177,7 +176,7 @@ class Resolver:
                 if name in names.bound:
                     if name in names.values and depth < _DEEPEST:
                         return self._made(file, row.name, names.values[name], depth + 1)
-                    return below if is_class else None if name in names.bound else EXTERNAL
+                    return below if is_class else None
             scope, own = scope_above(scope), False
         return self.member(file, name)
 
@@ -244,7 +243,7 @@ class Resolver:
         """The classes of the repository that one is derived from directly."""
         found: list[Address] = []
         for base in self.names(place.file, place.name).bases:
-            scope = place.name.rpartition(".")[0] or MODULE_NAME
+            scope = scope_above(place.name) or MODULE_NAME
             meaning = self.chain(place.file, scope, base) if CALLED not in base else None
             if isinstance(meaning, Address) and meaning != place and (self.is_class(meaning) or meaning in self._gone):
                 found.append(meaning)
@@ -270,16 +269,3 @@ class Resolver:
             if name in self.names(one.file, one.name).members:
                 return member
         return None
-
-
-def scope_above(name: str) -> str:
-    """The qualified name that a definition stands in; "" at the margin."""
-    return name.rpartition(".")[0]
-
-
-def scopes(name: str) -> Iterator[str]:
-    """The names that a definition stands in, the innermost first."""
-    while name:
-        name = scope_above(name)
-        if name:
-            yield name
