@@ -23,7 +23,8 @@ def alone(before: str | None, after: str | None, edits: Sequence[Edit]) -> Alone
 
     What a definition needs to stand by itself comes with it: a class that is added with a method of it, what is nested
     in a definition that goes. ``edits`` are of one file, and are found again in the text: from its own lines, as they
-    are found in a working tree. None where they cannot be told apart from what else the commit did there.
+    are found in a working tree. None where they cannot be told apart from what else the commit did there. Texts are as
+    ``decode`` gives them.
     """
     was, now = _Owned(before), _Owned(after)
     wanted = {edit.definition for edit in edits}
@@ -72,9 +73,8 @@ class _Owned:
     """The lines of a text, each of them owned by the innermost definition that it stands in."""
 
     def __init__(self, text: str | None) -> None:
-        plain = (text or "").removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-        self.lines = plain.removesuffix("\n").split("\n") if plain else []
-        self.definitions: dict[str, Definition] = {one.name: one for one in parse_definitions(plain)}
+        self.lines = text.removesuffix("\n").split("\n") if text else []
+        self.definitions: dict[str, Definition] = {one.name: one for one in parse_definitions(text or "")}
         owner = [MODULE_NAME] * len(self.lines)
         for one in self.definitions.values():
             if one.name != MODULE_NAME:
