@@ -13,6 +13,7 @@ from codewm_lsp.cli import opened as asked
 from codewm_lsp.cli.asking import ask
 from codewm_lsp.cli.report import consoles, plain
 from codewm_lsp.cli.wire import iso_date
+from codewm_lsp.display import clean
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
 CHARACTERS: Final = 3.5  # of code and English in a token, roughly
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
 _HUNKS: Final = 40
+_SUBJECT: Final = 90  # characters of a commit's subject
 _HEADING: Final = 300  # characters of what Git says a hunk is in
 _HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 
@@ -44,9 +46,7 @@ class Agent:
         with self._opened(repository, max_tokens) as (opened, budget):
             head = opened.repository.head(at or "HEAD")
             budget.note(_prepared(opened, head))
-            found = opened.engine.search(opened.workspace.at(head), words, k=_RESULTS)
-            if not found:
-                raise NothingToAnswerError(f"No past edit matches {words!r}. Try fewer or other words.")
+            found = asked.by_words(opened, head, words, _RESULTS)
             return budget.filled([_named(item.edit) for item in found])
 
     def similar(
@@ -62,17 +62,11 @@ class Agent:
             head = opened.repository.head(at or "HEAD")
             budget.note(_prepared(opened, head))
             snapshot = opened.workspace.at(head)
-            best: dict[int, tuple[float, PastEdit]] = {}
-            for edit in edits:
-                for item in opened.engine.similar(snapshot, edit, k=_RESULTS):
-                    if item.edit.id not in best or item.score > best[item.edit.id][0]:
-                        best[item.edit.id] = item.score, item.edit
-            found = [edit for _, edit in sorted(best.values(), key=lambda pair: (-pair[0], pair[1].id))]
             if definition:
-                name = definition.rpartition("::")[2]
-                items = opened.engine.search(snapshot, f"{intent} {name}", k=_RESULTS)
-                found = [item.edit for item in items]
-            return budget.filled(_with_diffs(opened, found))
+                items = opened.engine.search(snapshot, f"{intent} {definition.rpartition('::')[2]}", k=_RESULTS)
+            else:
+                items = [item for item, _ in asked.similar_to(opened, snapshot, edits, _RESULTS)]
+            return budget.filled(_with_diffs(opened, [item.edit for item in items]))
 
     def next(self, repository: str, editing: str | None, at: str | None, max_tokens: int) -> str:
         """Definitions likely to be edited next."""
@@ -86,7 +80,7 @@ class Agent:
             for one in found:
                 said = "; ".join(reason.words for reason in one.reasons[:2])
                 past = one.evidence[0].edit.commit if one.evidence else None
-                cited = f"\n   like {past.sha[:10]} {_short(past.subject)}" if past else ""
+                cited = f"\n   like {past.sha[:10]} {clean(past.subject, _SUBJECT)}" if past else ""
                 because = f": {said}" if said else ""
                 rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")
             return budget.filled(rows)
@@ -126,7 +120,7 @@ class _Budget:
     def note(self, text: str) -> None:
         """A line above the answer; an empty one is none."""
         if text:
-            self._parts.append(_short(text, 300))
+            self._parts.append(clean(text, 300))
             self._left -= len(self._parts[-1]) + 1
 
     def filled(self, rows: Iterator[str] | Sequence[str]) -> str:
@@ -195,7 +189,7 @@ def _prepared(opened: Opened, revision: str) -> str:
 def _named(edit: PastEdit) -> str:
     commit = edit.commit
     return (
-        f"{commit.sha[:10]} {iso_date(commit.date)[:10]} {_short(commit.subject)}\n"
+        f"{commit.sha[:10]} {iso_date(commit.date)[:10]} {clean(commit.subject, _SUBJECT)}\n"
         f"   {edit.kind.value} {edit.path} {edit.definition}"
     )
 
@@ -208,8 +202,3 @@ def _with_diffs(opened: Opened, edits: Sequence[PastEdit]) -> Iterator[str]:
         rows = diffs.of(edit).split("\n")
         changed = [row for row in rows if not row.startswith(("---", "+++"))]
         yield "\n".join([_named(edit), *changed])
-
-
-def _short(text: str, most: int = 90) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from codewm_lsp.cli.asking import Question
-    from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Workspace
+    from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, Workspace
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
     from codewm_lsp.world_model import WorldModel
@@ -150,15 +150,30 @@ def go_on(opened: Opened, revision: str, console: Console) -> None:
 
 def similar(opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
     """Past edits, best first, each with the edit in progress that it resembles most; ``k`` 0: all."""
-    snapshot = opened.workspace.at(question.history)
+    found = similar_to(opened, opened.workspace.at(question.history), question.edits, k)
+    return found[:k] if k else found
+
+
+def similar_to(opened: Opened, snapshot: Snapshot, edits: Sequence[Edit], k: int) -> list[tuple[SimilarEdit, Edit]]:
+    """The ``k`` past edits most like each of some edits, together, of the commits that the snapshot's reaches."""
     best: dict[int, tuple[SimilarEdit, Edit]] = {}
-    for edit in question.edits[:QUERIES]:
+    for edit in edits[:QUERIES]:
         for item in opened.engine.similar(snapshot, edit, k=k):
             known = best.get(item.edit.id)
             if known is None or item.score > known[0].score:
                 best[item.edit.id] = (item, edit)
-    found = sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
-    return found[:k] if k else found
+    return sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
+
+
+def by_words(opened: Opened, revision: str, words: str, k: int) -> list[SimilarEdit]:
+    """The ``k`` past edits that these words describe best (0: all), of what the revision reaches.
+
+    Raises NothingToAnswerError where there is none.
+    """
+    found = opened.engine.search(opened.workspace.at(revision), words, k=k)
+    if not found:
+        raise NothingToAnswerError(f"No past edit matches {words!r}. Try fewer or other words.")
+    return found
 
 
 def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:

@@ -38,13 +38,10 @@ def search(options: Namespace) -> None:
         done, total = asked.prepare(opened, head, progress, 0.0 if options.no_index else None)
         if done < total:
             Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
-        found = _by_words(opened, head, words, options.k) if texts is None else _by_pair(opened, head, texts, options)
-        if not found:
-            raise NothingToAnswerError(
-                f"No past edit matches {words!r}. Try fewer or other words."
-                if texts is None
-                else "No past edit is indexed. Run `codewm index`."
-            )
+        if texts is None:
+            found = asked.by_words(opened, head, words, options.k)
+        else:
+            found = _by_pair(opened, head, texts, options)
         diffs = PastDiffs(opened.repository)
         shown = [diffs.of(item.edit) if options.diff else None for item in found]
         if options.json:
@@ -59,25 +56,18 @@ def search(options: Namespace) -> None:
             asked.go_on(opened, head, progress)
 
 
-def _by_words(opened: Opened, head: str, words: str, k: int) -> list[SimilarEdit]:
-    return opened.engine.search(opened.workspace.at(head), words, k=k)
-
-
 def _by_pair(opened: Opened, head: str, texts: tuple[str, str], options: Namespace) -> list[SimilarEdit]:
+    from codewm_lsp.cli.opened import similar_to
     from codewm_lsp.history import file_edits
 
     path = options.before if options.after == "-" else options.after
     edits = file_edits(path, texts[0] or None, texts[1] or None)
     if not edits:
         raise OptionError("The two files differ in no Python definition.")
-    snapshot = opened.workspace.at(head)
-    best: dict[int, SimilarEdit] = {}
-    for edit in edits[:40]:
-        for item in opened.engine.similar(snapshot, edit, k=options.k):
-            if item.edit.id not in best or item.score > best[item.edit.id].score:
-                best[item.edit.id] = item
-    ordered = sorted(best.values(), key=lambda item: (-item.score, item.edit.id))
-    return ordered[: options.k] if options.k else ordered
+    found = [item for item, _ in similar_to(opened, opened.workspace.at(head), edits, options.k)]
+    if not found:
+        raise NothingToAnswerError("No past edit is indexed. Run `codewm index`.")
+    return found[: options.k] if options.k else found
 
 
 def _text(name: str) -> str:

@@ -223,7 +223,7 @@ class Index:
         return self.log.ask(answer)
 
     def _text_index(self, arrays: EditArrays) -> TextIndex:
-        if self._text is None or self._text.key != (arrays.generation, len(arrays), len(arrays.dates.values)):
+        if self._text is None or not self._text.is_of(arrays):
             self._text = self.log.read(partial(TextIndex, arrays))
         return self._text
 

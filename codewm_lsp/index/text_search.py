@@ -85,12 +85,16 @@ def _bm25(frequency: NDArray[np.float64], relative: NDArray[np.float64], documen
     return result
 
 
+def _size_of(arrays: EditArrays) -> tuple[str, int, int]:
+    return arrays.generation, len(arrays), len(arrays.dates.values)
+
+
 class TextIndex:
     """What a search by words needs besides the arrays of an index, which must not grow meanwhile."""
 
     def __init__(self, arrays: EditArrays, connection: sqlite3.Connection) -> None:
         self._arrays = arrays
-        self.key = (arrays.generation, len(arrays), len(arrays.dates.values))
+        self._made_of = _size_of(arrays)
         self._commit_of = arrays.commit_of.values.astype(np.int64)
         self._place_of = arrays.place_of.values.astype(np.int64)
         self._commits, self._places = len(arrays.dates.values), arrays.place_count
@@ -108,6 +112,10 @@ class TextIndex:
         self._edit_length = _relative(own + place, 0.75)
         self._commit_length = _relative(np.bincount(self._commit_of, own + place, self._commits), 0.75)
         self._place_length = _relative(place, 0.5)
+
+    def is_of(self, arrays: EditArrays) -> bool:
+        """Whether it was made of these arrays as they are now."""
+        return self._made_of == _size_of(arrays)
 
     def scores(
         self,
