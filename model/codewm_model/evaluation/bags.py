@@ -148,22 +148,28 @@ def cosine(bags: Bags, *, idf: bool) -> Score:
     return score
 
 
-def bm25(bags: Bags) -> Score:
-    """BM25, a term added and a term removed being different ones."""
-    signed = bags.terms ^ np.where(bags.counts > 0, np.uint64(0), np.uint64(1 << 63))
+def bm25_of_terms(bags: Bags) -> Callable[[NDArray[np.uint64]], NDArray[np.float32]]:
+    """BM25 of different terms, each counting once, for every bag; signs of counts are not looked at."""
     count = np.abs(bags.counts)
     length = np.bincount(bags.rows, weights=count, minlength=len(bags))
     relative = 1 - B + B * length / max(1.0, float(length.mean()) if len(length) else 1.0)
-    _, inverse, frequency = np.unique(signed, return_inverse=True, return_counts=True)
+    _, inverse, frequency = np.unique(bags.terms, return_inverse=True, return_counts=True)
     idf = np.log(1 + (len(bags) - frequency + 0.5) / (frequency + 0.5))[inverse]
     weights = (idf * count * (K1 + 1) / (count + K1 * relative[bags.rows])).astype(np.float32)
-    postings = _Postings(bags, signed, weights)
+    postings = _Postings(bags, bags.terms, weights)
 
-    def score(row: int) -> NDArray[np.float32]:
-        part = slice(int(bags.offsets[row]), int(bags.offsets[row + 1]))
-        return postings.scores(signed[part], np.ones(part.stop - part.start, np.float32))
+    def scores(terms: NDArray[np.uint64]) -> NDArray[np.float32]:
+        known = terms[np.isin(terms, postings.values)]
+        return postings.scores(known, np.ones(len(known), np.float32))
 
-    return score
+    return scores
+
+
+def bm25(bags: Bags) -> Score:
+    """BM25, a term added and a term removed being different ones."""
+    signed = bags.terms ^ np.where(bags.counts > 0, np.uint64(0), np.uint64(1 << 63))
+    scores = bm25_of_terms(Bags(bags.offsets, signed, bags.counts))
+    return lambda row: scores(signed[int(bags.offsets[row]) : int(bags.offsets[row + 1])])
 
 
 def by_vectors(vectors: NDArray[np.float32]) -> Score:

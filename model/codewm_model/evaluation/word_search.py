@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from codewm_lsp.history import CommitEdits
 from codewm_lsp.index import Index, changed_words, place_words
 from codewm_lsp.index.text_search import FieldWeights
+from codewm_lsp.index.words import terms
 from codewm_lsp.source import words_of_text
+from codewm_model.evaluation.bags import Bags, bm25_of_terms
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.repositories import find, folder_of_clones, newest_commits, sets
 
@@ -32,31 +34,18 @@ SYSTEMS: Final[dict[str, FieldWeights]] = {
     "… without the rest of the commit": FieldWeights(subject=0, commit=0),
     "… without path and name for themselves": FieldWeights(subject=0, place=0),
 }
-Ranking = Callable[[int], NDArray[np.float64]]  # number of a commit → a score for each edit
+Ranking = Callable[[int], NDArray[np.floating]]  # number of a commit → a score for each edit
 
 
-def bm25(bags: Sequence[Counter[str]], k1: float = 1.2, b: float = 0.75) -> Callable[[str], NDArray[np.float64]]:
+def bm25(counters: Sequence[Counter[str]]) -> Callable[[str], NDArray[np.float32]]:
     """BM25 of a text against bags of words."""
-    sizes = np.array([sum(bag.values()) for bag in bags], dtype=np.float64)
-    relative = 1 - b + b * sizes / max(1.0, float(sizes.mean()))
-    postings: dict[str, tuple[list[int], list[int]]] = {}
-    for row, bag in enumerate(bags):
-        for word, count in bag.items():
-            rows, counts = postings.setdefault(word, ([], []))
-            rows.append(row)
-            counts.append(count)
-
-    def scores(text: str) -> NDArray[np.float64]:
-        total = np.zeros(len(bags))
-        for word in dict.fromkeys(words_of_text(text)):
-            rows, counts = postings.get(word, ((), ()))
-            if rows:
-                idf = np.log1p((len(bags) - len(rows) + 0.5) / (len(rows) + 0.5))
-                found = np.array(counts, dtype=np.float64)
-                total[list(rows)] += idf * found * (k1 + 1) / (found + k1 * relative[list(rows)])
-        return total
-
-    return scores
+    bags = Bags(
+        np.cumsum([0, *map(len, counters)]).astype(np.int64),
+        terms(word for counter in counters for word in counter),
+        np.array([count for counter in counters for count in counter.values()], np.float32),
+    )
+    scores = bm25_of_terms(bags)
+    return lambda text: scores(terms(dict.fromkeys(words_of_text(text))))
 
 
 def reciprocal_ranks(
