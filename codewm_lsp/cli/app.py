@@ -304,6 +304,7 @@ def _doctor_options(parser: _Parser) -> None:
 
 def _clean_options(parser: _Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="Only list what would be removed")
+    parser.add_argument("--unused", action="store_true", help="Only indexes that will not be read again")
     parser.add_argument("-y", "--yes", action="store_true", help="Remove it without asking")
     parser.add_argument(
         "--cache", type=Path, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
@@ -386,9 +387,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.cleaning import clean
+    from codewm_lsp.cli.cleaning import clean, clean_unused
 
-    clean(options.cache, dry_run=options.dry_run, sure=options.yes)
+    if options.unused:
+        clean_unused(options.cache, dry_run=options.dry_run)
+    else:
+        clean(options.cache, dry_run=options.dry_run, sure=options.yes)
 
 
 EVAL: Final = "Measure models and baselines on local clones"

@@ -1,4 +1,4 @@
-"""``codewm clean``: everything CodeWM has written on this machine, listed and removed. Only files of its own names."""
+"""``codewm clean``: what CodeWM has written on this machine, listed and removed. Only files of its own names."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
 from codewm_lsp.logs import is_log
+
+if TYPE_CHECKING:
+    from codewm_lsp.index import Leftover
 
 _REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
 _INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3)([.-].+)?")
@@ -69,6 +72,41 @@ def written(cache: Path | None) -> list[Written]:
     ]
     found.append(Written("temporary diffs", temporary, tuple(diffs)))
     return [one for one in found if one.files]
+
+
+def unused(cache: Path | None) -> list[Leftover]:
+    """The indexes, and files of such, that will not be read again."""
+    from codewm_lsp.index import leftovers
+
+    folders = [folder for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())) if folder]
+    return [found for folder in folders for found in leftovers(folder, patient=False)]
+
+
+def clean_unused(cache: Path | None, *, dry_run: bool) -> None:
+    """List the indexes that will not be read again, and remove them: nothing is lost by it, so nobody is asked.
+
+    Raises OptionError where something could not be removed.
+    """
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.index import remove
+
+    out, _ = consoles()
+    say = Reporter(out).line
+    found = unused(cache)
+    for one in found:
+        say(f"{one.why:45}{one.days:5,} days {one.bytes / 1e6:9,.1f} MB  ", (str(one.path), "cyan"))
+    if not found:
+        say("Nothing to remove: every index is in use.")
+    elif dry_run:
+        say("Nothing was removed. Run `codewm clean --unused` to remove it.")
+    else:
+        kept = [one.path for one in found if not remove(one)]
+        if kept:
+            raise OptionError(
+                f"{len(kept)} files could not be removed, {kept[0]} among them. Close your editor and run "
+                "`codewm clean --unused` again."
+            )
+        say("Removed.")
 
 
 def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:

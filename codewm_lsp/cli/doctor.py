@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
+from codewm_lsp.cli.cleaning import unused
 from codewm_lsp.errors import BundleError, CodewmError
 from codewm_lsp.folders import NO_FOLDER, log_folder
 from codewm_lsp.logs import last_error, log_files
@@ -65,6 +66,7 @@ def examine(path: Path, model_folder: Path | None, cache: Path | None) -> list[F
         )
     if git.state == "ok":
         findings.extend(_repository(path, model, cache))
+    findings.append(_unused(cache))
     return findings
 
 
@@ -198,6 +200,17 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
 def _on_disk(path: Path) -> str:
     files = [file for file in path.parent.glob(f"{glob.escape(path.name)}*") if file.is_file()]
     return f"{sum(file.stat().st_size for file in files) / 1e6:,.1f} MB in {path.parent}"
+
+
+def _unused(cache: Path | None) -> Finding:
+    """What lies in the cache folder and will not be read again."""
+    found = unused(cache)
+    if not found:
+        return Finding("unused", "ok", "nothing: every index is in use")
+    named = ", ".join(f"{one.path} ({one.why})" for one in found[:_LISTED])
+    more = f", and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    size = sum(one.bytes for one in found) / 1e6
+    return Finding("unused", "note", f"{size:,.1f} MB in {named}{more}", "to remove it, run `codewm clean --unused`")
 
 
 def _hidden(index: Index) -> Finding:

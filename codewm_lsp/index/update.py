@@ -15,6 +15,7 @@ from codewm_lsp.history import CommitEdits, Repository
 
 BATCH_EDITS: Final = 64  # what a kill loses at most; their tokens are still remembered when they are embedded
 BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, so that searching finds it
+EMBEDDED_AT_ONCE: Final = 256  # edits of one batch, before ``stop`` is asked again
 ONE_BY_ONE: Final = 16  # up to this many new commits are read singly, without walking the log
 _POLL: Final = 0.1
 
@@ -75,7 +76,8 @@ def update(
 ) -> IndexUpdate:
     """Index what is not in the index yet of the newest ``limit`` commits (None: all) that ``rev`` reaches.
 
-    ``progress(done, total)`` is called after each batch; ``stop()`` is asked before each commit; ``deadline`` is a
+    ``progress(done, total)`` is called after each batch; ``stop()`` is asked before each commit, and within
+    one of very many edits; ``deadline`` is a
     moment of ``time.monotonic``. When another process is at it, up to ``wait`` seconds are spent waiting for it.
     Whatever ends it, kill -9 included, all batches written so far stay, and the next update goes on from there.
     Raises ``RepositoryError`` and ``IndexStoreError``.
@@ -115,7 +117,9 @@ def update(
                 progress(done, total)
             for batch in _batches(_commits(repository, tip, limit, left, index.known(), max_files), ended):
                 pairs = [(edit.before, edit.after) for item in batch for edit in item.edits]
-                vectors = model.embed_edits(pairs) if pairs else np.zeros((0, index.edit_size), dtype=np.float32)
+                vectors = _embedded(model, pairs, index.edit_size, stop)
+                if vectors is None:
+                    break
                 ends = np.cumsum([len(item.edits) for item in batch])[:-1]
                 index.add(list(zip(batch, np.split(vectors, ends), strict=True)))
                 added += len(pairs)
@@ -134,6 +138,20 @@ def update(
         return IndexUpdate(UpdateOutcome.COMPLETE, total - len(still), total, added)
     finally:
         index.release_writer()
+
+
+def _embedded(
+    model: EditEmbedder, pairs: Sequence[tuple[str, str]], size: int, stop: Callable[[], bool] | None
+) -> NDArray[np.float32] | None:
+    """Vectors of edits, (len(pairs), size); None when told to stop before all are embedded: one commit can have
+    thousands, and is begun again the next time. A deadline is not heeded: such a commit would never be done."""
+    vectors = np.zeros((len(pairs), size), dtype=np.float32)
+    for start in range(0, len(pairs), EMBEDDED_AT_ONCE):
+        if start and stop is not None and stop():
+            return None
+        some = slice(start, start + EMBEDDED_AT_ONCE)
+        vectors[some] = model.embed_edits(pairs[some])
+    return vectors
 
 
 def _wanted(repository: Repository, index: UpdateTarget, tip: str, limit: int | None) -> tuple[list[str], int]:

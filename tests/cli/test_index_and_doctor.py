@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,3 +173,26 @@ def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path:
         index.dismissals.add(Dismissal(Scope.EDIT, history.head("HEAD~1"), "client.py", "get"))
     found = findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"]
     assert found == f"2: all of commit {history.head()[:8]}, client.py::get in {history.head('HEAD~1')[:8]}"
+
+
+def test_indexes_that_will_not_be_read_again_are_named_and_removed(
+    history: Any, codewm: Codewm, tmp_path: Path
+) -> None:
+    codewm("index", history.path)
+    (index,) = (tmp_path / "cache").rglob("*-v*.sqlite3")
+    model = index.name.split("-")[0]
+    old = index.with_name(index.name.replace(model, "0" * len(model)))
+    old.write_bytes(index.read_bytes())
+    then = time.time() - 86_400
+    os.utime(old, (then, then))
+    found = findings(codewm("doctor", "--json", history.path))
+    assert found["unused"]["state"] == "note"
+    assert f"{old} (of another model)" in found["unused"]["detail"]
+    listed = codewm("clean", "--unused", "--dry-run")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert old.name in listed.stdout.replace("\n", "")
+    assert old.exists()
+    assert codewm("clean", "--unused").returncode == 0
+    assert not old.exists()
+    assert index.exists()
+    assert codewm("clean", "--unused").stdout == "Nothing to remove: every index is in use.\n"

@@ -96,6 +96,28 @@ def test_a_stopped_update_has_the_newest_commits_and_goes_on_later(
     assert contents(index) == truth(repository)
 
 
+def test_an_update_stops_within_a_commit_of_very_many_edits(
+    make_repository: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    builder = make_repository()
+    builder.commit("Begin", {"a.py": "def a():\n    return 1\n"})
+    builder.commit("Generate", {"b.py": "".join(f"def f{n}():\n    return {n}\n" for n in range(1_000))})
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    asked: list[int] = []
+
+    class Counting:
+        def embed_edits(self, pairs: Any) -> Any:
+            asked.append(len(pairs))
+            return encoder.embed_edits(pairs)
+
+    stopped = update(repository, Counting(), index.log, stop=lambda: bool(asked))
+    assert (stopped.outcome, stopped.done) == (UpdateOutcome.STOPPED, 0)
+    assert sum(asked) < 1_000
+    assert update(repository, Counting(), index.log).outcome is UpdateOutcome.COMPLETE
+    assert contents(index) == truth(repository)
+
+
 def test_other_readers_see_an_index_grow(
     make_history: Make, open_repository: Make, open_index: Make, encoder: Any
 ) -> None:

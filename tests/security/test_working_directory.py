@@ -95,6 +95,20 @@ def test_a_program_that_is_started_as_a_module_imports_none_either(trap: Path, t
     assert "Traceback" not in done.stderr
 
 
+def test_a_run_of_a_study_imports_none_where_python_does_not_know_safe_paths(trap: Path, tmp_path: Path) -> None:
+    study = pytest.importorskip("codewm_model.training.study")
+    done = subprocess.run(
+        [sys.executable, "-c", study._RUN],
+        cwd=trap,
+        env={name: value for name, value in os.environ.items() if name not in ("PYTHONSAFEPATH", "PYTHONPATH")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [file.name for file in (tmp_path / "ran").iterdir()] == []
+    assert "study.py" in done.stderr, "it was started, and misses its arguments"
+
+
 def test_folders_that_the_user_names_in_full_are_kept(tmp_path: Path) -> None:
     program = "from codewm_lsp.import_path import leave_out_working_directory as leave; leave(); import sys, os; "
     chosen = tmp_path / "chosen"

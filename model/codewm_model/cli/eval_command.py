@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,10 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import platformdirs
 import typer
 
 from codewm_lsp.errors import OptionError
+from codewm_lsp.folders import NO_FOLDER, cache_folder
 from codewm_model.artifacts.output_folder import claim
 from codewm_model.cli.eval_progress import Bar
 from codewm_model.evaluation import models as loading
@@ -107,7 +106,7 @@ def evaluate(
     wanted = _names(protocols, "--protocols", NAMES)
     settings = Settings(
         seeds=_seeds(seeds),
-        cache=cache or Path(os.environ.get("CODEWM_CACHE") or platformdirs.user_cache_dir("codewm")) / "evaluation",
+        cache=cache or _kept(),
         limit=limit,
         baselines=_baselines(baselines),
         references=released.load(reference or []),
@@ -304,6 +303,14 @@ def _headlines(section: ReportSection) -> list[str]:
             figure = f"{summary.mean:.4f}" if abs(summary.mean) < 1_000 else f"{summary.mean:,.0f}"
             lines.append(f"  {figure}  {system}")
     return lines
+
+
+def _kept() -> Path:
+    """Where what was measured is kept, if no folder is named."""
+    folder = cache_folder()
+    if folder is None:
+        raise OptionError(f"Nothing can be kept, because {NO_FOLDER}. Or name a folder with --cache.")
+    return folder / "evaluation"
 
 
 def _command(

@@ -25,6 +25,10 @@ from codewm_model.settings.config import ArchitectureConfig, Config, TrainingCon
 
 DONE: Final = "done.json"
 PLAN: Final = "plan.json"
+_RUN: Final = (  # "" is the working directory, which may be a stranger's repository
+    "import sys; sys.path[:] = [entry for entry in sys.path if entry]; "
+    "from codewm_model.training.study import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,7 @@ def run_all(
                 run = waiting.pop(0)
                 run.folder.mkdir(parents=True, exist_ok=True)
                 with (run.folder / "output.txt").open("wb") as said:
-                    arguments = ["-m", "codewm_model.training.study", str(plan), run.arm.name, str(run.seed)]
+                    arguments = ["-c", _RUN, str(plan), run.arm.name, str(run.seed)]
                     going[subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said)] = run
             time.sleep(1)
             progress(sum(_steps_done(run, steps) for run in planned), steps * len(planned))
@@ -386,7 +390,3 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
