@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
@@ -18,7 +21,7 @@ from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.layout import shared_beginning
-from codewm_lsp.ranking.ranker import Ranker, Ranking, rank
+from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds
 from codewm_lsp.ranking.references import References, references
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
@@ -27,6 +30,9 @@ from codewm_lsp.source import Definition, parse_definitions
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 _AT_ONCE: Final = 32  # files read together
 _AROUND: Final = 64  # files that are the corpus until all are read
+
+Odds = NDArray[np.float64]
+"""Of each definition of a corpus."""
 
 Keys = Mapping[str, str]
 """Path → a name for the content: the blob, or that of a text which is in no commit."""
@@ -76,7 +82,8 @@ _ANCESTORS: Final = Kind[frozenset[str]]("commits of the past", 2)
 _PASTS: Final = Kind[frozenset[str]]("commits of the past but those asked about", 2)
 _CHANGES: Final = Kind[Changes]("what changed together", 1)
 _KNOWN: Final = Kind[Known]("state", 1)
-_SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=96 << 20)
+_SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=32 << 20)
+_ODDS: Final = Kind[Odds]("log-odds after an edit in progress", 2 * MOST_EDITS, bytes=32 << 20)
 _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
 _DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
 _REFERENCES: Final = Kind[References]("definitions that must follow", 16)
@@ -120,6 +127,7 @@ class Derived:
 
         def make() -> Known:
             self.memo.forget(_SIGNALS)  # of another state, which they would keep alive
+            self.memo.forget(_ODDS)
             changes = self.memo.get(_CHANGES, counted, lambda: self._changes(past))
             last = self.memo.last(_KNOWN)
             if last is None or last[1].state.changes is not changes:
@@ -135,13 +143,24 @@ class Derived:
         asked = tuple(editing[:MOST_EDITS])
 
         def make() -> Ranking:
-            return rank(known.state, asked, self._ranker, lambda _, edit: self.signals(known, edit))
+            return joined(known.state, asked, [self._odds(known, edit) for edit in asked], self._ranker)
 
         return self.memo.get(_RANKINGS, (known.key, asked), make)
 
     def signals(self, known: Known, edit: Edit) -> SignalValues:
-        """Everything that an edit in progress says about what comes next."""
+        """Everything that an edit in progress says about what comes next; ask for a ``part`` of it."""
         return self.memo.get(_SIGNALS, (known.key, edit), lambda: signals_of(known.state, edit))
+
+    def _odds(self, known: Known, edit: Edit) -> Odds:
+        """The log-odds of all definitions after one edit. Other documents have the same edits in another order."""
+
+        def make() -> Odds:
+            signals = signals_of(known.state, edit)
+            odds = log_odds(known.state, edit, signals, self._ranker)
+            self.memo.get(_SIGNALS, (known.key, edit), signals.without_definitions)
+            return odds
+
+        return self.memo.get(_ODDS, (known.key, edit), make)
 
     def references(self, known: Known, snapshot: Snapshot, editing: Sequence[Edit]) -> References:
         """The definitions that must follow these edits, newest first."""

@@ -380,10 +380,10 @@ class EditArrays:
         """Path and definition of each place."""
         if len(self._places) < self.place_count:
             query = "SELECT path, definition FROM places WHERE id > ? ORDER BY id"
-            self._places.extend(
-                (from_sql(path), from_sql(definition))
-                for path, definition in connection.execute(query, (len(self._places),))
-            )
+            once: dict[str, str] = {}  # a path for all its definitions
+            for stored, definition in connection.execute(query, (len(self._places),)):
+                path = from_sql(stored)
+                self._places.append((once.setdefault(path, path), from_sql(definition)))
         return self._places
 
     def renames(self, connection: sqlite3.Connection) -> list[tuple[int, str, str]]:

@@ -45,8 +45,9 @@ class History:
                 sizes.append(len(own))
                 for place in place_of[own.start : own.stop].tolist():
                     if place not in resolved:
-                        path, definition = places[place]
-                        key = (paths.of(path), definition)
+                        path, definition = named = places[place]
+                        newest = paths.of(path)
+                        key = named if newest == path else (newest, definition)
                         resolved[place] = numbers.setdefault(key, len(numbers))
                     definitions.append(resolved[place])
             if position in renamed:

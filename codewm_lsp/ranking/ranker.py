@@ -175,7 +175,13 @@ def rank(
     ``signals_of``: the function of that name, or one that remembers what it said.
     """
     some = editing[:MOST_EDITS]
-    asked = tuple((edit, log_odds(state, edit, signals_of(state, edit), ranker)) for edit in some)
+    odds = [log_odds(state, edit, signals_of(state, edit), ranker) for edit in some]
+    return joined(state, editing, odds, ranker)
+
+
+def joined(state: State, editing: Sequence[Edit], odds: Sequence[NDArray[np.float64]], ranker: Ranker) -> Ranking:
+    """The same, given the ``log_odds`` after each of the newest ``MOST_EDITS``."""
+    asked = tuple(zip(editing, odds, strict=False))
     files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
     own = np.isin(state.corpus.file, [file for file in files if file is not None])
     return Ranking(together(np.stack([odds for _, odds in asked]), ranker.several), own, asked)

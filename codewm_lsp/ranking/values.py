@@ -22,10 +22,13 @@ MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 class Values(Mapping[str, Floats]):
     """Signal → its values, in the order of the registry; each is computed when it is first looked up."""
 
-    def __init__(self, signals: Mapping[str, Signal], edit: EditContext) -> None:
+    def __init__(
+        self, signals: Mapping[str, Signal], edit: EditContext, known: Mapping[str, Floats] | None = None
+    ) -> None:
+        """``known``: those that were computed already."""
         self._signals = signals
         self._edit = edit
-        self._known: dict[str, Floats] = {}
+        self._known: dict[str, Floats] = dict(known or {})
 
     def __getitem__(self, name: str) -> Floats:
         if name not in self._known:
@@ -44,6 +47,10 @@ class Values(Mapping[str, Floats]):
     def knows(self, name: str) -> bool:
         """Whether it is computed."""
         return name in self._known
+
+    def of(self, edit: EditContext) -> Values:
+        """The same, where what is yet to be computed is that of another context of the same edit."""
+        return Values(self._signals, edit, self._known)
 
     @property
     def nbytes(self) -> int:
@@ -83,6 +90,13 @@ class SignalValues:
     def nbytes(self) -> int:
         """Of the arrays that were computed."""
         return sum(values.nbytes for values in (self.definitions, self.files) if isinstance(values, Values))
+
+    def without_definitions(self) -> SignalValues:
+        """The same without the values of all definitions, which take by far the most memory: ``part`` computes those
+        that are asked about."""
+        assert isinstance(self.files, Values), "a part"
+        context = EditContext(self.edit.state, self.edit.edit)
+        return SignalValues(context, Values(DEFINITION_SIGNALS, context), self.files.of(context))
 
     def part(self, files: Sequence[int]) -> SignalValues:
         """Those of some files (ascending) and of their definitions, in a corpus of these files alone."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codewm_lsp.hints import Change, Engine, HintOptions, Hints, Snapshot, Workspace
-from codewm_lsp.hints.derived import _AROUNDS, _CORPORA, _KNOWN, _PARSED, _RANKINGS, _SIGNALS
+from codewm_lsp.hints.derived import _AROUNDS, _CORPORA, _KNOWN, _ODDS, _PARSED, _RANKINGS, _SIGNALS
 from codewm_lsp.index import update
 
 OpenEngine = Callable[[Path], Any]
@@ -93,7 +93,7 @@ def test_what_was_typed_in_last_counts_as_the_newest(shop: Any, open_engine: Ope
 def test_what_is_remembered_has_bounds(shop: Any, open_engine: OpenEngine) -> None:
     asking = open_engine(shop.path)
     text = text_of(shop, CLIENT)
-    kinds = (_PARSED, _CORPORA, _AROUNDS, _KNOWN, _RANKINGS, _SIGNALS)
+    kinds = (_PARSED, _CORPORA, _AROUNDS, _KNOWN, _RANKINGS, _SIGNALS, _ODDS)
     for number in range(_RANKINGS.entries + 6):
         asking.engine.hints(asking.snapshot(unsaved={CLIENT: text + f"\nNUMBER = {number}\n"}), CLIENT)
         for kind in kinds:
