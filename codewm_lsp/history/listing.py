@@ -143,6 +143,7 @@ class Lister:
         self._exclude = (*exclude, *_MADE)
         self._plain: dict[str, tuple[int, int]] = {}
         self._tracked: tuple[object, dict[str, Entry]] = (None, {})
+        self._folders: tuple[str, ...] = ()  # of the tracked files
         self._others: _Others | None = None
         self._asked: tuple[object, dict[str, bool]] = (None, {})
         self._failures = 0
@@ -157,8 +158,8 @@ class Lister:
         """What is listed now. Raises ``RepositoryError``."""
         folders = Folders(self._root, self._plain)
         written, tracked = self._index_entries()
-        for path in tracked:
-            folders.kind(path.rpartition("/")[0])
+        for folder in self._folders:
+            folders.kind(folder)
         folders.states[""] = _state(self._root) or (0, 0)
         return Listing(tracked, self._untracked(folders, written), folders, written[1] if written is not None else 0)
 
@@ -186,6 +187,7 @@ class Lister:
             written = None
         if written is None or self._tracked[0] != written:
             self._tracked = (written, self._read_index())
+            self._folders = tuple({path.rpartition("/")[0] for path in self._tracked[1]})
         return written, self._tracked[1]
 
     def _read_index(self) -> dict[str, Entry]:

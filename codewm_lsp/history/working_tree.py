@@ -26,7 +26,7 @@ from typing import Final
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_process import HardenedGit
-from codewm_lsp.history.listing import GONE, NESTED, Entry, Lister, Listing
+from codewm_lsp.history.listing import GONE, NESTED, OWN, Entry, Lister, Listing
 from codewm_lsp.history.location import Location
 from codewm_lsp.history.log import list_tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
@@ -69,6 +69,18 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class _Watched:
+    """The files of a commit and of Git's index by folder, made once for both: they are looked at again and again.
+
+    Of each file its path, where it is on disk, its blob in the commit and its entry in the index.
+    """
+
+    tree: Mapping[str, tuple[bytes, str]]
+    tracked: Mapping[str, Entry]
+    folders: Mapping[str, tuple[tuple[str, str, str | None, Entry | None], ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Differing:
     """A file that is not as in HEAD.
 
@@ -96,6 +108,7 @@ class WorkingTree:
         self._lister = Lister(git, location, exclude)
         self._lock = threading.Lock()
         self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
+        self._watched = _Watched({}, {}, {})
         self._seen: dict[str, _Seen] = {}
         self._texts: OrderedDict[str, tuple[_Seen, str]] = OrderedDict()  # of files that differ
         self._characters = 0
@@ -158,24 +171,23 @@ class WorkingTree:
         found: dict[str, Differing] = {}
         clean: set[str] = set()  # of the opened ones
         changed: dict[str, tuple[str | None, os.stat_result]] = {}
-        for path in {**tree, **dict.fromkeys(listing.tracked)}:
-            blob = tree[path][1] if path in tree else None
-            entry = listing.tracked.get(path)
-            status = self._status(path, listing)
-            if status is NESTED:
+        for folder, files in self._watch(tree, listing.tracked).folders.items():
+            kind = listing.folders.kind(folder)
+            if kind is NESTED:
                 continue
-            if status is GONE:
-                if blob is not None and not (entry is not None and entry.kept_out):
+            for path, full, blob, entry in files:
+                status = _status_of(full) if kind is OWN else GONE
+                if isinstance(status, os.stat_result):
+                    seen = self._seen.get(path)
+                    if (seen is not None and blob in seen.hashes and _same(seen, status)) or (
+                        blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written)
+                    ):
+                        if path in owned:
+                            clean.add(path)
+                    elif status.st_size <= MAX_BLOB:
+                        changed[path] = blob, status
+                elif status is GONE and blob is not None and not (entry is not None and entry.kept_out):
                     found[path] = Differing(path, blob, None, True, 0.0)
-            elif isinstance(status, os.stat_result):
-                seen = self._seen.get(path)
-                if (seen is not None and blob in seen.hashes and _same(seen, status)) or (
-                    blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written)
-                ):
-                    if path in owned:
-                        clean.add(path)
-                elif status.st_size <= MAX_BLOB:
-                    changed[path] = blob, status
         self._compare(changed, listing, found, clean)
         self._add_untracked([path for path in listing.untracked if path not in tree], listing, found)
         attributes = self._attributes_of([path for path in owned if path in tree])
@@ -196,6 +208,15 @@ class WorkingTree:
         self._find_moved(found)
         return found
 
+    def _watch(self, tree: Mapping[str, tuple[bytes, str]], tracked: Mapping[str, Entry]) -> _Watched:
+        if self._watched.tree is not tree or self._watched.tracked is not tracked:
+            folders: dict[str, list[tuple[str, str, str | None, Entry | None]]] = {}
+            for path in {**tree, **dict.fromkeys(tracked)}:
+                file = (path, self._full(path), tree[path][1] if path in tree else None, tracked.get(path))
+                folders.setdefault(path.rpartition("/")[0], []).append(file)
+            self._watched = _Watched(tree, tracked, {folder: tuple(files) for folder, files in folders.items()})
+        return self._watched
+
     def _find_moved(self, found: dict[str, Differing]) -> None:
         """Say of new files with the content of one that is gone, each of another, where they were."""
         gone: dict[str, list[str]] = {}
@@ -214,13 +235,7 @@ class WorkingTree:
         kind = listing.folders.kind(path.rpartition("/")[0])
         if kind is GONE or kind is NESTED:
             return kind
-        try:
-            status = os.lstat(self._full(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return GONE
-        except (OSError, ValueError):
-            return NESTED
-        return status if stat.S_ISREG(status.st_mode) else GONE
+        return _status_of(self._full(path))
 
     def _compare(
         self,
@@ -467,6 +482,17 @@ class WorkingTree:
     def _digits(self) -> int:
         """How long the names of objects are."""
         return len(next(iter(self._tree[1].values()))[1]) if self._tree[1] else 40
+
+
+def _status_of(full: str) -> os.stat_result | str:
+    """The state of a regular file; ``GONE`` where there is none, ``NESTED`` where it cannot be told."""
+    try:
+        status = os.lstat(full)
+    except (FileNotFoundError, NotADirectoryError):
+        return GONE
+    except (OSError, ValueError):
+        return NESTED
+    return status if stat.S_ISREG(status.st_mode) else GONE
 
 
 def _as_decoded(text: str) -> str:
