@@ -1,19 +1,19 @@
-"""One index over many repositories: in SQLite on this machine, or in a Qdrant collection that others ask too."""
+"""One index over many repositories: in a folder of this machine, or in a database that others ask too."""
 
 from __future__ import annotations
 
-import os
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.index import Source
-from codewm_lsp.stores.interface import Store, source_of
+from codewm_lsp.stores.interface import Store, StoreOpener, source_of
 
-__all__ = ["Source", "Store", "open_store", "source_of"]
+__all__ = ["GROUP", "Source", "Store", "StoreOpener", "open_store", "source_of"]
 
-_QDRANT = "qdrant:"
-
+GROUP: Final = "codewm.stores"
+"""Entry points: the beginning of a location, up to its colon, names the ``StoreOpener`` that opens it."""
 
 PATIENCE: Final = 30.0  # seconds that a server has for a question
 
@@ -21,27 +21,45 @@ PATIENCE: Final = 30.0  # seconds that a server has for a question
 def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, patience: float = PATIENCE) -> Store:
     """Open a store; ``create``: make it where there is none, to fill it.
 
-    ``location``: a folder (SQLite), ``http://HOST:PORT[/COLLECTION]`` or https (a Qdrant server; a key is taken from
-    the environment, ``QDRANT_API_KEY``), or ``qdrant:FOLDER`` (Qdrant's embedded mode). Only a location that is an
-    address is ever connected to, and it has ``patience`` seconds to be opened and for each question that it is asked.
-    Raises ``OptionError`` or ``IndexStoreError``.
+    ``location``: a folder (SQLite), or what an entry point of the group ``codewm.stores`` opens:
+    ``postgresql://…`` (PostgreSQL with pgvector), ``http://HOST:PORT[/COLLECTION]`` or https (Qdrant),
+    ``qdrant:FOLDER`` (Qdrant's embedded mode). Only a location that is an address is ever connected to, and it has
+    ``patience`` seconds to be opened and for each question that it is asked. Raises ``OptionError`` or
+    ``IndexStoreError``.
     """
-    remote = location.startswith(("http://", "https://"))
-    if remote or location.startswith(_QDRANT):
-        from codewm_lsp.stores.qdrant import QdrantStore
+    opener = _opener(location)
+    if opener is None:
+        from codewm_lsp.stores.sqlite import SqliteStore
 
-        if remote:
-            key = os.environ.get("QDRANT_API_KEY")
-            return QdrantStore.connect(
-                location, key, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience
-            )
-        folder = Path(location.removeprefix(_QDRANT))
-        return QdrantStore.embedded(folder, model_hash=model_hash, edit_size=edit_size, create=create)
+        return SqliteStore.open(Path(location), model_hash=model_hash, edit_size=edit_size, create=create)
+    return opener(location, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience)
+
+
+def _opener(location: str) -> StoreOpener | None:
+    """What opens a location; None: it is a folder."""
+    scheme, colon, _ = location.partition(":")
+    entries = list(entry_points(group=GROUP)) if colon and len(scheme) > 1 else []  # C: is a drive
+    entry = next((one for one in entries if one.name == scheme), None)
+    if entry is not None:
+        return _loaded(entry)
     if "://" in location or not location:
+        known = ", ".join(sorted(one.name for one in entries))
         raise OptionError(
             f"--store {location!r} is neither a folder nor an address: write a folder for SQLite, "
-            "http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant without a server"
+            "postgresql://HOST/DATABASE, http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
+            "without a server" + (f" (known: {known})" if known else "")
         )
-    from codewm_lsp.stores.sqlite import SqliteStore
+    return None
 
-    return SqliteStore.open(Path(location), model_hash=model_hash, edit_size=edit_size, create=create)
+
+def _loaded(entry: EntryPoint) -> StoreOpener:
+    try:
+        opener = entry.load()
+    except Exception as error:  # another package's code
+        raise OptionError(
+            f"the package that opens {entry.name}: stores ({entry.value}) cannot be loaded: {error}"
+        ) from error
+    if not callable(opener):
+        raise OptionError(f"the package that opens {entry.name}: stores ({entry.value}) offers no function")
+    found: StoreOpener = opener
+    return found

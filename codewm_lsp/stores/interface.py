@@ -40,6 +40,12 @@ class Store(Protocol):
         ...
 
 
+class StoreOpener(Protocol):
+    """Opens a store at a location; see ``codewm_lsp.stores.open_store``."""
+
+    def __call__(self, location: str, *, model_hash: str, edit_size: int, create: bool, patience: float) -> Store: ...
+
+
 def source_of(repository: Repository) -> Source:
     """A repository under the name it has in a store: the same for every clone of it, on every machine.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sqlite3
 import sys
 import uuid
@@ -26,14 +27,16 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
 from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
-from codewm_lsp.index import Blend, Hit, PastEdit, Scores, Source, Whitening
+from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import accepted
+from codewm_lsp.stores.scoring import AskedEdit, Bag, TermCounts, best_first
 
 COLLECTION: Final = "codewm"
+_EMBEDDED: Final = "qdrant:"
 LAYOUT: Final = 1
 CANDIDATES: Final = 200
 FILLING: Final = 60.0  # seconds for each request while a collection is filled
@@ -50,6 +53,17 @@ _LARGEST_ABOUT: Final = 1024 * 1024  # bytes of the file that names the collecti
 _UNAVAILABLE: Final = frozenset({"shallow", "missing"})
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
 """What reading an answer of another shape ends in."""
+
+
+def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, patience: float) -> QdrantStore:
+    """``http://HOST:PORT[/COLLECTION]`` or https (a server), or ``qdrant:FOLDER`` (embedded)."""
+    if location.startswith(_EMBEDDED):
+        folder = Path(location.removeprefix(_EMBEDDED))
+        return QdrantStore.embedded(folder, model_hash=model_hash, edit_size=edit_size, create=create)
+    key = os.environ.get("QDRANT_API_KEY")
+    return QdrantStore.connect(
+        location, key, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience
+    )
 
 
 class _Counts:
@@ -96,7 +110,7 @@ class QdrantStore:
         self._model = model_hash
         self.edit_size = edit_size
         self._blend = blend
-        self._weights: tuple[int, dict[int, int], dict[int, int]] | None = None
+        self._weights: TermCounts | None = None
         self._whitening: tuple[int, Whitening] | None = None  # with the number of edits there were
 
     @staticmethod
@@ -338,7 +352,7 @@ class QdrantStore:
         """Count the words anew with the next question."""
         self._weights = None
 
-    def _weighing(self) -> tuple[int, dict[int, int], dict[int, int]]:
+    def _weighing(self) -> TermCounts:
         """How many edits there are, and in how many each word stands, of the edits and of their places."""
         if self._weights is None:
             words: dict[int, int] = {}
@@ -352,7 +366,7 @@ class QdrantStore:
                         table[number] = table.get(number, 0) + count
                     if len(table) > MOST_TERMS:
                         raise ValueError("more words than any repositories have")
-            self._weights = total, words, places
+            self._weights = TermCounts(total, words, places)
         return self._weights
 
     def search(
@@ -368,14 +382,11 @@ class QdrantStore:
 
     def _search(self, edit: Edit, vector: NDArray[np.float32], k: int) -> list[Hit]:
         models = _library().models
-        words, place = words_of_edit(edit), place_words(edit.path, edit.definition)
-        total, in_edits, in_places = self._weighing()
-        asked = _Bag.of(_short(terms(words)), counts(words), in_edits, total)
-        near = _Bag.of(_short(terms(place)), counts(place), in_places, total)
+        present = self._weighing()
+        asked = AskedEdit.of(edit, present, _short)
         queries: list[Any] = [(vector.tolist(), "meaning")]
-        for bag, name in ((asked, "words"), (near, "place")):
-            if bag.weights:
-                values = {number: abs(weight) * bag.idf[number] for number, weight in bag.weights.items()}
+        for bag, name in ((asked.words, "words"), (asked.place, "place")):
+            if values := bag.strengths():
                 queries.append((models.SparseVector(indices=list(values), values=list(values.values())), name))
         hits: dict[str, Hit] = {}
         limit, offset = max(CANDIDATES, k), 0
@@ -398,26 +409,15 @@ class QdrantStore:
             )
             for point in (point for answer in answers for point in answer.points[:page]):
                 if str(point.id) not in hits:
-                    hit = self._scored(point, vector, asked, near, in_edits, in_places, total)
+                    hit = self._scored(point, vector, asked, present)
                     if hit is not None:
                         hits[str(point.id)] = hit
             offset += page
             if all(len(answer.points) < page for answer in answers):
                 break
-        kept = list(hits.values())
-        kept.sort(key=lambda hit: (-hit.score, -hit.edit.commit.date, hit.edit.commit.sha, hit.edit.id))
-        return kept[:k]
+        return best_first(list(hits.values()))[:k]
 
-    def _scored(
-        self,
-        point: Any,
-        vector: NDArray[np.float32],
-        asked: _Bag,
-        near: _Bag,
-        in_edits: Mapping[int, int],
-        in_places: Mapping[int, int],
-        total: int,
-    ) -> Hit | None:
+    def _scored(self, point: Any, vector: NDArray[np.float32], asked: AskedEdit, present: TermCounts) -> Hit | None:
         payload = point.payload
         try:
             parent = payload["parent"]
@@ -437,17 +437,13 @@ class QdrantStore:
                 line=max(0, int(payload["line"])),
                 source=Source(_text(payload["repository"]), _text(payload["name"])),
             )
-            own = _Bag.of(payload["terms"], np.array(payload["counts"], dtype=np.int8), in_edits, total)
-            place = place_words(edit.path, edit.definition)
-            there = _Bag.of(_short(terms(place)), counts(place), in_places, total)
+            counted = np.array(payload["counts"], dtype=np.int8)
+            own = Bag.of(payload["terms"], counted, present.words, present.total)
+            place = Bag.of_place(edit.path, edit.definition, present, _short)
             meaning = float(np.dot(np.asarray(point.vector["meaning"], dtype=np.float32), vector))
         except _NONSENSE:
             return None  # somebody else wrote it
-        signed, unsigned = asked.cosines(own)
-        _, nearness = near.cosines(there)
-        scores = Scores(*(np.array([value], dtype=np.float32) for value in (meaning, signed, unsigned, nearness)))
-        score, words = float(scores.blended(self._blend)[0]), float(scores.words(self._blend)[0])
-        return Hit(edit, score, min(1.0, meaning), words, nearness) if np.isfinite(score) else None
+        return asked.hit(edit, own, place, meaning, self._blend)
 
 
 class QdrantShelf:
@@ -586,32 +582,6 @@ class QdrantShelf:
         }
         self._store._put([_library().models.PointStruct(id=self._id, vector={}, payload=payload)])
         self._store.forget_weights()
-
-
-class _Bag:
-    """The words of an edit or of a place, weighed."""
-
-    def __init__(self, weights: dict[int, float], idf: dict[int, float]) -> None:
-        self.weights = weights
-        self.idf = idf
-        self.length = float(np.sqrt(sum((weight * idf[number]) ** 2 for number, weight in weights.items())))
-
-    @staticmethod
-    def of(numbers: Sequence[int], found: NDArray[np.int8], present: Mapping[int, int], total: int) -> _Bag:
-        values = WEIGHTS[found.view(np.uint8)].tolist()
-        weights = {int(number): float(value) for number, value in zip(numbers, values, strict=True)}
-        idf = {number: float(np.log1p(max(1, total) / max(1, present.get(number, 0)))) for number in weights}
-        return _Bag(weights, idf)
-
-    def cosines(self, other: _Bag) -> tuple[float, float]:
-        """With signs and without."""
-        products = [
-            weight * other.weights[number] * self.idf[number] ** 2
-            for number, weight in self.weights.items()
-            if number in other.weights
-        ]
-        length = self.length * other.length
-        return (sum(products) / length, sum(map(abs, products)) / length) if length else (0.0, 0.0)
 
 
 def _look_at(folder: Path, where: str, create: bool) -> None:

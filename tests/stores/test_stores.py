@@ -331,12 +331,13 @@ def test_a_key_is_not_sent_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class NothingIsFound:
-        def find_spec(self, *arguments: object) -> None:
-            return None
+    class NotThere:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "qdrant_client":
+                raise ModuleNotFoundError(name)
 
     monkeypatch.delitem(sys.modules, "qdrant_client", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [NothingIsFound()])
+    monkeypatch.setattr(sys, "meta_path", [NotThere(), *sys.meta_path])
     with pytest.raises(OptionError, match=r"pip install 'codewm\[qdrant\]'"):
         open_store(f"qdrant:{tmp_path}", model_hash=MODEL_HASH, edit_size=EDIT_SIZE, create=True)
 
