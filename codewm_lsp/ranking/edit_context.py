@@ -6,7 +6,7 @@ import weakref
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,14 @@ from codewm_lsp.ranking.corpus import (
     simple_name,
     tokens_of,
 )
+from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.ranking.state import State
-from codewm_lsp.source import split_identifier
+from codewm_lsp.source import MODULE_NAME, split_identifier
 from codewm_lsp.source.languages import language_of
 
 Floats = NDArray[np.float32]
+
+TEST: Final = "test"  # the part of a name that says what its definition does, not what it is about
 
 
 class Found(NamedTuple):
@@ -275,6 +278,35 @@ class EditContext:
         corpus = self.corpus
         share = 1 / np.sqrt(np.maximum(corpus.name_frequency, 1))
         return np.asarray(corpus.idf[corpus.name_words] * share[corpus.name_words].astype(np.float32))
+
+    @cached_property
+    def name_overlap(self) -> Floats:
+        """The share of the parts of both names that is in both, that one of them is a test left out. (N,)"""
+        parts = set(split_identifier(self.name)) - {TEST}
+        words = self.corpus.name_words
+        if self.name == MODULE_NAME or not parts:
+            return np.zeros(len(words), dtype=np.float32)
+        shared = self.corpus.spread(dict.fromkeys(parts, 1.0))
+        counts = np.diff(self.corpus.vocabulary.split()[1]) - self.corpus.spread({TEST: 1.0})
+        return np.asarray((shared / np.maximum(1, len(parts) + counts - shared))[words], dtype=np.float32)
+
+    @cached_property
+    def alike(self) -> NDArray[np.float64]:
+        """How much of its text each definition shares with the edited one as it was: cosine of pairs of words. (N,)"""
+        own = np.array(sorted(self.old_phrases or self.new_phrases), dtype=np.uint32)
+        shared = self.corpus.phrases_found(own, np.ones(len(own), dtype=np.float32))
+        held = np.diff(self.corpus.phrase_bounds).astype(np.float32)
+        return np.asarray(shared / np.sqrt((len(own) + 1) * (held + 1)))
+
+    @cached_property
+    def is_test(self) -> bool:
+        """Whether the edited definition stands among tests."""
+        return conventions_of(self.path).is_test(self.path)
+
+    @cached_property
+    def other_side(self) -> NDArray[np.bool_]:
+        """Which definitions are tests where the edited one is none, and the other way round. (N,)"""
+        return np.asarray(self.corpus.layout.testing[self.corpus.file] != self.is_test)
 
     # The file of the edit
 

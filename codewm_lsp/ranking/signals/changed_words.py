@@ -8,11 +8,10 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codewm_lsp.display import joined
 from codewm_lsp.ranking.candidate import Candidate
-from codewm_lsp.ranking.edit_context import EditContext, Floats, phrases
+from codewm_lsp.ranking.edit_context import TEST, EditContext, Floats, phrases
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, split_identifier
 
@@ -46,6 +45,19 @@ def _is_named_by_it(candidate: Candidate) -> str:
     return f"your edit mentions {candidate.name}" if candidate.value("named_changed") > 0 else ""
 
 
+def _is_its_twin(candidate: Candidate) -> str:
+    if candidate.value("twin") < 0.4:
+        return ""
+    name = "the same name" if candidate.value("same_name") else "a similar name"
+    return f"has {name}, and text {100 * float(candidate.edit.alike[candidate.row]):.0f} % the same"
+
+
+def _is_its_test(candidate: Candidate) -> str:
+    if candidate.value("tests_it") < 1:
+        return ""
+    return f"is tested by {candidate.edited}" if candidate.edit.is_test else f"tests {candidate.edited}"
+
+
 def _has_its_name(candidate: Candidate) -> str:
     return "has the same name" if candidate.value("same_name") else ""
 
@@ -56,6 +68,8 @@ IS_LIKE_IT: Final = Explanation("similarity", _is_like_it)
 HAS_A_CHANGED_LINE: Final = Explanation("lines", _has_a_changed_line)
 USES_IT: Final = Explanation("mentions", _uses_it)
 IS_NAMED_BY_IT: Final = Explanation("named", _is_named_by_it)
+IS_ITS_TWIN: Final = Explanation("twin", _is_its_twin)
+TESTS_IT: Final = Explanation("tests", _is_its_test)
 HAS_ITS_NAME: Final = Explanation("same_name", _has_its_name)
 PARTS_OF_WORDS: Final = Unexplained("which parts of which words were meant cannot be told in a few words")
 TOLD_BY_OTHERS: Final = Unexplained("it is made of signals that have words of their own")
@@ -89,13 +103,6 @@ def _phrases(edit: EditContext, wanted: set[int]) -> Floats:
     return np.log1p(edit.corpus.phrases_found(hashes, (weights**2).astype(np.float32)))
 
 
-def _phrase_similarity(edit: EditContext) -> NDArray[np.float64]:
-    own = np.array(sorted(edit.old_phrases or edit.new_phrases), dtype=np.uint32)
-    alike = edit.corpus.phrases_found(own, np.ones(len(own), dtype=np.float32))
-    held = np.diff(edit.corpus.phrase_bounds).astype(np.float32)
-    return np.asarray(alike / np.sqrt((len(own) + 1) * (held + 1)))
-
-
 def _size(edit: EditContext) -> Floats:
     return np.log1p(edit.corpus.size.astype(np.float32))
 
@@ -117,8 +124,22 @@ def _made_of_parts(edit: EditContext, words: Iterable[str]) -> Floats:
     return np.asarray(found[edit.corpus.name_words])
 
 
+def _tests_it(edit: EditContext) -> Floats:
+    if edit.name.startswith("__"):
+        return np.zeros_like(edit.name_overlap)  # every class has one
+    return edit.name_overlap * edit.other_side
+
+
+def _tests_and_uses_it(edit: EditContext) -> Floats:
+    """A test in which the name of what it tests stands, and the other way round."""
+    named = _named(edit, edit.reading) if edit.is_test else _mentions_it(edit)
+    if edit.name.startswith("__"):
+        return np.zeros_like(named)
+    return np.asarray((named > 0) * (0.5 * edit.other_side + _tests_it(edit)))
+
+
 def _like_name(edit: EditContext) -> Floats:
-    parts = edit.weighed(dict.fromkeys(set(split_identifier(edit.name)) - {"test"}, 1), 1.0)
+    parts = edit.weighed(dict.fromkeys(set(split_identifier(edit.name)) - {TEST}, 1), 1.0)
     total = sum(parts.values()) + 1e-6
     return np.asarray(edit.corpus.spread(parts)[edit.corpus.name_words] / np.float32(total))
 
@@ -163,7 +184,7 @@ SIGNALS: Final = (
     _signal("fresh_phrases", lambda edit: _phrases(edit, edit.new_phrases - edit.old_phrases), MENTIONS_TOO),
     _signal("kept_phrases", lambda edit: _phrases(edit, edit.old_phrases & edit.new_phrases), IS_LIKE_IT),
     _signal("hunk_phrases", lambda edit: _phrases(edit, phrases(edit.lines_out)), HAS_A_CHANGED_LINE),
-    _signal("phrase_similarity", _phrase_similarity, TOLD_BY_OTHERS),
+    _signal("phrase_similarity", lambda edit: edit.alike, TOLD_BY_OTHERS),
     _signal("size", _size, SIZE),
     _signal("size_difference", lambda edit: np.abs(_size(edit) - np.float32(np.log1p(edit.reading.total()))), SIZE),
     _signal("mentions_it", _mentions_it, USES_IT),
@@ -185,4 +206,8 @@ SIGNALS: Final = (
         HAS_ITS_NAME,
     ),
     _signal("like_name", _like_name, HAS_ITS_NAME),
+    _signal("name_overlap", lambda edit: edit.name_overlap, HAS_ITS_NAME),
+    _signal("twin", lambda edit: edit.name_overlap * edit.alike * ~edit.other_side, IS_ITS_TWIN),
+    _signal("tests_it", _tests_it, TESTS_IT),
+    _signal("tests_and_uses_it", _tests_and_uses_it, TESTS_IT),
 )

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from codewm_lsp.ranking.candidate import Candidate, times
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.edit_context import EditContext, Floats
-from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.ranking.state import pick
 from codewm_lsp.source import split_identifier
@@ -84,7 +83,7 @@ def _folder_coupling(edit: EditContext) -> Floats:
 
 
 def _both_test(edit: EditContext) -> NDArray[np.bool_]:
-    return np.asarray(edit.corpus.layout.testing == conventions_of(edit.path).is_test(edit.path))
+    return np.asarray(edit.corpus.layout.testing == edit.is_test)
 
 
 def _imports_it(edit: EditContext) -> Floats:

@@ -373,7 +373,10 @@ def _some(
 
 
 _NO_SIGNALS: Final = frozenset(
-    {"__init__.py", "ranker.py", "ranker_file.py", "reasons.py", "trees.py", "references.py"}
+    {
+        *("__init__.py", "ranker.py", "ranker_file.py", "reasons.py", "trees.py"),
+        *("references.py", "breaking.py", "resolution.py"),
+    }
 )
 
 
