@@ -28,9 +28,9 @@ from codewm_lsp.index import Hit, Index
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
 from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
-from codewm_lsp.ranking.ranker_file import unfitted_ranker
+from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
-from codewm_lsp.ranking.references import References
+from codewm_lsp.ranking.references import References, led
 from codewm_lsp.source import Definition
 
 JOINED: Final = 32  # predictions of one answer whose past together with the edits in progress is looked up
@@ -49,12 +49,10 @@ class Others(Protocol):
 
 
 class NextEdits(Protocol):
-    """The predictor's answer: for N definitions, their next edits, and logits and actions of these."""
+    """The predictor's answer: for N definitions, their next edits, and the actions of these."""
 
     @property
     def edits(self) -> NDArray[np.float32]: ...
-    @property
-    def logits(self) -> NDArray[np.float32]: ...
     @property
     def actions(self) -> NDArray[np.float32]: ...
 
@@ -77,7 +75,7 @@ class HintOptions:
     behind a lens on a changed definition. ``limit``: lenses a file.
     """
 
-    threshold: float = 0.42
+    threshold: float = 0.46
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.25
@@ -93,11 +91,10 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class _NextEdit:
-    """What the world model says of a definition: its next edit, how likely that is, and its rich action."""
+    """What the world model says of a definition: its next edit, and the rich action of that."""
 
     source: Definition
     edit: NDArray[np.float32]
-    logit: float
     action: NDArray[np.float32]
 
 
@@ -139,25 +136,6 @@ def with_joint_change(joint: SimilarEdit | None, nearest: Sequence[SimilarEdit])
     return joint, *others[: EVIDENCE - 1]
 
 
-def led(
-    references: References, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The same with the definitions that must follow in front, those last that a linter names anyway; none of the
-    others is likelier than these."""
-    must = [place for place, row in enumerate(rows.tolist()) if row in references]
-    if not must:
-        return rows, probabilities
-    why = {place: references[int(rows[place])] for place in must}
-    must.sort(key=lambda place: (why[place].linted, -why[place].score, place))
-    least = min(one.score for one in why.values())
-    rest = np.setdiff1d(np.arange(len(rows)), must)
-    scores = np.minimum.accumulate(np.array([why[place].score for place in must]))
-    return (
-        np.concatenate([rows[must], rows[rest]]),
-        np.concatenate([scores, np.minimum(probabilities[rest], least)]),
-    )
-
-
 class Engine:
     """Answers questions about the snapshots of one repository. Not to be used from two threads at once."""
 
@@ -170,11 +148,11 @@ class Engine:
         ranker: Ranker | None = None,
         others: Others | None = None,
     ) -> None:
-        """``ranker``: that of the model; left out, the shipped one, which was not fitted to it. ``others``: where past
-        edits like one in progress are looked for besides."""
+        """``ranker``: the shipped one where left out. ``others``: where past edits like one in progress are looked for
+        besides."""
         self._model = model
         self._index = index
-        self._ranker = ranker or unfitted_ranker()
+        self._ranker = ranker or shipped_ranker()
         self._others = others
         self.derived = Derived(repository, index, self._ranker)
 
@@ -300,12 +278,7 @@ class Engine:
 
     def _ordered(self, ranked: _Ranked, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows by falling probability, and these probabilities. Those that must follow the edits come first."""
-
-        def logits(asked: list[int]) -> NDArray[np.float32]:
-            self._ask_model(ranked, asked)
-            return np.array([ranked.next_edits[row].logit for row in asked], dtype=np.float32)
-
-        return led(ranked.references, *ordered(ranked.ranking, rows, self._ranker, logits))
+        return led(ranked.references, *ordered(ranked.ranking, rows))
 
     def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
         """Have the world model predict an edit of each of these definitions, each asked about once."""
@@ -317,18 +290,16 @@ class Engine:
             ranked.recent = self._model.embed_edits(told)
         sources = self._sources(ranked, missing)
         predicted = self._model.predict_next([beginning(sources[row].source) for row in missing], ranked.recent)
-        for row, edit, logit, action in zip(missing, predicted.edits, predicted.logits, predicted.actions, strict=True):
-            ranked.next_edits[row] = _NextEdit(sources[row], edit, float(logit), action)
+        for row, edit, action in zip(missing, predicted.edits, predicted.actions, strict=True):
+            ranked.next_edits[row] = _NextEdit(sources[row], edit, action)
 
     def _predictions(
         self, ranked: _Ranked, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
     ) -> list[Prediction]:
-        ranking, corpus = ranked.ranking, ranked.corpus
+        corpus = ranked.corpus
         worded = rows[:WORDED].tolist()
         self._ask_model(ranked, worded)
         following = [ranked.next_edits[row] for row in worded]
-        logits = np.array([one.logit for one in following], dtype=np.float32)
-        added = self._ranker.calibration.contribution(logits) * ranking.own[worded] if following else logits
         evidence: list[tuple[SimilarEdit, ...]] = []
         if following:
             assert ranked.recent is not None, "the model was asked"
@@ -342,7 +313,7 @@ class Engine:
                 )
                 for place, hits in enumerate(nearest)
             ]
-        reasons = self._reasons(ranked, worded, added)
+        reasons = self._reasons(ranked, worded)
         predictions = []
         for place, row in enumerate(rows.tolist()):
             foreseen = following[place] if place < len(following) else None
@@ -372,9 +343,7 @@ class Engine:
             for hit in hits
         ]
 
-    def _reasons(
-        self, ranked: _Ranked, rows: Sequence[int], added: NDArray[np.floating]
-    ) -> dict[int, tuple[Reason, ...]]:
+    def _reasons(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
         """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""
         speaker = np.argmax([odds[rows] for _, odds in ranked.ranking.asked], 0) if len(rows) else []
         found: dict[int, tuple[Reason, ...]] = {}
@@ -387,7 +356,7 @@ class Engine:
             for place in places:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
-                found[row] = reasons_next(signals, here, self._ranker, float(added[place]))
+                found[row] = reasons_next(signals, here, self._ranker)
                 must = ranked.references.get(row)
                 if must is not None:
                     found[row] = (Reason(REFERENCE, must.score, must.words), *found[row][: MOST - 1])

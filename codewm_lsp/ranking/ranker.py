@@ -3,8 +3,10 @@
 Two small models over the signals, learnt on the histories of other repositories: one weighs definitions, one weighs
 files. Each is a linear one with small trees beside it (``trees``), which are asked about the candidates that matter:
 the definitions of the edit's own file, and the likeliest files. A third joins their answers, after one edit in progress
-or several, into one probability for each definition, and a calibration says what the world model's logits of the
-likeliest ones add to it. All of them are one file of the model bundle (``ranker_file``); ``codewm-train`` fits it.
+or several, into one probability for each definition. All of them are one file of the model bundle (``ranker_file``).
+
+The world model has no say in it: what its predictor said of the likeliest definitions added nothing
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -25,12 +27,9 @@ from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
 
-MODEL_ASKED: Final = 16  # likeliest definitions about which the world model is asked
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
 LESS: Final = 0.25  # of the log-odds after the newest edit, at most, for other edits in progress
-_FAR: Final = 3.0  # standard deviations beyond which a logit says no more
-_UNFITTED: Final = 0.5  # what the logits of a model count for that the calibration was not fitted to
 _EVERY: Final = slice(None)
 
 
@@ -68,39 +67,6 @@ class Several:
     slope: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What the world model's next-edit logits add to the log-odds of the likeliest definitions.
-
-    The log-odds become ``intercept`` + ``slope`` · what they were + ``weight`` · (logit − ``mean``) / ``deviation``.
-    Where that was not ``fitted`` to the model at hand, its logits are standardised by those of the definitions it was
-    asked about, and count half. A ``weight`` of 0: no model is asked.
-    """
-
-    weight: float = 0.0
-    slope: float = 1.0
-    intercept: float = 0.0
-    mean: float = 0.0
-    deviation: float = 1.0
-    fitted: bool = True
-
-    def applied(self, odds: NDArray[np.float64], logits: Floats) -> NDArray[np.float64]:
-        """The log-odds of some definitions, once the model gave their logits."""
-        if not self.weight or not len(logits):
-            return odds
-        share = 1.0 if self.fitted else _UNFITTED
-        return np.asarray(share * self.intercept + (1 + share * (self.slope - 1)) * odds + self.contribution(logits))
-
-    def contribution(self, logits: Floats) -> NDArray[np.float64]:
-        """What the logits of the definitions that the model was asked about add to the log-odds of each."""
-        if self.fitted:
-            mean, deviation, weight = self.mean, self.deviation, self.weight
-        else:
-            mean, deviation = float(np.mean(logits)), max(float(np.std(logits)), 1e-3)
-            weight = _UNFITTED * self.weight
-        return np.asarray(weight * np.clip((logits.astype(np.float64) - mean) / deviation, -_FAR, _FAR))
-
-
 Case = Mapping[str, float]
 
 
@@ -116,7 +82,6 @@ class Ranker:
     file: Mapping[str, Case]
     joint: Joint
     several: Several
-    calibration: Calibration
     threshold: float
     definition_trees: Trees = NO_TREES
     file_trees: Trees = NO_TREES
@@ -202,27 +167,10 @@ def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]
     return np.asarray(np.maximum(said, odds[0] - LESS))
 
 
-def ordered(
-    ranking: Ranking,
-    rows: NDArray[np.int64],
-    ranker: Ranker,
-    logits: Callable[[list[int]], Floats],
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Rows by falling probability, and these probabilities.
-
-    The world model is asked about the likeliest of the files with edits in progress: it orders the definitions of a
-    file well, and files worse than their own signals do. ``logits``: gives its next-edit logits of some rows.
-    """
+def ordered(ranking: Ranking, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Rows by falling probability, and these probabilities."""
     rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
-    odds = ranking.odds[rows]
-    own = np.flatnonzero(ranking.own[rows])
-    if ranker.calibration.weight and len(own):
-        asked, rest = own[:MODEL_ASKED], own[MODEL_ASKED:]
-        odds[asked] = ranker.calibration.applied(odds[asked], logits(rows[asked].tolist()))
-        odds[rest] = np.minimum(odds[rest], odds[asked].min())
-        order = np.argsort(-odds, kind="stable")
-        rows, odds = rows[order], odds[order]
-    return rows, probabilities(odds)
+    return rows, probabilities(ranking.odds[rows])
 
 
 def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:

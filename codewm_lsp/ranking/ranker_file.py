@@ -1,5 +1,7 @@
 """The ranker as one file of a model bundle: NumPy arrays in a zip archive (``.npz``), and a description in JSON.
 
+What files of earlier versions say of a world model's logits is not read.
+
 Weights, thresholds and what trees say are float32. A threshold is rounded down: a signal is float32 too, and so is at
 or below the rounded one exactly where it was at or below the other.
 """
@@ -12,7 +14,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -20,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import BundleError
-from codewm_lsp.ranking.ranker import BEST, CASES, Calibration, Case, Joint, Ranker, Several
+from codewm_lsp.ranking.ranker import BEST, CASES, Case, Joint, Ranker, Several
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.trees import CASE, Trees
 from codewm_lsp.world_model.bundle import RANKER, Bundle, read_bundle, shipped
@@ -29,13 +31,13 @@ FORMAT: Final = 1
 _DESCRIPTION: Final = "description"
 _LEVELS: Final = ("definition", "file")
 _LARGEST: Final = 4 << 20  # bytes of all arrays together: more is no ranker, whoever made it
-_Part = TypeVar("_Part", Joint, Several, Calibration)
+_Part = TypeVar("_Part", Joint, Several)
 
 
 def ranker_of(bundle: Bundle) -> Ranker:
     """The ranker that a model brings, or the shipped one where it brings none. Raises BundleError."""
     if bundle.ranker is None:
-        return unfitted_ranker()
+        return shipped_ranker()
     try:
         return _read(bundle.ranker)
     except _Unusable as error:
@@ -45,16 +47,10 @@ def ranker_of(bundle: Bundle) -> Ranker:
         ) from error
 
 
+@lru_cache(maxsize=1)
 def shipped_ranker() -> Ranker:
     """The ranker of the shipped model. Raises BundleError."""
     return ranker_of(read_bundle(shipped()))
-
-
-@lru_cache(maxsize=1)
-def unfitted_ranker() -> Ranker:
-    """The shipped ranker, for the logits of any other model. Raises BundleError."""
-    ranker = shipped_ranker()
-    return replace(ranker, calibration=replace(ranker.calibration, fitted=False))
 
 
 def to_bytes(ranker: Ranker) -> bytes:
@@ -64,7 +60,6 @@ def to_bytes(ranker: Ranker) -> bytes:
         "cases": ["always", *CASES],
         "joint": asdict(ranker.joint),
         "several": asdict(ranker.several),
-        "calibration": {key: value for key, value in asdict(ranker.calibration).items() if key != "fitted"},
         "threshold": ranker.threshold,
     }
     arrays: dict[str, NDArray[Any]] = {}
@@ -105,7 +100,6 @@ def _read(data: bytes) -> Ranker:
             weights["file"],
             _part(Joint, description["joint"]),
             _part(Several, description["several"]),
-            _part(Calibration, description["calibration"]),
             threshold,
             trees["definition"],
             trees["file"],
@@ -178,7 +172,7 @@ def _known(level: str, names: Sequence[Any], besides: Iterable[str]) -> tuple[st
 
 
 def _part(kind: type[_Part], record: Mapping[str, Any]) -> _Part:
-    names = {field.name for field in fields(kind)} - {"fitted"}
+    names = {field.name for field in fields(kind)}
     if set(record) != names or not all(type(value) in (int, float) and np.isfinite(value) for value in record.values()):
         raise _Unusable(f"its {kind.__name__.lower()} has not the numbers {', '.join(sorted(names))}")
     numbers: dict[str, Any] = {name: float(value) for name, value in record.items()}

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.ranker import BEST, Ranker, columns_of, file_column
 from codewm_lsp.ranking.signal import Explanation, Signal
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
@@ -27,25 +26,15 @@ class Reason:
     words: str
 
 
-def _expected(candidate: Candidate) -> str:
-    return f"often follows a change to {candidate.edited}"
-
-
-EXPECTED: Final = Explanation("model", _expected)
-
-
-def reasons_next(signals: SignalValues, row: int, ranker: Ranker, expected: float = 0.0) -> tuple[Reason, ...]:
-    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first.
-
-    ``expected``: what the world model added to its log-odds.
-    """
+def reasons_next(signals: SignalValues, row: int, ranker: Ranker) -> tuple[Reason, ...]:
+    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first."""
     state, edit = signals.edit.state, signals.edit.edit
     candidate = signals.candidate(row)
     file = candidate.file
     of_definitions, of_files = ranker.after(edit)
     inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
     scale = ranker.joint.definition if inside else ranker.joint.behind
-    total = _Total({EXPECTED: expected})
+    total = _Total({})
     for name, signal in DEFINITION_SIGNALS.items():
         if weight := of_definitions.get(name):
             total.add(signal, weight * scale * candidate.value(name))

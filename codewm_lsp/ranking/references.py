@@ -66,6 +66,25 @@ def references(
     return _Search(corpus, broken, texts).found()
 
 
+def led(
+    references: References, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The same with the definitions that must follow in front, those last that a linter names anyway; none of the
+    others is likelier than these."""
+    must = [place for place, row in enumerate(rows.tolist()) if row in references]
+    if not must:
+        return rows, probabilities
+    why = {place: references[int(rows[place])] for place in must}
+    must.sort(key=lambda place: (why[place].linted, -why[place].score, place))
+    least = min(one.score for one in why.values())
+    rest = np.setdiff1d(np.arange(len(rows)), must)
+    scores = np.minimum.accumulate(np.array([why[place].score for place in must]))
+    return (
+        np.concatenate([rows[must], rows[rest]]),
+        np.concatenate([scores, np.minimum(probabilities[rest], least)]),
+    )
+
+
 class _Search:
     def __init__(
         self,

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from codewm_export.onnx_bundle import describe_bundle
 from codewm_lsp.hints import Engine, Workspace
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
-from codewm_lsp.ranking.ranker import Calibration, Several, ordered, rank, together
-from codewm_lsp.ranking.ranker_file import shipped_ranker, unfitted_ranker
-from codewm_lsp.world_model import WorldModel
-from codewm_model.data.replay import changed_soon, examples, labels, left_over, read_past
+from codewm_lsp.ranking.ranker import Several, ordered, rank, together
+from codewm_lsp.ranking.ranker_file import shipped_ranker, to_bytes
+from codewm_lsp.ranking.references import led, references
+from codewm_lsp.ranking.trees import NO_TREES
+from codewm_lsp.world_model import WorldModel, shipped
+from codewm_model.data.replay import Sources, changed_soon, examples, labels, left_over, read_past
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Role, Settings
 from codewm_model.evaluation.where_next_protocol import (
     DEFINITIONS,
     FILES,
-    NO_MODEL,
+    NO_REFERENCES,
     PLAIN,
+    PRODUCT,
     Looks,
     WhereNext,
     curve,
@@ -54,25 +58,38 @@ def test_every_system_answers_the_same_questions(clone: Clone, model: WorldModel
         for seed in (0, 1):
             assert len({one.n for one in figures if one.seed == seed}) == 1
         systems = {one.system for one in figures}
-        assert {RANDOM, "change coupling", NO_MODEL, "blend with shipped"} <= systems
-        assert ("shipped" in systems) == (setting == DEFINITIONS)
-        assert PLAIN in systems
+        assert {RANDOM, "change coupling", PLAIN, PRODUCT, NO_REFERENCES} <= systems
+        assert not any("shipped" in system for system in systems)  # its ranker is the product's
         assert all(0 < one.value <= 1 for one in figures)
         assert systems <= set(outcome.roles)
-    assert outcome.roles["blend with shipped"] is Role.BLEND
-    assert len(outcome.extra["curve"]["blend with shipped"]) > 10
+    assert outcome.roles[PRODUCT] is Role.BLEND
+    assert len(outcome.extra["curve"][PRODUCT]) > 10
     again = protocol.run([clone], [candidate(model)], Settings(seeds=(0, 1)), lambda what, done, of: None)
     assert again.figures == outcome.figures
 
 
+def test_a_model_that_brings_another_ranker_is_a_system_of_its_own(clone: Clone, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(shipped(), tmp_path / "bundle"))
+    weights = {"always": {"distance": -1.0}}, {"always": {"same_folder": 1.0}}
+    ranker = replace(
+        shipped_ranker(), definition=weights[0], file=weights[1], definition_trees=NO_TREES, file_trees=NO_TREES
+    )
+    describe_bundle(folder, about={}, card="# mine\n", ranker=to_bytes(ranker))
+    model = WorldModel.load(folder)
+    outcome = WhereNext().run([clone], [candidate(model)], Settings(), lambda what, done, of: None)
+    found = {one.system: one.value for one in outcome.figures if one.setting == DEFINITIONS and one.metric == "MRR"}
+    assert outcome.roles["blend with shipped"] is Role.BLEND
+    assert found["blend with shipped"] != found[PRODUCT]
+
+
 def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldModel, tmp_path: Path) -> None:
-    bare = replace(shipped_ranker(), calibration=Calibration())
+    ranker = shipped_ranker()
     with (
         Repository.open(clone.folder) as repository,
         Index.of(repository, model.hash, edit_size=model.edit_size, folder=tmp_path) as index,
     ):
         update(repository, model, index.log)
-        engine, workspace = Engine(repository, model, index, ranker=bare), Workspace(repository, index)
+        engine, workspace = Engine(repository, model, index), Workspace(repository, index)
         past = read_past(repository)
         asked = 0
         for example in list(examples(repository, past))[:2]:
@@ -80,9 +97,13 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
                 shown = example.revealing(example.shuffled(0)[:count])
                 assert shown is not None
                 then, revealed = shown
-                ranking = rank(then.state, revealed, bare)
+                must = references(
+                    then.state.corpus,
+                    [replace(edit, commit=None) for edit in revealed],
+                    Sources(repository, then).__getitem__,
+                )
                 rows = np.flatnonzero(left_over(then, revealed))
-                rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
+                rows, _ = led(must, *ordered(rank(then.state, revealed, ranker), rows))
                 corpus = then.state.corpus
                 expected = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
                 found = engine.next(workspace.at(example.commit.parent, then.texts), revealed, k=0)
@@ -110,29 +131,6 @@ def test_what_is_revealed_is_not_asked_for_and_the_future_is_not_known(clone: Cl
             for _, edits in past.commits[newest.position + 1 :]
             for one in edits
         )
-
-
-def test_a_model_reorders_the_files_being_edited_and_no_others(clone: Clone) -> None:
-    ranker = shipped_ranker()
-    with Repository.open(clone.folder) as repository:
-        example = next(iter(examples(repository, read_past(repository, examples=2))))
-    edit = example.shuffled(0)[0]
-    ranking = rank(example.state, [edit], ranker)
-    assert 0 < ranking.own.sum() < len(ranking.own)
-    asked: list[int] = []
-
-    def contrary(rows: list[int]) -> NDArray[np.float32]:
-        asked.extend(rows)
-        return np.linspace(-20, 20, len(rows), dtype=np.float32)
-
-    rows = np.arange(len(ranking.own))
-    order, likely = ordered(ranking, rows, ranker, contrary)
-    assert ranking.own[asked].all()
-    assert sorted(order) == rows.tolist()
-    assert (np.diff(likely) <= 0).all()
-    plain, _ = ordered(ranking, rows, replace(ranker, calibration=Calibration()), contrary)
-    assert [row for row in order if not ranking.own[row]] == [row for row in plain if not ranking.own[row]]
-    assert [row for row in order if ranking.own[row]] != [row for row in plain if ranking.own[row]]
 
 
 def test_ties_are_broken_at_random() -> None:
@@ -169,19 +167,3 @@ def test_edits_in_progress_are_no_independent_witnesses() -> None:
     assert newest == pytest.approx(odds[0], abs=1e-3)
     fewer = together(odds, Several(1.0, 1.0, -0.5))
     assert (fewer < together(odds, Several(1.0, 1.0))).all()
-
-
-def test_a_model_the_ranker_was_not_fitted_to_is_heard_whatever_its_scale() -> None:
-    fitted = Calibration(weight=1.0, slope=0.8, intercept=0.0, mean=5.0, deviation=2.0)
-    odds = np.zeros(4)
-    logits = np.array([3.0, 5.0, 7.0, 9.0], dtype=np.float32)
-    assert fitted.applied(odds, logits) == pytest.approx([-1, 0, 1, 2])
-    unfitted = replace(fitted, fitted=False)
-    other = unfitted.applied(odds, logits)
-    assert other == pytest.approx(unfitted.applied(odds, 1_000 * logits - 7), abs=1e-5)
-    assert other.mean() == pytest.approx(0, abs=1e-6)
-    assert (np.diff(other) > 0).all()
-    assert abs(other).max() < 1
-    assert Calibration().applied(odds, logits) is odds
-    assert not unfitted_ranker().calibration.fitted
-    assert shipped_ranker().calibration.fitted

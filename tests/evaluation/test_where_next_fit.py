@@ -14,8 +14,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.history import Repository
 from codewm_lsp.ranking.ranker import CASES, probabilities, rank
 from codewm_lsp.ranking.ranker_file import shipped_ranker
-from codewm_lsp.world_model import WorldModel
-from codewm_model.data.gathering import Asking, Lists, gathered
+from codewm_model.data.gathering import Lists, gathered
 from codewm_model.data.replay import examples, left_over, read_past
 from codewm_model.evaluation.where_next_protocol import Looks
 from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
@@ -32,7 +31,7 @@ def one_thread() -> None:
 def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path) -> None:
     folder = clones / "alpha+orders"
     settings = {"commits": 4, "reveals": 1, "groups": 4, "all_files": True}
-    one, key = gathered(folder, tmp_path, "alpha/orders", **settings)
+    one = gathered(folder, tmp_path, "alpha/orders", **settings)
     ranker = shipped_ranker()
     definition = Fit.of(ranker.definition, ranker.definition_trees, one.definition_names)
     file = Fit.of(ranker.file, ranker.file_trees, one.file_names)
@@ -45,25 +44,8 @@ def test_the_fit_and_the_product_give_the_same_odds(clones: Path, tmp_path: Path
         expected = rank(shown[0].state, shown[1], ranker).odds[left_over(*shown)]
     assert len(first) == len(expected)
     assert np.sort(first) == pytest.approx(np.sort(expected), abs=1e-3)
-    again, same = gathered(folder, tmp_path, "alpha/orders", **settings)
-    assert same == key
+    again = gathered(folder, tmp_path, "alpha/orders", **settings)
     assert (again.groups.lists.signals == one.groups.lists.signals).all()
-    assert again.texts == one.texts
-
-
-def test_a_model_is_asked_once_for_the_same_thing(clones: Path, tmp_path: Path) -> None:
-    one, key = gathered(
-        clones / "alpha+orders", tmp_path, "alpha/orders", commits=2, reveals=1, groups=1, all_files=True
-    )
-    model = WorldModel.load()
-    ask = Asking(one, model, key, tmp_path)
-    edit = [int(one.definitions.edit[0])]
-    texts = one.definitions.text[:4].tolist()
-    said = ask(edit, texts)
-    told = np.stack(model.embed_edits([(one.texts[one.edits[edit[0]][0]], one.texts[one.edits[edit[0]][1]])]))
-    assert said == pytest.approx(model.predict_next([one.texts[text] for text in texts], told).logits, abs=1e-4)
-    ask.save()
-    assert (Asking(one, model, key, tmp_path)(edit, texts) == said).all()
 
 
 def lists(signals: NDArray[np.float32], relevant: NDArray[np.bool_], length: int) -> Lists:
@@ -73,11 +55,9 @@ def lists(signals: NDArray[np.float32], relevant: NDArray[np.bool_], length: int
         relevant=relevant,
         soon=relevant,
         weight=np.ones(len(signals), dtype=np.float32),
-        text=np.full(len(signals), -1),
         start=np.arange(count + 1) * length,
         cases=np.zeros((count, len(CASES)), dtype=bool),
         reveal=np.zeros(count, dtype=np.int64),
-        edit=np.zeros(count, dtype=np.int64),
     )
 
 

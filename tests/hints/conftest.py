@@ -25,7 +25,6 @@ class NextEdits:
     """Predicted edits of some definitions."""
 
     edits: NDArray[np.float32]
-    logits: NDArray[np.float32]
     actions: NDArray[np.float32]
 
 
@@ -47,7 +46,7 @@ class WordEncoder:
     def predict_next(self, sources: Sequence[str], recent: NDArray[np.float32]) -> NextEdits:
         actions = np.zeros((len(sources), 15), dtype=np.float32)
         actions[:, [2, 3]] = 1
-        return NextEdits(np.repeat(recent[:1], len(sources), 0), np.zeros(len(sources), dtype=np.float32), actions)
+        return NextEdits(np.repeat(recent[:1], len(sources), 0), actions)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import pytest
 from codewm_lsp.errors import BundleError
 from codewm_lsp.hints import HintOptions
 from codewm_lsp.ranking import ranker_of
-from codewm_lsp.ranking.ranker_file import shipped_ranker, to_bytes, unfitted_ranker
+from codewm_lsp.ranking.ranker_file import shipped_ranker, to_bytes
 from codewm_lsp.world_model import WorldModel, shipped
 from codewm_lsp.world_model.bundle import MAX_BYTES, METADATA, RANKER, read_bundle
 
@@ -65,11 +65,15 @@ def test_the_ranker_does_not_change_what_a_model_is_called(copy: Path) -> None:
     assert WorldModel.load(copy).hash == changed.hash
 
 
-def test_a_model_without_a_ranker_gets_the_shipped_one_and_its_own_logits_count_half(copy: Path) -> None:
+def test_a_model_without_a_ranker_gets_the_shipped_one(copy: Path) -> None:
     put(copy, None)
-    found = ranker_of(read_bundle(copy))
-    assert found is unfitted_ranker()
-    assert found == replace(shipped_ranker(), calibration=replace(shipped_ranker().calibration, fitted=False))
+    assert ranker_of(read_bundle(copy)) is shipped_ranker()
+
+
+def test_what_an_earlier_version_wrote_of_the_model_s_logits_is_not_read(copy: Path) -> None:
+    calibration = {"weight": 0.5, "slope": 0.9, "intercept": 0.1, "mean": 1.0, "deviation": 2.0}
+    put(copy, packed(lambda said: said.update(calibration=calibration)))
+    assert ranker_of(read_bundle(copy)) == shipped_ranker()
 
 
 def test_a_ranker_that_was_changed_since_or_is_missing_is_named(copy: Path) -> None:

@@ -44,8 +44,6 @@ def card(name: str, about: dict[str, Any]) -> str:
             cells = [f"{row[key]:.3f}" for key in ("random", "words", *evaluation["models"])]
             lines.append(f"| {row['what']} | {row['queries']:,} | " + " | ".join(cells) + " |")
         lines += ["", evaluation["verdict"], ""]
-    if "verdict" in about.get("ranker", {}):
-        lines += ["## Where next", "", about["ranker"]["verdict"], ""]
     if about.get("diagnostics"):
         lines += ["## Health of the representation", "", "| what | value |", "| --- | --- |"]
         lines += [f"| {key.replace('_', ' ')} | {value:.4g} |" for key, value in about["diagnostics"].items()]

@@ -279,9 +279,7 @@ def _export(
     from codewm_lsp.world_model import WorldModel
     from codewm_model.artifacts.bundle_format import bundle_format
     from codewm_model.artifacts.model_card import card
-    from codewm_model.data.replay import NEWEST
     from codewm_model.evaluation.bundle_retrieval import measure
-    from codewm_model.ranking.ranker_stage import fit_ranker
     from codewm_model.training.loading import HOLD_OUT
 
     progress.say("Exporting and checking the bundle")
@@ -301,21 +299,7 @@ def _export(
         what="validation repositories" if options.validate else held_out,
         progress=lambda text: progress.say(f"Measuring on {text}"),
     )
-    ranker = fit_ranker(
-        models[name],
-        clones,
-        newest=NEWEST if options.validate else HOLD_OUT,
-        progress=lambda text: progress.say(f"Fitting the ranker of likely next definitions on {text}"),
-    )
-    about["ranker"] = ranker.report
-    file = ranker.file()
-    try:
-        form.describe(options.output, about=about, card=card(name, about), ranker=file)
-    except TrainingError:
-        if file is None:
-            raise
-        ranker.report["verdict"] += " The networks leave no room for it in the bundle, so that the shipped one is used."
-        form.describe(options.output, about=about, card=card(name, about))
+    form.describe(options.output, about=about, card=card(name, about))
 
 
 def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output: Path) -> None:
@@ -327,7 +311,6 @@ def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output:
         scores = "  ".join(f"{key} {row[key]:.3f}" for key in ("random", "words", *about["evaluation"]["models"]))
         typer.echo(f"{row['what']}: MRR@10  {scores}  ({row['queries']:,} queries)")
     typer.echo(about["evaluation"]["verdict"])
-    typer.echo(about["ranker"]["verdict"])
     if before:
         first = rows[0] if rows else None
         if first and first[name] > first["shipped"]:

@@ -1,17 +1,12 @@
-"""What the signals of ``codewm_lsp.hints`` say about the examples of a history, kept in a cache for the fit.
-
-Nothing here depends on a model: texts are kept beside the signals, so that any world model can be asked afterwards
-(``Asking``) without reading the history again.
-"""
+"""What the signals of ``codewm_lsp.ranking`` say about the examples of a history, kept in a cache for the fit."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,23 +17,20 @@ from codewm_lsp import ranking
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.ranker import CASES, cases_of
 from codewm_lsp.ranking.values import MOST_EDITS, signals_of
-from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import (
     Example,
     Past,
-    Sources,
     changed_soon,
     examples,
     labels,
     left_over,
     read_past,
-    recent_edits,
 )
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
-GATHERING_VERSION: Final = 2
+GATHERING_VERSION: Final = 3
 """Counted up when this module or ``replay`` gathers something else than before."""
 
 LIST: Final = 8  # definitions a file must have besides the revealed one
@@ -53,18 +45,16 @@ class Lists:
 
     ``relevant``: changed by the commit; ``soon``: by it or one of the author's next five. ``start`` holds the first row
     of each list, and the end; ``cases`` (lists, CASES) which cases the revealed edit is; ``reveal`` the seed by which
-    it was chosen; ``edit`` its number among ``Gathered.edits``; ``text`` the number of each row's text (-1: not kept).
+    it was chosen.
     """
 
     signals: Floats
     relevant: NDArray[np.bool_]
     soon: NDArray[np.bool_]
     weight: Floats
-    text: Numbers
     start: Numbers
     cases: NDArray[np.bool_]
     reveal: Numbers
-    edit: Numbers
 
     def __len__(self) -> int:
         return len(self.start) - 1
@@ -87,39 +77,14 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What one repository gives: lists of definitions (of the revealed file), of files, and groups.
-
-    ``edits``: (number of the text before, of the text after); ``recent``: for each the edits that the world model is
-    told, itself first.
-    """
+    """What one repository gives: lists of definitions (of the revealed file), of files, and groups."""
 
     definition_names: tuple[str, ...]
     file_names: tuple[str, ...]
     definitions: Lists
     files: Lists
     groups: Groups
-    texts: tuple[str, ...]
-    edits: tuple[tuple[int, int], ...]
-    recent: tuple[tuple[int, ...], ...]
     heads: tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Texts:
-    numbers: dict[str, int] = field(default_factory=dict)
-    edits: dict[tuple[int, int], int] = field(default_factory=dict)
-    recent: dict[int, tuple[int, ...]] = field(default_factory=dict)
-
-    def text(self, text: str) -> int:
-        return self.numbers.setdefault(text, len(self.numbers))
-
-    def edit(self, edit: Edit) -> int:
-        return self.edits.setdefault((self.text(edit.before), self.text(edit.after)), len(self.edits))
-
-    def asked(self, past: Past, position: int, edit: Edit) -> int:
-        told = tuple(self.edit(one) for one in recent_edits(past, position, [edit]))
-        self.recent[told[0]] = told
-        return told[0]
 
 
 @dataclass(slots=True)
@@ -128,10 +93,8 @@ class _Growing:
     relevant: list[NDArray[np.bool_]] = field(default_factory=list)
     soon: list[NDArray[np.bool_]] = field(default_factory=list)
     weight: list[Floats] = field(default_factory=list)
-    text: list[Numbers] = field(default_factory=list)
     cases: list[list[bool]] = field(default_factory=list)
     reveal: list[int] = field(default_factory=list)
-    edit: list[int] = field(default_factory=list)
 
     def add(
         self,
@@ -139,19 +102,16 @@ class _Growing:
         relevant: NDArray[np.bool_],
         soon: NDArray[np.bool_],
         weight: Floats,
-        revealed: tuple[Edit, int, int],
-        text: Numbers | None = None,
+        revealed: tuple[Edit, int],
     ) -> None:
-        edit, reveal, number = revealed
+        edit, reveal = revealed
         self.rows.append(rows.astype(np.float32))
         self.relevant.append(relevant)
         self.soon.append(soon)
         self.weight.append(weight)
-        self.text.append(np.full(len(rows), -1) if text is None else text)
         held = cases_of(edit)
         self.cases.append([case in held for case in CASES])
         self.reveal.append(reveal)
-        self.edit.append(number)
 
     def lists(self, width: int) -> Lists:
         def whole(parts: Sequence[NDArray[Any]], kind: type[Any], *shape: int) -> NDArray[Any]:
@@ -162,11 +122,9 @@ class _Growing:
             relevant=whole(self.relevant, np.bool_),
             soon=whole(self.soon, np.bool_),
             weight=whole(self.weight, np.float32),
-            text=whole(self.text, np.int64),
             start=np.cumsum([0, *(len(rows) for rows in self.rows)]),
             cases=np.array(self.cases, dtype=bool).reshape(-1, len(CASES)),
             reveal=np.array(self.reveal, dtype=np.int64),
-            edit=np.array(self.edit, dtype=np.int64),
         )
 
 
@@ -195,10 +153,9 @@ class _Asked:
 
 
 class _Gathering:
-    def __init__(self, repository: Repository, past: Past, *, reveals: int, all_files: bool, group_texts: bool) -> None:
-        self.repository, self.past = repository, past
-        self.reveals, self.all_files, self.group_texts = reveals, all_files, group_texts
-        self.texts = _Texts()
+    def __init__(self, past: Past, *, reveals: int, all_files: bool) -> None:
+        self.past = past
+        self.reveals, self.all_files = reveals, all_files
         self.definitions, self.files, self.grouped = _Growing(), _Growing(), _Growing()
         self.group_of: list[int] = []
         self.age_of: list[int] = []
@@ -227,22 +184,20 @@ class _Gathering:
 
     def _add_lists(self, example: Example, asked: _Asked, edit: Edit, reveal: int) -> None:
         soon = changed_soon(self.past, example)
-        sources = Sources(self.repository, example)
         corpus = example.state.corpus
         changed, changed_files = labels(example)
         soon_files = np.zeros(len(corpus.paths), dtype=bool)
         soon_files[corpus.file[soon]] = True
         table, file_table = asked[edit]
         self.names = (asked.definition_names, asked.file_names)
-        told = (edit, reveal, self.texts.asked(self.past, example.position, edit))
+        told = (edit, reveal)
         own = corpus.number.get(edit.path, -1)
         if own >= 0:
             rows = np.arange(corpus.first[own], corpus.first[own + 1])
             rows = rows[[corpus.names[row] != edit.definition for row in rows]]
             if len(rows) >= LIST and changed[rows].any():
-                text = np.array([self.texts.text(sources[row]) for row in rows.tolist()])
                 weight = np.ones(len(rows), dtype=np.float32)
-                self.definitions.add(table[rows], changed[rows], soon[rows], weight, told, text)
+                self.definitions.add(table[rows], changed[rows], soon[rows], weight, told)
         others = np.flatnonzero(asked.full & (np.arange(len(asked.full)) != own))
         if changed_files[others].any():
             count = None if self.all_files else LIKELY_FILES
@@ -254,7 +209,6 @@ class _Gathering:
     def _add_group(self, example: Example, asked: _Asked, revealed: list[Edit]) -> None:
         """The definitions of the files being edited, and of some others."""
         soon = changed_soon(self.past, example)
-        sources = Sources(self.repository, example)
         corpus = example.state.corpus
         changed, _ = labels(example)
         soon_files = np.zeros(len(corpus.paths), dtype=bool)
@@ -272,11 +226,6 @@ class _Gathering:
         rows = np.concatenate([*spans, np.zeros(0, dtype=np.int64)])
         if not len(rows):
             return
-        text = np.full(len(rows), -1)
-        newest = corpus.number.get(revealed[0].path, -1)
-        if self.group_texts:
-            here = np.flatnonzero(corpus.file[rows] == newest)
-            text[here] = [self.texts.text(sources[row]) for row in rows[here].tolist()]
         group = self.group_of[-1] + 1 if self.group_of else 0
         for age, edit in enumerate(revealed):
             table, file_table = asked[edit]
@@ -286,8 +235,7 @@ class _Gathering:
                 numbers.append(-1 if place == own else len(self.file_rows))
                 if place != own:
                     self.file_rows.append(file_table[place])
-            told = (edit, 0, self.texts.edit(edit))
-            self.grouped.add(table[rows], changed[rows], soon[rows], weights, told, None if age else text)
+            self.grouped.add(table[rows], changed[rows], soon[rows], weights, (edit, 0))
             self.group_of.append(group)
             self.age_of.append(age)
             self.file_of.append(np.repeat(np.array(numbers), [len(span) for span in spans]))
@@ -295,7 +243,6 @@ class _Gathering:
     def result(self) -> Gathered:
         """Everything that was added."""
         definition_names, file_names = self.names
-        count = len(self.texts.edits)
         return Gathered(
             definition_names=definition_names,
             file_names=file_names,
@@ -308,9 +255,6 @@ class _Gathering:
                 file=np.concatenate([*self.file_of, np.zeros(0, dtype=np.int64)]).astype(np.int64),
                 files=np.stack(self.file_rows) if self.file_rows else np.zeros((0, len(file_names)), np.float32),
             ),
-            texts=tuple(self.texts.numbers),
-            edits=tuple(self.texts.edits),
-            recent=tuple(self.texts.recent.get(number, (number,)) for number in range(count)),
             heads=self.past.range,
         )
 
@@ -322,25 +266,10 @@ def gather(repository: Repository, *, commits: int, reveals: int, groups: int, a
     all files of a list (to measure on), not just the likeliest and a weighed sample.
     """
     past = read_past(repository, examples=commits)
-    gathering = _Gathering(repository, past, reveals=reveals, all_files=all_files, group_texts=all_files)
+    gathering = _Gathering(past, reveals=reveals, all_files=all_files)
     for number, example in enumerate(examples(repository, past)):
         gathering.add(example, grouped=number < groups)
     return gathering.result()
-
-
-def gather_halves(repository: Repository, *, commits: int, newest: float, deadline: float) -> tuple[Gathered, Gathered]:
-    """What the older and what the newer examples in the ``newest`` share of a history give, alternately asked until
-    ``deadline`` (of ``time.monotonic``): the one to learn from, the other to measure on."""
-    past = read_past(repository, examples=commits, newest=newest)
-    count = len(past.examples)
-    ends = [past.examples[-1 - number // 2 if number % 2 else number // 2] for number in range(count)]
-    halves = [_Gathering(repository, past, reveals=1, all_files=False, group_texts=True) for _ in range(2)]
-    newer = frozenset(past.examples[: count - count // 2])
-    for example in examples(repository, replace(past, examples=tuple(ends))):
-        halves[example.position in newer].add(example, grouped=True)
-        if time.monotonic() >= deadline:
-            break
-    return halves[0].result(), halves[1].result()
 
 
 def _some(
@@ -394,20 +323,20 @@ def _version() -> str:
 _PARTS: Final = ("definitions", "files", "groups")
 
 
-def gathered(folder: Path, cache: Path, name: str, **settings: Any) -> tuple[Gathered, str]:
-    """``gather``, or what it gave the last time for the same commit, code and settings; and a key for it."""
+def gathered(folder: Path, cache: Path, name: str, **settings: Any) -> Gathered:
+    """``gather``, or what it gave the last time for the same commit, code and settings."""
     with Repository.open(folder) as repository:
         said = json.dumps([repository.head(), _version(), sorted(settings.items())])
         key = f"{name.replace('/', '+')}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
         file = cache / f"{key}.npz"
         if not file.exists():
             _save(gather(repository, **settings), file)
-    return _load(file), key
+    return _load(file)
 
 
 def _save(made: Gathered, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    record = [made.definition_names, made.file_names, made.texts, made.edits, made.recent, made.heads]
+    record = [made.definition_names, made.file_names, made.heads]
     arrays: dict[str, Any] = {
         "record": np.frombuffer(zlib.compress(json.dumps(record).encode(), 6), dtype=np.uint8),
         "group": made.groups.group,
@@ -425,7 +354,7 @@ def _save(made: Gathered, file: Path) -> None:
 def _load(file: Path) -> Gathered:
     with np.load(file, allow_pickle=False) as stored:
         record = json.loads(zlib.decompress(stored["record"].tobytes()))
-        definition_names, file_names, texts, edits, recent, heads = record
+        definition_names, file_names, heads = record
         definitions, files, lists = (
             Lists(**{field: stored[f"{label}.{field}"] for field in Lists.__slots__}) for label in _PARTS
         )
@@ -435,45 +364,5 @@ def _load(file: Path) -> Gathered:
             definitions,
             files,
             Groups(lists, stored["group"], stored["age"], stored["group_file"], stored["group_files"]),
-            tuple(texts),
-            tuple((before, after) for before, after in edits),
-            tuple(tuple(one) for one in recent),
             (heads[0], heads[1]),
         )
-
-
-class Asking:
-    """A world model asked about the texts of what was gathered, about each once.
-
-    What it said is kept in the cache, where there is one: call ``save`` when done.
-    """
-
-    def __init__(self, one: Gathered, model: WorldModel, key: str = "", cache: Path | None = None) -> None:
-        self._one, self._model = one, model
-        self._file = None if cache is None else cache / "logits" / f"{key}-{model.hash[:16]}.json"
-        self._known: dict[str, float] = {}
-        if self._file is not None and self._file.exists():
-            self._known = json.loads(self._file.read_text("ascii"))
-        self._vectors: dict[int, Floats] = {}
-
-    def __call__(self, edits: Sequence[int], texts: Sequence[int]) -> Floats:
-        """The next-edit logits of some texts, these edits being in progress (numbers of both)."""
-        told = ",".join(map(str, edits))
-        missing = [text for text in dict.fromkeys(texts) if f"{told}:{text}" not in self._known]
-        if missing:
-            one = self._one
-            new = [edit for edit in edits if edit not in self._vectors]
-            pairs = [(one.texts[before], one.texts[after]) for before, after in (one.edits[edit] for edit in new)]
-            self._vectors |= dict(zip(new, self._model.embed_edits(pairs), strict=True))
-            recent = np.stack([self._vectors[edit] for edit in edits])
-            logits = self._model.predict_next([one.texts[text] for text in missing], recent).logits
-            for text, logit in zip(missing, logits.tolist(), strict=True):
-                self._known[f"{told}:{text}"] = round(logit, 6)
-        return np.array([self._known[f"{told}:{text}"] for text in texts], dtype=np.float32)
-
-    def save(self) -> None:
-        """Keep what the model said."""
-        if self._file is None:
-            return
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps(self._known), "ascii")

@@ -223,7 +223,7 @@ def left_over(example: Example, revealed: list[Edit]) -> NDArray[np.bool_]:
 
 
 class Sources:
-    """The texts of an example's definitions, their files parsed when one is asked for."""
+    """The texts of an example's definitions, their files parsed when they are asked for."""
 
     def __init__(self, repository: Repository, example: Example) -> None:
         self._repository = repository
@@ -231,16 +231,17 @@ class Sources:
         self._example = example
         self._parsed: dict[int, tuple[Definition, ...]] = {}
 
-    def __getitem__(self, row: int) -> str:
-        file = int(self._corpus.file[row])
-        if file not in self._parsed:
-            path = self._corpus.paths[file]
-            if path in self._example.texts:
-                self._parsed[file] = parse_definitions(self._example.texts[path])
-            else:
-                blob = self._example.blobs[path]
-                self._parsed[file] = self._repository.definitions([blob])[blob]
-        return self._parsed[file][row - int(self._corpus.first[file])].source
+    def __getitem__(self, files: Sequence[int]) -> Mapping[int, Sequence[Definition]]:
+        """The definitions of files of the corpus."""
+        for file in files:
+            if file not in self._parsed:
+                path = self._corpus.paths[file]
+                if path in self._example.texts:
+                    self._parsed[file] = parse_definitions(self._example.texts[path])
+                else:
+                    blob = self._example.blobs[path]
+                    self._parsed[file] = self._repository.definitions([blob])[blob]
+        return {file: self._parsed[file] for file in files}
 
 
 def recent_edits(past: Past, position: int, revealed: list[Edit]) -> list[Edit]:

@@ -1,8 +1,7 @@
 """E5, where next: one edit of a commit is revealed; which definitions, and which files, did the commit change besides?
 
-Histories are asked again as ``codewm_model.data.replay`` says, by the code that the product runs: ``rank`` and
-``ordered`` of ``codewm_lsp.hints``. The same questions tell which lenses a user would have seen, and how often they
-were right.
+Histories are asked again as ``codewm_model.data.replay`` says, by the code that the product runs: ``rank``, and
+``references``, which lead. The same questions tell which lenses a user would have seen, and how often they were right.
 """
 
 from __future__ import annotations
@@ -19,32 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.ranking.ranker import (
-    Calibration,
-    Ranker,
-    Ranking,
-    best_of_files,
-    ordered,
-    probabilities,
-    rank,
-    weighed,
-)
+from codewm_lsp.ranking.ranker import Ranker, best_of_files, ordered, rank, weighed
 from codewm_lsp.ranking.ranker_file import ranker_of, shipped_ranker
+from codewm_lsp.ranking.references import References, led, references
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
-from codewm_lsp.world_model import WorldModel
 from codewm_model.data.gathering import LIST
 from codewm_model.data.replay import (
     EXAMPLES,
     Example,
-    Past,
     Sources,
     changed_soon,
     examples,
     labels,
     left_over,
     read_past,
-    recent_edits,
 )
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 
@@ -55,7 +43,8 @@ FILES: Final = "(b) next file"
 LENSES: Final = "lenses at the default threshold"
 PLAIN: Final = "plain blend"
 _PLAIN_BLEND: Final = Path(__file__).with_name("plain_blend.json")
-NO_MODEL: Final = "product without a model"
+PRODUCT: Final = "the product"
+NO_REFERENCES: Final = "the ranker alone"
 SHOWN: Final = 8  # lenses a file
 BINS: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 PROGRESS: Final = ("one edit", "two edits", "three or more")
@@ -97,15 +86,6 @@ def _of_file(signals: SignalValues, name: str) -> Floats:
 
 def _best(state: State, signals: SignalValues, name: str) -> Floats:
     return best_of_files(state, signals.definitions[name])
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A world model and its ranker."""
-
-    name: str
-    model: WorldModel
-    ranker: Ranker
 
 
 @dataclass(slots=True)
@@ -152,61 +132,47 @@ class Replayed:
     looks: dict[str, Looks] = field(default_factory=dict)
 
 
-class _Logits:
-    """The next-edit logits of one example's definitions after some edits, each asked for once."""
-
-    def __init__(self, model: WorldModel, sources: Sources, past: Past, position: int, revealed: list[Edit]) -> None:
-        self._model, self._sources = model, sources
-        told = recent_edits(past, position, revealed)[: len(revealed)]
-        self._recent = model.embed_edits([(edit.before, edit.after) for edit in told])
-        self._known: dict[int, float] = {}
-
-    def __call__(self, rows: Sequence[int]) -> NDArray[np.float32]:
-        missing = [row for row in rows if row not in self._known]
-        if missing:
-            said = self._model.predict_next([self._sources[row] for row in missing], self._recent).logits
-            self._known |= dict(zip(missing, said.tolist(), strict=True))
-        return np.array([self._known[row] for row in rows], dtype=np.float32)
-
-
 def replay(
     repository: Repository,
-    asked: Sequence[Asked],
+    rankers: Mapping[str, Ranker],
     *,
-    without: Ranker,
     plain: Mapping[str, Mapping[str, float]],
     seeds: Sequence[int] = (0,),
     count: int = EXAMPLES,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Replayed:
-    """Ask every example of a history. ``without``: the ranker where no model is asked; ``plain``: the plain blend."""
+    """Ask every example of a history. ``rankers``: by the system that the product is with each; ``plain``: the plain
+    blend."""
     past = read_past(repository, examples=count)
     done = Replayed(past.range)
-    bare = replace(without, calibration=Calibration())
     for number, example in enumerate(examples(repository, past)):
         progress(number, len(past.examples))
         for seed in seeds:
             order = example.shuffled(seed)
             if (shown := example.revealing(order[:1])) is not None:
-                sources = Sources(repository, shown[0])
-                _ask_ranks(done, past, shown[0], shown[1][0], sources, asked, bare, plain, seed)
+                must = _must(repository, *shown)
+                _ask_ranks(done, shown[0], shown[1][0], must, rankers, plain, seed)
             chance = np.random.default_rng([seed, example.position])
             several = int(chance.integers(2, max(3, min(len(order), MOST_EDITS + 1))))
             for size in (1, several) if len(order) > 2 else (1,):
                 if (shown := example.revealing(order[:size])) is not None:
-                    sources, soon = Sources(repository, shown[0]), changed_soon(past, shown[0])
-                    _look(done, past, shown[0], shown[1], sources, asked, bare, soon)
+                    must = _must(repository, *shown)
+                    _look(done, shown[0], shown[1], must, rankers, changed_soon(past, shown[0]))
     return done
+
+
+def _must(repository: Repository, example: Example, revealed: list[Edit]) -> References:
+    """The definitions that must follow the edits in progress."""
+    in_progress = [replace(edit, commit=None) for edit in revealed]
+    return references(example.state.corpus, in_progress, Sources(repository, example).__getitem__)
 
 
 def _ask_ranks(
     done: Replayed,
-    past: Past,
     example: Example,
     edit: Edit,
-    sources: Sources,
-    asked: Sequence[Asked],
-    bare: Ranker,
+    must: References,
+    rankers: Mapping[str, Ranker],
     plain: Mapping[str, Mapping[str, float]],
     seed: int,
 ) -> None:
@@ -222,7 +188,6 @@ def _ask_ranks(
     if not definitions and not files:
         return
     chance = np.random.default_rng([seed, example.position, 1])
-    ranking = rank(state, [edit], bare, _signals_of)
     signals = _signals_of(state, edit)
 
     def note(setting: str, system: str, scores: Floats, relevant: NDArray[np.bool_]) -> None:
@@ -237,39 +202,30 @@ def _ask_ranks(
             note(DEFINITIONS, name, of_definition(signals)[here], changed[here])
         blended = weighed(signals.definitions, plain["definition"], len(corpus))
         note(DEFINITIONS, PLAIN, blended[here], changed[here])
-        note(DEFINITIONS, NO_MODEL, ranking.odds[here], changed[here])
     if files:
         note_files(RANDOM, np.zeros(len(corpus.paths)))
         for name, of_file in FILE_BASELINES.items():
             note_files(name, of_file(state, signals))
         note_files(PLAIN, file_plain(state, signals, plain["file"]))
-        note_files(NO_MODEL, best_of_files(state, ranking.odds + 1_000))
-    for one in asked:
-        logits = _Logits(one.model, sources, past, example.position, [edit])
-        if definitions:
-            note(DEFINITIONS, one.name, logits(here.tolist()).astype(np.float64), changed[here])
-            note(DEFINITIONS, f"blend with {one.name}", _scores(ranking, here, one, logits)[here], changed[here])
-        if files:
-            score = _scores(ranking, rows, one, logits)
-            note_files(f"blend with {one.name}", best_of_files(state, score))
-
-
-def _scores(ranking: Ranking, rows: NDArray[np.int64], one: Asked, logits: _Logits) -> Floats:
-    """Higher for what the product puts higher, of all definitions (0: not asked about)."""
-    order, _ = ordered(ranking, rows, one.ranker, logits)
-    scores = np.zeros(len(ranking.odds))
-    scores[order] = np.arange(len(order), 0, -1)
-    return scores
+    for name, ranker in rankers.items():
+        ranking = rank(state, [edit], ranker, _signals_of)
+        systems = {name: must, NO_REFERENCES: {}} if name == PRODUCT else {name: must}
+        for system, leading in systems.items():
+            order, _ = led(leading, *ordered(ranking, rows))
+            scores = np.zeros(len(corpus))
+            scores[order] = np.arange(len(order), 0, -1)
+            if definitions:
+                note(DEFINITIONS, system, scores[here], changed[here])
+            if files:
+                note_files(system, best_of_files(state, scores))
 
 
 def _look(
     done: Replayed,
-    past: Past,
     example: Example,
     revealed: list[Edit],
-    sources: Sources,
-    asked: Sequence[Asked],
-    bare: Ranker,
+    must: References,
+    rankers: Mapping[str, Ranker],
     soon: NDArray[np.bool_],
 ) -> None:
     """At the file of the newest edit, with these in progress."""
@@ -280,14 +236,12 @@ def _look(
     rows = np.flatnonzero(left_over(example, revealed))
     rows = rows[corpus.file[rows] == own]
     limit = max(0, SHOWN - sum(edit.path == revealed[0].path for edit in revealed))
-    ranking = rank(example.state, revealed, bare, _signals_of)
-    order = rows[np.argsort(-ranking.odds[rows], kind="stable")]
-    looks = done.looks.setdefault(NO_MODEL, Looks())
-    looks.add(len(revealed), probabilities(ranking.odds[order]), soon[order], limit)
-    for one in asked:
-        logits = _Logits(one.model, sources, past, example.position, revealed)
-        order, likely = ordered(ranking, rows, one.ranker, logits)
-        done.looks.setdefault(f"blend with {one.name}", Looks()).add(len(revealed), likely, soon[order], limit)
+    for name, ranker in rankers.items():
+        ranking = rank(example.state, revealed, ranker, _signals_of)
+        systems = {name: must, NO_REFERENCES: {}} if name == PRODUCT else {name: must}
+        for system, leading in systems.items():
+            order, likely = led(leading, *ordered(ranking, rows))
+            done.looks.setdefault(system, Looks()).add(len(revealed), likely, soon[order], limit)
 
 
 def plain_blend() -> Mapping[str, Mapping[str, float]]:
@@ -357,7 +311,9 @@ of 1,500 commits beyond), one changed definition, drawn by the seed, is revealed
 those of the commit's parent with that edit made, as in a working tree, and the past is the parent's. (a) ranks the
 other definitions of its file (8 at least, one of them changed), (b) the other Python files of the repository.
 The *plain blend* is a logistic blend of nine of the baselines' quantities, learnt
-on the train repositories; the *blend with* a model is the ranking of the product itself.
+on the train repositories; *the product* is what `codewm next` answers: the ranker, led by the definitions that must
+follow the edit (users of what is gone, callers that no longer fit), and for comparison *the ranker alone*. No model is
+asked. *Blend with* a model: the same with the ranker that it brings, where that is another one.
 
 Lenses: a look is the file of the revealed edit, with one edit in progress and, in larger commits, with several. A lens
 is *right* when the commit, or one of the author's next five, changed its definition.
@@ -384,18 +340,17 @@ class WhereNext:
     ) -> Outcome:
         """See ``EvaluationProtocol``."""
         ranker = shipped_ranker()
-        asked = [Asked(one.name, one.world, ranker_of(one.world.bundle)) for one in models]
+        rankers = {PRODUCT: ranker}
+        rankers |= {one.blend: own for one in models if (own := ranker_of(one.world.bundle)) != ranker}
         outcome = Outcome(explanation=EXPLANATION)
-        outcome.roles = {RANDOM: Role.CHANCE, PLAIN: Role.BAR, NO_MODEL: Role.BOUND}
+        outcome.roles = {RANDOM: Role.CHANCE, PLAIN: Role.BAR, NO_REFERENCES: Role.BOUND}
         outcome.roles |= dict.fromkeys([*DEFINITION_BASELINES, *FILE_BASELINES], Role.BASELINE)
-        for one in models:
-            outcome.roles |= {one.name: Role.MODEL, one.blend: Role.BLEND}
+        outcome.roles |= dict.fromkeys(rankers, Role.BLEND)
         for clone in repositories:
             with Repository.open(clone.folder) as repository:
                 done = replay(
                     repository,
-                    asked,
-                    without=ranker,
+                    rankers,
                     plain=plain_blend(),
                     seeds=settings.seeds,
                     count=min(EXAMPLES, settings.limit or EXAMPLES),
@@ -407,7 +362,7 @@ class WhereNext:
                 )
                 continue
             outcome.ranges[clone.name] = done.range
-            outcome.figures += self._figures(clone.name, done, ranker.threshold, settings.seeds)
+            outcome.figures += self._figures(clone.name, done, rankers, settings.seeds)
             extra = {
                 "threshold": ranker.threshold,
                 "curve": {name: curve(looks) for name, looks in done.looks.items()},
@@ -416,13 +371,13 @@ class WhereNext:
             outcome.extra |= extra if len(repositories) == 1 else {clone.name: extra}
         return outcome
 
-    def _figures(self, name: str, done: Replayed, threshold: float, seeds: Sequence[int]) -> list[Figure]:
+    def _figures(self, name: str, done: Replayed, rankers: Mapping[str, Ranker], seeds: Sequence[int]) -> list[Figure]:
         figures = []
         for (setting, system, seed), found in done.found.items():
             for metric, value in zip(METRICS, np.mean(found, 0).tolist(), strict=True):
                 figures.append(Figure(self.name, metric, setting, system, name, value, len(found), seed))
         for system, looks in done.looks.items():
-            count, some, lenses, right = looks.at(threshold)
+            count, some, lenses, right = looks.at(rankers.get(system, rankers[PRODUCT]).threshold)
             values = {"looks with a lens": (some / count, count), "lenses a look": (lenses / count, count)}
             if lenses:
                 values["lenses right"] = (right / lenses, lenses)

@@ -76,7 +76,6 @@ def _thinned(lists: Lists) -> Lists:
         relevant=lists.relevant[keep],
         soon=lists.soon[keep],
         weight=np.where(lists.weight > 1, 3 * lists.weight, lists.weight)[keep],
-        text=lists.text[keep],
         start=np.concatenate([[0], np.cumsum(counts)]),
     )
 

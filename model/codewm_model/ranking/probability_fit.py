@@ -1,21 +1,20 @@
 """From scores to probabilities: what is learnt once weights and trees are.
 
-That is the joint weights, how several edits in progress combine, the calibration of a world model's logits, and the
-threshold from which on a lens is shown.
+That is the joint weights, how several edits in progress combine, and the threshold from which on a lens is shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.ranking.ranker import CASES, MODEL_ASKED, Calibration, Joint, Several, probabilities, together
-from codewm_model.data.gathering import Asking, Gathered, Groups, Lists
+from codewm_lsp.ranking.ranker import Joint, Several, probabilities, together
+from codewm_model.data.gathering import Gathered, Groups, Lists
 from codewm_model.evaluation.where_next_protocol import SHOWN, THRESHOLDS, Looks
 from codewm_model.ranking.boosting import scores_of
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, logistic, with_trees
@@ -24,8 +23,6 @@ Floats = NDArray[np.float32]
 
 SURE: Final = 0.55  # precision asked for on validation, so that half holds elsewhere
 LEVELS: Final = ("definitions", "files")
-MODEL_LISTS: Final = 30  # lists of a repository about which the world model is asked, to learn what its logit is worth
-LOOKS: Final = 100  # groups of a repository about which it is asked, to choose the threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +67,9 @@ def _each_alone(rows: Floats, cases: NDArray[np.bool_]) -> Lists:
         relevant=nothing,
         soon=nothing,
         weight=np.ones(count, dtype=np.float32),
-        text=numbers - 1,
         start=np.arange(count + 1),
         cases=cases,
         reveal=numbers,
-        edit=numbers,
     )
 
 
@@ -149,17 +144,15 @@ def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The candidates of one group: log-odds after each edit (n, C), answers and weights; ``rows`` of the newest.
+    """The candidates of one group: log-odds after each edit (n, C), answers and weights.
 
-    ``own``: those of the newest edit's file. ``edits``: numbers of the edits in progress.
+    ``own``: those of the newest edit's file.
     """
 
     odds: Doubles
     soon: NDArray[np.bool_]
     weight: Doubles
-    rows: slice
     own: NDArray[np.bool_]
-    edits: tuple[int, ...]
 
 
 def groups_of(one: Gathered, odds: Doubles) -> list[Group]:
@@ -175,9 +168,7 @@ def groups_of(one: Gathered, odds: Doubles) -> list[Group]:
                 odds=np.stack([odds[span] for span in spans]),
                 soon=lists.soon[newest],
                 weight=lists.weight[newest].astype(np.float64),
-                rows=newest,
                 own=one.groups.file[newest] < 0,
-                edits=tuple(lists.edit[numbers].tolist()),
             )
         )
     return found
@@ -207,136 +198,15 @@ def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
     return best[1]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRows:
-    """The likeliest definitions of lists, with what the world model says of them."""
-
-    odds: Doubles
-    logits: Doubles
-    relevant: NDArray[np.bool_]
-    soon: NDArray[np.bool_]
-    start: NDArray[np.int64]
-    weight: Doubles  # of each list
-
-
-def model_rows(train: Sequence[Gathered], asking: Sequence[Asking], fitted: Sequence[Fit], joint: Joint) -> ModelRows:
-    parts: list[tuple[Doubles, Doubles, NDArray[np.bool_], NDArray[np.bool_]]] = []
-    weights: list[float] = []
-    for one, ask, definition in zip(train, asking, fitted, strict=True):
-        lists = one.definitions
-        scores = definition.scores(lists)
-        for number in range(min(len(lists), MODEL_LISTS)):
-            span = slice(int(lists.start[number]), int(lists.start[number + 1]))
-            odds = own_odds(scores[span], joint)
-            likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
-            logits = ask([int(lists.edit[number])], lists.text[span][likely].tolist()).astype(np.float64)
-            parts.append((odds[likely], logits, lists.relevant[span][likely], lists.soon[span][likely]))
-            weights.append(len(lists) ** -0.5)
-    odds, logits, relevant, soon = (np.concatenate(column) for column in zip(*parts, strict=True))
-    start = np.cumsum([0, *(len(part[0]) for part in parts)])
-    return ModelRows(odds, logits, relevant, soon, start, np.array(weights))
-
-
-def fit_calibration(asked: ModelRows, scale: float = 1.0) -> Calibration:
-    """What the world model's logit adds for the likeliest definitions of the revealed edit's file.
-
-    How much it counts beside the log-odds is learnt from the order within lists; ``scale`` multiplies it. Then both
-    are scaled together, so that they mean probabilities.
-    """
-    mean, spread = float(asked.logits.mean()), float(asked.logits.std()) + 1e-6
-    said = np.clip((asked.logits - mean) / spread, -3, 3)
-    lists = Lists(
-        signals=np.stack([asked.odds, said], 1).astype(np.float32),
-        relevant=asked.relevant,
-        soon=asked.soon,
-        weight=np.ones(len(said), dtype=np.float32),
-        text=np.full(len(said), -1),
-        start=asked.start,
-        cases=np.zeros((len(asked.start) - 1, len(CASES)), dtype=bool),
-        reveal=np.zeros(len(asked.start) - 1, dtype=np.int64),
-        edit=np.zeros(len(asked.start) - 1, dtype=np.int64),
-    )
-    found = fit_lists([_answerable(lists)], penalty=1e-4, cases=False).weights[0]
-    share = scale * max(0.0, float(found[1])) / max(1e-6, float(found[0]))
-    rows = asked.odds + share * said
-    heavy = np.repeat(asked.weight, np.diff(asked.start))
-    _, kept = logistic(np.stack([np.ones(len(rows)), rows], 1), asked.soon, heavy).tolist()
-    # These lists all hold something relevant: how likely that is has been learnt, and must stay, from the groups.
-    bias = _bias(kept * rows, float(np.average(probabilities(asked.odds), weights=heavy)), heavy)
-    return Calibration(
-        weight=round(kept * share, 5),
-        slope=round(kept, 5),
-        intercept=round(bias, 5),
-        mean=round(mean, 5),
-        deviation=round(spread, 5),
-    )
-
-
-def _bias(odds: Doubles, wanted: float, weights: Doubles) -> float:
-    """What has to be added to log-odds for the mean of the probabilities to be ``wanted``."""
-    low, high = -20.0, 20.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if np.average(probabilities(odds + middle), weights=weights) < wanted:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _answerable(lists: Lists) -> Lists:
-    """Those lists that hold something relevant, and something that is not."""
-    counts = np.diff(lists.start)
-    right = np.add.reduceat(lists.relevant.astype(np.int64), lists.start[:-1])
-    keep = (right > 0) & (right < counts)
-    rows = np.repeat(keep, counts)
-    return replace(
-        lists,
-        signals=lists.signals[rows],
-        relevant=lists.relevant[rows],
-        soon=lists.soon[rows],
-        weight=lists.weight[rows],
-        text=lists.text[rows],
-        start=np.concatenate([[0], np.cumsum(counts[keep])]),
-        cases=lists.cases[keep],
-        reveal=lists.reveal[keep],
-        edit=lists.edit[keep],
-    )
-
-
-def own_odds(scores: Doubles, joint: Joint) -> Doubles:
-    log_sum = float(np.logaddexp.reduce(scores))
-    return np.asarray(joint.own + joint.definition * scores + joint.log_sum * log_sum)
-
-
-def with_model(
-    odds: Doubles, texts: Sequence[int], edits: Sequence[int], calibration: Calibration, ask: Asking
-) -> tuple[NDArray[np.int64], Doubles]:
-    """As ``ordered`` of the product: the order of the candidates of the file being edited, and their log-odds in that
-    order, the model having been asked about the likeliest."""
-    order = np.argsort(-odds, kind="stable")
-    likely = order[:MODEL_ASKED]
-    asked = calibration.applied(odds[likely], ask(edits, [texts[row] for row in likely.tolist()]))
-    again = np.argsort(-asked, kind="stable")
-    order = np.concatenate([likely[again], order[MODEL_ASKED:]])
-    return order, np.concatenate([asked[again], np.minimum(odds[order[MODEL_ASKED:]], asked.min())])
-
-
-def looks_of(one: Gathered, odds: Doubles, several: Several, calibration: Calibration, ask: Asking | None) -> Looks:
+def looks_of(one: Gathered, odds: Doubles, several: Several) -> Looks:
     """The lenses that would be seen in the file of the newest edit, by the weights as they are."""
     looks = Looks()
-    for group in groups_of(one, odds)[: None if ask is None else LOOKS]:
-        if not group.own.any():
-            continue
-        combined = together(group.odds, several)[group.own]
-        if ask is None:
+    for group in groups_of(one, odds):
+        if group.own.any():
+            combined = together(group.odds, several)[group.own]
             order = np.argsort(-combined, kind="stable")
-            combined = combined[order]
-        else:
-            texts = one.groups.lists.text[group.rows][group.own].tolist()
-            order, combined = with_model(combined, texts, group.edits, calibration, ask)
-        limit = max(0, SHOWN - len(group.odds))
-        looks.add(len(group.odds), probabilities(combined), group.soon[group.own][order], limit)
+            limit = max(0, SHOWN - len(group.odds))
+            looks.add(len(group.odds), probabilities(combined[order]), group.soon[group.own][order], limit)
     return looks
 
 

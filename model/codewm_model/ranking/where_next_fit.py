@@ -24,28 +24,23 @@ import torch
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.ranking.ranker import CASES, MODEL_ASKED, Calibration, Case, Joint, Ranker
+from codewm_lsp.ranking.ranker import CASES, Case, Ranker
 from codewm_lsp.ranking.ranker_file import to_bytes
-from codewm_lsp.world_model import WorldModel
 from codewm_model.artifacts.bundle_format import bundle_format
-from codewm_model.data.gathering import Asking, Gathered, Lists, gathered
+from codewm_model.data.gathering import Gathered, Lists, gathered
 from codewm_model.data.replay import clone_of
 from codewm_model.evaluation.where_next_protocol import Looks, curve, first_relevant, reliability
 from codewm_model.ranking.boosting import ROUNDS
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, shares_of, with_trees
 from codewm_model.ranking.probability_fit import (
     LEVELS,
-    LOOKS,
     all_looks,
-    fit_calibration,
     fit_joint,
     fit_several,
     looks_of,
-    model_rows,
     names_of,
     odds_of,
     out_of_fold,
-    own_odds,
     threshold_of,
 )
 
@@ -116,13 +111,6 @@ PLAIN_FILE: Final = (
     "best:fresh_amount",
     "best:similarity",
 )
-SCALES: Final = (
-    0.0,
-    0.5,
-    1.0,
-    2.0,
-    3.0,
-)  # times what was learnt of the model's logit: validation chooses
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,7 +120,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--repos", type=Path, required=True, help="folder of local clones, one per owner+name")
     parser.add_argument("--cache", type=Path, required=True, help="folder for what is gathered from them")
-    parser.add_argument("--model", type=Path, help="bundle whose logits the ranker is fitted to; the shipped one")
     parser.add_argument("--output", type=Path, help="bundle to put the ranker into")
     parser.add_argument("--report", type=Path, help="JSON report to write")
     parser.add_argument("--curve", type=Path, help="folder for pictures of the lens curve")
@@ -143,12 +130,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--penalties", type=float, nargs="*", default=[3e-2, 1e-1])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    model = WorldModel.load(options.model)
     validation = _gather_all(
         options, VALIDATION, commits=options.commits, reveals=1, groups=options.commits, all_files=True
     )
-    train = _gather_all(options, options.train, commits=options.train_commits, reveals=2, groups=40, all_files=False)
-    ranker, report = fit(train, validation, model, options)
+    train = _gather_all(
+        options,
+        options.train,
+        commits=options.train_commits,
+        reveals=2,
+        groups=min(40, options.train_commits),
+        all_files=False,
+    )
+    ranker, report = fit(train, validation, options)
     if options.output:
         card = (options.output / "README.md").read_text(encoding="utf-8")
         about = {"ranker": report["provenance"]}
@@ -162,15 +155,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps({name: value for name, value in report.items() if name != "lenses"}, indent=1))
 
 
-def _gather_all(options: argparse.Namespace, names: Sequence[str], **settings: Any) -> dict[str, tuple[Gathered, str]]:
-    found: dict[str, tuple[Gathered, str]] = {}
+def _gather_all(options: argparse.Namespace, names: Sequence[str], **settings: Any) -> dict[str, Gathered]:
+    found: dict[str, Gathered] = {}
     for name in names:
         folder = clone_of(options.repos, name)
         if folder is None:
             print(f"{name}: no clone in {options.repos}; left out", file=sys.stderr)
             continue
         found[name] = gathered(folder, options.cache, name, **settings)
-        one = found[name][0]
+        one = found[name]
         said = f"{name}: {len(one.definitions)} lists of definitions, {len(one.files)} of files"
         print(said, file=sys.stderr, flush=True)
     if not found:
@@ -179,15 +172,14 @@ def _gather_all(options: argparse.Namespace, names: Sequence[str], **settings: A
 
 
 def fit(
-    train: Mapping[str, tuple[Gathered, str]],
-    validation: Mapping[str, tuple[Gathered, str]],
-    model: WorldModel,
+    train: Mapping[str, Gathered],
+    validation: Mapping[str, Gathered],
     options: argparse.Namespace,
 ) -> tuple[Ranker, dict[str, Any]]:
     """The ranker, and a report on the validation repositories."""
-    learnt, held = [one for one, _ in train.values()], [one for one, _ in validation.values()]
+    learnt, held = list(train.values()), list(validation.values())
     names = {level: names_of(learnt[0], level) for level in LEVELS}
-    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}, "shares": {}, "with the model": {}}
+    report: dict[str, Any] = {"MRR, R@1, R@3": {}, "penalties": {}, "shares": {}}
     fits: dict[str, Fit] = {}
     plain: dict[str, Fit] = {}
     for level, few in zip(LEVELS, (PLAIN_DEFINITION, PLAIN_FILE), strict=True):
@@ -224,40 +216,13 @@ def fit(
     joint = fit_joint(learnt, by_repository)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, by_repository, strict=True)]
     several = fit_several(learnt, odds)
-    asking = [Asking(one, model, key, options.cache) for one, key in train.values()]
-    rows = model_rows(learnt, asking, [fitted[0] for fitted in by_repository], joint)
-    asking_held = {name: Asking(one, model, key, options.cache) for name, (one, key) in validation.items()}
-    asking += asking_held.values()
-    calibrations = {scale: fit_calibration(rows, scale) for scale in SCALES}
-    measured: dict[float, dict[str, Any]] = {
-        scale: {
-            name: _with_model(one, asking_held[name], fits["definitions"], joint, calibration)
-            for name, (one, _) in validation.items()
-            if len(one.definitions)
-        }
-        for scale, calibration in calibrations.items()
-    }
-    means = {scale: float(np.mean([one["with"][0] for one in found.values()])) for scale, found in measured.items()}
-    scale = max(SCALES, key=lambda one: means[one])
-    calibration = calibrations[scale]
-    report["with the model"] = {
-        "by how loud it is": {f"{one:g}": round(value, 4) for one, value in means.items()},
-        "repositories": {
-            name: {system: _rounded(values) for system, values in found.items()}
-            for name, found in measured[scale].items()
-        },
-    }
     looks: dict[str, Looks] = {}
-    bare: dict[str, Looks] = {}
-    for name, (one, _) in validation.items():
+    for name, one in validation.items():
         some = odds_of(one.groups, fits["definitions"], fits["files"], joint)
-        looks[name] = looks_of(one, some, several, calibration, asking_held[name])
-        bare[name] = looks_of(one, some, several, calibration, None)
-    for ask in asking:
-        ask.save()
+        looks[name] = looks_of(one, some, several)
     threshold = threshold_of(looks)
-    everything, without = all_looks(looks), all_looks(bare)
-    report["joint"], report["several"], report["calibration"] = asdict(joint), asdict(several), asdict(calibration)
+    everything = all_looks(looks)
+    report["joint"], report["several"] = asdict(joint), asdict(several)
     report["threshold"] = threshold
     at = ("looks", "looks with a lens", "lenses", "right")
     report["at the threshold"] = {
@@ -266,15 +231,14 @@ def fit(
     report["lenses"] = {
         "curve": {name: curve(one) for name, one in {**looks, "all": everything}.items()},
         "reliability": reliability(everything),
-        "reliability without a model": reliability(without),
     }
     report["plain blend"] = {
         name: _by_case(plain[level], names[level])["always"]
         for name, level in zip(("definition", "file"), LEVELS, strict=True)
     }
     report["provenance"] = {
-        "train": {name: one.heads[0] for name, (one, _) in sorted(train.items())},
-        "validation": {name: one.heads[0] for name, (one, _) in sorted(validation.items())},
+        "train": {name: one.heads[0] for name, one in sorted(train.items())},
+        "validation": {name: one.heads[0] for name, one in sorted(validation.items())},
         "lists": {level: sum(len(getattr(one, level)) for one in learnt) for level in LEVELS},
         "commits": [options.train_commits, options.commits],
         "validation_mrr": {level: report["MRR, R@1, R@3"][level]["blend"][0] for level in LEVELS},
@@ -284,33 +248,11 @@ def fit(
         _by_case(fits["files"], names["files"]),
         joint,
         several,
-        calibration,
         threshold,
         fits["definitions"].trees,
         fits["files"].trees,
     )
     return ranker, report
-
-
-def _with_model(
-    one: Gathered, ask: Asking, definition: Fit, joint: Joint, calibration: Calibration
-) -> dict[str, NDArray[np.float64]]:
-    """MRR, R@1 and R@3 of a repository's lists about which the model was asked: without it, and with it."""
-    lists = one.definitions
-    scores = definition.scores(lists)
-    chance = np.random.default_rng(0)
-    found: dict[str, list[tuple[float, float, float]]] = {"without": [], "with": []}
-    for number in range(min(len(lists), LOOKS)):
-        span = slice(int(lists.start[number]), int(lists.start[number + 1]))
-        odds = own_odds(scores[span], joint)
-        found["without"].append(first_relevant(odds, lists.relevant[span], chance))
-        likely = np.argsort(-odds, kind="stable")[:MODEL_ASKED]
-        logits = ask([int(lists.edit[number])], lists.text[span][likely].tolist())
-        asked = calibration.applied(odds[likely], logits)
-        odds = odds - odds.max() + asked.min() - 1
-        odds[likely] = asked
-        found["with"].append(first_relevant(odds, lists.relevant[span], chance))
-    return {name: np.mean(values, 0) for name, values in found.items() if values}
 
 
 def _ranks(scores: NDArray[Any], lists: Lists) -> Doubles:
