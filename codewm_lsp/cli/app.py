@@ -73,7 +73,9 @@ def _run(arguments: Sequence[str]) -> int:
     except UnicodeEncodeError as error:
         if error.encoding.startswith("utf"):
             raise
-        return _failed(USAGE, f"This locale ({error.encoding}) cannot express all file names here. Set PYTHONUTF8=1.")
+        return _failed(
+            USAGE, f"Some file names here cannot be printed in this locale ({error.encoding}). Set PYTHONUTF8=1."
+        )
     except KeyboardInterrupt:
         return _failed(INTERRUPTED, "Interrupted.")
 
@@ -96,7 +98,7 @@ def _words(error: OSError) -> str:
     try:
         os.getcwd()
     except FileNotFoundError:
-        return "The current folder does not exist any more. Change to one that does."
+        return "The current folder no longer exists. Change to another one."
     return str(error)
 
 
@@ -158,8 +160,8 @@ def _unknown(command: str) -> NoReturn:
     import difflib
 
     near = difflib.get_close_matches(command, [*COMMANDS, "eval"], 1)
-    hint = f", but there is {near[0]!r}" if near else ""
-    raise OptionError(f"There is no command {command!r}{hint}. Run `codewm --help` for a list.")
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise OptionError(f"Unknown command {command!r}.{hint} Run `codewm --help` for a list.")
 
 
 def _count(text: str) -> int:
@@ -168,14 +170,14 @@ def _count(text: str) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or greater")
     return number
 
 
 def _positive(text: str) -> int:
     number = _count(text)
     if not number:
-        raise argparse.ArgumentTypeError("0 is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError("0 is not a whole number, 1 or greater")
     return number
 
 
@@ -185,7 +187,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         number = math.nan
     if not number >= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or greater")
     return number
 
 
@@ -220,13 +222,13 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
         nargs="?",
         type=Path,
         metavar="PATH",
-        help="Ask in this folder's repository, or about the edits of this file",
+        help="A folder in a repository, or a file whose edits to ask about",
     )
     _add_repository(parser)
     parser.add_argument(
         "-k", type=_count, default=count, metavar="N", dest="k", help=f"Maximum results, 0 for all [default: {count}]"
     )
-    parser.add_argument("--diff", action="store_true", help="Show the past edits themselves")
+    parser.add_argument("--diff", action="store_true", help="Show the diffs of the past edits")
     parser.add_argument("--at", metavar="REV", help="Ask as if REV were HEAD, with a clean working tree")
     parser.add_argument(
         "--editing",
@@ -245,25 +247,27 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
         "--index-seconds",
         type=_seconds,
         metavar="S",
-        help="Index for up to S seconds before answering. By default a few seconds for a new repository, then only "
-        "new commits; the rest is indexed after the answer, a few seconds a time",
+        help="Index for up to S seconds before answering. By default, a new repository is indexed for a few seconds "
+        "first; the rest follows after each answer, a few seconds at a time",
     )
-    parser.add_argument("--no-index", action="store_true", help="Answer from what is indexed already")
+    parser.add_argument("--no-index", action="store_true", help="Do not index anything before answering")
     _add_model_and_cache(parser)
 
 
 def _search_options(parser: _Parser) -> None:
-    parser.add_argument("words", nargs="*", metavar="WORDS", help="What the edits are about")
+    parser.add_argument("words", nargs="*", metavar="WORDS", help="Words to search for")
     _add_repository(parser)
     parser.add_argument(
         "-k", type=_count, default=10, metavar="N", dest="k", help="Maximum results, 0 for all [default: 10]"
     )
-    parser.add_argument("--before", metavar="FILE", help="Find edits like the one from this file, - for stdin …")
-    parser.add_argument("--after", metavar="FILE", help="… to this one")
-    parser.add_argument("--diff", action="store_true", help="Show the past edits themselves")
-    parser.add_argument("--at", default="HEAD", metavar="REV", help="Search what REV can reach [default: HEAD]")
+    parser.add_argument(
+        "--before", metavar="FILE", help="With --after: find edits like the one between these two files (- for stdin)"
+    )
+    parser.add_argument("--after", metavar="FILE", help="See --before")
+    parser.add_argument("--diff", action="store_true", help="Show the diffs of the past edits")
+    parser.add_argument("--at", default="HEAD", metavar="REV", help="Search the history of REV [default: HEAD]")
     _add_json(parser)
-    parser.add_argument("--no-index", action="store_true", help="Answer from what is indexed already")
+    parser.add_argument("--no-index", action="store_true", help="Do not index anything before answering")
     _add_model_and_cache(parser)
 
 
@@ -272,7 +276,7 @@ def _index_options(parser: _Parser) -> None:
         "paths", nargs="*", type=Path, metavar="REPOSITORY", help="Folders in repositories [default: .]"
     )
     _add_repository(parser)
-    parser.add_argument("--at", default="HEAD", metavar="REV", help="Index what REV can reach [default: HEAD]")
+    parser.add_argument("--at", default="HEAD", metavar="REV", help="Index the history of REV [default: HEAD]")
     parser.add_argument("--limit", type=_positive, metavar="N", help="Index only the newest N commits")
     _add_store(
         parser,
@@ -292,11 +296,11 @@ def _embed_options(parser: _Parser) -> None:
     parser.add_argument("--edits", action="store_true", help='Lines are {"before": "…", "after": "…"}')
     parser.add_argument("--states", action="store_true", help='Lines are {"source": "…"}')
     parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
-    parser.add_argument("--json", action="store_true", help="There is no other format: always on")
+    parser.add_argument("--json", action="store_true", help="Always on: there is no other format")
 
 
 def _doctor_options(parser: _Parser) -> None:
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Check in this folder's repository")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository to check")
     _add_repository(parser)
     _add_json(parser)
     _add_model_and_cache(parser)
@@ -375,7 +379,7 @@ def _mcp(options: argparse.Namespace) -> None:
         from codewm_lsp.cli.mcp_command import serve
     except ImportError as error:
         raise OptionError(
-            f"codewm mcp needs {error.name or error}, which is not installed. Run pip install 'codewm[mcp]'"
+            f"codewm mcp needs {error.name or error}, which is not installed. Run `pip install 'codewm[mcp]'`."
         ) from error
     serve(options)
 
@@ -439,7 +443,7 @@ COMMANDS: Final = {
             "WORDS... [OPTIONS]",
             "Search past edits by what they are about",
             "Search past edits by the subjects of their commits, their paths and names, and the words they changed. "
-            "With --before and --after: the past edits most like the one between two files.\n\n"
+            "With --before and --after: find the past edits most like the one between two files.\n\n"
             'JSON: {"query": …, "edits": […]}; the edits have the shape of those of codewm similar. The score of a '
             "search by words has no upper limit.",
             "codewm search retry timeout --diff",
@@ -450,8 +454,8 @@ COMMANDS: Final = {
             "index",
             "[REPOSITORY]... [OPTIONS]",
             "Index the whole history now",
-            "Index the history of a repository, newest commits first. Stop it whenever you like: it continues where it "
-            "stopped.\n\n"
+            "Index the history of a repository, newest commits first. You can stop it at any time: it continues "
+            "where it stopped.\n\n"
             "With --store, several repositories go into one index for codewm similar and codewm hints.",
             "codewm index ~/src/project",
             _index_options,

@@ -73,7 +73,7 @@ def _parse_editing(editing: str) -> tuple[str, str]:
     if not separator or not path or not definition:
         raise OptionError(
             f"--editing {editing!r} is not of the form PATH::DEFINITION. Write it like src/client.py::Client.get, with "
-            "the path from the root of the repository."
+            "the path relative to the repository's root."
         )
     return path.replace("\\", "/").removeprefix("./"), definition
 
@@ -97,7 +97,9 @@ def _find(edits: tuple[Edit, ...], wanted: tuple[str, str], where: str) -> Edit:
     listed = [f"  {edit.path}::{edit.definition}" for edit in edits[:LISTED]]
     if len(edits) > LISTED:
         listed.append(f"  … and {len(edits) - LISTED} more")
-    raise OptionError("\n".join([f"{wanted[0]}::{wanted[1]} is not in {where}. These definitions are:", *listed]))
+    raise OptionError(
+        "\n".join([f"{wanted[0]}::{wanted[1]} is not changed in {where}. These definitions are:", *listed])
+    )
 
 
 def _title(commit: Commit) -> str:
@@ -113,8 +115,7 @@ def _parent(changed: CommitEdits) -> str:
         )
     if commit.parent is None:
         raise NothingToAnswerError(
-            f"There is no history before {_title(commit)}, the first one. Commit something more, or ask about a later "
-            "commit."
+            f"There is no history before {_title(commit)}: it is the first one. Ask about a later commit."
         )
     return commit.parent
 

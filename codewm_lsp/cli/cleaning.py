@@ -120,7 +120,7 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
     say = Reporter(out).line
     found = written(cache)
     if not found:
-        say("Nothing to remove: CodeWM has written nothing here.")
+        say("Nothing to remove.")
         return
     for one in found:
         say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
@@ -135,15 +135,15 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
         _remove_empty({file.parent for file in one.files}, one.folder)
     if kept:
         raise OptionError(
-            f"{len(kept)} files could not be removed, {kept[0]} among them. Close your editor and run `codewm clean` "
-            "again."
+            f"{len(kept)} files could not be removed, such as {kept[0]}. Close your editor and run `codewm "
+            "clean` again."
         )
-    say("Removed. To uninstall CodeWM itself, run `pip uninstall codewm` and remove the extension of your editor.")
+    say("Removed. To uninstall CodeWM itself, run `pip uninstall codewm` and remove the extension from your editor.")
 
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise OptionError("Not removed: there is nobody to ask here. Run `codewm clean --yes`.")
+        raise OptionError("Nothing was removed, as there is no terminal to ask in. Run `codewm clean --yes`.")
     sys.stdout.write("Remove all of it? Hidden edits will be shown again. [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -39,7 +39,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             try:
                 edits = similar_in(store, opened, question, options.k)
             except StoreFailedError as error:  # the repository at hand needs it for nothing
-                Reporter(progress).line(f"codewm: {error} Past edits come from this repository alone.")
+                Reporter(progress).line(f"codewm: {error} Showing past edits of this repository only.")
         left = False
         if edits is None or "next" in kinds:
             seconds = 0.0 if options.no_index else options.index_seconds
@@ -141,7 +141,7 @@ def embed(options: Namespace) -> None:
     from codewm_lsp.world_model import WorldModel
 
     if options.edits == options.states:
-        raise OptionError("Say what the lines hold: --edits or --states" + (", not both." if options.edits else "."))
+        raise OptionError("Choose either --edits or --states.")
     loaded = WorldModel.load(options.model)
     if options.edits:
         embed_lines(
@@ -196,7 +196,7 @@ def _within(repository: Repository, file: Path | None) -> str | None:
 
     if not is_source(file.name):
         raise OptionError(
-            f"{file} is not a Python file." if os.path.lexists(file) else f"There is no file or folder {file}."
+            f"{file} is not a Python file." if os.path.lexists(file) else f"No such file or folder: {file}"
         )
     found = repository.relative(file)
     if found is None:

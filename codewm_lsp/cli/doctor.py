@@ -149,7 +149,10 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
     except CodewmError as error:
         here = path == Path(".")
         yield Finding(
-            "repository", "note" if here else "problem", str(error), "name another folder: codewm doctor PATH"
+            "repository",
+            "note" if here else "problem",
+            str(error),
+            "for a repository elsewhere, run `codewm doctor PATH`",
         )
         return
     with repository:

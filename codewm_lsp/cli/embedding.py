@@ -71,7 +71,7 @@ def _batches(
                 try:
                     if blank:
                         raise OptionError(
-                            f"Line {blank} is empty. Write one JSON object per line, and nothing between them."
+                            f"Line {blank} is empty. Write one JSON object per line, without empty lines."
                         )
                     batch.append(_parse(item, number, fields))
                 except OptionError as error:

@@ -189,7 +189,7 @@ def require(found: Sequence[object], opened: Opened, question: Question) -> None
         return
     if not opened.index.log.size():
         raise NothingToAnswerError(
-            f"Nothing is indexed of the history before {question.history[:10]}. Run `codewm index`, and `codewm "
+            f"No edits are indexed before {question.history[:10]}. Run `codewm index`, and `codewm "
             "doctor` to check that this history changes Python files."
         )
     raise NothingToAnswerError(

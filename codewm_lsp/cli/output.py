@@ -51,7 +51,7 @@ def prepare() -> None:
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         raise OutputError(
-            "Cannot write the answer: standard output is closed. Send it to a file or to another program."
+            "Cannot write the answer: standard output is closed. Redirect it to a file or another program."
         )
     if isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr.reconfigure(errors="backslashreplace")
@@ -70,5 +70,5 @@ def give_up() -> None:
 
 def _explained(error: OSError) -> OutputError:
     if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == _WINDOWS_CLOSED_PIPE):
-        return ReaderGoneError("Nobody reads the answer any more.")
-    return OutputError(f"Cannot write the answer: {error.strerror}. Free some space, or send it somewhere else.")
+        return ReaderGoneError("The reader of the answer is gone.")
+    return OutputError(f"Cannot write the answer: {error.strerror}. Free some space, or redirect it elsewhere.")

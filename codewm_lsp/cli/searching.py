@@ -28,7 +28,7 @@ def search(options: Namespace) -> None:
     if pair == bool(words):
         raise OptionError("Say what to search for: words, or two files with --before and --after.")
     if pair and (None in (options.before, options.after) or options.before == options.after == "-"):
-        raise OptionError("--before and --after name the two sides of one edit: give both, one of them at most as -.")
+        raise OptionError("Use --before and --after together; only one of them can be -.")
     texts = (_text(options.before), _text(options.after)) if pair else None
     out, progress = consoles()
     with asked.open_all(options.repository, options.model, options.cache) as opened:
@@ -63,10 +63,10 @@ def _by_pair(opened: Opened, head: str, texts: tuple[str, str], options: Namespa
     path = options.before if options.after == "-" else options.after
     edits = file_edits(path, texts[0] or None, texts[1] or None)
     if not edits:
-        raise OptionError("The two files differ in no Python definition.")
+        raise OptionError("No Python definition differs between the two files.")
     found = [item for item, _ in similar_to(opened, opened.workspace.at(head), edits, options.k)]
     if not found:
-        raise NothingToAnswerError("No past edit is indexed. Run `codewm index`.")
+        raise NothingToAnswerError("No past edits are indexed yet. Run `codewm index`.")
     return found[: options.k] if options.k else found
 
 
@@ -79,5 +79,5 @@ def _text(name: str) -> str:
         with Path(name).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise OptionError(f"{name} is larger than {MAX_BYTES:,} bytes. Give the changed definition alone.")
+        raise OptionError(f"{name} is larger than {MAX_BYTES:,} bytes. Pass the changed definition only.")
     return decode(data)

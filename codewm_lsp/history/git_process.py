@@ -331,8 +331,8 @@ class HardenedGit:
         """What to say of a command that failed."""
         if any(sign in complaint for sign in _PARTIAL):
             return RepositoryError(
-                f"{self._where} is a partial clone, and what is needed of it is not on this machine. Nothing is "
-                "fetched for you; run `git fetch --refetch --no-filter` there."
+                f"{self._where} is a partial clone and lacks objects that are needed. CodeWM does not fetch them; run "
+                "`git fetch --refetch --no-filter` there."
             )
         return RepositoryError(
             f"git {command} failed in {self._where}: {complaint.strip() or f'exit status {status}'}. "
@@ -341,17 +341,17 @@ class HardenedGit:
 
     def _stalled(self, name: str) -> LimitError:
         return LimitError(
-            f"{name} did not end in {self._where} and was stopped. Run `git status` and `git fsck` there: "
-            "a file of the repository keeps Git waiting, or working without end."
+            f"{name} did not finish in {self._where} and was stopped. Run `git status` and `git fsck` there "
+            "to find out why."
         )
 
     def _gone(self) -> RepositoryError:
-        return RepositoryError(f"{self._where} is gone: it was deleted, or moved. Open it where it is now.")
+        return RepositoryError(f"{self._where} no longer exists. If it was moved, open it at its new place.")
 
     def _too_much(self, command: str, most: int) -> LimitError:
         return LimitError(
-            f"git {command} said more than {most >> 20} MB in {self._where} and was stopped: that is more than a "
-            "repository of two million files has to say. Does a commit of it add folders without end?"
+            f"git {command} printed more than {most >> 20} MB in {self._where} and was stopped. Run `git fsck` there: "
+            "a repository of two million files prints less."
         )
 
     def _popen(self, arguments: tuple[str, ...], files: bool, memory: str) -> subprocess.Popen[bytes]:
@@ -382,7 +382,7 @@ class HardenedGit:
             if not os.path.isdir(folder) or not os.path.isdir(location.git_dir):
                 raise self._gone() from error
             raise RepositoryError(
-                f"{program} cannot be run: {error.strerror or error}. Check the installation of Git."
+                f"{program} cannot be run: {error.strerror or error}. Check your Git installation."
             ) from error
 
 
@@ -426,6 +426,6 @@ def _program(name: str, path: str) -> str:
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
     raise RepositoryError(
-        f"The program {name!r} cannot be run. Install Git (https://git-scm.com) and put it on the PATH, or "
-        "name it in the environment variable GIT_PYTHON_GIT_EXECUTABLE."
+        f"{name!r} cannot be run. Install Git (https://git-scm.com) and put it on PATH, or set "
+        "GIT_PYTHON_GIT_EXECUTABLE to its full path."
     )

@@ -241,7 +241,7 @@ class Lister:
         except LimitError as error:
             self._failures += 1
             if self._failures == 1:
-                _log.warning("Files of %s that are not tracked are not looked at: %s", self._root, error)
+                _log.warning("Ignoring the untracked files of %s: %s", self._root, error)
             paths, stamp = (), patterns
             holds = min(_LONGEST, 30.0 * 2**self._failures)
         self._others = _Others(paths, dict(folders.states), stamp, begun, time.monotonic() + holds)
@@ -314,7 +314,7 @@ class Lister:
                     raise self._git.failure("check-ignore", status, complaint)
                 ignored = {name.decode("utf-8", "replace") for name in out.split(b"\0")}
             except RepositoryError as error:
-                _log.warning("What %s ignores is not known: %s", self._root, error)
+                _log.warning("Cannot read the ignore rules of %s: %s", self._root, error)
                 ignored = set(missing)
             answers.update((path, path not in ignored) for path in missing)
         return {path for path in paths if answers[path]}

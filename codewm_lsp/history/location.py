@@ -38,7 +38,7 @@ def locate(path: Path) -> Location:
                 found = named
     if found is None:
         raise RepositoryError(
-            f"{path} is not inside a Git repository. Name a folder that is, or run `git init` and commit there first."
+            f"{path} is not inside a Git repository. Choose another folder, or run `git init` and commit there first."
         )
     return found
 
@@ -74,8 +74,8 @@ def _stay_here(path: str, file: Path) -> None:
     network = ("\\\\", "//")
     if _REACHES_NETWORK and path.strip().strip('"').startswith(network) and not str(file).startswith(network):
         raise RepositoryError(
-            f"{file} leads to another machine ({path.strip()[:200]!r}), and nothing is asked of other machines. "
-            "If you trust it, clone the repository whole: `git clone --dissociate`."
+            f"{file} refers to another machine ({path.strip()[:200]!r}), which CodeWM does not contact. "
+            "If you trust it, make a full clone: `git clone --dissociate`."
         )
 
 
@@ -86,8 +86,8 @@ def _linked(file: Path) -> Path:
     target = file.parent / line[len("gitdir:") :].strip()
     if not line.startswith("gitdir:") or not _is_git_dir(target):
         raise RepositoryError(
-            f"{file} points at no Git folder ({line[:200]!r}). If the repository was moved, run `git worktree repair` "
-            "or `git submodule update --init` in it."
+            f"{file} does not point to a Git folder ({line[:200]!r}). If the repository was moved, run "
+            "`git worktree repair` or `git submodule update --init` in it."
         )
     return Path(os.path.normpath(target))
 

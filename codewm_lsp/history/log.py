@@ -55,7 +55,7 @@ def revisions(git: HardenedGit, rev: str, limit: int | None = None) -> Iterator[
                 yield line.decode("ascii")
         if process.status():
             raise RepositoryError(
-                f"The history of {rev[:12]} cannot be read: {process.complaint() or 'Git does not answer'}. "
+                f"The history of {rev[:12]} cannot be read: {process.complaint() or 'Git does not respond'}. "
                 "Run `git fsck` in the repository."
             )
     finally:
@@ -157,7 +157,7 @@ def list_tree(git: HardenedGit, rev: str) -> dict[str, tuple[bytes, str]]:
                 found[path] = (name, head.split(b" ")[2].decode("ascii"))
                 if len(found) > MOST_PATHS:
                     raise LimitError(
-                        f"{rev[:12]} has more than {MOST_PATHS:,} Python files: more than can be kept in memory. "
-                        "Open a repository that has a part of them."
+                        f"{rev[:12]} has more than {MOST_PATHS:,} Python files, which is too many. "
+                        "Open a smaller repository."
                     )
     return found

@@ -161,10 +161,8 @@ class Repository:
             return found
         where = self.root or self.git_dir
         if rev == "HEAD":
-            raise RepositoryError(
-                f"{where} has no commits yet. Commit something, and there is a history to learn from."
-            )
-        raise RepositoryError(f"{rev!r} names no commit of {where}. `git log --all` lists what there is.")
+            raise RepositoryError(f"{where} has no commits yet. Commit something first.")
+        raise RepositoryError(f"{rev!r} is not a commit of {where}. `git log --all` lists all of them.")
 
     def position(self) -> tuple[object, ...]:
         """Where HEAD stands, and how far the history reaches back: another value whenever there are other commits.
@@ -368,7 +366,7 @@ class Repository:
                     changes = alone.changes([sha])
                     found[sha] = changes[sha] if changes is not None else None
                 except LimitError:
-                    self._log_skipped(sha, "changes more files than are looked at")
+                    self._log_skipped(sha, "changes too many files")
                     found[sha] = TOO_MUCH
         finally:
             alone.close()
@@ -399,7 +397,7 @@ class Repository:
         if any(found == MISSING for found in outlines.values()):
             return CommitEdits(commit, (), "missing", renames)
         if blobs and not outlines:
-            self._log_skipped(commit.sha, "changes files of more text than is read at once")
+            self._log_skipped(commit.sha, "changes too much text")
             return CommitEdits(commit, (), "bulk", renames)
         edits: list[Edit] = []
         for change in changes:
@@ -417,7 +415,7 @@ class Repository:
         return CommitEdits(commit, tuple(edits), None, renames)
 
     def _log_skipped(self, sha: str, why: str) -> None:
-        _log.warning("Commit %s of %s is left out: it %s.", sha[:12], self.root or self.git_dir, why)
+        _log.warning("Skipping commit %s of %s: it %s.", sha[:12], self.root or self.git_dir, why)
 
 
 def _blobs(changes: _Changes, max_files: int) -> dict[str, str | None]:

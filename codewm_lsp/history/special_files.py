@@ -41,7 +41,7 @@ def refuse_special_files(location: Location) -> None:
                         folders.append(real)
                 elif _waits(entry):
                     raise RepositoryError(
-                        f"{entry.path} is a named pipe or a device, and Git would wait for it. Remove it, or clone the "
+                        f"{entry.path} is a named pipe or a device, which Git would wait for. Remove it, or clone the "
                         "repository again."
                     )
 

@@ -371,7 +371,7 @@ class WorkingTree:
                     if value not in ("unspecified", "unset") and path in answers:
                         answers[path][name] = value
             except RepositoryError as error:
-                _log.warning("What Git converts in %s is not known: %s", self._root, error)
+                _log.warning("Cannot read which files Git converts in %s: %s", self._root, error)
             self._attributes.update(answers)
         return {path: found for path in paths if (found := self._attributes[path])}
 
@@ -424,7 +424,7 @@ class WorkingTree:
             asked.append((file, origin, (blob, known_base[1] if known_base and known_base[0] == blob else None)))
         if len(files) > MOST_CHANGED and not self._told:
             self._told = True
-            _log.warning("%d files of %s differ: the newest %d are looked at.", len(files), self._root, MOST_CHANGED)
+            _log.warning("%d files of %s have changed; using the newest %d.", len(files), self._root, MOST_CHANGED)
         known, self._edits = self._edits, {}
         missing: list[tuple[Differing, str, str | None, str | None]] = []
         for file, origin, before in asked:

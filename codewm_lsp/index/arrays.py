@@ -48,7 +48,7 @@ def sane() -> Iterator[None]:
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise Damaged(f"its contents make no sense: {error}") from error
+        raise Damaged(f"its contents are invalid: {error}") from error
 
 
 class Column(Generic[_Number]):
@@ -211,17 +211,17 @@ class EditArrays:
         for name, *numbers in listing:
             try:
                 if not isinstance(name, str) or Path(name).name != name:
-                    raise Unusable("its name leads elsewhere")
+                    raise Unusable("its name points elsewhere")
                 segment = loaded.get(name) or Segment.load(self._folder / name, self.generation)
                 first = sealed[-1].rows.stop if sealed else 0
                 own = [segment.first_row, len(segment), segment.first_commit, len(segment.sizes), segment.first_place]
                 if [*own, len(segment.places)] != numbers or segment.first_row != first:
-                    raise Unusable("it is of other edits")
+                    raise Unusable("it belongs to other edits")
             except Unusable as error:
                 if patient:
                     raise Stale from error
                 # It is only a quicker way to what is in the SQLite file and the matrix.
-                LOG.info("The segment %s of an index cannot be used and is made again: %s", name, error)
+                LOG.info("Rebuilding the segment %s of an index, which cannot be used: %s", name, error)
                 self.missing_segments = True
                 break
             sealed.append(segment)
@@ -234,7 +234,7 @@ class EditArrays:
             query = "SELECT sha FROM commits WHERE id = ?"
             row = connection.execute(query, (self._sealed_commits,)).fetchone()
             if row is None or last.shas()[-1:] != [row[0]]:
-                raise Damaged("its segments are of other commits")
+                raise Damaged("its segments belong to other commits")
         joined = self._sealed_commits - before, self._sealed_places - (self.place_count - len(self._place_terms))
         if min(joined) < 0:
             raise Stale
@@ -258,7 +258,7 @@ class EditArrays:
     def _load_tail(self, connection: sqlite3.Connection) -> None:
         (term_count,) = connection.execute("SELECT coalesce(max(id), 0) FROM terms").fetchone()
         if not isinstance(term_count, int):
-            raise Damaged("its words are none")
+            raise Damaged("its words are invalid")
         self._load_places(connection)
         first = len(self.dates.values)
         for row in connection.execute(_COMMITS, (first,)):
@@ -266,7 +266,7 @@ class EditArrays:
             if commit_id != len(self.dates.values) + 1 or (places is None) != (edits == 0):
                 raise Damaged("commits are missing from it")
             if not (isinstance(sha, str) and sha.isascii() and isinstance(date, int) and 0 <= date <= LAST_DATE):
-                raise Damaged(f"its commit {commit_id} is none")
+                raise Damaged(f"its commit {commit_id} is invalid")
             try:
                 chunk = _Chunk(
                     sha=sha,

@@ -106,7 +106,7 @@ class Dismissals:
             rows = self._run("SELECT scope, sha, path, definition FROM dismissed", (), patience=READ_SECONDS)
         except IndexStoreError as error:  # hints go on, with what is known
             if not self._failed:
-                LOG.warning("%s Until then, what was dismissed since may be shown again.", error)
+                LOG.warning("%s Until then, recently hidden hints may be shown again.", error)
             self._failed = True
             return self._last
         known = {scope.value for scope in Scope}  # a later version may have others
@@ -128,11 +128,13 @@ class Dismissals:
                     if isinstance(error, sqlite3.Error) and (attempt == 2 or not is_damage(error)):
                         raise explained(error, self._path) from error
                     aside = set_aside(self._path)
-                    LOG.warning("The list of dismissed hints was broken; it is kept as %s, a new one is begun.", aside)
+                    LOG.warning(
+                        "The list of hidden hints was damaged. It was renamed to %s, and a new list was started.", aside
+                    )
                 except OSError as error:
                     raise IndexStoreError(
-                        f"The list of dismissed hints {self._path} cannot be written: {error.strerror}. "
-                        "Make the folder writable for you."
+                        f"The list of hidden hints {self._path} cannot be written: {error.strerror}. "
+                        "Make the folder writable."
                     ) from error
             raise AssertionError("two attempts end in an answer or an error")
 

@@ -78,7 +78,7 @@ def _entry(
 ) -> Entry:
     number, sha, parent, author, date, subject, skipped, edits, vectors, scales, lengths, terms, counts = row
     if not (isinstance(date, int) and 0 <= date <= LAST_DATE and isinstance(sha, str)):
-        raise Damaged(f"its commit {number} is none")
+        raise Damaged(f"its commit {number} is invalid")
     entry = Entry(
         commit=Commit(sha, from_sql(author), date, from_sql(subject), parent),
         skipped=skipped,

@@ -81,7 +81,7 @@ class EditLog:
                 if isinstance(error, sqlite3.OperationalError) and not is_damage(error):
                     return  # busy: the next one will
                 self.notice(
-                    f"The index {old} of an earlier version was broken ({error}): what is missing is made again."
+                    f"The index {old} of an earlier version was damaged ({error}). What is missing is indexed again."
                 )
                 settled = None
             if settled is not None:
@@ -89,8 +89,8 @@ class EditLog:
             if sweeping.delete_index(old):
                 taken = self.size() - before
                 self.notice(
-                    f"An earlier version of CodeWM made the index {old}: its {taken:,} edits were taken over into "
-                    f"{self.path}, and the old file was deleted."
+                    f"Moved {taken:,} edits from the index of an earlier version, {old}, to {self.path}, and "
+                    "deleted the old file."
                 )
         finally:
             self.release_writer()
@@ -213,7 +213,9 @@ class EditLog:
         try:
             segment.save(path, generation)
         except OSError as error:
-            LOG.warning("A segment of the index %s cannot be written (%s): searching is slower", self.path, error)
+            LOG.warning(
+                "A segment of the index %s cannot be written (%s). Searching is slower without it.", self.path, error
+            )
             return
 
         def publish(connection: sqlite3.Connection) -> bool:
@@ -321,8 +323,8 @@ class EditLog:
                 raise
             reason = str(error)
         self.notice(
-            f"The index {self.path} went away and cannot be made again ({reason}): it is kept in memory from now on. "
-            "Make its folder writable for you, then restart."
+            f"The index {self.path} was removed and cannot be created again ({reason}). It is kept in memory from "
+            "now on. Make its folder writable, then restart."
         )
         self.path = None
         self._writer_lock.forget_file()
@@ -359,7 +361,7 @@ class EditLog:
     def _rename(self, reason: str) -> None:
         assert self.path is not None
         aside = set_aside(self.path)
-        self.notice(f"The index {self.path} was broken ({reason}). It is kept as {aside.name} and made anew.")
+        self.notice(f"The index {self.path} was damaged ({reason}). It was renamed to {aside.name} and is rebuilt.")
 
 
 def _settled(repository: int | None) -> str:

@@ -99,7 +99,7 @@ class Index:
         blend = blend or Blend()
         folder = folder or cache_folder()
         if folder is None:
-            return cls._in_memory(identity, blend, f"{NO_FOLDER}. Or name a folder in CODEWM_CACHE.")
+            return cls._in_memory(identity, blend, f"{NO_FOLDER}. You can also set CODEWM_CACHE to a folder.")
         path = folder / identity.file_name()
         reason: str
         try:
@@ -118,13 +118,13 @@ class Index:
         return cls._in_memory(
             identity,
             blend,
-            f"the cache folder {folder} cannot be written ({reason}). Make it writable for you, or choose another one.",
+            f"the cache folder {folder} cannot be written ({reason}). Make it writable, or choose another one.",
         )
 
     @classmethod
     def _in_memory(cls, identity: Identity, blend: Blend, why: str) -> Index:
         log = EditLog(identity, None)
-        log.notice(f"The index is kept in memory and made again at every start, because {why}")
+        log.notice(f"The index is kept in memory and rebuilt at every start, because {why}")
         return cls(log, Dismissals(None), blend)
 
     @property

@@ -64,7 +64,7 @@ class Matrix:
     def _is_ours(self) -> bool:
         assert self.path is not None
         if not is_plain(self.path):
-            raise Damaged(f"its vectors, {self.path.name}, are no file")
+            raise Damaged(f"its vectors, {self.path.name}, are not a file")
         try:
             with self.path.open("rb") as file:
                 return file.read(HEADER) == self._header
@@ -74,9 +74,9 @@ class Matrix:
     def _require(self, rows: int) -> None:
         assert self.path is not None
         if not self._is_ours():
-            raise Damaged(f"its vectors, {self.path.name}, are missing or not its own")
+            raise Damaged(f"its vectors, {self.path.name}, are missing or belong to another index")
         if self.path.stat().st_size < HEADER + rows * self._row.itemsize:
-            raise Damaged(f"its vectors, {self.path.name}, are cut short")
+            raise Damaged(f"its vectors, {self.path.name}, are truncated")
 
     def map(self, rows: int) -> None:
         """Have at least so many rows at hand. Raises ``Damaged`` when the file has fewer or is another one."""
@@ -100,7 +100,7 @@ class Matrix:
         for number in rows.tolist():
             record = self._rows[number]
             if int(record["check"]) != _check(record.tobytes(), number) or not np.isfinite(record["scale"]):
-                raise Damaged(f"the vector of edit {number + 1} is broken")
+                raise Damaged(f"the vector of edit {number + 1} is damaged")
 
     def rows(self, rows: range) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """A run of rows as they are stored: bytes and scales."""

@@ -82,7 +82,7 @@ def past_edits(connection: sqlite3.Connection, ids: Sequence[int]) -> list[PastE
             commits[commit_id] = Commit(sha, from_sql(author), date, from_sql(subject), parent)
         for id_, commit_id, path, definition, definition_kind, kind, line in rows:
             if not (isinstance(line, int) and 0 <= line <= _LAST_LINE):
-                raise ValueError(f"edit {id_} is on no line")
+                raise ValueError(f"edit {id_} has no line")
             found[id_] = PastEdit(
                 id=id_,
                 commit=commits[commit_id],

@@ -176,18 +176,18 @@ class Segment:
     def load(path: Path, generation: str) -> Segment:
         """Map the file of a segment. Raises ``Unusable``."""
         if not is_plain(path):
-            raise Unusable("it is no file")
+            raise Unusable("it is not a file")
         try:
             with path.open("rb") as file:
                 head = file.read(len(MAGIC) + 8)
                 size, check = (int(number) for number in np.frombuffer(head[len(MAGIC) :], dtype="<u4"))
                 about = file.read(size) if head.startswith(MAGIC) and size < _LIMIT else b""
             if not about or zlib.crc32(about) != check:
-                raise Unusable("it is none")
+                raise Unusable("it is not a segment")
             description = json.loads(about)
             start = -(-(len(head) + size) // _ALIGN) * _ALIGN
             if description["generation"] != generation or path.stat().st_size != start + description["bytes"]:
-                raise Unusable("it is another's, or cut short")
+                raise Unusable("it belongs to another index, or is truncated")
             data = np.memmap(path, dtype=np.uint8, mode="r", offset=start)
             arrays: dict[str, NDArray[Any]] = {}
             for name, kind in _KINDS.items():

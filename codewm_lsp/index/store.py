@@ -134,7 +134,7 @@ def require_plain(path: Path) -> None:
     """Raises ``Damaged`` where SQLite would open what is no file: ``path``, or one of those that it has beside it."""
     for suffix in _SIDE_FILES:
         if not is_plain(path.with_name(path.name + suffix)):
-            raise Damaged(f"{path.name}{suffix} is no file")
+            raise Damaged(f"{path.name}{suffix} is not a file")
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -170,7 +170,7 @@ def explained(error: sqlite3.Error | OSError, path: Path | None) -> IndexStoreEr
     if "full" in text or (isinstance(error, sqlite3.OperationalError) and "disk I/O" in text):
         return IndexStoreError(
             f"{where} cannot grow: {text}. Nothing indexed so far is lost. "
-            "Free some space there, then index again: it goes on where it stopped."
+            "Free some space there and index again to continue."
         )
     if "locked" in text or "busy" in text:
         return IndexStoreError(
@@ -178,8 +178,8 @@ def explained(error: sqlite3.Error | OSError, path: Path | None) -> IndexStoreEr
             "browser, a backup) and try again."
         )
     if "readonly" in text or "unable to open" in text:
-        return IndexStoreError(f"{where} cannot be written: {text}. Make the folder writable for you.")
-    return IndexStoreError(f"{where} cannot be used: {text}. Delete the file: it is made again from the history.")
+        return IndexStoreError(f"{where} cannot be written: {text}. Make the folder writable.")
+    return IndexStoreError(f"{where} cannot be used: {text}. Delete the file, and it is rebuilt from the history.")
 
 
 class Database:
@@ -350,8 +350,8 @@ def set_aside(path: Path) -> Path:
             continue
         except OSError as error:
             raise IndexStoreError(
-                f"The index {path} is broken and cannot be renamed ({error.strerror}). Close the programs that use it, "
-                "then delete it: it is made again from the history."
+                f"The index {path} is damaged and cannot be renamed ({error.strerror}). Close the programs that use "
+                "it, then delete it; it is rebuilt from the history."
             ) from error
     return aside
 

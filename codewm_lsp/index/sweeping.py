@@ -71,7 +71,7 @@ def sweep(path: Path, *, now: float | None = None) -> list[str]:
             found += _leftovers_of(folder, True, now)
     deleted = [one.path.name for one in found if one.path != path and remove(one)]
     if deleted:
-        LOG.info("Deleted what is no longer used from %s: %s", path.parent.parent, ", ".join(deleted))
+        LOG.info("Deleted unused files from %s: %s", path.parent.parent, ", ".join(deleted))
     return deleted
 
 
@@ -113,7 +113,7 @@ def _leftovers_of(folder: Path, patient: bool, now: float) -> Iterator[Leftover]
     for file in files:
         age = (now - _last_use(file)) / _DAY
         if _ASIDE.fullmatch(file.name) and (not patient or age >= BROKEN_DAYS):
-            yield Leftover(file, "set aside because it was broken", int(age), _size(file))
+            yield Leftover(file, "damaged and renamed", int(age), _size(file))
         elif (found := _BESIDE.fullmatch(file.name)) and age >= LEFT_DAYS and not _in_use(file, found[1], found[3]):
             yield Leftover(file, "of an index that is gone", int(age), _size(file))
 

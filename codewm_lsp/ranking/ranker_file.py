@@ -42,8 +42,8 @@ def ranker_of(bundle: Bundle) -> Ranker:
         return _read(bundle.ranker)
     except _Unusable as error:
         raise BundleError(
-            f"{bundle.folder / RANKER} cannot be used ({error}): fit it again with codewm-train, or leave the model "
-            "option out to use the shipped one"
+            f"{bundle.folder / RANKER} cannot be used ({error}): train the model again with codewm-train, or use the "
+            "shipped one"
         ) from error
 
 
@@ -92,7 +92,7 @@ def _read(data: bytes) -> Ranker:
             raise _Unusable(f"its format is {description['format']!r}, this version reads {FORMAT}")
         threshold = description["threshold"]
         if type(threshold) is not float or not 0 <= threshold <= 1:
-            raise _Unusable("its threshold is no probability")
+            raise _Unusable("its threshold is not a probability")
         weights = {level: _weights(level, description, arrays) for level in _LEVELS}
         trees = {level: _trees(level, description, arrays) for level in _LEVELS}
         return Ranker(
@@ -147,7 +147,7 @@ def _weights(level: str, description: Mapping[str, Any], arrays: Mapping[str, ND
     names = _known(level, description[level]["weighed"], ())
     table = arrays[f"{level}_weights"]
     if table.shape != (len(description["cases"]), len(names)) or not np.isfinite(table).all():
-        raise _Unusable(f"its weights of a {level} are no table of numbers by case and signal")
+        raise _Unusable(f"its weights of a {level} are not a table of numbers by case and signal")
     return {
         str(case): {name: float(weight) for name, weight in zip(names, row.tolist(), strict=True) if weight}
         for case, row in zip(description["cases"], table, strict=True)

@@ -114,9 +114,9 @@ class Trees:
         """From arrays, as ``arrays`` gives them. Raises ValueError where they hold no trees over ``signals``."""
         columns, thresholds, values = column.tolist(), iter(threshold.tolist()), iter(value.tolist())
         if column.ndim != 1 or value.shape != column.shape or threshold.shape != (int((column >= 0).sum()),):
-            raise ValueError("the arrays of the trees are not of one length")
+            raise ValueError("the arrays of the trees differ in length")
         if not (np.isfinite(threshold).all() and np.isfinite(value).all()):
-            raise ValueError("the trees hold what is no number")
+            raise ValueError("the trees hold something that is not a number")
         at = iter(columns)
 
         def node(signal: int, depth: int) -> Node:

@@ -77,12 +77,12 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     """The past edits behind a lens."""
     file = file_of(target.uri)
     if file is None:
-        raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no past edits.")
+        raise JsonRpcInvalidParams(f"{target.uri} is not a file, so it has no past edits.")
     place, evidence = await _answer(ls.active.questions.similar(file, target.definition, target.line))
     if target.show and evidence.edits:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
-        ls.say(Level.INFO, f"No past edits like the one of {target.definition} are known yet.")
+        ls.say(Level.INFO, f"No past edits are like the one of {target.definition}.")
     return {"root": uri_of(place.root), **evidence.record()}
 
 
@@ -95,9 +95,9 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
     root, found = await _answer(ls.active.questions.next(file, ls.active.first_folder(), evidence=evidence))
     if (target is None or target.show) and found:
         names = ", ".join(suggestion.definition for suggestion in found[:3])
-        ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to be edited next: {names}.")
+        ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to change next: {names}.")
     elif target is None or target.show:
-        ls.say(Level.INFO, "Nothing to predict from: change a definition first.")
+        ls.say(Level.INFO, "Change a definition first to see what is likely to change next.")
     uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
     return {"root": uri_of(root), "predictions": uris}
 
@@ -128,7 +128,7 @@ async def dismiss(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     """Never show this hint again, or take that back."""
     file = file_of(target.uri)
     if file is None:
-        raise JsonRpcInvalidParams(f"{target.uri} is no file: it has no hints.")
+        raise JsonRpcInvalidParams(f"{target.uri} is not a file, so it has no hints.")
     await _answer(ls.active.questions.dismiss(file, target.definition, restore=target.restore))
     return {"dismissed": 0 if target.restore else ls.active.lenses.remove(target.uri, target.definition)}
 
@@ -180,7 +180,7 @@ async def _answer(work: Any) -> Any:
 
 def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -> Any:
     if len(arguments) > 1:
-        raise JsonRpcInvalidParams(f"at most one argument is taken, not {len(arguments)}")
+        raise JsonRpcInvalidParams(f"at most one argument is allowed, not {len(arguments)}")
     if not arguments or arguments[0] is None:
         return None
     value = arguments[0]
@@ -195,12 +195,12 @@ def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -
 
 def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
-    like = "Predicted for" if evidence.kind == HintKind.NEXT.value else "Like your change to"
+    like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like your change to"
     return f"{like} {evidence.definition}: {first.commit[:7]} '{clean(first.subject)}' by {clean(first.author)}."
 
 
 def _root(uri: str) -> Path:
     root = file_of(uri)
     if root is None:
-        raise JsonRpcInvalidParams(f"{uri} is no folder")
+        raise JsonRpcInvalidParams(f"{uri} is not a folder")
     return root

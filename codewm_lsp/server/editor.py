@@ -123,7 +123,7 @@ class CodewmServer(LanguageServer):
         if kind in self._failures:
             return
         self._failures.add(kind)
-        self.say(Level.WARNING, f"CodeWM met an error ({error}); the log has details.")
+        self.say(Level.WARNING, f"CodeWM hit an error ({error}). See the log.")
 
     # ---- what the conductor asks of the editor
 
@@ -156,7 +156,7 @@ class CodewmServer(LanguageServer):
             try:
                 await answered(request)
             except (JsonRpcException, asyncio.TimeoutError) as error:
-                _log.info("the editor refused to ask for its hints again: %s", error)
+                _log.info("the editor refused to refresh its hints: %s", error)
 
     async def begin(self, title: str, cancel: Callable[[], None]) -> ProgressBar | None:
         """A progress bar that the user may cancel, where there are any."""

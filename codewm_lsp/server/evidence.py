@@ -103,7 +103,7 @@ class Evidence:
 
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
-        what = "like the one predicted for" if self.kind == "next" else "like your change to"
+        what = "like the change expected in" if self.kind == "next" else "like your change to"
         head = [f"# Past edits {what} {self.definition} ({clean(self.path)})\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
         return "".join(head) + _commits(self.edits, now)
@@ -137,7 +137,7 @@ class Suggestion:
 
 def suggestions_text(suggestions: Sequence[Suggestion], now: float) -> str:
     """Predictions as a diff to read, each with its evidence."""
-    parts = ["# Definitions likely to be edited next\n"]
+    parts = ["# Definitions that are likely to change next\n"]
     for number, suggestion in enumerate(suggestions, 1):
         parts.append(f"#\n# {number}. {clean(suggestion.path)}:{suggestion.line + 1} {suggestion.definition}\n")
         parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))
@@ -197,7 +197,7 @@ def _commits(edits: Sequence[PastChange], now: float) -> str:
     parts = []
     for number, edit in enumerate(edits, 1):
         day = moment(edit.date).strftime("%Y-%m-%d %H:%M UTC")
-        score = "" if edit.score is None else f" · score {edit.score:.2f}"
+        score = "" if edit.score is None else f" · {100 * edit.score:.0f} % alike"
         place = f"{clean(edit.repository)}: {clean(edit.path)}" if edit.repository else clean(edit.path)
         parts.append(f"\n# {number} of {len(edits)}{score} · {place} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)
@@ -209,4 +209,4 @@ def _commits(edits: Sequence[PastChange], now: float) -> str:
 
 
 def _likely(likely: Sequence[str]) -> tuple[str, ...]:
-    return (f"likely: {', '.join(likely)}",) if likely else ()
+    return (f"likely to change: {', '.join(likely)}",) if likely else ()

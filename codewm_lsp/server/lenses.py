@@ -327,7 +327,7 @@ class Lenses:
         quiet = not self._serves(opened.file)
         served = opened.place is not None and self._indexing.warm(opened.place.root)
         where = opened.file
-        self._problems.add("the hints of a file", where.parent, where, error, quiet=quiet, served=served)
+        self._problems.add("computing hints", where.parent, where, error, quiet=quiet, served=served)
 
     def _silent(self, opened: OpenFile, why: str) -> None:
         if opened.silence != why:

@@ -234,7 +234,7 @@ def read_options(settings: object) -> tuple[Options, list[str]]:
     if settings is None:
         return Options(), problems
     if not isinstance(settings, Mapping):
-        return Options(), [f"The settings of codewm must be an object, not {_show(settings)}; the defaults are used."]
+        return Options(), [f"The settings of codewm must be an object, not {_show(settings)}. The defaults are used."]
     options = _read(Options(), settings, "codewm", problems)
     return options, problems
 
@@ -302,7 +302,7 @@ def _read(default: Kind, settings: Mapping[str, object], prefix: str, problems: 
         if key not in names:
             if not (prefix == "codewm" and key in CLIENT_ONLY):
                 known = ", ".join(sorted(names))
-                problems.append(f"Unknown setting {prefix}.{key}: it is ignored. Known settings: {known}.")
+                problems.append(f"Unknown setting {prefix}.{key}, which is ignored. Known settings: {known}.")
             continue
         current, kind = getattr(default, names[key]), types[names[key]]
         if kind is Kinds and isinstance(value, Mapping):
@@ -313,8 +313,8 @@ def _read(default: Kind, settings: Mapping[str, object], prefix: str, problems: 
             changed[names[key]] = rule.read(value)
         except (TypeError, ValueError):
             problems.append(
-                f"Setting {prefix}.{given} must be {rule.wanted}, not {_show(value)}; "
-                f"the default ({_shown_default(current)}) is used."
+                f"Setting {prefix}.{given} must be {rule.wanted}, not {_show(value)}. "
+                f"The default ({_shown_default(current)}) is used."
             )
     return replace(default, **changed)  # type: ignore[type-var]
 

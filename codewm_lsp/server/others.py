@@ -73,7 +73,7 @@ class OtherRepositories:
         except CodewmError as error:
             self._failed = time.monotonic()
             self.close()
-            self._notify(f"Setting codewm.store: {error} Hints come from this repository alone.")
+            self._notify(f"Setting codewm.store: {error} Hints come from this repository only.")
             return []
 
     def edit(self, past: PastEdit) -> tuple[Edit | None, Path | None]:

@@ -54,7 +54,7 @@ class Problems:
             self.say_once(Level.LOG if hushed else level, message)
         else:
             _log.error("%s: %s", what, where, exc_info=error)
-            message = f"CodeWM failed at {what} ({type(error).__name__}); its log has the details."
+            message = f"CodeWM hit an error while {what} ({type(error).__name__}). See the log."
             self.say_once(Level.WARNING, message)
         self._problems[folder] = Problem(folder, _about(error), message)
         self._client.status_changed()

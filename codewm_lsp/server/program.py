@@ -22,15 +22,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     die_at_once()
     parser = argparse.ArgumentParser(
         prog="codewm-lsp",
-        description="Language server of CodeWM: the past edits of a repository most like the one being made. "
-        "An editor starts it and talks to it over stdin and stdout.",
+        description="The language server of CodeWM. Your editor starts it and talks to it over stdin and stdout.",
+        epilog="example:  codewm-lsp --stdio",
     )
-    parser.add_argument("--stdio", action="store_true", help="talk over stdin and stdout (always so)")
+    parser.add_argument("--stdio", action="store_true", help="talk over stdin and stdout (the default)")
     parser.add_argument(
         "--log-file",
         type=Path,
         metavar="FILE",
-        help="write the log there, rather than into the log folder of this system (codewm doctor names it)",
+        help="write the log to FILE instead of the log folder (see codewm doctor)",
     )
     parser.add_argument("--clientProcessId", type=int, metavar="PID", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"codewm-lsp {codewm_lsp.__version__}")
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         log_to(options.log_file)
     except OSError as error:
-        parser.error(f"--log-file {options.log_file}: {error.strerror}. Name a file in a folder that can be written.")
+        parser.error(f"--log-file {options.log_file}: {error.strerror}. Choose a file in a writable folder.")
     if sys.stdin is None or sys.stdout is None:
-        parser.error("stdin and stdout must be open: an editor talks to the server through them")
+        parser.error("stdin and stdout must be open: editors talk to the server over them")
     if sys.stdin.isatty():
-        print("codewm-lsp: waiting for an editor on stdin (codewm is the command for people)", file=sys.stderr)
+        print("codewm-lsp: waiting for an editor on stdin. To use CodeWM in a terminal, run codewm.", file=sys.stderr)
 
     stay_on_one_core()
     sys.setswitchinterval(TURN)

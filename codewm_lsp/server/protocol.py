@@ -88,11 +88,11 @@ class CodewmProtocol(LanguageServerProtocol):
         try:
             data = json.loads(body)
         except (ValueError, RecursionError) as error:
-            _log.error("a message is no JSON: %s: %s", type(error).__name__, error)
-            self._refuse(None, JsonRpcParseError("The message is no JSON."))
+            _log.error("a message is not JSON: %s: %s", type(error).__name__, error)
+            self._refuse(None, JsonRpcParseError("The message is not JSON."))
             return
         if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
-            self._refuse(None, JsonRpcInvalidRequest("The message is no object of JSON-RPC 2.0."))
+            self._refuse(None, JsonRpcInvalidRequest("The message is not a JSON-RPC 2.0 object."))
             return
         number, method = data.get("id"), data.get("method")
         if isinstance(number, bool) or not isinstance(number, (int, str)):
@@ -127,7 +127,7 @@ class CodewmProtocol(LanguageServerProtocol):
         try:
             message = self.structure_message(data)
         except JsonRpcException:
-            self._handle_response(number, error=types.ResponseError(code=_NO_ANSWER, message="a senseless answer"))
+            self._handle_response(number, error=types.ResponseError(code=_NO_ANSWER, message="an invalid answer"))
         else:
             self.handle_message(message)
 
@@ -136,7 +136,7 @@ class CodewmProtocol(LanguageServerProtocol):
         if method == types.EXIT:
             return None
         if self._shutdown:
-            return JsonRpcInvalidRequest("The server is shut down.")
+            return JsonRpcInvalidRequest("The server was shut down.")
         if method == types.INITIALIZE:
             return JsonRpcInvalidRequest("The server is initialised already.") if self._initialized else None
         return None if self._initialized else JsonRpcServerNotInitialized("The server is not initialised.")

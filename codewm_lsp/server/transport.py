@@ -30,7 +30,7 @@ def bodies(stream: BinaryIO) -> Iterator[bytes]:
             if found := _LENGTH.search(line):
                 length = int(found[1])
                 if length > LARGEST_MESSAGE:
-                    _log.warning("a message of %d bytes is announced: that is no message", length)
+                    _log.warning("ignoring a message announced with %d bytes", length)
                     length = 0
         elif length:
             body = _exactly(stream, length)

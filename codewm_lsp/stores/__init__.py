@@ -45,7 +45,7 @@ def _opener(location: str) -> StoreOpener | None:
     if "://" in location or not location:
         known = ", ".join(sorted(one.name for one in entries))
         raise OptionError(
-            f"--store {location!r} is neither a folder nor an address: write a folder for SQLite, "
+            f"--store {location!r} is neither a folder nor an address. Use a folder (SQLite), "
             "postgresql://HOST/DATABASE, http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
             "without a server" + (f" (known: {known})" if known else "")
         )

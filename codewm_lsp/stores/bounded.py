@@ -126,7 +126,7 @@ class BoundedTransport(httpx.BaseTransport):
             try:
                 headers = httpx.Headers(answer.headers)
                 if headers.get("Content-Encoding", "identity") != "identity":
-                    raise AnswerRefusedError("its answer is compressed, which was not asked for")
+                    raise AnswerRefusedError("its answer is compressed, which was not requested")
                 assert isinstance(answer.stream, Iterable)
                 content = b"".join(answer.stream)
             finally:

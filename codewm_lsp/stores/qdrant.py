@@ -126,16 +126,18 @@ class QdrantStore:
         collection = parts.path.strip("/") or COLLECTION
         if "/" in collection or not parts.hostname or parts.username or parts.query:
             raise OptionError(
-                f"--store {parts.scheme}://{parts.hostname}…: write http://HOST:6333/COLLECTION, without user, "
-                "password or query; a key is taken from QDRANT_API_KEY"
+                f"--store {parts.scheme}://{parts.hostname}…: use http://HOST:6333/COLLECTION, without user, "
+                "password or query. A key is read from QDRANT_API_KEY"
             )
         try:
             port = parts.port or (443 if parts.scheme == "https" else 6333)
         except ValueError as error:
-            raise OptionError(f"--store {address}: the port is no number from 1 to 65535") from error
+            raise OptionError(f"--store {address}: the port must be a number from 1 to 65535") from error
         here = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if key and parts.scheme == "http" and not here:
-            raise OptionError(f"--store {address}: a key is not sent unencrypted. Use https, or unset QDRANT_API_KEY")
+            raise OptionError(
+                f"--store {address}: the key would be sent unencrypted. Use https, or unset QDRANT_API_KEY"
+            )
         library = _library()
         from codewm_lsp.stores.bounded import BoundedTransport
 
@@ -169,7 +171,7 @@ class QdrantStore:
             client = library.QdrantClient(path=str(folder))
         except RuntimeError as error:  # its own lock
             raise IndexStoreError(
-                f"The store {where} is used by another program. Wait for it, or use a Qdrant server."
+                f"The store {where} is in use by another program. Wait for it, or use a Qdrant server."
             ) from error
         except (OSError, sqlite3.Error, *_NONSENSE) as error:
             raise IndexStoreError(
@@ -200,20 +202,21 @@ class QdrantStore:
             if not self._client.collection_exists(self._collection):
                 if not create:
                     raise IndexStoreError(
-                        f"There is no collection {self._collection!r} in {self._where}. Make it: "
+                        f"There is no collection {self._collection!r} in {self._where}. Create it with "
                         f"codewm index --store {self._where} REPOSITORY…"
                     )
                 self._create()
             about = self._payload(_ABOUT)
             if about.get("type") != "about":
                 raise IndexStoreError(
-                    f"The collection {self._collection!r} in {self._where} was not made by CodeWM. Name another one."
+                    f"The collection {self._collection!r} in {self._where} was not created by CodeWM. Choose "
+                    "another one."
                 )
             wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
             if any(about.get(name) != value for name, value in wanted.items()):
                 raise IndexStoreError(
                     f"The store {self._where} was filled with the model {_text(about.get('model'))}, and this one is "
-                    f"{self._model}: ask with that one (--model), or fill a collection of another name."
+                    f"{self._model}: use that one (--model), or fill another collection."
                 )
 
     def _payload(self, point: str) -> dict[str, Any]:
@@ -255,7 +258,7 @@ class QdrantStore:
             raise self._failed(error.source) from error
         except exceptions.UnexpectedResponse as error:
             said = _text(error.reason_phrase or error.content[:200].decode("utf-8", "replace"))
-            remedy = " Set QDRANT_API_KEY to a key that may do this." if error.status_code in (401, 403) else ""
+            remedy = " Set QDRANT_API_KEY to a key that has access." if error.status_code in (401, 403) else ""
             raise StoreFailedError(f"The store {self._where} refused: {error.status_code} {said}.{remedy}") from error
         except _NONSENSE as error:
             raise self._failed(error) from error
@@ -591,7 +594,7 @@ def _look_at(folder: Path, where: str, create: bool) -> None:
     except FileNotFoundError:
         entries = []
     except OSError as error:
-        raise IndexStoreError(f"The store {where} cannot be read: {error.strerror}. Name a folder.") from error
+        raise IndexStoreError(f"The store {where} cannot be read: {error.strerror}. Choose a folder.") from error
     about = folder / "meta.json"
     made = False
     with suppress(OSError, ValueError, RecursionError):
@@ -599,11 +602,12 @@ def _look_at(folder: Path, where: str, create: bool) -> None:
             found = json.loads(about.read_text(encoding="utf-8"))
             made = isinstance(found, dict) and isinstance(found.get("collections"), dict)
     if not made and not create:
-        raise IndexStoreError(f"There is no store in {folder}. Make one: codewm index --store {where} REPOSITORY…")
+        raise IndexStoreError(
+            f"There is no store in {folder}. Create one with codewm index --store {where} REPOSITORY…"
+        )
     if not made and entries:
         raise IndexStoreError(
-            f"{folder} holds other files and no store, and nothing is written among them. Name an empty folder, or one "
-            "that is to be made."
+            f"{folder} is not a store and not empty, so nothing is written there. Choose an empty or a new folder."
         )
 
 
@@ -632,8 +636,8 @@ def _library() -> Any:
             import qdrant_client
         except ImportError as error:
             raise OptionError(
-                "a store in Qdrant needs a package that is not installed: pip install 'codewm[qdrant]'. A folder in "
-                "its place (SQLite) needs none"
+                "A store in Qdrant needs a package that is not installed. Run `pip install 'codewm[qdrant]'`, or "
+                "use a folder (SQLite)."
             ) from error
         assert qdrant_client
     return sys.modules["qdrant_client"]

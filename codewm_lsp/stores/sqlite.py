@@ -80,19 +80,18 @@ class SqliteStore:
         inner = folder / _KEY
         remedy = f"codewm index --store {folder} REPOSITORY…"
         if folder.exists() and not folder.is_dir():
-            raise IndexStoreError(f"The store {folder} is a file, not a folder. Name a folder.")
+            raise IndexStoreError(f"The store {folder} is a file, not a folder. Choose a folder.")
         indexes = [file for file in _entries(inner) if is_index(file)]
         if not create and not indexes:
-            raise IndexStoreError(f"There is no store in {folder}. Make one: {remedy}")
+            raise IndexStoreError(f"There is no store in {folder}. Create one with {remedy}")
         if not indexes and any(entry != inner or _entries(inner) for entry in _entries(folder)):
             raise IndexStoreError(
-                f"{folder} holds other files and no store, and nothing is written among them. Name an empty folder, or "
-                "one that is to be made."
+                f"{folder} is not a store and not empty, so nothing is written there. Choose an empty or a new folder."
             )
         if not create and not any(file.name.startswith(model_hash[:16]) for file in indexes):
             raise IndexStoreError(
-                f"The store {folder} was filled with another model than {model_hash}: ask with that one (--model), or "
-                f"fill it again: {remedy}"
+                f"The store {folder} was filled with another model than {model_hash}: use that one (--model), or "
+                f"fill it again with {remedy}"
             )
         index = Index.open(_KEY, model_hash, folder=folder, edit_size=edit_size)
         if index.path is None:

@@ -54,22 +54,22 @@ def shipped() -> Path:
     """The folder of the newest model in the package. Raises BundleError when there is none."""
     folders = sorted(path.parent for path in SHIPPED.glob(f"*/{METADATA}"))
     if not folders:
-        raise BundleError(f"this installation holds no model below {SHIPPED}: install the wheel again, or name a model")
+        raise BundleError(f"there is no model in {SHIPPED}: reinstall CodeWM, or choose a model")
     return folders[-1]
 
 
 def read_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle. Raises BundleError with the file and the remedy."""
-    again = "export it again with codewm-export, or leave the model option out to use the shipped one"
+    again = "export it again with codewm-export, or use the shipped model"
     try:
         metadata = json.loads(_read(folder / METADATA).decode("utf-8"))
     except FileNotFoundError:
-        raise BundleError(f"{folder} is no model bundle (it has no {METADATA}): {again}") from None
+        raise BundleError(f"{folder} is not a model (it has no {METADATA}): {again}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{folder / METADATA} cannot be read ({error}): {again}") from error
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         found = metadata.get("format") if isinstance(metadata, dict) else None
-        raise BundleError(f"{folder} has bundle format {found!r}, this version reads {FORMAT}: {again}")
+        raise BundleError(f"{folder} has format {found!r}, and this version reads {FORMAT}: {again}")
     for key, expected in expected_versions().items():
         if metadata.get(key) != expected:
             raise BundleError(
@@ -79,7 +79,7 @@ def read_bundle(folder: Path) -> Bundle:
     files = metadata.get("files")
     names = [WORDS, *(f"{graph}.onnx" for graph in GRAPHS)]
     if not isinstance(files, dict) or not all(isinstance(files.get(name), str) for name in names):
-        raise BundleError(f"{folder / METADATA} does not name all files of a bundle: {again}")
+        raise BundleError(f"{folder / METADATA} does not list all files of a model: {again}")
     contents: dict[str, bytes] = {}
     for name in (*names, RANKER) if RANKER in files else names:
         try:
@@ -87,10 +87,10 @@ def read_bundle(folder: Path) -> Bundle:
         except OSError as error:
             raise BundleError(f"{folder / name} cannot be read ({error.strerror or error}): {again}") from error
         if hashlib.sha256(data).hexdigest() != files[name]:
-            raise BundleError(f"{folder / name} is truncated or was changed since it was exported: {again}")
+            raise BundleError(f"{folder / name} is truncated or was changed after it was exported: {again}")
         contents[name] = data
     if len(contents[WORDS]) % 4:
-        raise BundleError(f"{folder / WORDS} is no list of words: {again}")
+        raise BundleError(f"{folder / WORDS} is not a list of words: {again}")
     return Bundle(
         folder=folder,
         name="".join(filter(str.isprintable, str(metadata.get("name", folder.name))))[:80],
@@ -106,7 +106,7 @@ def _read(file: Path) -> bytes:
     """A whole file. Raises OSError; also for what is no file (a pipe would be waited for) or endless."""
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise OSError("it is no regular file")
+        raise OSError("it is not a regular file")
     if status.st_size > LARGEST:
         raise OSError(f"it has {status.st_size:,} bytes, more than {LARGEST:,}")
     return file.read_bytes()

@@ -266,8 +266,8 @@ class WorldModel:
 
     def _bad(self, graph: str, why: str) -> BundleError:
         return BundleError(
-            f"{self.bundle.folder / (graph + '.onnx')} cannot be computed with: {why}; export the model again, or "
-            "leave the model option out to use the shipped one"
+            f"{self.bundle.folder / (graph + '.onnx')} cannot be used: {why}. Export the model again, or use the "
+            "shipped one"
         )
 
 
@@ -312,7 +312,7 @@ def _session(bundle: Bundle, graph: str, threads: int) -> Any:
         ) from error
     inputs, outputs = ({one.name for one in some} for some in (session.get_inputs(), session.get_outputs()))
     if inputs != set(_INPUTS[graph]) or outputs != set(_OUTPUTS[graph]):
-        raise BundleError(f"{file} is not the graph of that name of a CodeWM model: export the model again")
+        raise BundleError(f"{file} is not that graph of a CodeWM model: export the model again")
     return session
 
 

@@ -86,7 +86,7 @@ def test_a_broken_index_is_set_aside_and_made_anew(history: Any, codewm: Codewm,
     done = codewm("similar", "--json", "-C", history.path)
     assert done.returncode == 0
     assert json.loads(done.stdout)["edits"]
-    assert done.stderr.count("was broken") == 1
+    assert done.stderr.count("was damaged") == 1
 
 
 def test_the_version_is_told(codewm: Codewm) -> None:

@@ -142,4 +142,4 @@ def test_a_folder_that_was_deleted_under_the_shell_is_said_to_be_so(tmp_path: Pa
     gone.mkdir()
     done = run(tmp_path, "similar", program=f"import os; os.chdir({str(gone)!r}); os.rmdir({str(gone)!r}); {MAIN}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "codewm: The current folder does not exist any more. Change to one that does.\n"
+    assert done.stderr == "codewm: The current folder no longer exists. Change to another one.\n"

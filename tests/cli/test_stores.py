@@ -94,7 +94,7 @@ def test_a_server_that_cannot_be_asked_leaves_the_answers_of_this_repository(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("\n") == 1
     assert address in done.stderr
-    assert done.stderr.endswith("Past edits come from this repository alone.\n")
+    assert done.stderr.endswith("Showing past edits of this repository only.\n")
     assert json.loads(done.stdout) == json.loads(codewm(command, "-C", history.path, "--json").stdout)
 
 

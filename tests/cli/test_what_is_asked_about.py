@@ -65,7 +65,7 @@ def test_a_file_that_is_not_edited_is_asked_about_by_its_newest_change(history: 
     ("path", "says"),
     [
         ("notes.txt", "notes.txt is not a Python file"),
-        ("none", "no file or folder none"),
+        ("none", "No such file or folder: none"),
         ("../x.py", "Git repository"),
     ],
 )
@@ -107,9 +107,7 @@ def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> 
 def test_a_misspelt_command_or_option_is_one_line(codewm: Codewm) -> None:
     done = codewm("similr")
     assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr == "codewm: There is no command 'similr', but there is 'similar'. Run `codewm --help` for a list.\n"
-    )
+    assert done.stderr == "codewm: Unknown command 'similr'. Did you mean 'similar'? Run `codewm --help` for a list.\n"
     done = codewm("similar", "--dif")  # options are not abbreviated: a new one must not change what an old script says
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "--dif" in done.stderr

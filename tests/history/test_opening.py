@@ -75,7 +75,7 @@ def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
 def test_a_git_file_that_points_nowhere(tmp_path: Path) -> None:
     for content in ("gitdir: ../gone\n", "nonsense", "", "gitdir:"):
         (tmp_path / ".git").write_text(content)
-        with pytest.raises(RepositoryError, match="points at no Git folder"):
+        with pytest.raises(RepositoryError, match="does not point to a Git folder"):
             Repository.open(tmp_path)
 
 
@@ -94,7 +94,7 @@ def test_unknown_revisions_are_refused_and_options_are_none(make_repository: Mak
     built.commit("Begin", {"a.py": ONE})
     with Repository.open(built.path) as repository:
         for rev in ("nowhere", "--all", "-h", "HEAD~7", "a.py", "HEAD:a.py", "", "HEAD\nHEAD", "\0", "HEAD^{tree}"):
-            with pytest.raises(RepositoryError, match="names no commit"):
+            with pytest.raises(RepositoryError, match="is not a commit"):
                 repository.head(rev)
         built.git("tag", "-a", "v1", "-m", "One", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@example.org")
         assert repository.head("v1") == repository.head("main") == repository.head(built.head()[:9]) == built.head()

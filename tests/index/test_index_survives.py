@@ -239,7 +239,7 @@ def test_a_broken_file_is_set_aside_and_made_anew_with_one_message(
     assert len(contents(index)) == 60
     (notice,) = index.notices
     assert str(path) in notice
-    assert "made anew" in notice
+    assert "is rebuilt" in notice
     assert [record.getMessage() for record in caplog.records] == [notice]
     (aside,) = path.parent.glob("*.broken-?")
     assert aside.read_bytes()[:8192] == harm[:8192]

@@ -291,7 +291,7 @@ def test_vectors_that_are_broken_are_set_aside_with_their_index(
         assert index.search(edit, vector, k=3) == []
         (notice,) = index.notices
         assert str(path) in notice
-        assert "made anew" in notice
+        assert "is rebuilt" in notice
         assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [notice]
         added(index, commits, 20)
         assert index.log.size() == size
@@ -438,7 +438,7 @@ def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_se
             assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
             assert index.log.settled() == (commits[0][0].commit.sha, 7)
         else:
-            assert "was broken" in index.notices[0]
+            assert "was damaged" in index.notices[0]
             assert index.log.settled() is None
         added(index, commits, 30)
         assert index.log.size() == sum(len(item.edits) for item, _ in commits)

@@ -324,5 +324,5 @@ def test_a_start_that_is_nothing_is_named(history: Path, tmp_path: Path) -> None
     ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 1
-    assert f"{tmp_path / 'start'} is no model bundle" in done.stderr
+    assert f"{tmp_path / 'start'} is not a model" in done.stderr
     assert isinstance(done.exception, SystemExit)

@@ -124,7 +124,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed(lambda said: said["file"]["asked"].__setitem__(0, "thickness")),
         "no signal 'thickness'",
     ),
-    "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "no probability"),
+    "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "not a probability"),
     "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint has not"),
     "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several has not"),
     "no table": (lambda: packed(file_weights=np.zeros((2, 2), np.float32)), "no table"),
@@ -147,7 +147,7 @@ def test_a_ranker_is_data_that_is_refused_with_one_message(copy: Path, name: str
     make, message = BROKEN[name]
     put(copy, make())
     bundle = read_bundle(copy)
-    with pytest.raises(BundleError, match=rf"ranker\.npz cannot be used \(.*(?:{message}).*\): fit it again"):
+    with pytest.raises(BundleError, match=rf"ranker\.npz cannot be used \(.*(?:{message}).*\): train the model again"):
         ranker_of(bundle)
 
 

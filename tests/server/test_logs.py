@@ -145,7 +145,7 @@ def test_a_quiet_server_leaves_no_log_and_a_troubled_one_leaves_a_trace(
     (file,) = logs.log_files(folder)
     written = file.read_text(encoding="utf-8")
     assert "JSONDecodeError" in written
-    assert "a message is no JSON" in written
+    assert "a message is not JSON" in written
     assert "not json, but long" not in written
     assert "JSONDecodeError" in logs.last_error(file) or "JsonRpc" in logs.last_error(file)
 

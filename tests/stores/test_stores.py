@@ -243,7 +243,7 @@ def test_nothing_is_written_into_a_folder_with_other_files(kind: str, create: bo
     foreign.close()
     (folder / "meta.json").write_text('{"name": "mine"}')
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(IndexStoreError, match="Name an empty folder" if create else "There is no store"):
+    with pytest.raises(IndexStoreError, match="Choose an empty or a new folder" if create else "There is no store"):
         opened(kind, tmp_path, create=create)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -252,7 +252,7 @@ def test_nothing_is_written_into_a_folder_with_other_files(kind: str, create: bo
 def test_a_file_in_a_stores_place_is_left_alone(kind: str, tmp_path: Path) -> None:
     (tmp_path / kind).write_text("mine")
     for create in (True, False):
-        with pytest.raises(IndexStoreError, match="Name a folder"):
+        with pytest.raises(IndexStoreError, match="Choose a folder"):
             opened(kind, tmp_path, create=create)
     assert (tmp_path / kind).read_text() == "mine"
 
@@ -288,7 +288,7 @@ def test_a_collection_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     client = QdrantClient(path=str(tmp_path / "qdrant"))
     client.create_collection("codewm", vectors_config=models.VectorParams(size=3, distance=models.Distance.DOT))
     client.close()
-    with pytest.raises(IndexStoreError, match="not made by CodeWM"):
+    with pytest.raises(IndexStoreError, match="not created by CodeWM"):
         opened("qdrant", tmp_path)
 
 

@@ -42,9 +42,9 @@ def test_a_missing_file_is_named(copy: Path) -> None:
 
 
 def test_a_folder_that_is_no_bundle_is_said_to_be_none(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"is no model bundle \(it has no model\.json\)"):
+    with pytest.raises(BundleError, match=r"is not a model \(it has no model\.json\)"):
         WorldModel.load(tmp_path)
-    with pytest.raises(BundleError, match="is no model bundle"):
+    with pytest.raises(BundleError, match="is not a model"):
         WorldModel.load(tmp_path / "not there")
 
 
@@ -56,7 +56,7 @@ def test_metadata_that_is_no_json_is_named(copy: Path) -> None:
 
 def test_a_bundle_of_another_format_is_refused(copy: Path) -> None:
     _change(copy, format=99)
-    with pytest.raises(BundleError, match="bundle format 99, this version reads 1"):
+    with pytest.raises(BundleError, match="format 99, and this version reads 1"):
         WorldModel.load(copy)
 
 

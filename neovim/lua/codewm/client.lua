@@ -152,7 +152,7 @@ function M.restart()
     if gone() then
       M.start_all()
     elseif tries > 60 then
-      vim.notify('CodeWM: the server does not end', vim.log.levels.WARN)
+      vim.notify('CodeWM: the server does not stop', vim.log.levels.WARN)
     else
       if tries == 20 then
         for _, client in ipairs(running) do

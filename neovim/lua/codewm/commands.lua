@@ -31,7 +31,7 @@ end
 function M.snooze(options)
   local minutes = tonumber(options.args)
   if options.args ~= '' and not minutes then
-    vim.notify('CodeWM: :CodewmSnooze takes a number of minutes, not ' .. options.args, vim.log.levels.WARN)
+    vim.notify('CodeWM: :CodewmSnooze expects a number of minutes, not ' .. options.args, vim.log.levels.WARN)
     return
   end
   client.ask('codewm.snooze', minutes and { minutes } or {}, function(answer)
@@ -70,7 +70,7 @@ function M.register()
   command('CodewmSimilar', M.similar, { bang = true, desc = 'List past edits like the one at the cursor (!: show all)' })
   command('CodewmNext', M.next, { bang = true, desc = 'List definitions that are likely to change next (!: choose one)' })
   command('CodewmToggle', M.toggle, { desc = 'Turn hints off and on' })
-  command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for so many minutes (10)' })
+  command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for 10 minutes, or the number given' })
   command('CodewmHide', M.hide, { desc = 'Hide this hint for good' })
   command('CodewmIndex', M.index, { desc = 'Resume indexing' })
   command('CodewmRestart', client.restart, { desc = 'Restart the server' })

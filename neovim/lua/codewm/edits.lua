@@ -6,12 +6,17 @@ function M.clean(text)
   return (tostring(text or ''):gsub('[%c\127]+', ' '))
 end
 
+--- A number from 0 to 1 as `87 %`.
+function M.percent(share)
+  return ('%d %%'):format(math.floor(100 * share + 0.5))
+end
+
 local function add(lines, text)
   vim.list_extend(lines, vim.split(text, '\n', { plain = true }))
 end
 
 local function score(edit)
-  return type(edit.score) == 'number' and ('%.2f'):format(edit.score) -- null: compared with nothing
+  return type(edit.score) == 'number' and M.percent(edit.score) -- null: compared with nothing
 end
 
 --- One edit in one line, for a list to choose from.
@@ -31,10 +36,10 @@ function M.heading(query)
   if not query.kind then
     return { '# The edits of commit ' .. query.commit }
   end
-  local about = query.kind == 'next' and 'like the one predicted for ' or 'like your change to '
+  local about = query.kind == 'next' and 'like the change expected in ' or 'like your change to '
   local lines = { '# Past edits ' .. about .. M.clean(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
   if #(query.likely or {}) > 0 then
-    table.insert(lines, '# likely: ' .. table.concat(query.likely, ', '))
+    table.insert(lines, '# likely to change: ' .. table.concat(query.likely, ', '))
   end
   return lines
 end
@@ -44,7 +49,7 @@ function M.lines(edit, number, count)
   local lines = {}
   local head = { ('# %d of %d'):format(number, count), M.clean(edit.path), M.clean(edit.definition) }
   if score(edit) then
-    table.insert(head, 2, 'score ' .. score(edit))
+    table.insert(head, 2, score(edit) .. ' alike')
   end
   table.insert(lines, table.concat(head, ' · '))
   for _, reason in ipairs(edit.reasons or {}) do

@@ -16,7 +16,7 @@ local function neovim()
   local version = vim.version()
   local text = ('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch)
   if vim.fn.has('nvim-0.7') == 0 then
-    fail(text .. ': 0.7 or newer is needed')
+    fail(text .. ': 0.7 or newer is required')
     return false
   end
   ok(text)
@@ -30,7 +30,7 @@ local function server()
   if path == '' then
     fail(cmd[1] .. ' is not on PATH', {
       require('codewm.install').command(),
-      "or name it: require('codewm').setup({ cmd = { … } })",
+      "or set its path: require('codewm').setup({ cmd = { … } })",
     })
     return nil
   end
@@ -52,7 +52,7 @@ local function doctor(server_path, root)
   local beside = vim.fn.fnamemodify(server_path, ':h') .. '/codewm'
   local program = vim.fn.executable(beside) == 1 and beside or vim.fn.exepath('codewm')
   if program == '' then
-    warn('codewm is not beside the server: Git, model and repository were not checked')
+    warn('codewm was not found beside the server, so Git, the model and the repository were not checked')
     return
   end
   local ask = { program, 'doctor', '--json', '-C', root }

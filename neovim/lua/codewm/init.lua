@@ -63,7 +63,7 @@ function M.show_similar(how)
   require('codewm.commands').similar({ bang = how == 'diff' })
 end
 
---- The definitions likely to be edited next. `how`: "quickfix" or "select".
+--- The definitions that are likely to change next. `how`: "quickfix" or "select".
 function M.show_next(how)
   require('codewm.where_next').show(how)
 end

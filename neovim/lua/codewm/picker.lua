@@ -32,7 +32,7 @@ function M.similar(target, of, how)
   local question = { uri = target.uri, definition = target.definition, show = false }
   client.ask('codewm.showSimilarEdits', { question }, function(answer)
     if vim.tbl_isempty(answer.edits) then
-      vim.notify('CodeWM: no past edits like the one of ' .. edits.clean(target.definition) .. ' are known yet')
+      vim.notify('CodeWM: no past edits are like the one of ' .. edits.clean(target.definition))
     elseif how == 'diff' then
       windows.all(answer)
     else
@@ -46,7 +46,7 @@ function M.commit(root, commit)
   client.ask('codewm.commitEdits', { { root = root, commit = commit } }, function(answer)
     answer.query = { commit = commit }
     if vim.tbl_isempty(answer.edits) then
-      vim.notify('CodeWM: commit ' .. commit:sub(1, 7) .. ' has no edits of Python definitions')
+      vim.notify('CodeWM: commit ' .. commit:sub(1, 7) .. ' changes no Python definitions')
     else
       choose(answer, 'Edits of ' .. commit:sub(1, 7))
     end

@@ -1,4 +1,4 @@
--- The definitions likely to be edited next: as a quickfix list, or to choose from.
+-- The definitions that are likely to change next: as a quickfix list, or to choose from.
 local M = {}
 
 local client = require('codewm.client')
@@ -7,9 +7,9 @@ local edits = require('codewm.edits')
 local function words(prediction)
   local said = vim.tbl_map(edits.clean, prediction.reasons)
   if #prediction.likely > 0 then
-    table.insert(said, 1, 'likely: ' .. table.concat(prediction.likely, ', '))
+    table.insert(said, 1, 'likely to change: ' .. table.concat(prediction.likely, ', '))
   end
-  return ('%.2f %s  %s'):format(prediction.score, edits.clean(prediction.definition), table.concat(said, '; '))
+  return ('%s %s  %s'):format(edits.percent(prediction.score), edits.clean(prediction.definition), table.concat(said, '; '))
 end
 
 local function quickfix(predictions)
@@ -20,13 +20,13 @@ local function quickfix(predictions)
       text = words(prediction),
     }
   end, predictions)
-  vim.fn.setqflist({}, ' ', { title = 'CodeWM: likely to be edited next', items = items })
+  vim.fn.setqflist({}, ' ', { title = 'CodeWM: likely to change next', items = items })
   vim.cmd('botright copen')
 end
 
 local function choose(predictions)
   vim.ui.select(predictions, {
-    prompt = 'Likely to be edited next',
+    prompt = 'Likely to change next',
     kind = 'codewm.next',
     format_item = function(prediction)
       return ('%s:%d  %s'):format(edits.clean(prediction.path), prediction.line + 1, words(prediction))
@@ -44,7 +44,7 @@ function M.show(how)
   local uri = vim.uri_from_bufnr(vim.api.nvim_get_current_buf())
   client.ask('codewm.showNextEdits', { { uri = uri, show = false, evidence = false } }, function(answer)
     if vim.tbl_isempty(answer.predictions) then
-      vim.notify('CodeWM: nothing to predict from: change a definition first')
+      vim.notify('CodeWM: change a definition first to see what is likely to change next')
     elseif how == 'select' then
       choose(answer.predictions)
     else

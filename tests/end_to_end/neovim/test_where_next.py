@@ -34,7 +34,7 @@ finish(result)
 
 def test_predictions_are_listed_and_jumped_to(changed: Any, neovim: Neovim) -> None:
     found = neovim(SCRIPT, changed.path)
-    assert found["title"] == "CodeWM: likely to be edited next"
+    assert found["title"] == "CodeWM: likely to change next"
     assert found["quickfix"]
     for name, line, text in found["quickfix"]:
         lines = (changed.path / name).read_text(encoding="utf-8").split("\n")
