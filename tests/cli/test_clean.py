@@ -75,7 +75,7 @@ def test_only_the_cache_and_the_log_folder_are_written_and_clean_removes_all(
     done = codewm("clean", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert everything(home) == before
-    assert codewm("clean", "--yes").stdout == "Nothing to remove: CodeWM has written nothing here.\n"
+    assert codewm("clean", "--yes").stdout == "Nothing to remove.\n"
 
 
 def test_other_files_in_a_folder_of_ours_are_left(

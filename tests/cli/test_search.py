@@ -71,7 +71,7 @@ def test_two_versions_of_a_file_find_edits_like_the_one_between_them(
     [
         ((), "Say what to search for"),
         (("retry", "--before", "a.py"), "Say what to search for"),
-        (("--before", "a.py"), "give both"),
+        (("--before", "a.py"), "together"),
         (("--before", "missing.py", "--after", "missing.py"), "missing.py"),
         (("retry", "--at", "nowhere"), "nowhere"),
     ],

@@ -434,7 +434,7 @@ def test_an_index_of_an_earlier_version_is_taken_over(harm: str | None, small_se
         assert str(old) in index.notices[0]
         if harm is None:
             assert len(index.notices) == 1
-            assert f"{index.log.size():,} edits were taken over" in index.notices[0]
+            assert f"Moved {index.log.size():,} edits" in index.notices[0]
             assert index.search(edit, vector, k=10, exclude_definition=(edit.path, edit.definition)) == wanted
             assert index.log.settled() == (commits[0][0].commit.sha, 7)
         else:

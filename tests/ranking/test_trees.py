@@ -75,10 +75,10 @@ STUMP = {"column": np.array([0, -1, -1]), "threshold": np.array([0.5]), "value":
     ("broken", "message"),
     [
         ({"column": np.array([3, -1, -1])}, "signal 3"),
-        ({"column": np.array([0, -1])}, "one length"),
-        ({"threshold": np.array([0.5, 0.5])}, "one length"),
-        ({"threshold": np.array([np.nan])}, "no number"),
-        ({"value": np.array([0.0, np.inf, 2.0])}, "no number"),
+        ({"column": np.array([0, -1])}, "differ in length"),
+        ({"threshold": np.array([0.5, 0.5])}, "differ in length"),
+        ({"threshold": np.array([np.nan])}, "not a number"),
+        ({"value": np.array([0.0, np.inf, 2.0])}, "not a number"),
         ({"column": np.array([-1, -1, 0])}, "signal"),  # a split without its sides
     ],
 )

@@ -130,7 +130,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_line() -> None:
     assert run("--version").stdout == f"codewm-lsp {codewm_lsp.__version__}\n"
-    assert "Language server" in run("--help").stdout
+    assert "language server" in run("--help").stdout
     wrong = run("--port", "80")
     assert wrong.returncode == 2
     assert "--port" in wrong.stderr

@@ -304,7 +304,7 @@ def test_a_server_that_cannot_be_reached_gives_one_message() -> None:
 def test_two_programs_in_one_folder_give_one_message(tmp_path: Path) -> None:
     with (
         closing(opened("qdrant", tmp_path)),
-        pytest.raises(IndexStoreError, match="used by another program"),
+        pytest.raises(IndexStoreError, match="use by another program"),
     ):
         opened("qdrant", tmp_path)
 

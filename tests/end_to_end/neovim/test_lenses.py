@@ -108,7 +108,7 @@ def test_toggle_snooze_and_hide_take_lenses_away(changed: Any, neovim: Neovim) -
         "CodeWM is off",
         "CodeWM is on",
         "CodeWM is snoozed for 5 minutes",
-        "CodeWM: :CodewmSnooze takes a number of minutes, not soon",
+        "CodeWM: :CodewmSnooze expects a number of minutes, not soon",
         "CodeWM is no longer snoozed",
         "CodeWM: indexing 1 repository",
     ]
