@@ -1,0 +1,121 @@
+"""Which files of any kind each commit changed: what Git tells without a look into a file.
+
+Plumbing only (``rev-list``, ``diff-tree``), as in ``log``. Merges are left out: what they bring, their commits changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history.every_file import is_by_hand
+from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit
+from codewm_lsp.history.paths import decode_path
+
+MOST_COMMITS: Final = 10_000
+"""The newest commits that are looked at: what was usual before may be so no more."""
+
+MOST_FILES: Final = 60
+"""Files of a commit that says something of which go together; larger ones are formatting, moves, vendoring."""
+
+_MOST_BYTES: Final = 256 << 20
+_REGULAR: Final = (b"10", b"00")  # what a side of a regular file may be: a file, or nothing
+
+
+class FileEvent(str, Enum):
+    """What a commit did to a file."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class FileTouch:
+    """A file that a commit changed; ``previous_path`` where it was renamed."""
+
+    path: str
+    event: FileEvent
+    previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFiles:
+    """A commit and the files that it changed; ``date`` in seconds since 1970, ``author``: an e-mail address.
+
+    ``files`` is empty where it changed more than ``MOST_FILES``; its renames are still told.
+    """
+
+    sha: str
+    author: str
+    date: int
+    files: tuple[FileTouch, ...]
+    renames: tuple[tuple[str, str], ...] = ()
+
+
+def changed_files(git: HardenedGit, shas: Sequence[str]) -> Iterator[ChangedFiles]:
+    """The changed files of these commits against their first parents, in their order; without those that change none.
+
+    Raises ``RepositoryError`` where Git cannot tell, as in a partial clone.
+    """
+    if not shas:
+        return
+    process = git.start(
+        *("diff-tree", "--stdin", "-z", "-r", "--raw", "--root", "-M100%", "-l400", "--format=%H%x00%at%x00%ae")
+    )
+    try:
+        with process.limit(PATIENT_SECONDS, expected=True):
+            process.tell("".join(f"{sha}\n" for sha in shas).encode("ascii"))
+            out = bytearray()
+            while chunk := process.stdout.read1(1 << 16):
+                out += chunk
+                if len(out) > _MOST_BYTES:
+                    raise RepositoryError("The history changes more files than can be looked at.")
+            status = process.status()
+        if process.timed_out:
+            raise RepositoryError("Git takes too long to say which files the history changed.")
+        if status:
+            raise git.failure("diff-tree", status, process.complaint())
+    finally:
+        process.close()
+    yield from _parse(bytes(out))
+
+
+def _parse(data: bytes) -> Iterator[ChangedFiles]:
+    fields = iter(data.split(b"\0"))
+    head: tuple[str, str, int] | None = None
+    files: list[FileTouch] = []
+    renames: list[tuple[str, str]] = []
+    for part in fields:
+        field = part.strip(b"\n")  # one stands between what is said of a commit and its files
+        if not field.startswith(b":"):
+            if head is not None:
+                yield _commit(head, files, renames)
+                head = None
+            if not field:
+                continue
+            date, author = next(fields), next(fields)
+            head = field.decode("ascii"), author.decode("utf-8", "replace").lower(), int(date)
+            files, renames = [], []
+            continue
+        old_mode, new_mode, _, _, status = field[1:].split(b" ")
+        previous = decode_path(next(fields)) if status[:1] in (b"R", b"C") else None
+        path = decode_path(next(fields))
+        if not (old_mode.startswith(_REGULAR) and new_mode.startswith(_REGULAR)) or not is_by_hand(path):
+            continue
+        if previous is not None and status[:1] == b"R":
+            renames.append((previous, path))
+        event = {b"A": FileEvent.ADDED, b"C": FileEvent.ADDED, b"D": FileEvent.REMOVED}.get(
+            status[:1], FileEvent.MODIFIED
+        )
+        files.append(FileTouch(path, event, previous))
+    if head is not None:
+        yield _commit(head, files, renames)
+
+
+def _commit(head: tuple[str, str, int], files: list[FileTouch], renames: list[tuple[str, str]]) -> ChangedFiles:
+    kept = tuple(files) if len(files) <= MOST_FILES else ()
+    return ChangedFiles(*head, kept, tuple(renames))
