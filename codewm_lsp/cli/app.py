@@ -1,7 +1,7 @@
 """``codewm``: the commands, their options, and the exit codes.
 
 0: answered. 1: nothing to answer from, said on stderr. 2: usage error (an option, a revision, a model …), or output
-that cannot be written.
+that cannot be written. 3: ``codewm forgotten --fail-over`` found what it looks for.
 
 Options are parsed by the standard library: nothing else starts as fast, and an answer takes well under a second.
 """
@@ -24,7 +24,7 @@ from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
 from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
 from codewm_lsp.threads import stay_on_one_core
 
-ANSWERED, NOTHING, USAGE, INTERRUPTED = 0, 1, 2, 130
+ANSWERED, NOTHING, USAGE, FORGOTTEN, INTERRUPTED = 0, 1, 2, 3, 130
 _EXIT_CODES: Final = "Exit codes: 0 answered, 1 nothing to answer from, 2 usage error."
 
 
@@ -191,6 +191,16 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _chance(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a probability from 0 to 1")
+    return number
+
+
 def _add_repository(parser: _Parser) -> None:
     parser.add_argument(
         "-C",
@@ -315,6 +325,35 @@ def _clean_options(parser: _Parser) -> None:
     )
 
 
+def _forgotten_options(parser: _Parser) -> None:
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Ask in this folder's repository")
+    _add_repository(parser)
+    parser.add_argument(
+        "--diff",
+        metavar="BASE...HEAD",
+        help="Ask about what HEAD changed since it left BASE. By default about what is staged, or the working tree if "
+        "nothing is",
+    )
+    parser.add_argument(
+        "--threshold",
+        type=_chance,
+        metavar="P",
+        help="Name files from this chance on. By default one at which few complete changes are spoken of",
+    )
+    parser.add_argument("--fail-over", type=_chance, metavar="P", help="Exit with 3 if a chance is P or more")
+    parser.add_argument(
+        "--format", choices=("text", "json", "sarif", "github"), default="text", help="How to answer [default: text]"
+    )
+    parser.add_argument("--json", action="store_const", const="json", dest="format", help="Same as --format json")
+    parser.add_argument("--sarif", action="store_const", const="sarif", dest="format", help="Same as --format sarif")
+    parser.add_argument("--not-needed", metavar="FILE", help="Do not name FILE (from the root) for this change again")
+    parser.add_argument("--never-needed", metavar="FILE", help="Never name FILE again in this repository")
+    parser.add_argument("--quiet", action="store_true", help="Say nothing unless a file is missing, as hooks do")
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="Keep what you hid in this folder [env: CODEWM_CACHE]"
+    )
+
+
 # Commands
 
 
@@ -360,6 +399,12 @@ def _search(options: argparse.Namespace) -> None:
     from codewm_lsp.cli.searching import search
 
     search(options)
+
+
+def _forgotten(options: argparse.Namespace) -> int:
+    from codewm_lsp.cli.forgotten_command import forgotten
+
+    return FORGOTTEN if forgotten(options) else ANSWERED
 
 
 def _index(options: argparse.Namespace) -> None:
@@ -449,6 +494,19 @@ COMMANDS: Final = {
             "codewm search retry timeout --diff",
             _search_options,
             _search,
+        ),
+        Command(
+            "forgotten",
+            "[PATH] [OPTIONS]",
+            "Show files that usually change with yours, and have not",
+            "Show files of any kind that usually change together with what is staged, and have not been changed. Only "
+            "what is very likely is named; if the history is too short to tell, that is said.\n\n"
+            'JSON: {"change": …, "commits" (behind the answer), "shallow", "silent" (why nothing was asked, or ""), '
+            '"changed": [paths], "missing": [{"path", "chance", "reason", "beside", "together", "of", "evidence": '
+            '[{"commit", "author", "date", "subject"}]}]}.',
+            "codewm forgotten --diff origin/main...HEAD --format github",
+            _forgotten_options,
+            _forgotten,
         ),
         Command(
             "index",

@@ -15,13 +15,15 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history.change_at_hand import ChangeAtHand, between, in_work_tree, staged
+from codewm_lsp.history.changed_files import MOST_COMMITS, ChangedFiles, changed_files
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
-from codewm_lsp.history.paths import DEFAULT_EXCLUDE, is_inside, is_wanted
+from codewm_lsp.history.paths import DEFAULT_EXCLUDE, decode_path, is_inside, is_wanted
 from codewm_lsp.history.special_files import refuse_special_files
 from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
@@ -201,6 +203,65 @@ class Repository:
         Merges, commits of more than ``max_files`` Python files and the like are yielded as skipped.
         """
         return self._edits(revisions(self._git, self.head(rev), limit), skip, max_files)
+
+    def changed_files(self, rev: str = "HEAD", limit: int = MOST_COMMITS) -> list[ChangedFiles]:
+        """The files of any kind that each of the newest ``limit`` commits changed, newest first, without merges.
+
+        Those at which a shallow clone was cut off are left out: all of their files look new.
+        """
+        out = self._git.output(
+            *("rev-list", "--no-merges", f"--max-count={limit}", self.head(rev), "--"), seconds=PATIENT_SECONDS
+        )
+        cut = self._shallow()
+        return list(changed_files(self._git, [sha for sha in out.decode("ascii").split() if sha not in cut]))
+
+    def staged(self) -> ChangeAtHand:
+        """What is staged, against HEAD."""
+        return staged(self._git, self._resolve("HEAD"))
+
+    def in_work_tree(self) -> ChangeAtHand:
+        """What differs from HEAD in tracked files, staged or not."""
+        return in_work_tree(self._git, self._location, self._resolve("HEAD"))
+
+    def between(self, base: str, head: str) -> ChangeAtHand:
+        """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""
+        return between(self._git, self.head(base), self.head(head))
+
+    def author(self, rev: str | None = None) -> str:
+        """The e-mail address of a commit's author; without ``rev`` of who commits here, as the repository says, or
+        else of HEAD's. Empty where nothing tells."""
+        if rev is None:
+            status, out, _ = self._git.run("config", "--get", "user.email")
+            if not status and out.strip():
+                return out.decode("utf-8", "replace").strip()
+        found = self._resolve(rev or "HEAD")
+        if found is None:
+            return ""
+        return (
+            self._git.output("diff-tree", "-s", "--always", "--root", "--format=%ae", found, "--")
+            .decode("utf-8", "replace")
+            .strip()
+        )
+
+    def under_way(self) -> str | None:
+        """What Git is in the middle of ("merge", "rebase", "cherry-pick", "revert"); None where nothing is."""
+        found = {
+            "merge": ("MERGE_HEAD",),
+            "rebase": ("rebase-merge", "rebase-apply"),
+            "cherry-pick": ("CHERRY_PICK_HEAD",),
+            "revert": ("REVERT_HEAD",),
+        }
+        folder = self.git_dir
+        return next((what for what, names in found.items() if any((folder / name).exists() for name in names)), None)
+
+    def commits_named(self, shas: Sequence[str]) -> dict[str, Commit]:
+        """These commits, by their full ids; without those that are not there."""
+        return {one[0].sha: one[0] for one in self._objects.commits(shas) if one is not None}
+
+    def paths_at(self, rev: str = "HEAD") -> list[str]:
+        """The paths of all files of a revision, whatever they hold."""
+        names = self._git.records("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head(rev))
+        return [decode_path(name) for name in names]
 
     def edits_of(self, sha: str, *, max_files: int = MAX_FILES) -> CommitEdits:
         """The edits of one commit."""

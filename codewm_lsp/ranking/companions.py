@@ -396,8 +396,12 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     column |= {
         "same_subject": np.array([float(kind.subject in subjects) for kind in own_kinds]),
         "same_folder": np.array([float(kind.folder in folders) for kind in own_kinds]),
-        "shared_words": np.array([max((_overlap(kind.words, k.words) for k in kinds), default=0) for kind in own_kinds]),
-        "shared_path": np.array([max((_beginning(kind.parts, k.parts) for k in kinds), default=0) for kind in own_kinds]),
+        "shared_words": np.array(
+            [max((_overlap(kind.words, k.words) for k in kinds), default=0) for kind in own_kinds]
+        ),
+        "shared_path": np.array(
+            [max((_beginning(kind.parts, k.parts) for k in kinds), default=0) for kind in own_kinds]
+        ),
         "is_source": np.array([float(kind.source) for kind in own_kinds]),
         "is_test": np.array([float(kind.test) for kind in own_kinds]),
         "is_document": np.array([float(kind.document) for kind in own_kinds]),

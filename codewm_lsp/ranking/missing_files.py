@@ -1,0 +1,48 @@
+"""How likely it is that a file belongs to a change that has not touched it: small trees over ``companions``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import codewm_lsp
+from codewm_lsp.ranking.companions import SIGNALS, Companions
+from codewm_lsp.ranking.trees import Trees
+
+FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"
+_DESCRIPTION: Final = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFiles:
+    """``threshold``: the chance from which a file is worth a word, chosen so that complete changes are left alone."""
+
+    trees: Trees
+    threshold: float
+
+    def chances(self, found: Companions) -> NDArray[np.float64]:
+        """For each candidate, (N,), the probability that the change is not whole without it."""
+        places = [SIGNALS.index(name) for name in self.trees.signals]
+        logits = self.trees.scores([found.table[:, place] for place in places])
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
+
+
+def to_arrays(model: MissingFiles) -> dict[str, NDArray[Any]]:
+    """What the shipped file holds."""
+    said = json.dumps({"signals": model.trees.signals, "threshold": model.threshold}).encode("utf-8")
+    return {**model.trees.arrays(), _DESCRIPTION: np.frombuffer(said, np.uint8)}
+
+
+@lru_cache(maxsize=1)
+def shipped_missing_files() -> MissingFiles:
+    """The trees that CodeWM comes with."""
+    with np.load(FILE, allow_pickle=False) as arrays:
+        description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
+        trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
+    return MissingFiles(trees, description["threshold"])
