@@ -59,10 +59,13 @@ def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS
         group=np.concatenate([np.diff(one.start) for one in used]),
         weight=weights / weights.mean(),
     )
-    grown = lightgbm.train(SETTINGS, data, rounds).dump_model()
-    found = [_node(one["tree_structure"]) for one in grown["tree_info"]]
+    return trees_of(lightgbm.train(SETTINGS, data, rounds), columns_of_table(names))
+
+
+def trees_of(grown: lightgbm.Booster, columns: Sequence[str]) -> Trees:
+    """What LightGBM has grown over these columns, as trees that need NumPy alone."""
+    found = [_node(one["tree_structure"]) for one in grown.dump_model()["tree_info"]]
     asked = sorted({number for root in found for number in _signals(root)})
-    columns = columns_of_table(names)
     place = {number: at for at, number in enumerate(asked)}
     return Trees(tuple(columns[number] for number in asked), tuple(_renumbered(root, place) for root in found))
 

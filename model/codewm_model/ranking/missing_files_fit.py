@@ -1,0 +1,85 @@
+"""The trees of ``codewm forgotten``: learnt on the train repositories, their threshold chosen on the validation ones.
+
+``python -m codewm_model.ranking.missing_files_fit``; CODEWM_REPOS names the folder of the clones. It writes the file
+that CodeWM comes with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import lightgbm
+import numpy as np
+import typer
+
+from codewm_lsp.history import Repository
+from codewm_lsp.ranking.companions import SIGNALS
+from codewm_lsp.ranking.missing_files import FILE, MissingFiles, to_arrays
+from codewm_lsp.ranking.trees import Trees
+from codewm_model.data.hidden_files import Questions, questions_of, together
+from codewm_model.evaluation import repositories as places
+from codewm_model.evaluation.forgotten import NEWEST, chances, measure
+from codewm_model.ranking.boosting import trees_of
+
+ROUNDS: Final = 300
+NEWEST_TRAINED: Final = 0.7  # the share of a history that is learnt from: what came before stands behind it
+WARNED: Final = 0.03
+"""The largest share of whole commits that may be warned, on the validation repositories."""
+
+SETTINGS: Final[dict[str, Any]] = {
+    "objective": "binary",
+    "num_leaves": 31,
+    "learning_rate": 0.04,
+    "min_data_in_leaf": 60,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbose": -1,
+}
+
+
+def fit(parts: list[Questions]) -> Trees:
+    """Each repository weighs as the square root of its questions."""
+    asked = together(parts)
+    weights = np.concatenate([np.full(len(part.right), max(len(part.hides), 1) ** -0.5) for part in parts])
+    data = lightgbm.Dataset(asked.table, asked.right.astype(np.int32), weight=weights / weights.mean())
+    return trees_of(lightgbm.train(SETTINGS, data, ROUNDS), SIGNALS)
+
+
+def threshold_for(trees: Trees, asked: Questions) -> float:
+    """The least threshold, in hundredths, at which no more than ``WARNED`` of the whole commits are warned."""
+    said = chances(asked, MissingFiles(trees, 0.0))
+    steps = [step / 100 for step in range(5, 100)]
+    return next((at for at in steps if measure("", said, at, asked).warned <= WARNED), 0.99)
+
+
+def main(
+    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = 600,
+    output: Annotated[Path, typer.Option("--output", "-o")] = FILE,
+) -> None:
+    """Learn the trees, choose the threshold, and write both."""
+    folder = places.folder_of_clones()
+
+    def gathered(chosen: str, newest: float, most: int) -> list[Questions]:
+        found: list[Questions] = []
+        for clone in places.find(folder, places.sets()[chosen], required=False)[0]:
+            with Repository.open(clone.folder) as repository:
+                found.append(questions_of(repository, commits=most, newest=newest))
+            typer.echo(f"{clone.name}: {len(found[-1].hides):,} questions")
+        return found
+
+    trees = fit(gathered("train", NEWEST_TRAINED, commits))
+    threshold = threshold_for(trees, together(gathered("validation", NEWEST, 1_000)))
+    with output.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **to_arrays(MissingFiles(trees, threshold)))
+    typer.echo(f"{output}: {len(trees.roots)} trees, threshold {threshold}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
