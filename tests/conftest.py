@@ -90,6 +90,24 @@ class RepositoryBuilder:
         self._git(["commit", "--quiet", "--allow-empty", "--message", subject], None, self._who(author, date))
         return self.head()
 
+    def commit_many(self, commits: Sequence[tuple[str, Mapping[str, str]]]) -> str:
+        """Many commits on ``main`` in one call of Git, each a subject and the files it writes; the id of the last."""
+        parts: list[bytes] = []
+        for number, (subject, files) in enumerate(commits):
+            self.clock += 3600
+            who = f"Ada Lovelace <ada@example.org> {self.clock} +0000"
+            message = subject.encode("utf-8")
+            parts.append(f"commit refs/heads/main\nauthor {who}\ncommitter {who}\n".encode())
+            parts.append(b"data %d\n%s\n" % (len(message), message))
+            if not number and self._git(["for-each-ref", "refs/heads/main"], None, {}):
+                parts.append(b"from refs/heads/main^0\n")
+            for path, text in files.items():
+                content = text.encode("utf-8")
+                parts.append(f"M 100644 inline {path}\n".encode() + b"data %d\n%s\n" % (len(content), content))
+        self._git(["fast-import", "--quiet"], b"".join(parts), {})
+        self.git("reset", "--quiet", "--hard", "main")
+        return self.head()
+
     def branch(self, name: str, at: str = "HEAD") -> None:
         """Make a branch and check it out."""
         self.git("checkout", "--quiet", "-b", name, at)
@@ -120,6 +138,27 @@ class RepositoryBuilder:
             "GIT_COMMITTER_EMAIL": mail,
             "GIT_COMMITTER_DATE": when,
         }
+
+
+def coupled_commits(count: int) -> list[tuple[str, dict[str, str]]]:
+    """A history in which ``core.py`` never changes without ``docs/core.rst``, and other files by themselves."""
+    commits: list[tuple[str, dict[str, str]]] = [
+        ("Start", {"core.py": "a = 0\n", "docs/core.rst": "0\n", "tools.py": "b = 0\n", "tests/test_tools.py": "0\n"})
+    ]
+    for number in range(1, count):
+        files = {"tools.py": f"b = {number}\n"}
+        if number % 2:
+            files = {"core.py": f"a = {number}\n", "docs/core.rst": f"{number}\n"}
+        commits.append((f"Change number {number}", files))
+    return commits
+
+
+@pytest.fixture
+def coupled(make_repository: Callable[..., RepositoryBuilder]) -> RepositoryBuilder:
+    """A repository of 120 commits: see ``coupled_commits``."""
+    repository = make_repository("coupled")
+    repository.commit_many(coupled_commits(120))
+    return repository
 
 
 @pytest.fixture

@@ -334,11 +334,12 @@ def _forgotten_options(parser: _Parser) -> None:
         help="Ask about what HEAD changed since it left BASE. By default about what is staged, or the working tree if "
         "nothing is",
     )
+    parser.add_argument("--staged", action="store_true", help="Ask about what is staged alone, as a hook does")
     parser.add_argument(
         "--threshold",
         type=_chance,
         metavar="P",
-        help="Name files from this chance on. By default one at which few complete changes are spoken of",
+        help="Name files from this chance on. By default one that leaves nearly all complete changes alone",
     )
     parser.add_argument("--fail-over", type=_chance, metavar="P", help="Exit with 3 if a chance is P or more")
     parser.add_argument(
@@ -348,10 +349,9 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument("--sarif", action="store_const", const="sarif", dest="format", help="Same as --format sarif")
     parser.add_argument("--not-needed", metavar="FILE", help="Do not name FILE (from the root) for this change again")
     parser.add_argument("--never-needed", metavar="FILE", help="Never name FILE again in this repository")
+    parser.add_argument("--needed", metavar="FILE", help="Take back what --not-needed and --never-needed said of FILE")
     parser.add_argument("--quiet", action="store_true", help="Say nothing unless a file is missing, as hooks do")
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="Keep what you hid in this folder [env: CODEWM_CACHE]"
-    )
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 
 # Commands
@@ -501,9 +501,9 @@ COMMANDS: Final = {
             "Show files that usually change with yours, and have not",
             "Show files of any kind that usually change together with what is staged, and have not been changed. Only "
             "what is very likely is named; if the history is too short to tell, that is said.\n\n"
-            'JSON: {"change": …, "commits" (behind the answer), "shallow", "silent" (why nothing was asked, or ""), '
-            '"changed": [paths], "missing": [{"path", "chance", "reason", "beside", "together", "of", "evidence": '
-            '[{"commit", "author", "date", "subject"}]}]}.',
+            'JSON: {"asked": …, "change", "commits" (behind the answer), "shallow", "silent" (why nothing can be said, '
+            'or ""), "changed": [paths], "missing": [{"path", "chance", "reason", "beside", "together", "of", '
+            '"evidence": [{"commit", "author", "date", "subject"}]}]}.',
             "codewm forgotten --diff origin/main...HEAD --format github",
             _forgotten_options,
             _forgotten,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from codewm_lsp.index import Leftover
 
 _REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
-_INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3)([.-].+)?")
+_INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3|changed-files-v\d+\.json)([.-].+)?")
 _PLACES: Final = re.compile(r"repositories\.json(\.\d+)?")
 _MEASURED: Final = re.compile(r".+-[0-9a-f]{20}\..+")
 _DIFFS: Final = re.compile(r"codewm-[a-z0-9_]{8}")

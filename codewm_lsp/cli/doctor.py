@@ -218,6 +218,7 @@ def _unused(cache: Path | None) -> Finding:
 
 def _hidden(index: Index) -> Finding:
     """What the user has hidden for good."""
+    from codewm_lsp.hints.forgotten import said_not_needed
     from codewm_lsp.index import Scope
 
     words = {
@@ -227,8 +228,15 @@ def _hidden(index: Index) -> Finding:
         Scope.HINT: "a suggestion",
     }
     hidden = index.dismissals.all()
-    named = sorted(words[one.scope].format(path=one.path, definition=one.definition, sha=one.sha) for one in hidden)
+    files = {one.path for one in said_not_needed(index.dismissals)}
+    named = sorted(
+        f"{one.path} as forgotten"
+        if one.path in files and one.scope is Scope.HINT
+        else words[one.scope].format(path=one.path, definition=one.definition, sha=one.sha)
+        for one in hidden
+    )
     if not named:
         return Finding("hidden", "ok", "nothing")
     more = f", and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
-    return Finding("hidden", "ok", f"{len(named)}: {', '.join(named[:_LISTED])}{more}")
+    back = "name them again with `codewm forgotten --needed FILE`" if files else ""
+    return Finding("hidden", "note" if files else "ok", f"{len(named)}: {', '.join(named[:_LISTED])}{more}", back)

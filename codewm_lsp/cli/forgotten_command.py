@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
+import codewm_lsp
 from codewm_lsp.cli.wire import dump, iso_date
+from codewm_lsp.errors import OptionError
 
 if TYPE_CHECKING:
     from codewm_lsp.hints.forgotten import Forgotten, Missing
-    from codewm_lsp.history import Repository
     from codewm_lsp.index.dismissals import Dismissals
 
 RULE: Final = "usually-changed-together"
@@ -19,66 +20,68 @@ _SARIF: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def forgotten(options: Namespace) -> bool:
-    """Answer; whether a chance is as high as ``--fail-over``."""
+    """Answer; whether a chance is as high as ``--fail-over``.
+
+    Raises RepositoryError, OptionError, BundleError, or IndexStoreError where nothing can be remembered.
+    """
+    from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import forgotten as asked
     from codewm_lsp.history import Repository
+    from codewm_lsp.index import Dismissals
 
-    folder = options.repository / options.path if options.path is not None else options.repository
-    with Repository.open(folder) as repository:
-        dismissals = _dismissals(repository, options.cache)
-        under_way = None if options.diff is not None else repository.under_way()
-        if under_way in ("merge", "rebase"):
-            _say(options, f"A {under_way} is under way: what it brings is not looked at.")
-            return False
-        change, called = asked.change_at_hand(repository, options.diff)
-        for path, name in ((options.not_needed, asked.name_of(change)), (options.never_needed, None)):
-            if path is not None:
-                dismissals.add(asked.not_needed(path, name))
-        author = repository.author(options.diff.partition("...")[2] or "HEAD" if options.diff is not None else None)
-        found = asked.forgotten(repository, change, author=author, threshold=options.threshold, dismissals=dismissals)
+    if options.staged and options.diff is not None:
+        raise OptionError("--staged and --diff are about different changes. Name one of them.")
+    path = options.repository / options.path if options.path is not None else options.repository
+    folder = options.cache or cache_folder()
+    with Repository.open(path) as repository:
+        dismissals = Dismissals.of(repository, folder)
+
+        def answer() -> Forgotten:
+            return asked.forgotten(
+                repository,
+                options.diff,
+                looked=asked.Looked.STAGED if options.staged else None,
+                threshold=options.threshold,
+                dismissals=dismissals,
+                folder=folder,
+            )
+
+        if options.never_needed is not None:
+            dismissals.add(asked.not_needed(options.never_needed))
+        if options.needed is not None:
+            _take_back(dismissals, options.needed)
+        found = answer()
+        if options.not_needed is not None:
+            if not found.change:
+                raise OptionError(f"{found.silent} There is no change for which {options.not_needed} is not needed.")
+            dismissals.add(asked.not_needed(options.not_needed, found.change))
+            found = answer()
     if options.format == "text":
-        _in_words(found, called, options.quiet)
+        _in_words(found, options.quiet)
     else:
-        records = {"json": _json, "sarif": _sarif, "github": _github}
-        sys.stdout.write(records[options.format](found))
+        sys.stdout.write({"json": _json, "sarif": _sarif, "github": _github}[options.format](found))
     return options.fail_over is not None and any(one.chance >= options.fail_over for one in found.missing)
 
 
-def _dismissals(repository: Repository, cache: Path | None) -> Dismissals:
-    from codewm_lsp.folders import cache_folder
-    from codewm_lsp.index.dismissals import DISMISSED, Dismissals
-    from codewm_lsp.index.store import folder_name
+def _take_back(dismissals: Dismissals, path: str) -> None:
+    from codewm_lsp.hints.forgotten import said_not_needed
 
-    folder = cache or cache_folder()
-    return Dismissals(None if folder is None else folder / folder_name(repository.key) / DISMISSED)
-
-
-def _say(options: Namespace, sentence: str) -> None:
-    if options.quiet and options.format == "text":
-        return
-    if options.format == "text":
-        sys.stdout.write(f"{sentence}\n")
-    else:
-        from codewm_lsp.hints.forgotten import Forgotten
-
-        records = {"json": _json, "sarif": _sarif, "github": _github}
-        sys.stdout.write(records[options.format](Forgotten((), (), 0, False, sentence, "")))
+    back = [one for one in said_not_needed(dismissals) if one.path == path]
+    if not back:
+        raise OptionError(f"Nobody has said that {path} is not needed. `codewm doctor` lists what is hidden.")
+    for one in back:
+        dismissals.remove(one)
 
 
-def _in_words(found: Forgotten, called: str, quiet: bool) -> None:
+def _in_words(found: Forgotten, quiet: bool) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
 
     reporter = Reporter(consoles()[0])
-    if found.silent:
-        if not quiet:
-            reporter.line(found.silent)
-        return
-    behind = f"{found.commits:,} commits" + (" of a shallow clone" if found.shallow else "")
     if not found.missing:
         if not quiet:
-            reporter.line(f"Nothing seems to be missing from {called} ({behind} looked at).")
+            reporter.line(found.silent or f"Nothing seems to be missing from {found.asked} ({_behind(found)}).")
         return
-    reporter.line(("Usually changed together with ", "bold"), called, f", and not changed ({behind}):")
+    reporter.line(("Usually changed together with ", "bold"), found.asked, f", and not changed ({_behind(found)}):")
     for one in found.missing:
         reporter.line()
         reporter.line((f"  {100 * one.chance:.0f} %  ", "bold yellow"), (one.path, "cyan"))
@@ -86,11 +89,27 @@ def _in_words(found: Forgotten, called: str, quiet: bool) -> None:
         for commit in one.evidence:
             reporter.line("        ", (commit.sha[:8], "yellow"), f"  {commit.subject}")
     reporter.line()
-    first = found.missing[0].path
-    reporter.line((f"Not needed? codewm forgotten --not-needed {first} (or --never-needed)", "dim"))
+    reporter.line((f"Not needed? codewm forgotten --not-needed {found.missing[0].path} (or --never-needed)", "dim"))
 
 
-def _record(one: Missing) -> dict[str, object]:
+def _behind(found: Forgotten) -> str:
+    return f"{found.commits:,} commits" + (" of a shallow clone" if found.shallow else "")
+
+
+def record(found: Forgotten) -> dict[str, object]:
+    """The answer as JSON."""
+    return {
+        "asked": found.asked,
+        "change": found.change,
+        "commits": found.commits,
+        "shallow": found.shallow,
+        "silent": found.silent,
+        "changed": list(found.changed),
+        "missing": [_missing(one) for one in found.missing],
+    }
+
+
+def _missing(one: Missing) -> dict[str, object]:
     return {
         "path": one.path,
         "chance": round(one.chance, 4),
@@ -106,43 +125,23 @@ def _record(one: Missing) -> dict[str, object]:
 
 
 def _json(found: Forgotten) -> str:
-    return (
-        dump(
-            {
-                "change": found.change,
-                "commits": found.commits,
-                "shallow": found.shallow,
-                "silent": found.silent,
-                "changed": list(found.changed),
-                "missing": [_record(one) for one in found.missing],
-            }
-        )
-        + "\n"
-    )
+    return dump(record(found)) + "\n"
 
 
-def _words(one: Missing) -> str:
+def _sentence(one: Missing) -> str:
     commits = ", ".join(it.sha[:8] for it in one.evidence)
-    return f"{one.path} is likely to need a change too ({100 * one.chance:.0f} %): {one.reason}" + (
-        f" ({commits})" if commits else ""
-    )
+    said = f"{one.path} is likely to need a change, too ({100 * one.chance:.0f} %): {one.reason}"
+    return f"{said} ({commits})." if commits else f"{said}."
 
 
 def _sarif(found: Forgotten) -> str:
-    import codewm_lsp
-
     results = [
         {
             "ruleId": RULE,
             "level": "warning",
-            "message": {"text": _words(one)},
+            "message": {"text": _sentence(one)},
             "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": _uri(one.path)},
-                        "region": {"startLine": 1},
-                    }
-                }
+                {"physicalLocation": {"artifactLocation": {"uri": quote(one.path)}, "region": {"startLine": 1}}}
             ],
             "rank": round(100 * one.chance, 1),
         }
@@ -160,22 +159,19 @@ def _sarif(found: Forgotten) -> str:
     return dump({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
-def _uri(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path)
-
-
 def _github(found: Forgotten) -> str:
     """Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
     if found.silent:
         return f"::notice title=codewm forgotten::{_escaped(found.silent)}\n"
     return "".join(
-        f"::warning file={_escaped(one.path, property=True)},title=codewm forgotten::{_escaped(_words(one))}\n"
+        f"::warning file={_property(one.path)},title=codewm forgotten::{_escaped(_sentence(one))}\n"
         for one in found.missing
     )
 
 
-def _escaped(text: str, *, property: bool = False) -> str:
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return text.replace(":", "%3A").replace(",", "%2C") if property else text
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

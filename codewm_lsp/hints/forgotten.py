@@ -5,9 +5,10 @@ It speaks only where it is sure, and says how much history stands behind it: sil
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES, FileEvent
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
+from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 
@@ -27,13 +29,21 @@ MOST: Final = 3
 """Files that are named at most: more are not read."""
 
 EVIDENCE: Final = 3  # commits behind each
+_LATELY: Final = 50  # commits that are counted where no file of the change says anything of its own
 _ONCE: Final = "forgotten:"  # before what names a change, in a dismissal that holds for it alone
 _ALWAYS: Final = "forgotten"
 
 
+class Looked(str, Enum):
+    """What a change is, where no two commits are named, in words."""
+
+    STAGED = "what is staged"
+    WORK_TREE = "the working tree"
+
+
 @dataclass(frozen=True, slots=True)
 class JointCommit:
-    """A past commit that changed the missing file together with a file of the change; ``date`` in Unix seconds."""
+    """A past commit that changed the missing file, and with it a file of the change; ``date`` in Unix seconds."""
 
     sha: str
     subject: str
@@ -45,8 +55,8 @@ class JointCommit:
 class Missing:
     """A file that the change is likely to need. ``chance``: the probability that it is not whole without it.
 
-    ``together`` of the newest ``of`` commits that changed ``beside`` (a file of the change) changed this one too;
-    ``beside`` is empty where none did: the file changes with commits of this kind.
+    ``together`` of the newest ``of`` commits that changed ``beside`` (a file of the change) changed this one too. Where
+    none did, ``beside`` is empty, and the commits are the newest of all.
     """
 
     path: str
@@ -60,12 +70,14 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """The answer. ``silent``: why nothing could be asked, in one sentence; "" where it was.
+    """The answer about the change that ``asked`` says, in words. ``silent``: why nothing could be said, in one
+    sentence; "" where it could.
 
-    ``change`` names the change that was looked at. ``commits``: how many stand behind the answer. ``shallow``: whether
-    the clone holds only the newest of them.
+    ``change`` is the name under which it is remembered that a file is not needed. ``commits``: how many stand behind
+    the answer. ``shallow``: whether the clone holds only the newest of them.
     """
 
+    asked: str
     changed: tuple[str, ...]
     missing: tuple[Missing, ...]
     commits: int
@@ -76,65 +88,38 @@ class Forgotten:
 
 def forgotten(
     repository: Repository,
-    at_hand: ChangeAtHand,
+    diff: str | None = None,
     *,
-    author: str = "",
+    looked: Looked | None = None,
     threshold: float | None = None,
     limit: int = MOST,
     dismissals: Dismissals | None = None,
+    folder: Path | None = None,
     model: MissingFiles | None = None,
 ) -> Forgotten:
-    """What usually changes with the change at hand, and has not, the likeliest first.
+    """What usually changes with a change, and has not, the likeliest first.
 
-    ``threshold``: the least chance; by default the one at which nearly all complete changes are left alone.
-    ``author``: the e-mail address of whose change it is. Raises ``RepositoryError``.
+    Of ``diff`` (``BASE...HEAD``); without it of what is staged or in the working tree, as ``looked`` says; without that
+    of what is staged, and where nothing is, of the working tree. ``threshold``: the least chance; by default the one at
+    which nearly all complete changes are left alone. ``folder``: that of the indexes, where the history is remembered.
+
+    Raises ``RepositoryError``; ``BundleError`` where CodeWM is not whole.
     """
+    under_way = repository.under_way() if diff is None else None
+    if under_way is not None:
+        why = f"A {under_way} is under way: what it brings is not asked about."
+        return Forgotten((looked or Looked.STAGED).value, (), (), 0, repository.is_shallow, why, "")
+    at_hand, asked = _change(repository, diff, looked)
+    past, why = _past(repository, at_hand, folder)
     changed = tuple(sorted(at_hand.files))
-    name = name_of(at_hand)
-    shallow = repository.is_shallow
-
-    def silent(why: str, commits: int = 0) -> Forgotten:
-        return Forgotten(changed, (), commits, shallow, why, name)
-
-    if not changed:
-        return silent(
-            "Only files that are not changed by hand are in this change." if at_hand.others else "Nothing is changed."
-        )
-    if at_hand.past is None:
-        return silent("This is the first commit: there is no history to learn from.")
-    if len(changed) > MOST_FILES:
-        return silent(f"This changes {len(changed):,} files: of more than {MOST_FILES}, nothing is usual.")
-    past = FilePast(repository.changed_files(at_hand.past))
-    commits = len(past.commits)
-    if commits < ENOUGH:
-        more = (
-            f"this clone has only {commits} commits: fetch more of them (`git fetch --unshallow`, or `fetch-depth: 0` "
-            "of actions/checkout)"
-            if shallow
-            else f"{commits} commits, and what is usual shows from {ENOUGH} on"
-        )
-        return silent(f"Too little history: {more}.", commits)
-    model = model or shipped_missing_files()
-    added = frozenset(path for path, event in at_hand.files.items() if event is FileEvent.ADDED)
-    found = companions(past, Touched(changed, added, author.lower()))
-    chances = model.chances(found)
-    least = model.threshold if threshold is None else threshold
-    hidden = _hidden(dismissals, name)
-    missing: list[Missing] = []
-    there = frozenset(repository.paths_at(at_hand.past))
-    for row in np.argsort(-chances, kind="stable").tolist():
-        path = past.paths[found.files[row]]
-        if chances[row] < least or len(missing) == limit:
-            break
-        if path in there and path not in hidden:
-            missing.append(_missing(repository, past, found, row, float(chances[row])))
-    return Forgotten(changed, tuple(missing), commits, shallow, "", name)
-
-
-def name_of(at_hand: ChangeAtHand) -> str:
-    """A name for the change: the same while HEAD is, and the files that are changed."""
-    told = "\0".join([at_hand.past or "", *sorted(at_hand.files)])
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    commits, shallow = len(past.commits) if past is not None else 0, repository.is_shallow
+    missing: tuple[Missing, ...] = ()
+    if past is not None and not why:
+        model = model or shipped_missing_files()
+        least = model.threshold if threshold is None else threshold
+        hidden = _hidden(dismissals, at_hand.name)
+        missing = _missing(repository, at_hand, past, model, least, limit, hidden)
+    return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name)
 
 
 def not_needed(path: str, change: str | None = None) -> Dismissal:
@@ -142,38 +127,23 @@ def not_needed(path: str, change: str | None = None) -> Dismissal:
     return Dismissal(Scope.HINT, _ALWAYS if change is None else f"{_ONCE}{change}", path)
 
 
+def said_not_needed(dismissals: Dismissals) -> list[Dismissal]:
+    """All that ``not_needed`` has made, for one change or for all."""
+    return [item for item in dismissals.all() if item.scope is Scope.HINT and _is_ours(item)]
+
+
+def _is_ours(item: Dismissal) -> bool:
+    return item.sha == _ALWAYS or item.sha.startswith(_ONCE)
+
+
 def _hidden(dismissals: Dismissals | None, change: str) -> Collection[str]:
     if dismissals is None:
         return ()
-    keys = (_ALWAYS, f"{_ONCE}{change}")
-    return {item.path for item in dismissals.all() if item.scope is Scope.HINT and item.sha in keys}
+    return {item.path for item in said_not_needed(dismissals) if item.sha in (_ALWAYS, f"{_ONCE}{change}")}
 
 
-def _missing(repository: Repository, past: FilePast, found: Companions, row: int, chance: float) -> Missing:
-    file, count, asked = int(found.files[row]), int(found.count[row]), int(found.asked[row])
-    path = past.paths[file]
-    beside = past.paths[int(found.by[row])] if count else ""
-    places = past.changed_at[file]
-    if count:
-        places = np.intersect1d(places, past.changed_at[int(found.by[row])])
-    shas = [past.commits[place].sha for place in places[::-1][:EVIDENCE].tolist()]
-    named = repository.commits_named(shas)
-    return Missing(
-        path=path,
-        chance=chance,
-        reason=f"changed in {count} of the last {asked} commits to {beside}" if count else "changes with such commits",
-        beside=beside,
-        together=count,
-        of=asked,
-        evidence=tuple(
-            JointCommit(sha, named[sha].subject, named[sha].author, named[sha].date) for sha in shas if sha in named
-        ),
-    )
-
-
-def change_at_hand(repository: Repository, diff: str | None = None) -> tuple[ChangeAtHand, str]:
-    """The change that is meant, and what it is called: what is staged; where nothing is, the work tree's; or that of
-    ``diff``, ``BASE...HEAD``. Raises ``RepositoryError``."""
+def _change(repository: Repository, diff: str | None, looked: Looked | None) -> tuple[ChangeAtHand, str]:
+    """The change that is meant, and what it is called."""
     if diff is not None:
         base, dots, head = diff.partition("...")
         if not dots or not base:
@@ -181,7 +151,74 @@ def change_at_hand(repository: Repository, diff: str | None = None) -> tuple[Cha
         return repository.between(base, head or "HEAD"), diff
     if repository.root is None:
         raise RepositoryError(f"{repository.git_dir} has no work tree. Ask about commits with --diff BASE...HEAD.")
-    staged = repository.staged()
-    if staged.files or staged.others:
-        return staged, "what is staged"
-    return repository.in_work_tree(), "the working tree"
+    if looked is not Looked.WORK_TREE:
+        staged = repository.staged()
+        if looked is Looked.STAGED or staged.files or staged.others:
+            return staged, Looked.STAGED.value
+    return repository.in_work_tree(), Looked.WORK_TREE.value
+
+
+def _past(repository: Repository, at_hand: ChangeAtHand, folder: Path | None) -> tuple[FilePast | None, str]:
+    """The commits before the change, and why they cannot tell; "" where they can."""
+    if not at_hand.files:
+        why = "Only files that nobody changes by hand are in this change." if at_hand.others else "Nothing is changed."
+        return None, why
+    if at_hand.past is None:
+        return None, "This is the first commit: there is no history to learn from."
+    if len(at_hand.files) > MOST_FILES:
+        return None, f"This changes {len(at_hand.files):,} files: with more than {MOST_FILES}, nothing is usual."
+    past = FilePast(file_history(repository, at_hand.past, folder))
+    commits = len(past.commits)
+    if commits >= ENOUGH:
+        return past, ""
+    if repository.is_shallow:
+        return past, (
+            f"Too little history: this clone has only {commits} usable commits, and {ENOUGH} are needed. Fetch more: "
+            "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout."
+        )
+    return past, f"Too little history: there are {commits} usable commits, and what is usual shows from {ENOUGH} on."
+
+
+def _missing(
+    repository: Repository,
+    at_hand: ChangeAtHand,
+    past: FilePast,
+    model: MissingFiles,
+    least: float,
+    limit: int,
+    hidden: Collection[str],
+) -> tuple[Missing, ...]:
+    assert at_hand.past is not None
+    paths = tuple(at_hand.renames.get(path, path) for path in sorted(at_hand.files))
+    added = frozenset(path for path, event in at_hand.files.items() if event is FileEvent.ADDED)
+    found = companions(past, Touched(paths, added, at_hand.author, at_hand.date))
+    chances = model.chances(found)
+    order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= least]
+    there = repository.holds(at_hand.past, [past.paths[found.files[row]] for row in order])
+    gone = {*at_hand.files, *at_hand.renames.values(), *hidden}
+    wanted = [row for row in order if past.paths[found.files[row]] in there - gone]
+    return tuple(_explained(repository, past, found, row, float(chances[row])) for row in wanted[:limit])
+
+
+def _explained(repository: Repository, past: FilePast, found: Companions, row: int, chance: float) -> Missing:
+    file, together, of = int(found.files[row]), int(found.count[row]), int(found.asked[row])
+    beside, places = "", past.changed_at[file]
+    if together:
+        beside = past.paths[int(found.by[row])]
+        places = np.intersect1d(places, past.changed_at[int(found.by[row])])
+    else:
+        of = min(_LATELY, len(past.commits))
+        together = int((places >= len(past.commits) - of).sum())
+    shas = [past.commits[place].sha for place in places[::-1][:EVIDENCE].tolist()]
+    named = repository.commits_named(shas)
+    return Missing(
+        path=past.paths[file],
+        chance=chance,
+        reason=f"changed in {together} of the last {of} commits" + (f" to {beside}" if beside else ""),
+        beside=beside,
+        together=together,
+        of=of,
+        evidence=tuple(
+            JointCommit(sha, named[sha].subject, named[sha].author, named[sha].date) for sha in shas if sha in named
+        ),
+    )

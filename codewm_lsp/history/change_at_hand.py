@@ -9,30 +9,52 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.history.changed_files import FileEvent
+from codewm_lsp.history.changed_files import MOST_FILES, FileEvent, author_key
 from codewm_lsp.history.every_file import is_by_hand
-from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit
+from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.location import Location
 from codewm_lsp.history.paths import decode_path, is_inside, to_open
 
 _REGULAR: Final = (b"10", b"00")
 _LARGEST: Final = 8 << 20  # bytes of a file that is compared with what Git has
-_RAW: Final = ("-z", "--raw", "--no-abbrev", "--no-renames")
+_UNTRACKED_SECONDS: Final = 3.0  # for looking through the folders
+_RAW: Final = ("-z", "--raw", "--no-abbrev", "-M100%", "-l400")
+"""Only files that were moved as they are count as renamed, as in ``changed_files``: what is learnt is what is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeAtHand:
-    """``files``: what happens to each, by path. ``others``: how many more change that are no person's work (lock files,
-    images). ``past``: the commit whose history is the past, None before the first one."""
+    """``files``: what happens to each, by path; ``renames``: the old path of those that were moved as they are.
+
+    ``others``: how many more change that are no person's work (lock files, images). ``past``: the commit whose history
+    is the past, None before the first one. ``name``: the same while the change grows: the commit it stands on, or the
+    first one of a branch. ``author``: whose it is, as ``author_key`` says; ``date`` in Unix seconds.
+    """
 
     files: dict[str, FileEvent]
     others: int
     past: str | None
+    name: str
+    author: str
+    date: int
+    renames: dict[str, str] = field(default_factory=dict)
+
+
+def index_of_hook(location: Location) -> Path | None:
+    """The file with what is about to be committed, where a hook of Git's asks: `git commit -a` has one of its own."""
+    named = os.environ.get("GIT_INDEX_FILE")
+    if not named or location.root is None:
+        return None
+    file = Path(location.root, named)
+    inside = os.path.realpath(file.parent) == os.path.realpath(location.git_dir)
+    return file if inside and file.is_file() and not file.is_symlink() else None
 
 
 def staged(git: HardenedGit, head: str | None) -> ChangeAtHand:
@@ -40,23 +62,28 @@ def staged(git: HardenedGit, head: str | None) -> ChangeAtHand:
     if head is None:
         names = git.output("ls-files", "-z", "--cached", files=True, seconds=PATIENT_SECONDS).split(b"\0")
         paths = [decode_path(name) for name in names if name]
-        by_hand = [path for path in paths if is_by_hand(path)]
-        return ChangeAtHand(dict.fromkeys(by_hand, FileEvent.ADDED), len(paths) - len(by_hand), None)
+        files = dict.fromkeys(filter(is_by_hand, paths), FileEvent.ADDED)
+        return ChangeAtHand(files, len(paths) - len(files), None, "", _committer(git, head), int(time.time()))
     out = git.output("diff-index", "--cached", *_RAW, head, "--", files=True, seconds=PATIENT_SECONDS)
-    return _of(_entries(out), head)
+    files, renames, others = _of(out)
+    return ChangeAtHand(files, others, head, head, _committer(git, head), int(time.time()), renames)
 
 
 def in_work_tree(git: HardenedGit, location: Location, head: str | None) -> ChangeAtHand:
-    """What is staged, and what differs from Git's index in files that it has."""
+    """What is staged, what differs from Git's index in files that it has, and new files that are not ignored, unless
+    there are very many of them."""
     known = staged(git, head)
     out = git.output("diff-files", *_RAW, "--ignore-submodules", files=True, seconds=PATIENT_SECONDS, expected=True)
     files = dict(known.files)
-    for path, event, blob in _entries(out):
+    for path, event, blob, _ in _entries(out):
         if not is_by_hand(path) or not is_inside(path):
             continue
         if event is FileEvent.REMOVED or _differs(os.path.join(str(location.root), *path.split("/")), blob):
             files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else event
-    return ChangeAtHand(files, known.others, head)
+    new = _untracked(git)
+    if len(new) <= MOST_FILES:
+        files |= dict.fromkeys(new, FileEvent.ADDED)
+    return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames)
 
 
 def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
@@ -69,31 +96,65 @@ def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
         )
     common = out.decode("ascii").split()[0]
     changed = git.output("diff-tree", "-r", *_RAW, common, head, "--", seconds=PATIENT_SECONDS)
-    return _of(_entries(changed), common)
+    files, renames, others = _of(changed)
+    own = git.output("rev-list", f"{common}..{head}", "--", seconds=PATIENT_SECONDS).decode("ascii").split()
+    author, date = _author(git, head)
+    return ChangeAtHand(files, others, common, own[-1] if own else head, author, date, renames)
 
 
-def _of(entries: Iterator[tuple[str, FileEvent, str]], past: str) -> ChangeAtHand:
+def _committer(git: HardenedGit, head: str | None) -> str:
+    """Who commits here: as a hook is told, as the repository or the user's own configuration says, or HEAD's author."""
+    status, out, _ = git.run("config", "--get", "user.email")
+    known = os.environ.get("GIT_AUTHOR_EMAIL") or ("" if status else out.decode("utf-8", "replace").strip())
+    known = known or git.address_of_the_user()
+    if known:
+        return author_key(known)
+    return _author(git, head)[0] if head is not None else ""
+
+
+def _author(git: HardenedGit, commit: str) -> tuple[str, int]:
+    out = git.output("diff-tree", "-s", "--always", "--root", "--format=%at%x00%ae", commit, "--")
+    date, _, email = out.decode("utf-8", "replace").strip().partition("\0")
+    return author_key(email), int(date)
+
+
+def _untracked(git: HardenedGit) -> list[str]:
+    try:
+        out = git.output(
+            *("ls-files", "-z", "--others", "--exclude-standard"), files=True, seconds=_UNTRACKED_SECONDS, expected=True
+        )
+    except LimitError:
+        return []
+    paths = (decode_path(name) for name in out.split(b"\0") if name and not name.endswith(b"/"))
+    return [path for path in paths if is_by_hand(path)]
+
+
+def _of(raw: bytes) -> tuple[dict[str, FileEvent], dict[str, str], int]:
     files: dict[str, FileEvent] = {}
+    renames: dict[str, str] = {}
     others = 0
-    for path, event, _ in entries:
-        if is_by_hand(path):
-            files[path] = event
-        else:
+    for path, event, _, previous in _entries(raw):
+        if not is_by_hand(path):
             others += 1
-    return ChangeAtHand(files, others, past)
-
-
-def _entries(data: bytes) -> Iterator[tuple[str, FileEvent, str]]:
-    """Path, what happened, and the blob before, of each regular file in the raw output of Git's diffs."""
-    fields = iter(data.split(b"\0"))
-    for field in fields:
-        if not field.startswith(b":"):
             continue
-        old_mode, new_mode, old, _, status = field[1:].split(b" ")
+        files[path] = event
+        if previous is not None:
+            renames[path] = previous
+    return files, renames, others
+
+
+def _entries(data: bytes) -> Iterator[tuple[str, FileEvent, str, str | None]]:
+    """Path, what happened, the blob before, and the path before a move, of each regular file that a diff names."""
+    fields = iter(data.split(b"\0"))
+    for entry in fields:
+        if not entry.startswith(b":"):
+            continue
+        old_mode, new_mode, old, _, status = entry[1:].split(b" ")
+        previous = decode_path(next(fields)) if status[:1] == b"R" else None
         path = decode_path(next(fields))
         if old_mode.startswith(_REGULAR) and new_mode.startswith(_REGULAR):
             event = {b"A": FileEvent.ADDED, b"D": FileEvent.REMOVED}.get(status[:1], FileEvent.MODIFIED)
-            yield path, event, old.decode("ascii")
+            yield path, event, old.decode("ascii"), previous
 
 
 def _differs(file: str, blob: str) -> bool:

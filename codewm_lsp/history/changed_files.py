@@ -5,6 +5,7 @@ Plumbing only (``rev-list``, ``diff-tree``), as in ``log``. Merges are left out:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -44,7 +45,7 @@ class FileTouch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFiles:
-    """A commit and the files that it changed; ``date`` in seconds since 1970, ``author``: an e-mail address.
+    """A commit and the files that it changed; ``date`` in seconds since 1970, ``author`` as ``author_key`` says.
 
     ``files`` is empty where it changed more than ``MOST_FILES``; its renames are still told.
     """
@@ -54,6 +55,11 @@ class ChangedFiles:
     date: int
     files: tuple[FileTouch, ...]
     renames: tuple[tuple[str, str], ...] = ()
+
+
+def author_key(email: str) -> str:
+    """What stands for an author: the same for the same address, which it does not tell."""
+    return hashlib.blake2b(email.strip().lower().encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def changed_files(git: HardenedGit, shas: Sequence[str]) -> Iterator[ChangedFiles]:
@@ -98,7 +104,7 @@ def _parse(data: bytes) -> Iterator[ChangedFiles]:
             if not field:
                 continue
             date, author = next(fields), next(fields)
-            head = field.decode("ascii"), author.decode("utf-8", "replace").lower(), int(date)
+            head = field.decode("ascii"), author_key(author.decode("utf-8", "replace")), int(date)
             files, renames = [], []
             continue
         old_mode, new_mode, _, _, status = field[1:].split(b" ")

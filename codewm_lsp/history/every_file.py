@@ -21,13 +21,13 @@ _SECRET: Final = re.compile(
 )
 _WRITTEN_BY_PROGRAMS: Final = re.compile(
     r"(?:^|/)(?:package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|go\.sum|[^/]*\.lock|[^/]*\.lockb"
-    r"|[^/]*\.min\.(?:js|css)|[^/]*\.(?:js|css)\.map|[^/]*_pb2\.pyi?|[^/]*\.pb\.go|[^/]*\.egg-info/.*)$"
+    r"|[^/]*\.min\.(?:js|css)|[^/]*\.(?:js|css)\.map|[^/]*_pb2(?:_grpc)?\.[^./]+|[^/]*\.pb\.go|[^/]*\.egg-info/.*)$"
 )
 _OTHERS: Final = re.compile(r"(?:^|/)(?:node_modules|vendor|vendored|_vendor|third_party|bower_components)/")
 _BINARY: Final = re.compile(
-    r"\.(?:png|jpe?g|gif|ico|icns|bmp|webp|tiff?|psd|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|tar|whl|jar|class|pyc|pyd|so|dll"
-    r"|dylib|exe|o|a|lib|bin|dat|db|sqlite3?|npy|npz|parquet|feather|h5|hdf5|onnx|pt|pkl|pickle|woff2?|ttf|otf|eot|mp[34]"
-    r"|m4a|ogg|wav|flac|avi|mov|webm|mo|nc|gz|lz4|br)$",
+    r"\.(?:class$|(?:png|jpe?g|gif|ico|icns|bmp|webp|tiff?|psd|pdf|zip|gz|tgz|bz2|xz|zst|lz4|br|7z|rar|tar|whl|jar|pyc|pyd"
+    r"|so|dll|dylib|exe|o|a|lib|bin|dat|mo|db|sqlite3?|npy|npz|parquet|feather|h5|hdf5|nc|onnx|pt|pkl|pickle|woff2?|ttf"
+    r"|otf|eot|mp[34]|m4a|ogg|wav|flac|avi|mov|webm)$)",
     re.IGNORECASE,
 )
 

@@ -2,9 +2,9 @@
 
 Every command is a list of arguments (no shell). The repository is named by ``GIT_DIR``, so that Git's own search, and
 with it ``safe.directory``, plays no part: a folder that belongs to another user is read as any other, as data. The
-user's and the system's configuration are not read, but for the file that says what the user ignores everywhere. The
-repository's is, and these settings of it are overruled. Of the variables that Git heeds, none is inherited but
-``GIT_EXEC_PATH``.
+user's and the system's configuration are not read, but for what the user ignores everywhere and the address that they
+commit under. The repository's is, and these settings of it are overruled. Of the variables that Git heeds, none is
+inherited but ``GIT_EXEC_PATH``.
 
 Every command has a time limit and a limit of its output, and is killed at either: what a repository holds decides how
 long Git works (a tree that contains itself ten times, ten levels deep), or whether it waits for ever (a named pipe).
@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Final
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is reported by us, not by the import
@@ -239,8 +240,10 @@ class HardenedGit:
     Where it was killed again and again, it is left alone for some minutes: one repository must not stop the others.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, index: Path | None = None) -> None:
+        """``index``: the file that stands for Git's index, where it is another than usual."""
         self._location = location
+        self._index = index
         self._stalls: list[float] = []  # when a command was killed
         self._where = location.root or location.git_dir
         self._options = [argument for setting in _OVERRULED for argument in ("-c", setting)]
@@ -339,6 +342,10 @@ class HardenedGit:
             "Run `git fsck` there to see whether it is damaged."
         )
 
+    def address_of_the_user(self) -> str:
+        """The e-mail address that the user commits under everywhere; empty where their configuration has none."""
+        return _of_the_user(_program_of(os.environ), _own(os.environ), "--get", "user.email")
+
     def _stalled(self, name: str) -> LimitError:
         return LimitError(
             f"{name} did not finish in {self._where} and was stopped. Run `git status` and `git fsck` there "
@@ -363,6 +370,8 @@ class HardenedGit:
         folder = os.path.abspath(os.sep)  # a process in the user's folder would keep Windows from renaming it
         if files:
             folder = environment["GIT_WORK_TREE"] = str(location.root)
+            if self._index is not None:
+                environment["GIT_INDEX_FILE"] = str(self._index)
             options = [*options, *_ignored_everywhere(_program_of(environment), _own(os.environ))]
         else:
             options = ["--bare", *options]
@@ -395,12 +404,18 @@ def _own(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, environment[name]) for name in _OF_THE_USER if name in environment)
 
 
-@lru_cache(maxsize=8)
 def _ignored_everywhere(program: str, own: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """The one setting of the user's that is heeded: what they ignore in all of their repositories."""
+    """What the user ignores in all of their repositories."""
+    file = _of_the_user(program, own, "--type=path", "--get", "core.excludesFile")
+    return ("-c", f"core.excludesFile={file}") if os.path.isfile(file) else ()
+
+
+@lru_cache(maxsize=8)
+def _of_the_user(program: str, own: tuple[tuple[str, str], ...], *arguments: str) -> str:
+    """What ``git config`` says of the user's own configuration; empty where it says nothing."""
     try:
         done = subprocess.run(
-            [program, "config", "--type=path", "--get", "core.excludesFile"],
+            [program, "config", *arguments],
             cwd=os.path.abspath(os.sep),
             env={name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | dict(own) | _NOWHERE,
             stdin=subprocess.DEVNULL,
@@ -409,9 +424,8 @@ def _ignored_everywhere(program: str, own: tuple[tuple[str, str], ...]) -> tuple
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ()
-    file = os.fsdecode(done.stdout).rstrip("\r\n")
-    return ("-c", f"core.excludesFile={file}") if os.path.isfile(file) else ()
+        return ""
+    return os.fsdecode(done.stdout).rstrip("\r\n")
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.history.change_at_hand import ChangeAtHand, between, in_work_tree, staged
+from codewm_lsp.history.change_at_hand import ChangeAtHand, between, in_work_tree, index_of_hook, staged
 from codewm_lsp.history.changed_files import MOST_COMMITS, ChangedFiles, changed_files
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
+NONE_KNOWN: Final[Mapping[str, ChangedFiles]] = {}
 TOO_MUCH: Final = "too much"
 """In place of the changes of a commit that nobody wants to know."""
 
@@ -204,53 +205,40 @@ class Repository:
         """
         return self._edits(revisions(self._git, self.head(rev), limit), skip, max_files)
 
-    def changed_files(self, rev: str = "HEAD", limit: int = MOST_COMMITS) -> list[ChangedFiles]:
+    def changed_files(
+        self, rev: str = "HEAD", limit: int = MOST_COMMITS, known: Mapping[str, ChangedFiles] = NONE_KNOWN
+    ) -> list[ChangedFiles]:
         """The files of any kind that each of the newest ``limit`` commits changed, newest first, without merges.
 
-        Those at which a shallow clone was cut off are left out: all of their files look new.
+        Those at which a shallow clone was cut off are left out: all of their files look new. ``known``: what was said
+        of commits before, by their ids; Git is asked about the others alone.
         """
         out = self._git.output(
             *("rev-list", "--no-merges", f"--max-count={limit}", self.head(rev), "--"), seconds=PATIENT_SECONDS
         )
         cut = self._shallow()
-        return list(changed_files(self._git, [sha for sha in out.decode("ascii").split() if sha not in cut]))
+        shas = [sha for sha in out.decode("ascii").split() if sha not in cut]
+        asked = [sha for sha in shas if sha not in known]
+        found = {one.sha: one for one in changed_files(self._git, asked)}
+        return [known[sha] if sha in known else found.get(sha) or ChangedFiles(sha, "", 0, ()) for sha in shas]
 
     def staged(self) -> ChangeAtHand:
-        """What is staged, against HEAD."""
-        return staged(self._git, self._resolve("HEAD"))
+        """What is staged, against HEAD; where a hook of Git's asks, what is about to be committed."""
+        index = index_of_hook(self._location)
+        git = self._git if index is None else HardenedGit(self._location, index)
+        return staged(git, self._resolve("HEAD"))
 
     def in_work_tree(self) -> ChangeAtHand:
-        """What differs from HEAD in tracked files, staged or not."""
+        """What differs from HEAD, staged or not, new files that are not ignored included."""
         return in_work_tree(self._git, self._location, self._resolve("HEAD"))
 
     def between(self, base: str, head: str) -> ChangeAtHand:
         """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""
         return between(self._git, self.head(base), self.head(head))
 
-    def author(self, rev: str | None = None) -> str:
-        """The e-mail address of a commit's author; without ``rev`` of who commits here, as the repository says, or
-        else of HEAD's. Empty where nothing tells."""
-        if rev is None:
-            status, out, _ = self._git.run("config", "--get", "user.email")
-            if not status and out.strip():
-                return out.decode("utf-8", "replace").strip()
-        found = self._resolve(rev or "HEAD")
-        if found is None:
-            return ""
-        return (
-            self._git.output("diff-tree", "-s", "--always", "--root", "--format=%ae", found, "--")
-            .decode("utf-8", "replace")
-            .strip()
-        )
-
     def under_way(self) -> str | None:
-        """What Git is in the middle of ("merge", "rebase", "cherry-pick", "revert"); None where nothing is."""
-        found = {
-            "merge": ("MERGE_HEAD",),
-            "rebase": ("rebase-merge", "rebase-apply"),
-            "cherry-pick": ("CHERRY_PICK_HEAD",),
-            "revert": ("REVERT_HEAD",),
-        }
+        """What Git is in the middle of that brings what others changed, "merge" or "rebase"; None where nothing is."""
+        found = {"merge": ("MERGE_HEAD",), "rebase": ("rebase-merge", "rebase-apply")}
         folder = self.git_dir
         return next((what for what, names in found.items() if any((folder / name).exists() for name in names)), None)
 
@@ -258,10 +246,12 @@ class Repository:
         """These commits, by their full ids; without those that are not there."""
         return {one[0].sha: one[0] for one in self._objects.commits(shas) if one is not None}
 
-    def paths_at(self, rev: str = "HEAD") -> list[str]:
-        """The paths of all files of a revision, whatever they hold."""
-        names = self._git.records("ls-tree", "-r", "-z", "--name-only", "--full-tree", self.head(rev))
-        return [decode_path(name) for name in names]
+    def holds(self, rev: str, paths: Sequence[str]) -> frozenset[str]:
+        """Those of ``paths`` that are files of a revision, whatever they hold."""
+        if not paths:
+            return frozenset()
+        names = self._git.records("ls-tree", "-z", "--name-only", "--full-tree", self.head(rev), "--", *paths)
+        return frozenset(map(decode_path, names)) & frozenset(paths)
 
     def edits_of(self, sha: str, *, max_files: int = MAX_FILES) -> CommitEdits:
         """The edits of one commit."""

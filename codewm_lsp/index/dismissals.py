@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.errors import IndexStoreError
+from codewm_lsp.history import Repository
 from codewm_lsp.index.store import (
     BUSY_SECONDS,
     LOG,
@@ -68,6 +69,16 @@ class Dismissals:
         self._last: frozenset[Dismissal] = frozenset()  # what was read last
         self._failed = False
         self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, repository: Repository, folder: Path | None) -> Dismissals:
+        """Those of this repository, without an index being opened; ``folder``: the cache folder."""
+        if folder is None:
+            return cls(None)
+        identity = Identity(repository.key, "", "", 0, repository.path_key)
+        found = cls(folder / identity.folder / DISMISSED)
+        adopt(folder, identity, found, repository.address_key or "")
+        return found
 
     def add(self, dismissal: Dismissal) -> None:
         """Remember a dismissal. Raises ``IndexStoreError`` when it cannot be written."""

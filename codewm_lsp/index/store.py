@@ -78,6 +78,9 @@ class Identity:
         return Path(self.folder) / name
 
 
+FILE_HISTORY: Final = "changed-files-v1.json"
+"""In the folder of a repository: which files each of its commits changed."""
+
 SqlText = str | bytes
 
 

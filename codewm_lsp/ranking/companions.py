@@ -38,7 +38,7 @@ _LEADING: Final = (
 _HALF: Final = 10.0  # commits of a file after which a joint change counts half
 _NOTES: Final = re.compile(r"(?:^|/)[^/]*(?:change|history|news|release|whats_?new|authors|contributors)[^/]*$", re.I)
 _DOCUMENTS: Final = re.compile(r"(?:^|/)(?:docs?|documentation)/|\.(?:rst|md|txt|adoc)$", re.I)
-_SETTINGS: Final = re.compile(r"(?:^|/)\.[^/]+|\.(?:toml|cfg|ini|ya?ml|json|in)$|(?:^|/)setup\.py$", re.I)
+_SETTINGS: Final = re.compile(r"(?:^|/)\.[^/]+|\.(?:toml|cfg|ini|ya?ml|json|in)$", re.I)
 
 SIGNALS: Final = (
     "changed_files",
@@ -126,7 +126,7 @@ def _kind(path: str) -> _Kind:
         test=test,
         document=bool(_DOCUMENTS.search(path)),
         notes=bool(_NOTES.search(path)) and not source,
-        settings=bool(_SETTINGS.search(path)),
+        settings=bool(_SETTINGS.search(path)) or path.rpartition("/")[2] in conventions.settings,
         subject=conventions.subject(path) if source else stem.lower(),
         folder=path.rpartition("/")[0],
         words=frozenset(word.lower() for word in split_identifier(stem)),

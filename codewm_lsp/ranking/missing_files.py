@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import codewm_lsp
+from codewm_lsp.errors import BundleError
 from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.ranking.trees import Trees
 
@@ -41,8 +43,21 @@ def to_arrays(model: MissingFiles) -> dict[str, NDArray[Any]]:
 
 @lru_cache(maxsize=1)
 def shipped_missing_files() -> MissingFiles:
-    """The trees that CodeWM comes with."""
-    with np.load(FILE, allow_pickle=False) as arrays:
-        description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
-        trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
-    return MissingFiles(trees, description["threshold"])
+    """The trees that CodeWM comes with. Raises ``BundleError``."""
+    return read_missing_files(FILE)
+
+
+def read_missing_files(file: Path) -> MissingFiles:
+    """What ``to_arrays`` gave, out of a file. Raises ``BundleError`` where it is missing, or broken."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
+            trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
+        if not set(trees.signals) <= set(SIGNALS):
+            raise ValueError("it asks about what is not known here")
+        return MissingFiles(trees, float(description["threshold"]))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"The weights of `codewm forgotten`, {file}, cannot be read ({error}). Install CodeWM again; "
+            "`python -m codewm_model.ranking.missing_files_fit` makes them."
+        ) from error

@@ -110,10 +110,10 @@ class Conventions:
     """How names and paths are made up in a language.
 
     ``excluded``: globs of files that nobody wrote by hand. ``made``: the same, where they are not tracked. ``marks``:
-    what lies in a folder that a tool made. ``ordinary``: names that need no definition. ``attribute``:
-    stands before the name of an object's own attribute. ``constructor``: of a class. ``package``: name of the file that
-    stands for its folder. ``objects``: what a method calls the object that it is of; ``parent``: the same as one of the
-    classes above. ``built_in``: attributes of everyday objects.
+    what lies in a folder that a tool made. ``settings``: names of files that say how a project is built. ``ordinary``:
+    names that need no definition. ``attribute``: stands before the name of an object's own attribute. ``constructor``:
+    of a class. ``package``: name of the file that stands for its folder. ``objects``: what a method calls the object
+    that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
     ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports. ``imported``: the
@@ -123,6 +123,7 @@ class Conventions:
     excluded: tuple[str, ...]
     made: tuple[str, ...]
     marks: tuple[str, ...]
+    settings: frozenset[str]
     ordinary: frozenset[str]
     attribute: str
     constructor: str

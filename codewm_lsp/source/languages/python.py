@@ -496,6 +496,7 @@ PYTHON: Final = Language(
             "**/dist-packages/**",
         ),
         marks=("pyvenv.cfg", "conda-meta"),
+        settings=frozenset({"setup.py"}),
         ordinary=frozenset({*keyword.kwlist, *dir(builtins), "self", "cls", "match", "case", "type"}),
         attribute="self.",
         constructor="__init__",

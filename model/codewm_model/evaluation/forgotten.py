@@ -120,7 +120,8 @@ def _report(record: dict[str, object], found: list[Measured], each: dict[str, Me
         f"# Forgotten files: the {record['set']} set",
         "",
         f"The newest fifth of each history, up to {record['commits']} commits of each of {len(each)} repositories; "
-        f"up to two files of a commit hidden, one at a time: {record['hidden']:,} hidden files, {record['whole']:,} whole "
+        f"up to two files of a commit hidden, one at a time: {record['hidden']:,} hidden files, "
+        f"{record['whole']:,} whole "
         f"commits. At most {MOST} files are named. Default threshold: {record['default']}.",
         "",
         "| rule | threshold | flags | precision | recall | whole commits warned | right, or changed in the author's "

@@ -1,0 +1,166 @@
+"""`codewm forgotten`: what it prints for people, programs, code scanning and GitHub, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Codewm = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def changed(coupled: Any) -> Any:
+    """``core.py`` is changed and staged; ``docs/core.rst``, which always changes with it, is not."""
+    coupled.write("core.py", "a = -1\n")
+    coupled.git("add", "core.py")
+    return coupled
+
+
+def test_a_person_reads_what_is_missing_why_and_in_which_commits(changed: Any, codewm: Codewm) -> None:
+    done = codewm("forgotten", changed.path)
+    assert done.returncode == 0, done.stderr
+    first, _, chance, reason, *evidence, _, last = done.stdout.splitlines()
+    assert first == "Usually changed together with what is staged, and not changed (120 commits):"
+    assert chance.split() == [chance.split()[0], "%", "docs/core.rst"]
+    assert reason.strip() == "changed in 61 of the last 61 commits to core.py"
+    assert [line.split("  ")[-1] for line in evidence] == [f"Change number {n}" for n in (119, 117, 115)]
+    assert last == "Not needed? codewm forgotten --not-needed docs/core.rst (or --never-needed)"
+    assert done.stderr == ""
+
+
+def test_silence_says_how_much_history_stands_behind_it(coupled: Any, codewm: Codewm) -> None:
+    coupled.write("tools.py", "b = -1\n")
+    done = codewm("forgotten", "-C", coupled.path)
+    assert done.stdout == "Nothing seems to be missing from the working tree (120 commits).\n"
+    assert codewm("forgotten", coupled.path, "--quiet").stdout == ""
+
+
+def test_a_hook_hears_only_what_is_missing_from_what_is_staged(changed: Any, codewm: Codewm) -> None:
+    assert "docs/core.rst" in codewm("forgotten", changed.path, "--staged", "--quiet").stdout
+    changed.git("reset", "--quiet")
+    assert codewm("forgotten", changed.path, "--staged", "--quiet").stdout == ""
+    assert codewm("forgotten", changed.path, "--staged").stdout == "Nothing is changed.\n"
+
+
+def test_programs_read_json(changed: Any, codewm: Codewm) -> None:
+    answer = json.loads(codewm("forgotten", changed.path, "--json").stdout)
+    assert answer["asked"] == "what is staged"
+    assert (answer["changed"], answer["commits"], answer["shallow"], answer["silent"]) == (["core.py"], 120, False, "")
+    (one,) = answer["missing"]
+    assert one["path"] == "docs/core.rst"
+    assert 0.5 < one["chance"] < 1
+    assert (one["beside"], one["together"], one["of"]) == ("core.py", 61, 61)
+    assert one["evidence"][0] == {
+        "commit": changed.head(),
+        "author": "Ada Lovelace",
+        "date": "2023-11-19T22:13:20+00:00",
+        "subject": "Change number 119",
+    }
+
+
+def test_code_scanning_reads_sarif(changed: Any, codewm: Codewm) -> None:
+    log = json.loads(codewm("forgotten", changed.path, "--sarif").stdout)
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    (result,) = run["results"]
+    assert result["ruleId"] == run["tool"]["driver"]["rules"][0]["id"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "docs/core.rst"
+    assert "61 of the last 61 commits to core.py" in result["message"]["text"]
+    changed.git("reset", "--quiet", "--hard")
+    (run,) = json.loads(codewm("forgotten", changed.path, "--format", "sarif").stdout)["runs"]
+    assert run["results"] == []
+    assert run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "Nothing is changed."
+
+
+def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository()
+    odd = "docs/50%, a:b.rst"
+    repository.commit_many([(f"Change {n}", {"core.py": f"{n}\n", odd: f"{n}\n"}) for n in range(90)])
+    repository.write("core.py", "-1\n")
+    out = codewm("forgotten", repository.path, "--format", "github").stdout
+    assert out.startswith(
+        "::warning file=docs/50%25%2C a%3Ab.rst,title=codewm forgotten::docs/50%25, a:b.rst is likely"
+    )
+    assert out.count("\n") == 1
+    repository.git("checkout", "--quiet", ".")
+    out = codewm("forgotten", repository.path, "--format", "github").stdout
+    assert out == "::notice title=codewm forgotten::Nothing is changed.\n"
+
+
+def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(changed: Any, codewm: Codewm) -> None:
+    assert codewm("forgotten", changed.path).returncode == 0
+    assert codewm("forgotten", changed.path, "--fail-over", "0.5").returncode == 3
+    assert codewm("forgotten", changed.path, "--fail-over", "1").returncode == 0
+    wrong = codewm("forgotten", changed.path, "--fail-over", "2")
+    assert wrong.returncode == 2
+    assert "is not a probability from 0 to 1" in wrong.stderr
+
+
+def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -> None:
+    def named() -> bool:
+        return "docs/core.rst" in codewm("forgotten", changed.path).stdout
+
+    assert "docs/core.rst" not in codewm("forgotten", changed.path, "--not-needed", "docs/core.rst").stdout
+    assert not named()
+    changed.commit("As it is")
+    changed.write("core.py", "a = -2\n")
+    assert named()
+    codewm("forgotten", changed.path, "--never-needed", "docs/core.rst")
+    assert not named()
+    doctor = codewm("doctor", changed.path).stdout
+    assert "docs/core.rst as forgotten" in doctor
+    assert "codewm forgotten --needed FILE" in doctor
+    assert "docs/core.rst" in codewm("forgotten", changed.path, "--needed", "docs/core.rst").stdout
+    assert named()
+    again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
+    assert again.returncode == 2
+    assert again.stderr == (
+        "codewm: Nobody has said that docs/core.rst is not needed. `codewm doctor` lists what is hidden.\n"
+    )
+
+
+def test_nothing_is_hidden_for_a_change_that_is_none(coupled: Any, codewm: Codewm) -> None:
+    coupled.write(".git/MERGE_HEAD", f"{coupled.head()}\n")
+    done = codewm("forgotten", coupled.path, "--not-needed", "docs/core.rst")
+    assert done.returncode == 2
+    assert done.stderr.startswith("codewm: A merge is under way")
+    assert codewm("forgotten", coupled.path).stdout == "A merge is under way: what it brings is not asked about.\n"
+
+
+def test_an_index_makes_the_history_known_and_clean_removes_it(changed: Any, codewm: Codewm, tmp_path: Path) -> None:
+    codewm("forgotten", changed.path)
+    assert not list(tmp_path.glob("cache/*/changed-files*"))
+    codewm("index", changed.path)
+    plain = codewm("forgotten", changed.path, "--json").stdout
+    assert list(tmp_path.glob("cache/*/changed-files*"))
+    assert codewm("forgotten", changed.path, "--json").stdout == plain
+    codewm("clean", "--yes")
+    assert not list(tmp_path.glob("cache/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--diff", "main"], "'main' is not of the form BASE...HEAD. Write it like origin/main...HEAD."),
+        (["--diff", "nowhere...HEAD"], "'nowhere' names no commit of"),
+        (["--diff", "main...HEAD", "--staged"], "--staged and --diff are about different changes. Name one of them."),
+        (["--format", "xml"], "Argument --format: invalid choice"),
+    ],
+)
+def test_what_makes_no_sense_gets_one_line(coupled: Any, codewm: Codewm, arguments: list[str], message: str) -> None:
+    done = codewm("forgotten", coupled.path, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_a_folder_that_is_no_repository_gets_one_line(codewm: Codewm, tmp_path: Path) -> None:
+    done = codewm("forgotten", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1

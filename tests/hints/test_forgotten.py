@@ -1,0 +1,190 @@
+"""What usually changes with a change, and has not: what is asked, what is said, and when nothing is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.forgotten import Forgotten, Looked, forgotten, not_needed
+from codewm_lsp.history import Repository
+from codewm_lsp.index import Dismissals
+
+
+def asked(path: Path, *arguments: Any, **more: Any) -> Forgotten:
+    with Repository.open(path) as repository:
+        return forgotten(repository, *arguments, **more)
+
+
+def paths(found: Forgotten) -> list[str]:
+    return [one.path for one in found.missing]
+
+
+@pytest.fixture
+def changed(coupled: Any) -> Any:
+    """``core.py`` is changed and staged; what always changes with it is not."""
+    coupled.write("core.py", "a = -1\n")
+    coupled.git("add", "core.py")
+    return coupled
+
+
+def test_the_file_that_always_changes_with_it_is_named_with_reason_and_evidence(changed: Any) -> None:
+    found = asked(changed.path)
+    (one,) = found.missing
+    assert one.path == "docs/core.rst"
+    assert one.chance > 0.5
+    assert (one.beside, one.together, one.of) == ("core.py", 61, 61)
+    assert one.reason == "changed in 61 of the last 61 commits to core.py"
+    assert [it.subject for it in one.evidence] == ["Change number 119", "Change number 117", "Change number 115"]
+    assert (found.asked, found.changed, found.commits) == ("what is staged", ("core.py",), 120)
+
+
+def test_a_complete_change_is_left_alone(changed: Any) -> None:
+    changed.write("docs/core.rst", "-1\n")
+    changed.git("add", "docs/core.rst")
+    found = asked(changed.path)
+    assert not found.missing
+    assert not found.silent
+
+
+def test_a_change_that_comes_by_itself_is_left_alone(coupled: Any) -> None:
+    coupled.write("tools.py", "b = -1\n")
+    assert not asked(coupled.path).missing
+
+
+def test_what_is_not_staged_is_asked_about_where_nothing_is_staged(coupled: Any) -> None:
+    coupled.write("core.py", "a = -1\n")
+    assert asked(coupled.path).asked == "the working tree"
+    assert paths(asked(coupled.path)) == ["docs/core.rst"]
+    only = asked(coupled.path, looked=Looked.STAGED)
+    assert (only.asked, only.silent) == ("what is staged", "Nothing is changed.")
+
+
+def test_the_working_tree_can_be_asked_about_whatever_is_staged(changed: Any) -> None:
+    changed.write("docs/core.rst", "-1\n")
+    assert paths(asked(changed.path)) == ["docs/core.rst"]
+    assert not asked(changed.path, looked=Looked.WORK_TREE).missing
+
+
+def test_a_branch_is_asked_about_as_one_change(coupled: Any) -> None:
+    coupled.branch("feature")
+    coupled.commit("One", {"core.py": "a = -1\n"})
+    coupled.commit("Two", {"core.py": "a = -2\n"})
+    found = asked(coupled.path, "main...feature")
+    assert found.changed == ("core.py",)
+    assert paths(found) == ["docs/core.rst"]
+    assert found.commits == 120
+    coupled.commit("Three", {"docs/core.rst": "-1\n"})
+    assert not asked(coupled.path, "main...feature").missing
+
+
+def test_a_file_that_moved_and_what_it_was_are_not_missing(coupled: Any) -> None:
+    coupled.rename("docs/core.rst", "manual/core.rst")
+    coupled.write("core.py", "a = -1\n")
+    coupled.git("add", "--all")
+    found = asked(coupled.path, threshold=0.0)
+    assert not {"docs/core.rst", "manual/core.rst"} & set(paths(found))
+
+
+def test_a_file_that_was_deleted_with_the_change_is_not_missing(changed: Any) -> None:
+    changed.git("rm", "--quiet", "docs/core.rst")
+    assert "docs/core.rst" not in paths(asked(changed.path, threshold=0.0))
+
+
+def test_files_of_a_repository_without_python_are_named(make_repository: Any) -> None:
+    repository = make_repository()
+    commits = [("Start", {"a.ts": "0\n", "a.md": "0\n", "b.ts": "0\n"})]
+    for number in range(1, 90):
+        files = {"b.ts": f"{number}\n"} if number % 2 else {"a.ts": f"{number}\n", "a.md": f"{number}\n"}
+        commits.append((f"Change {number}", files))
+    repository.commit_many(commits)
+    repository.write("a.ts", "-1\n")
+    assert paths(asked(repository.path)) == ["a.md"]
+
+
+def test_not_needed_holds_for_a_change_while_it_grows_and_never_needed_for_all(changed: Any) -> None:
+    dismissals = Dismissals(None)
+    first = asked(changed.path, dismissals=dismissals)
+    dismissals.add(not_needed("docs/core.rst", first.change))
+    assert not asked(changed.path, dismissals=dismissals).missing
+    changed.write("new.txt", "more of the same change\n")
+    changed.git("add", "new.txt")
+    assert not asked(changed.path, dismissals=dismissals).missing
+    changed.commit("Commit it")
+    changed.write("core.py", "a = -2\n")
+    assert paths(asked(changed.path, dismissals=dismissals)) == ["docs/core.rst"]
+    dismissals.add(not_needed("docs/core.rst"))
+    assert not asked(changed.path, dismissals=dismissals).missing
+
+
+def test_a_short_history_is_called_one_instead_of_saying_that_all_is_well(make_repository: Any) -> None:
+    repository = make_repository()
+    repository.commit("Start", {"a.py": "a = 1\n"})
+    repository.write("a.py", "a = 2\n")
+    found = asked(repository.path)
+    assert found.silent == "Too little history: there are 1 usable commits, and what is usual shows from 50 on."
+
+
+def test_a_shallow_clone_says_what_to_fetch(coupled: Any, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    coupled.git("clone", "--quiet", "--depth=20", f"file://{coupled.path}", str(shallow))
+    (shallow / "core.py").write_text("a = -1\n", encoding="utf-8")
+    found = asked(shallow)
+    assert found.shallow
+    assert found.silent.startswith("Too little history: this clone has only 19 usable commits, and 50 are needed.")
+    assert "fetch-depth: 0" in found.silent
+    deeper = tmp_path / "deeper"
+    coupled.git("clone", "--quiet", "--depth=100", f"file://{coupled.path}", str(deeper))
+    (deeper / "core.py").write_text("a = -1\n", encoding="utf-8")
+    assert paths(asked(deeper)) == ["docs/core.rst"]
+    assert asked(deeper).shallow
+
+
+def test_nothing_changed_and_nothing_a_person_changed_are_told_apart(coupled: Any) -> None:
+    assert asked(coupled.path).silent == "Nothing is changed."
+    coupled.write("poetry.lock", "lock\n")
+    coupled.git("add", "--all")
+    assert asked(coupled.path).silent == "Only files that nobody changes by hand are in this change."
+
+
+def test_before_the_first_commit_there_is_nothing_to_learn_from(make_repository: Any) -> None:
+    repository = make_repository()
+    repository.write("a.py", "a = 1\n")
+    repository.git("add", "--all")
+    assert asked(repository.path).silent == "This is the first commit: there is no history to learn from."
+
+
+def test_a_change_of_very_many_files_has_no_usual_company(coupled: Any) -> None:
+    for number in range(61):
+        coupled.write(f"many/{number}.txt", "text\n")
+    coupled.git("add", "--all")
+    assert asked(coupled.path).silent == "This changes 61 files: with more than 60, nothing is usual."
+
+
+def test_what_a_merge_or_a_rebase_brings_is_not_asked_about(coupled: Any) -> None:
+    coupled.branch("feature", "HEAD~2")
+    coupled.commit("Feature", {"tools.py": "feature\n"})
+    coupled.checkout("main")
+    coupled.commit("Main", {"tools.py": "main\n"})
+    for command, word in ((("merge", "feature"), "merge"), (("rebase", "feature"), "rebase")):
+        with pytest.raises(AssertionError):
+            coupled.git("-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command)  # ends in a conflict
+        assert asked(coupled.path).silent == f"A {word} is under way: what it brings is not asked about."
+        assert asked(coupled.path, "HEAD~1...HEAD").silent == ""
+        coupled.git(word, "--abort")
+
+
+def test_a_range_that_is_none_and_commits_that_are_not_there_say_so(coupled: Any) -> None:
+    with pytest.raises(RepositoryError, match="not of the form BASE"):
+        asked(coupled.path, "main..HEAD")
+    with pytest.raises(RepositoryError, match="'nowhere' names no commit"):
+        asked(coupled.path, "nowhere...HEAD")
+
+
+def test_a_bare_repository_is_asked_by_commits(coupled: Any, tmp_path: Path) -> None:
+    coupled.git("clone", "--quiet", "--bare", str(coupled.path), str(tmp_path / "bare.git"))
+    with pytest.raises(RepositoryError, match="--diff BASE"):
+        asked(tmp_path / "bare.git")
+    assert asked(tmp_path / "bare.git", "HEAD~1...HEAD").changed == ("core.py", "docs/core.rst")
