@@ -31,6 +31,7 @@ FILE_AT: Final = "codewm.fileAt"
 STATUS: Final = "codewm.status"
 
 SNOOZE_MINUTES: Final = 10.0
+OFF_BY_SETTING: Final = "The setting codewm.enable is false. Set it to true to turn hints on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,12 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
 
 @SERVER.command(TOGGLE)
 def toggle(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
-    """Switch hints on or off (an argument says which), or over."""
-    return {"enabled": ls.active.preferences.toggle(_optional(ls, arguments, bool))}
+    """Switch hints on or off (an argument says which), or over. Refused where the setting switches them off."""
+    on = _optional(ls, arguments, bool)
+    preferences = ls.active.preferences
+    if on is not False and not preferences.options.enable:
+        raise JsonRpcException(OFF_BY_SETTING, code=types.LSPErrorCodes.RequestFailed.value)
+    return {"enabled": preferences.toggle(on)}
 
 
 @SERVER.command(SNOOZE)

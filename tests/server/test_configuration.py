@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from codewm_lsp.world_model import shipped
 from tests.server.conftest import LAST, LAST_DEFINITION, StartEditor, service, target_of, write_history
@@ -103,13 +104,15 @@ async def test_hints_can_be_shown_at_the_ends_of_lines_instead(repository: Any, 
         await editor.lens(uri)
 
 
-async def test_the_toggle_does_not_switch_on_what_the_setting_switched_off(
+async def test_the_toggle_says_that_it_does_not_switch_on_what_the_setting_switched_off(
     repository: Any, start_editor: StartEditor
 ) -> None:
     async with start_editor(repository.path, settings={"enable": False}) as editor:
         uri = editor.open(LAST)
-        assert await editor.run("codewm.toggle", True) == {"enabled": False}
-        assert await editor.run("codewm.toggle") == {"enabled": False}
+        for arguments in ((), (True,)):
+            with pytest.raises(JsonRpcException, match="The setting codewm.enable is false"):
+                await editor.run("codewm.toggle", *arguments)
+        assert await editor.run("codewm.toggle", False) == {"enabled": False}
         assert await editor.lenses(uri) == []
         editor.configure({"codewm": {"enable": True}})
         await editor.lens(uri)

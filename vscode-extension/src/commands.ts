@@ -8,6 +8,7 @@ import { offerInstallation } from './install';
 import { closeDiffs } from './diff';
 import type { Target } from './protocol';
 import type { Server } from './server';
+import { configuration } from './settings';
 import { trainOnRepository } from './train';
 import type { PredictionNode, WhereNextView } from './views/next';
 import type { EditNode, SimilarEditsView } from './views/similar';
@@ -28,7 +29,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.showSimilarEdits': async (argument) => {
       const target = isTarget(argument) ? argument : underCursor();
       if (target === undefined) {
-        void vscode.window.showInformationMessage('CodeWM: put the cursor in a function of a Python file.');
+        void vscode.window.showInformationMessage('CodeWM: Put the cursor in a function of a Python file first.');
       } else {
         await similar.show(target);
       }
@@ -36,12 +37,16 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.showNextEdits': () => next.show(),
     'codewm.refreshNext': () => next.refresh(),
     'codewm.toggle': async () => {
+      if (!configuration().get<boolean>('enable', true)) {
+        await offerToEnable();
+        return;
+      }
       const on = await hints.toggle();
       vscode.window.setStatusBarMessage(`CodeWM: hints are ${on ? 'on' : 'off'}`, 4000);
     },
     'codewm.snooze': async () => {
       await hints.snooze(SNOOZE_MINUTES);
-      vscode.window.setStatusBarMessage(`CodeWM: no hints for ${String(SNOOZE_MINUTES)} minutes`, 4000);
+      vscode.window.setStatusBarMessage(`CodeWM: hints are snoozed for ${String(SNOOZE_MINUTES)} minutes`, 4000);
     },
     'codewm.wake': () => hints.snooze(0),
     'codewm.reindex': async () => {
@@ -81,7 +86,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.hideEdits': async (argument) => {
       const node = editNode(argument) ?? similar.selected;
       if (node !== undefined) {
-        await hideLike(server, similar, node);
+        await hideLike(server, similar, next, node);
       }
     },
     'codewm.hideHint': async (argument) => {
@@ -121,6 +126,15 @@ export function registerCommands(parts: Parts): vscode.Disposable {
   );
 }
 
+/** The toggle switches nothing on that the settings switch off; it says so, and where to change that. */
+async function offerToEnable(): Promise<void> {
+  const open = 'Open Setting';
+  const message = 'CodeWM is turned off by the setting codewm.enable.';
+  if ((await vscode.window.showInformationMessage(message, open)) === open) {
+    await vscode.commands.executeCommand('workbench.action.openSettings', 'codewm.enable');
+  }
+}
+
 async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNextView, target: Target): Promise<void> {
   await server.ask('codewm.dismiss', target);
   if (similar.target?.uri === target.uri && similar.target.definition === target.definition) {
@@ -136,17 +150,17 @@ async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNe
   }
 }
 
-async function hideLike(server: Server, similar: SimilarEditsView, node: EditNode): Promise<void> {
+async function hideLike(server: Server, similar: SimilarEditsView, next: WhereNextView, node: EditNode): Promise<void> {
   const { root, edit } = node;
   const { commit, path: file, definition } = edit;
   const dismissal = { root, commit, path: file, definition, scope: 'like' } as const;
   await server.ask('codewm.dismissEdit', { ...dismissal, restore: false });
   await closeDiffs((one) => one === commit);
-  await similar.refresh();
+  await Promise.all([similar.refresh(), next.refresh()]);
   const undo = 'Undo';
   if ((await vscode.window.showInformationMessage(`Edits like '${edit.subject}' are hidden.`, undo)) === undo) {
     await server.ask('codewm.dismissEdit', { ...dismissal, restore: true });
-    await similar.refresh();
+    await Promise.all([similar.refresh(), next.refresh()]);
   }
 }
 

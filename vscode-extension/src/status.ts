@@ -60,8 +60,8 @@ function running(status: ServerStatus, version: string): Shown {
   }
   if (status.snoozed > 0) {
     const minutes = String(Math.ceil(status.snoozed / 60));
-    const command = { title: 'Wake', command: 'codewm.wake' };
-    return { ...calm, text: 'CodeWM: snoozed', detail: `for ${minutes} min`, command };
+    const command = { title: 'End Snooze', command: 'codewm.wake' };
+    return { ...calm, text: 'CodeWM: snoozed', detail: `hints come back in ${minutes} min`, command };
   }
   if (status.model.problem) {
     return { text: 'CodeWM: model problem', detail: status.model.problem, severity: 'warning', busy: false, command: MODEL };
@@ -76,7 +76,7 @@ function running(status: ServerStatus, version: string): Shown {
     const why = indexing.find((one) => one.paused)?.paused;
     if (why && indexing.every((one) => one.paused)) {
       const detail = `indexing paused (${why}) at ${done.toLocaleString('en')} of ${total.toLocaleString('en')} commits`;
-      const command = { title: 'Settings', command: 'workbench.action.openSettings', arguments: ['codewm.pauseWhenBusy'] };
+      const command = { title: 'Open Setting', command: 'workbench.action.openSettings', arguments: ['codewm.pauseWhenBusy'] };
       return { ...calm, text: 'CodeWM', detail, command };
     }
     const share = total > 0 ? `indexing ${String(Math.floor((100 * done) / total))} %` : 'indexing';

@@ -61,7 +61,7 @@ async function offerModel(output: string): Promise<void> {
 }
 
 async function offerTrainer(found: Found, context: vscode.ExtensionContext): Promise<void> {
-  const message = `CodeWM: the trainer is not installed beside the server. It needs PyTorch, which is large.`;
+  const message = 'CodeWM: Training needs PyTorch, a large download, which is not installed.';
   const install = 'Install';
   const interpreter = found.args.length > 0 ? found.command : await companion(found, 'python');
   const wanted = await packageOf(context);
@@ -74,7 +74,7 @@ async function offerTrainer(found: Found, context: vscode.ExtensionContext): Pro
 
 async function repository(roots: readonly string[]): Promise<string | undefined> {
   if (roots.length === 0) {
-    throw new Error('No Git repository is open.');
+    throw new Error('Open a Git repository first.');
   }
   if (roots.length === 1) {
     return roots[0];

@@ -41,8 +41,12 @@ function M.snooze(options)
   end)
 end
 
-function M.hide()
-  on_lens(require('codewm.picker').hide)
+function M.hide(options)
+  if options.bang then
+    require('codewm.hiding').undo()
+  else
+    on_lens(require('codewm.hiding').hint)
+  end
 end
 
 function M.index()
@@ -71,7 +75,7 @@ function M.register()
   command('CodewmNext', M.next, { bang = true, desc = 'List definitions that are likely to change next (!: choose one)' })
   command('CodewmToggle', M.toggle, { desc = 'Turn hints off and on' })
   command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for 10 minutes, or the number given' })
-  command('CodewmHide', M.hide, { desc = 'Hide this hint for good' })
+  command('CodewmHide', M.hide, { bang = true, desc = 'Hide this hint for good (!: show the last one hidden again)' })
   command('CodewmIndex', M.index, { desc = 'Resume indexing' })
   command('CodewmRestart', client.restart, { desc = 'Restart the server' })
   command('CodewmLog', M.log, { desc = 'Open the log' })

@@ -53,11 +53,4 @@ function M.commit(root, commit)
   end)
 end
 
---- Never show the hint of a definition again.
-function M.hide(target)
-  client.ask('codewm.dismiss', { { uri = target.uri, definition = target.definition } }, function()
-    require('codewm.lenses').refresh(0)
-  end)
-end
-
 return M

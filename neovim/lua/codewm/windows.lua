@@ -122,13 +122,6 @@ local function sides(answer, edit)
   end)
 end
 
-local function hide(answer, edit)
-  local question = { root = answer.root, commit = edit.commit, path = edit.path, definition = edit.definition }
-  client.ask('codewm.dismissEdit', { question }, function()
-    vim.notify('CodeWM: this past edit, and those like it, will not be shown again')
-  end)
-end
-
 local function copy(edit)
   vim.fn.setreg('"', edit.commit)
   if vim.fn.has('clipboard') == 1 then
@@ -188,7 +181,7 @@ function M.one(answer, number)
     'gh',
     with_edit(function(_, edit)
       vim.cmd('close')
-      hide(answer, edit)
+      require('codewm.hiding').edit(answer.root, edit)
     end),
     'hide edits like this'
   )

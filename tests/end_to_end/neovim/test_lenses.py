@@ -71,6 +71,10 @@ vim.cmd('CodewmIndex')
 wait(function() return said('indexing') end)
 vim.wait(500, function() return false end)
 result.later = screen()
+vim.cmd('CodewmHide!')
+wait(function() return on_screen(7, 'Add timeout') end)
+result.shown = screen()
+vim.cmd('CodewmHide!')
 finish(result)
 """
 
@@ -93,14 +97,14 @@ def test_lenses_come_while_typing_and_stay_on_their_definition(repository: Any, 
     assert found["messages"] == []
 
 
-def test_toggle_snooze_and_hide_take_lenses_away(changed: Any, neovim: Neovim) -> None:
+def test_toggle_snooze_and_hide_take_lenses_away_and_bring_them_back(changed: Any, neovim: Neovim) -> None:
     found = neovim(SWITCHES, changed.path)
     for name in ("off", "snoozed"):
         assert "def fetch_sessions" in found[name][6], name
         assert "Add timeout" not in "".join(found[name]), name
     for name in ("dismissed", "later"):  # that definition's only: what is likely elsewhere is another hint
         assert found[name][6].rstrip() == "    def fetch_sessions(self, url, timeout=30):", name
-    for name in ("on", "awake"):
+    for name in ("on", "awake", "shown"):
         assert "Add timeout to fetch_" in found[name][6], name
     assert (found["off_status"], found["on_status"]) == ("CodeWM off", "CodeWM")
     assert found["snoozed_status"] == "CodeWM snoozed"
@@ -110,5 +114,8 @@ def test_toggle_snooze_and_hide_take_lenses_away(changed: Any, neovim: Neovim) -
         "CodeWM is snoozed for 5 minutes",
         "CodeWM: :CodewmSnooze expects a number of minutes, not soon",
         "CodeWM is no longer snoozed",
+        "CodeWM: hints on SessionsClient.fetch_sessions are hidden. To show them again: :CodewmHide!",
         "CodeWM: indexing 1 repository",
+        "CodeWM: hints on SessionsClient.fetch_sessions are shown again",
+        "CodeWM: nothing was hidden since Neovim was started",
     ]

@@ -107,9 +107,12 @@ end
 vim.cmd('CodewmSimilar')
 wait(function() return vim.bo.filetype == 'diff' end)
 press('gh')
-wait(function() return said('will not be shown again') end)
+wait(function() return said('are hidden') end)
 wait(function() return not on_screen(7, result.best:sub(1, 7)) end)
 result.hidden = screen()
+vim.cmd('CodewmHide!')
+wait(function() return on_screen(7, result.best:sub(1, 7)) end)
+result.shown = screen()
 finish(result)
 """
 
@@ -172,5 +175,6 @@ def test_past_edits_are_chosen_read_and_hidden(changed: Any, neovim: Neovim) -> 
     assert found["left"] == ["sessions.py", 1]
 
     assert "def fetch_sessions" in found["hidden"][6]
+    assert everything[0][:7] in found["shown"][6]
     assert found["best"] == everything[0]
     assert everything[0][:7] not in "".join(found["hidden"])

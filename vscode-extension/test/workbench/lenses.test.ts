@@ -137,7 +137,10 @@ describe('a repository in which a function was just changed', () => {
     await window.row(VIEW, name).hover();
     await window.row(VIEW, name).locator('.action-label[aria-label*="Hide Edits Like This"]').click();
     const toast = await window.notification(`Edits like '${subject}' are hidden`);
-    await until('the row to go', () => window.rows(VIEW), (seen) => seen.length > 0 && !seen.some((row) => row.startsWith(name + subject)));
+    await until('all rows of its commit to go', () => window.rows(VIEW), (seen) => seen.length > 0 && !seen.some((row) => row.includes(subject)));
+    await until('its diff to close', () => window.tab(), (seen) => !seen.includes(`.${name} (`));
+    const cited = (): Promise<string[]> => window.lenses().then((lenses) => lenses.map((one) => one.text).filter((one) => one.includes(subject)));
+    await until('no lens to cite it', cited, (seen) => seen.length === 0);
     await toast.locator('.monaco-button', { hasText: 'Undo' }).click();
     await until('the row to come back', () => window.rows(VIEW), (seen) => seen[0]?.startsWith(name + subject) === true);
   });
@@ -251,6 +254,9 @@ describe('a function that is being changed', () => {
     await until('the hint on the line of the cursor', ends, (seen) => seen.length === 1);
     settings({ 'codewm.enable': false });
     await until('no lens', () => window.lenses(), (lenses) => lenses.length === 0);
+    await window.run('CodeWM: Toggle Hints');
+    const toast = await window.notification('CodeWM is turned off by the setting codewm.enable.');
+    assert.deepEqual(await toast.locator('.monaco-button').allTextContents(), ['Open Setting']);
     settings({});
     await window.lens(LIKE, 'def fetch_sessions');
   });
