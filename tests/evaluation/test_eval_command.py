@@ -155,11 +155,11 @@ def test_a_repository_without_python_is_left_out_and_named(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--protocols", "e9"], "there is no 'e9'"),
-        (["--protocols", ","], "names nothing"),
+        (["--protocols", "e9"], "unknown 'e9'"),
+        (["--protocols", ","], "is empty"),
         (["--set", "everything"], "choose one of train, validation, test"),
         (["--seeds", "one"], "whole numbers"),
-        (["--baselines", "luck"], "there is no 'luck'"),
+        (["--baselines", "luck"], "unknown 'luck'"),
         (["--repositories", "flask"], "owner/name"),
         (["--smoke", "--model", "nowhere"], "no such folder"),
         (

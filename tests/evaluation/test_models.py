@@ -60,7 +60,7 @@ def test_weights_without_a_bundle_are_measured_in_full_precision(run: Path, tmp_
 def test_what_is_no_model_is_said(tmp_path: Path, run: Path) -> None:
     with pytest.raises(OptionError, match="no such folder"):
         load([str(tmp_path / "nothing")])
-    with pytest.raises(OptionError, match="neither a bundle"):
+    with pytest.raises(OptionError, match="neither a model"):
         load([str(tmp_path)])
     with pytest.raises(OptionError, match="named twice"):
         load(["shipped", str(shipped())])

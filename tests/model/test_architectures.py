@@ -153,7 +153,7 @@ def test_a_package_is_told_of_a_wrong_option_of_its_own(site: Path) -> None:
     [
         ("codewm_translation:MISSING", "cannot be loaded"),
         ("codewm_nowhere:ARCHITECTURE", "cannot be loaded"),
-        ("codewm_translation:TranslationPredictor", "is no codewm_model.networks.architectures.Architecture"),
+        ("codewm_translation:TranslationPredictor", "is not a codewm_model.networks.architectures.Architecture"),
     ],
 )
 def test_a_package_that_does_not_keep_its_word_is_named(site: Path, entry: str, said: str) -> None:

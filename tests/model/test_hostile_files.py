@@ -64,7 +64,7 @@ NO_FILES = [pipe, folder, endless]
         ("[training]\nclip = -1", "training.clip in {file} is -1.0: it must be at least 0"),
         (f"[training]\nclip = 1{'0' * 400}", "training.clip in {file} must be a finite number"),
         (f"[training]\nseed = 0x{'f' * 100_000}", "training.seed in {file} is"),
-        (f"[training]\nseed = {'9' * 100_000}", "{file} is no valid TOML"),
+        (f"[training]\nseed = {'9' * 100_000}", "{file} is not valid TOML"),
         ("[architecture]\nstate_size = 1000000000", "state_size in {file} is 1000000000: it must be at most 1024"),
         ("[architecture]\nloops = 100000", "architecture.loops in {file} is 100000: it must be at most 64"),
         ("[training]\nthreads = 1000000", "training.threads in {file} is 1000000: it must be at most 1024"),
@@ -77,7 +77,7 @@ NO_FILES = [pipe, folder, endless]
         ("a = " + "{a = " * 20_000 + "1" + "}" * 20_000, "nested more than 16 deep"),
         ("[architecture.options]\na = nan", "architecture.options in {file} must be a table of texts, numbers"),
         ("#" * (1 << 20), "{file} cannot be read (it has 1,048,576 bytes, more than 262,144)"),
-        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "{file} is no valid TOML"),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "{file} is not valid TOML"),
     ],
     ids=range(18),
 )
@@ -190,7 +190,7 @@ def test_weights_of_other_shapes_are_said_in_one_line(run_copy: Path) -> None:
 @pytest.mark.parametrize("spoil", NO_FILES)
 def test_a_checkpoint_that_is_no_file_is_damaged(spoil: Callable[[Path], None], run_copy: Path) -> None:
     spoil(run_copy / "checkpoint.pt")
-    with pytest.raises(TrainingError, match=r"checkpoint.pt is damaged .*: delete it to start anew"):
+    with pytest.raises(TrainingError, match=r"checkpoint.pt is damaged .* Delete it to start a new run"):
         read_checkpoint(run_copy)
 
 
@@ -262,7 +262,7 @@ def test_a_checkpoint_that_does_not_fit_is_said_before_a_step(
 @pytest.mark.parametrize("spoil", [pipe, folder, endless])
 def test_a_log_that_is_no_file_is_named(spoil: Callable[[Path], None], tmp_path: Path) -> None:
     spoil(tmp_path / "log.jsonl")
-    with pytest.raises(TrainingError, match=r"log.jsonl is no log of a run"):
+    with pytest.raises(TrainingError, match=r"log.jsonl is not the log of a run"):
         read_log(tmp_path / "log.jsonl")
 
 

@@ -117,7 +117,7 @@ def interrupted(history: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def test_ctrl_c_loses_nothing_and_says_how_to_go_on(interrupted: tuple[Path, str]) -> None:
     folder, said = interrupted
-    assert "stopped; go on with --resume" in said
+    assert "stopped. Continue with --resume" in said
     assert "Traceback" not in said
     state = read_checkpoint(folder)
     assert state.step >= max(logged(folder))
@@ -205,7 +205,7 @@ def test_a_loss_that_is_not_a_number_stops_with_the_setting_to_change(history: P
         (lambda file: file.write_bytes(b""), TrainingError, "is damaged"),
         (lambda file: torch.save({"format": 99}, file), OptionError, "newer version of CodeWM"),
         (lambda file: torch.save({"config": "{}"}, file), TrainingError, "is damaged"),
-        (lambda file: file.unlink(), TrainingError, "holds no checkpoint: leave out --resume"),
+        (lambda file: file.unlink(), TrainingError, "has no checkpoint. Leave out --resume"),
     ],
     ids=["cut", "empty", "newer", "foreign", "none"],
 )

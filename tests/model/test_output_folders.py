@@ -64,7 +64,7 @@ def test_a_folder_with_other_files_is_left_as_it_was(arguments: tuple[str, ...],
     done = CliRunner().invoke(app, [*given, "--output", str(foreign)])
     assert done.exit_code == 2
     assert f"--output {foreign} holds files that codewm-train" in done.stderr
-    assert "name a new or an empty folder" in done.stderr
+    assert "Choose a new or an empty folder" in done.stderr
     assert contents(foreign) == before
 
 
@@ -118,7 +118,7 @@ def test_a_run_that_was_stopped_is_not_begun_anew_by_mistake(
     before = contents(folder)
     done = CliRunner().invoke(app, [str(history), "--output", str(folder), *SMOKE])
     assert done.exit_code == 2
-    assert "go on with --resume, or replace it with --overwrite" in done.stderr
+    assert "Continue it with --resume, or replace it with --overwrite" in done.stderr
     assert contents(folder) == before
 
 

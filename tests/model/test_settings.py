@@ -75,7 +75,7 @@ def test_a_file_goes_over_its_preset_and_the_command_line_over_the_file(tmp_path
         (f"format = {FORMAT + 1}", "{file} has format 2 and comes from a newer version of CodeWM"),
         ("format = 'x'", "format of {file} is 'x'"),
         ("preset = 'huge'", "unknown preset 'huge': choose one of"),
-        ("[training", "{file} is no valid TOML"),
+        ("[training", "{file} is not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_answered_in_one_line(text: str, said: str, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_the_toggle_says_that_it_does_not_switch_on_what_the_setting_switc
     async with start_editor(repository.path, settings={"enable": False}) as editor:
         uri = editor.open(LAST)
         for arguments in ((), (True,)):
-            with pytest.raises(JsonRpcException, match="The setting codewm.enable is false"):
+            with pytest.raises(JsonRpcException, match=r"The setting codewm\.enable is false"):
                 await editor.run("codewm.toggle", *arguments)
         assert await editor.run("codewm.toggle", False) == {"enabled": False}
         assert await editor.lenses(uri) == []

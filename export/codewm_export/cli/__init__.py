@@ -15,7 +15,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "typer":  # the first that the extra brings
             raise
-        sys.stderr.write("codewm-export: typer is missing: pip install 'codewm[train]'\n")
+        sys.stderr.write("codewm-export needs typer, which is not installed. Run pip install 'codewm[train]'\n")
         sys.exit(2)
 
     run()

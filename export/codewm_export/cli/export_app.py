@@ -12,12 +12,12 @@ import typer
 def run(
     folder: Annotated[Path, typer.Argument(help="The folder of a training run (codewm-train --output).")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the bundle goes; the run's own folder by default.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the model (default: the folder of the run).")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The name of the model; the folder's by default.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the bundle that is there.")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the model (default: that of the folder).")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model in the output folder.")] = False,
 ) -> None:
-    """Export a training run to an int4 ONNX bundle of at most 600,000 bytes, checked against PyTorch."""
+    """Export a training run to a model of int4 ONNX graphs of at most 600,000 bytes, and check it against PyTorch."""
     from codewm_export.onnx_bundle import describe_bundle, write_bundle
     from codewm_lsp.errors import TrainingError
     from codewm_lsp.world_model.bundle import METADATA, bundle_hash
@@ -71,6 +71,13 @@ def main() -> None:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        typer.echo(f"codewm-export: {error.name} is missing: pip install 'codewm[train]'", err=True)
+        typer.echo(
+            f"codewm-export needs {error.name}, which is not installed. Run pip install 'codewm[train]'", err=True
+        )
         raise SystemExit(2) from None
-    typer.run(run)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Example: codewm-export runs/local --output my-model",
+    )(run)
+    app()

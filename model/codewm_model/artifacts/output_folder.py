@@ -42,20 +42,20 @@ def claim(
         if names and not owner:
             shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
             raise OptionError(
-                f"--output {folder} holds files that {maker} did not write ({shown}): name a new or an empty folder"
+                f"--output {folder} holds files that {maker} did not write ({shown}). Choose a new or an empty folder"
             )
         if owner and owner not in (maker, *also):
-            raise OptionError(f"--output {folder} is a folder of {owner}, not of {maker}: name another one")
+            raise OptionError(f"--output {folder} belongs to {owner}, not to {maker}. Choose another folder")
         if not overwrite and any(name in names for name in results):
             raise OptionError(
-                f"--output {folder} holds a finished result of {owner}: name another folder, or replace it with "
-                f"--overwrite"
+                f"--output {folder} holds a finished result of {owner}. Choose another folder, or replace it "
+                "with --overwrite"
             )
         if MARKER not in names:
             (folder / MARKER).write_text(json.dumps({"format": 1, "made_by": maker}) + "\n", encoding="utf-8")
     except OSError as error:
         raise OptionError(
-            f"--output {folder} cannot be written to ({error.strerror or error}): name another folder"
+            f"--output {folder} cannot be written to ({error.strerror or error}). Choose another folder"
         ) from error
 
 

@@ -62,7 +62,7 @@ def read_run(folder: Path) -> tuple[CodeWorldModel, CommonWords, dict[str, Any]]
             raise ValueError(f"common_words has the shape {tuple(words.shape)}")
         common = CommonWords(words.numpy().astype(np.uint32))
     except FileNotFoundError as error:
-        raise TrainingError(f"{folder} is no finished training run ({error.filename} is missing)") from None
+        raise TrainingError(f"{folder} is not a finished training run ({error.filename} is missing)") from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
         raise TrainingError(f"{folder} is damaged ({what}): resume the training or run it again") from error
@@ -93,6 +93,6 @@ def check_provenance(about: Mapping[str, Any]) -> None:
         and type(one.get("edits")) is int
         for one in known
     ):
-        raise ValueError("trained_on is no list of repositories with their heads and edits")
+        raise ValueError("trained_on is not a list of repositories with their heads and edits")
     if not isinstance(about.get("diagnostics", {}), dict):
-        raise ValueError("diagnostics are no table")
+        raise ValueError("diagnostics are not a table")

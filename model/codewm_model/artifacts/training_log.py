@@ -25,7 +25,7 @@ def read_log(file: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return records
     except OSError as error:
-        raise TrainingError(f"{file} is no log of a run ({error.strerror}): move it away") from error
+        raise TrainingError(f"{file} is not the log of a run ({error.strerror}): move it away") from error
     for line in text.splitlines():
         try:
             record = json.loads(line)

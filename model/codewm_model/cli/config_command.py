@@ -9,24 +9,24 @@ import typer
 
 from codewm_model.cli.failures import failures_in_words
 
-app = typer.Typer(help="The settings of a training run, and the architectures there are.", no_args_is_help=True)
+app = typer.Typer(help="Show the settings of a training run, and the available architectures.", no_args_is_help=True)
 
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="local (a laptop, under ten minutes), base (the shipped model), smoke; by default what the --config file "
-        "says, else local.",
+        help="local (a laptop, under ten minutes), base (the shipped model) or smoke (default: as in the --config "
+        "file, else local).",
         show_default=False,
     ),
 ]
 File = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="One setting; may be repeated. SECTION. may be left out."),
+    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="A setting; may be repeated, and SECTION. left out."),
 ]
 
 
-@app.command()
+@app.command(epilog="Example: codewm-train config show --preset base > training.toml")
 def show(preset: Preset = None, config: File = None, settings: Settings = None) -> None:
     """Print the settings in force as TOML, each with the reason for its default."""
     from codewm_model.settings.toml_files import as_toml, configured
@@ -35,7 +35,7 @@ def show(preset: Preset = None, config: File = None, settings: Settings = None) 
         typer.echo(as_toml(configured(preset, config, settings or [])[1]), nl=False)
 
 
-@app.command()
+@app.command(epilog="Example: codewm-train config architectures")
 def architectures() -> None:
     """List the architectures of state encoders and transition predictors, and the package each comes from."""
     from codewm_model.networks.architectures import find, known

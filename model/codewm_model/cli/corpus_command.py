@@ -9,7 +9,9 @@ import typer
 
 from codewm_model.cli.failures import failures_in_words
 
-app = typer.Typer(help="Corpora: what histories have to teach, in Parquet files.", no_args_is_help=True)
+app = typer.Typer(
+    help="Build corpora to train from: Parquet files with the edits of repositories.", no_args_is_help=True
+)
 
 
 @app.callback()
@@ -17,15 +19,15 @@ def _group() -> None:
     """A group even while it has one command."""
 
 
-@app.command()
+@app.command(epilog="Example: codewm-train corpus build ~/src/* --output corpus")
 def build(
     repositories: Annotated[list[Path], typer.Argument(help="Local clones.", metavar="REPO...")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus; more can be added to one.")],
-    edits: Annotated[
-        int, typer.Option(min=0, help="Of each repository at most so many edits, the newest; 0: all.")
-    ] = 4_000,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the corpus; repositories are added to one that exists.")
+    ],
+    edits: Annotated[int, typer.Option(min=0, help="Maximum edits per repository, newest first (0 = all).")] = 4_000,
     shard_edits: Annotated[
-        int, typer.Option(min=1, help="Edits of a shard: what training reads at once at the least.")
+        int, typer.Option(min=1, help="Edits per shard, the smallest part that training reads at once.")
     ] = 4_000,
 ) -> None:
     """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""

@@ -43,31 +43,36 @@ OPTIONAL: Final = ("minilm",)
 
 def evaluate(
     protocols: Annotated[
-        str, typer.Option(metavar="E1,E2,…", help=f"What to measure, of {', '.join(NAMES)}; all of them by default.")
+        str, typer.Option(metavar="E1,E2,…", help=f"What to measure: any of {', '.join(NAMES)} (default: all).")
     ] = ",".join(NAMES),
     chosen: Annotated[
         str,
-        typer.Option("--set", metavar="SET", help="The repositories of docs/evaluation.md: train, validation, test."),
+        typer.Option(
+            "--set", metavar="SET", help="A set of repositories of docs/evaluation.md: train, validation or test."
+        ),
     ] = "validation",
     repositories: Annotated[
         list[str] | None,
-        typer.Option("--repositories", metavar="OWNER/NAME", help="These instead of a set; commas, or repeated."),
+        typer.Option(
+            "--repositories",
+            metavar="OWNER/NAME",
+            help="Repositories to use instead of a set; comma-separated, or repeated.",
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
             metavar="DIR",
-            help="A bundle, or the folder of a training run; may be repeated. By default the shipped one, also called "
-            "'shipped'.",
+            help="A model, or the folder of a training run; may be repeated (default: shipped).",
         ),
     ] = None,
     baselines: Annotated[
         str | None,
         typer.Option(
             metavar="A,B,…",
-            help=f"Of {', '.join([*BASELINES, *OPTIONAL])}; 'all', or 'none'. By default all but minilm, which is slow "
-            "and needs codewm\\[minilm].",
+            help=f"Baselines to compare with: any of {', '.join([*BASELINES, *OPTIONAL])}; all, or none (default: all "
+            "but minilm, which is slow and needs codewm\\[minilm]).",
         ),
     ] = None,
     reference: Annotated[
@@ -79,29 +84,25 @@ def evaluate(
             "in E3 and E4; may be repeated.",
         ),
     ] = None,
-    seeds: Annotated[str, typer.Option(metavar="N,N,…", help="Of ties, samples and choices.")] = "0,1,2",
+    seeds: Annotated[str, typer.Option(metavar="N,N,…", help="Seeds for ties, samples and choices.")] = "0,1,2",
     limit: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="At most so many queries of a repository.", show_default=False),
+        typer.Option(metavar="N", min=1, help="Maximum queries per repository.", show_default=False),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.json, report.md and the pictures go.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for report.json, report.md and the pictures.")
     ] = Path("evaluation"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the report in the output folder.")] = False,
     cache: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="Where mined edits, embeddings and finished parts are kept.", show_default=False
-        ),
+        typer.Option(metavar="DIR", help="Folder for mined edits, embeddings and finished parts.", show_default=False),
     ] = None,
-    smoke: Annotated[
-        bool, typer.Option("--smoke", help="On small repositories that the command makes itself; needs no clones.")
-    ] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Use small generated repositories; needs no clones.")] = False,
 ) -> None:
-    """Measure models by the protocols E1 to E7 on local clones, beside all baselines in one run; nothing is downloaded.
+    """Measure models and baselines on local clones by the protocols E1 to E7. Nothing is downloaded.
 
-    CODEWM_REPOS names the folder of the clones, one owner+name each, bare or not. A run that is stopped goes on where
-    it was.
+    CODEWM_REPOS is the folder with the clones, named owner+name, bare or not. Run the same command again to continue a
+    run that was stopped.
     """
     wanted = _names(protocols, "--protocols", NAMES)
     settings = Settings(
@@ -154,7 +155,10 @@ def evaluate(
 def main(arguments: Sequence[str], name: str) -> None:
     """What ``codewm eval`` runs. Expected failures are raised as they are: the caller says them."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(context_settings={"help_option_names": ["-h", "--help"]})(evaluate)
+    app.command(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Example: codewm eval --protocols e4 --repositories pallets/flask",
+    )(evaluate)
     app(list(arguments), prog_name=name)
 
 
@@ -162,9 +166,9 @@ def _names(given: str, option: str, known: Sequence[str]) -> list[str]:
     names = [name.strip().lower() for name in given.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise OptionError(f"{option}: there is no {name!r}; choose of {', '.join(known)}")
+            raise OptionError(f"{option}: unknown {name!r}. Choose from {', '.join(known)}")
     if not names:
-        raise OptionError(f"{option} names nothing; choose of {', '.join(known)}")
+        raise OptionError(f"{option} is empty. Choose from {', '.join(known)}")
     return list(dict.fromkeys(names))
 
 
@@ -182,9 +186,9 @@ def _seeds(given: str) -> tuple[int, ...]:
     try:
         seeds = tuple(dict.fromkeys(int(part) for part in given.split(",")))
     except ValueError:
-        raise OptionError(f"--seeds {given!r}: write whole numbers with commas between them, as 0,1,2") from None
+        raise OptionError(f"--seeds {given!r}: use comma-separated whole numbers, such as 0,1,2") from None
     if min(seeds) < 0:
-        raise OptionError(f"--seeds {given!r}: a seed is not negative")
+        raise OptionError(f"--seeds {given!r}: seeds cannot be negative")
     return seeds
 
 
@@ -193,7 +197,7 @@ def _chosen(name: str, repositories: Sequence[str] | None) -> tuple[list[str], s
         names = [one.strip().replace("+", "/") for given in repositories for one in given.split(",") if one.strip()]
         for one in names:
             if one.count("/") != 1:
-                raise OptionError(f"--repositories {one!r}: write owner/name")
+                raise OptionError(f"--repositories {one!r}: use owner/name")
         return list(dict.fromkeys(names)), f"{len(set(names))} repositories"
     known = places.sets()
     if name not in known:

@@ -1,6 +1,6 @@
 """What a person is told when a command fails, and the exit codes.
 
-1: training cannot start or go on. 2: wrong use (an option, a setting). 130: stopped with Ctrl-C.
+1: training cannot start or go on. 2: usage error (an option, a setting). 130: stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def failures_in_words(program: str = "codewm-train") -> Iterator[None]:
         _say(program, str(error))
         raise typer.Exit(FAILED) from None
     except OSError as error:
-        remedy = "free some disk space and resume" if error.errno in _FULL else "see that it can be read and written"
+        remedy = "free some disk space and resume" if error.errno in _FULL else "check that it can be read and written"
         what = error.filename or "a file or standard output"
-        _say(program, f"{what} could not be used ({error.strerror or error}): {remedy}")
+        _say(program, f"{what} cannot be used ({error.strerror or error}): {remedy}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         _say(program, "stopped")

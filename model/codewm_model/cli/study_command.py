@@ -20,22 +20,26 @@ def _group() -> None:
     """A group even while it has one study."""
 
 
-@app.command()
+@app.command(epilog="Example: codewm-train study collapse ~/src/client --validate ~/src/other --output study")
 def collapse(
     repositories: Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the runs, the figure and the table.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs, the figure and the table.")],
     validate: Annotated[
         list[Path] | None,
-        typer.Option(help="Clone to evaluate on, never trained on; may be repeated. At least one."),
+        typer.Option(help="A clone to evaluate on, which is not trained on; at least one, may be repeated."),
     ] = None,
-    setting: Annotated[str, typer.Option(help="reduced (two CPU cores), full (the paper's), smoke.")] = "reduced",
-    seeds: Annotated[list[int] | None, typer.Option(help="Instead of the setting's; may be repeated.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes at a time, of one thread each; 0: as many as cores.")] = 0,
+    setting: Annotated[str, typer.Option(help="reduced (two CPU cores), full (as in the paper) or smoke.")] = "reduced",
+    seeds: Annotated[
+        list[int] | None, typer.Option(help="Seeds to use instead of those of the setting; may be repeated.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes at a time, of one thread each (0 = as many as cores).")] = 0,
     cache: Annotated[
-        Path | None, typer.Option(help="Where corpus files go; the output folder's own by default.")
+        Path | None, typer.Option(help="Folder for the corpora of clones (default: in the output folder).")
     ] = None,
-    edits: Annotated[int, typer.Option(help="The newest edits of each repository.")] = 4_000,
-    report_only: Annotated[bool, typer.Option("--report-only", help="Draw again what the runs have shown.")] = False,
+    edits: Annotated[int, typer.Option(help="Maximum edits per repository, newest first.")] = 4_000,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Only draw the figure and the table again.")
+    ] = False,
 ) -> None:
     """Paper 1's finding: a target encoder that follows fast collapses, a static one does not.
 
@@ -63,9 +67,9 @@ def _collapse(
     from codewm_model.training.study import PLAN, SETTINGS, course, figure, run_all, runs, table
 
     if name not in SETTINGS:
-        raise OptionError(f"unknown setting {name!r}: choose one of {', '.join(SETTINGS)}")
+        raise OptionError(f"Unknown setting {name!r}. Choose one of {', '.join(SETTINGS)}")
     if not validate:
-        raise OptionError("nothing to evaluate on: name a clone that is not trained on with --validate")
+        raise OptionError("Nothing to evaluate on. Use --validate to name a clone that is not trained on.")
     claim(output, "codewm-train study", unmarked=(PLAN,))
     chosen = SETTINGS[name]
     planned = runs(chosen, output, seeds)

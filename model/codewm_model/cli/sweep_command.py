@@ -13,13 +13,16 @@ from codewm_model.cli.train_command import asked_to_stop, find_device
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="What to try, on what, and what is to be best (TOML).", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A TOML file: what to try, on which data, and the metric to optimise.", metavar="FILE"),
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the sweep; by default FILE without its ending.")
+        Path | None, typer.Option("--output", "-o", help="Folder of the sweep (default: FILE without its ending).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Try settings by Optuna and rank them; the same command goes on with a sweep that was stopped."""
+    """Try settings with Optuna and rank them. Run the same command again to continue a sweep that was stopped."""
     from codewm_model.artifacts.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.training.leaderboard import LEADERBOARD
@@ -43,10 +46,10 @@ def sweep(
                     done=lambda t: progress.say(f"trial {t.number}: {t.failure or t.value}, {dict(t.settings)}"),
                 )
         except Interrupted:
-            raise TrainingError(f"stopped; the same command goes on with the sweep in {folder}") from None
+            raise TrainingError(f"stopped. Run the same command again to continue the sweep in {folder}") from None
         best = found[0]
         if best.value is None:
-            raise TrainingError(f"no trial succeeded: {folder / LEADERBOARD}.md says why")
+            raise TrainingError(f"no trial succeeded: see {folder / LEADERBOARD}.md")
         typer.echo(f"best of {len(found)}: trial {best.number}, {wanted.metric} {best.value:.4f}")
         for name, value in best.settings.items():
             typer.echo(f"  {name} = {value}")

@@ -26,8 +26,9 @@ class _TrainByDefault(TyperGroup):
 app = typer.Typer(
     name="codewm-train",
     cls=_TrainByDefault,
-    help="Train a model on local clones: codewm-train REPO... --output DIR, which is short for codewm-train run. A "
-    "folder that is called like a command is written ./NAME.",
+    help="Train a model on local clones: codewm-train REPO... --output DIR, short for codewm-train run. Write ./NAME "
+    "for a folder with the name of a command.",
+    epilog="Example: codewm-train ~/src/project --output my-model",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,8 +41,8 @@ def _group() -> None:
     """A group even while it has one command."""
 
 
-app.command()(run)
-app.command()(sweep)
+app.command(epilog="Example: codewm-train ~/src/project --output my-model")(run)
+app.command(epilog="Example: codewm-train sweep rates.toml --output sweeps/rates")(sweep)
 app.add_typer(config.app, name="config")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(study.app, name="study")
@@ -55,6 +56,8 @@ def main() -> None:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        typer.echo(f"codewm-train: {error.name} is missing: pip install 'codewm[train]'", err=True)
+        typer.echo(
+            f"codewm-train needs {error.name}, which is not installed. Run pip install 'codewm[train]'", err=True
+        )
         raise SystemExit(2) from None
     app()

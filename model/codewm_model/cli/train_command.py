@@ -54,50 +54,53 @@ class _Options:
 
 
 def run(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run and of its bundle.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the run and the model: a new or an empty one.")
+    ],
     repositories: Annotated[
-        list[Path] | None, typer.Argument(help="Local clones to train on; none with --corpus.", metavar="REPO...")
+        list[Path] | None, typer.Argument(help="Local clones to train on (not with --corpus).", metavar="REPO...")
     ] = None,
     corpus: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Train on this corpus (codewm-train corpus build) instead.")
+        Path | None, typer.Option(metavar="DIR", help="Train on a corpus made by codewm-train corpus build instead.")
     ] = None,
     preset: Preset = None,
     config: File = None,
     validate: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Clone to evaluate on, never trained on; may be repeated. Without any, the newest 10 % of "
+            help="A clone to evaluate on, which is not trained on; may be repeated. By default, the newest 10 % of "
             "every repository's edits are held out."
         ),
     ] = None,
     start: Annotated[
-        str, typer.Option("--from", help="shipped, scratch, or the folder of a bundle or run to start from.")
+        str, typer.Option("--from", help="What to start from: shipped, scratch, or the folder of a model or run.")
     ] = "",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint in the output folder.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the run in the output folder by a new one.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in the output folder.")] = False,
     settings: Settings = None,
     on_collapse: Annotated[
         str | None,
-        typer.Option(metavar="WHAT", help="warn, stop or fix; short for --set training.on_collapse=WHAT."),
+        typer.Option(metavar="WHAT", help="What to do about a collapse: warn, stop or fix."),
     ] = None,
     report_to: Annotated[
-        str, typer.Option(metavar="PLACE", help="none, tensorboard, trackio or wandb (offline), besides log.jsonl.")
+        str,
+        typer.Option(
+            metavar="PLACE", help="Where to report besides log.jsonl: none, tensorboard, trackio or wandb (offline)."
+        ),
     ] = "none",
     cache: Annotated[
-        Path | None, typer.Option(help="Where corpora of clones go; the output folder's own by default.")
+        Path | None, typer.Option(help="Folder for the corpora of clones (default: in the output folder).")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    name: Annotated[str | None, typer.Option(help="Name of the model; the output folder's by default.")] = None,
+    device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "auto",
+    name: Annotated[str | None, typer.Option(help="Name of the model (default: that of the output folder).")] = None,
     export: Annotated[
         bool,
-        typer.Option("--export/--no-export", help="Make a bundle and measure it, or leave that to codewm-export."),
+        typer.Option("--export/--no-export", help="Export the model and measure it, or leave that to codewm-export."),
     ] = True,
 ) -> None:
-    """Train on local clones and export a bundle for `--model`; says plainly whether it beats what it started from."""
+    """Train a model on local clones, export it for `--model`, and say whether it beats what it started from."""
     asked = [*(settings or []), *([f"training.on_collapse={on_collapse}"] if on_collapse else [])]
     options = _Options(
         repositories or [], output, corpus, preset, config, validate or [], start, resume, overwrite, asked, report_to,
@@ -112,9 +115,9 @@ def _train(options: _Options) -> None:
     from codewm_model.training.parallel import group
 
     if bool(options.repositories) == bool(options.corpus):
-        raise OptionError("nothing to train on: name local clones, or a corpus with --corpus DIR (and not both)")
+        raise OptionError("Nothing to train on. Name local clones, or a corpus with --corpus DIR, but not both.")
     if options.resume and options.overwrite:
-        raise OptionError("--resume goes on with a run and --overwrite replaces it: leave one of them out")
+        raise OptionError("--resume and --overwrite cannot be used together.")
     preset, config = configured(options.preset, options.config, options.settings)
     device = find_device(options.device)
     with group(device), _folder(options) as folder:
@@ -188,7 +191,7 @@ def _trained(settings: RunSettings, options: _Options, progress: Progress) -> Re
         try:
             return train_from(settings, report=report, advance=progress.step, stop=stop)
         except Interrupted:
-            raise TrainingError(f"stopped; go on with --resume (checkpoint in {options.output})") from None
+            raise TrainingError(f"stopped. Continue with --resume (the checkpoint is in {options.output})") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +285,7 @@ def _export(
     from codewm_model.evaluation.bundle_retrieval import measure
     from codewm_model.training.loading import HOLD_OUT
 
-    progress.say("Exporting and checking the bundle")
+    progress.say("Exporting and checking the model")
     form = bundle_format()
     form.write(result.model, result.common, options.output, name=name, about=about, card=card(name, about))
     if not clones:
@@ -304,7 +307,7 @@ def _export(
 
 def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output: Path) -> None:
     if "evaluation" not in about:
-        typer.echo(f"The bundle is in {output}. It was not measured: name clones to measure it on with --validate.")
+        typer.echo(f"The model is in {output}. It was not measured: use --validate to name clones to measure it on.")
         return
     rows = about["evaluation"]["rows"]
     for row in rows:
@@ -315,9 +318,9 @@ def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output:
         first = rows[0] if rows else None
         if first and first[name] > first["shipped"]:
             gain = 100 * (first[name] / max(1e-9, first["shipped"]) - 1)
-            typer.echo(f"Better than the shipped model here by {gain:.1f} %. Use it with --model {output}")
+            typer.echo(f"Better than the shipped model here, by {gain:.1f} %. Use it with --model {output}")
         else:
-            typer.echo("NOT better than the shipped model here: keep the shipped one.")
+            typer.echo("NOT better than the shipped model here. Keep the shipped one.")
 
 
 @contextlib.contextmanager
@@ -354,7 +357,7 @@ def _claim(options: _Options) -> None:
     )
     if has_checkpoint(output) and not (options.resume or options.overwrite):
         raise OptionError(
-            f"--output {output} holds a run that was stopped: go on with --resume, or replace it with --overwrite"
+            f"--output {output} holds an unfinished run. Continue it with --resume, or replace it with --overwrite."
         )
 
 

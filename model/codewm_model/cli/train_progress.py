@@ -52,7 +52,9 @@ class Progress:
         if "turn" in record:
             self.say(f"{record['stage']} {record['step']}: turn {record['turn'] + 1}, shards {record['shards']}")
         if record.get("data_changed"):
-            self.say("The data is not what the run was begun with: it goes on, but not as it would have unstopped.")
+            self.say(
+                "The data has changed since the run started, so the result differs from that of an uninterrupted run."
+            )
 
     def evaluation(self, record: dict[str, Any]) -> None:
         """One line with the figures of an evaluation."""

@@ -358,11 +358,13 @@ def about(folder: Path) -> dict[str, Any]:
         found = read_json(file, MOST_BYTES)
         made_with = {name: found[name] for name in versions()}
         if not isinstance(found["name"], str) or not isinstance(found["head"], str):
-            raise ValueError("it names neither the repository nor its head")
+            raise ValueError("it lacks the repository or its head")
         if any(type(part[name]) is not int for part in found["parts"] for name in _COUNTS):
             raise ValueError("a part has no sizes")
     except FileNotFoundError:
-        raise TrainingError(f"{folder} is no corpus of a repository ({ABOUT} is missing): build it again") from None
+        raise TrainingError(
+            f"{folder} is not the corpus of a repository ({ABOUT} is missing): build it again"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{file} is damaged ({error!r}): delete {folder} and build the corpus again") from error
     for name, value in versions().items():
@@ -432,7 +434,7 @@ def _load_npz(file: Path) -> RepositoryCorpus:
             named = json.loads(bytes(data["about"]))
             return _corpus(named["name"], named["head"], {key: data[key] for key in data.files})
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{file} is no corpus file ({error}): delete it, it will be made again") from error
+        raise TrainingError(f"{file} is not a corpus file ({error}). Delete it, and it is made again") from error
 
 
 def joined(parts: list[RepositoryCorpus]) -> RepositoryCorpus:

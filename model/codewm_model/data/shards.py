@@ -130,7 +130,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         [Path(entry["folder"]).name for entry in found["repositories"]]
     except FileNotFoundError:
         raise TrainingError(
-            f"{folder} is no corpus ({MANIFEST} is missing): make one with codewm-train corpus build REPO... "
+            f"{folder} is not a corpus ({MANIFEST} is missing). Make one with codewm-train corpus build REPO... "
             f"--output {folder}"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:

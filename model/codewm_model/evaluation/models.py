@@ -63,7 +63,7 @@ def load(folders: Sequence[str]) -> list[EvaluatedModel]:
     for given in folders or ["shipped"]:
         folder = shipped() if given == "shipped" else Path(given)
         if not folder.is_dir():
-            raise OptionError(f"--model {given}: there is no such folder; name a bundle or a training run")
+            raise OptionError(f"--model {given}: no such folder. Name a model or a training run")
         run = folder if (folder / WEIGHTS).exists() else None
         if (folder / METADATA).exists():
             world = WorldModel(read_bundle(folder))
@@ -72,8 +72,7 @@ def load(folders: Sequence[str]) -> list[EvaluatedModel]:
             world, full = FullPrecision(run), True
         else:
             raise OptionError(
-                f"--model {given}: the folder holds neither a bundle ({METADATA}) nor a finished training run "
-                f"({WEIGHTS})"
+                f"--model {given}: neither a model (no {METADATA}) nor a finished training run (no {WEIGHTS})"
             )
         candidates.append(EvaluatedModel(world.name, world.hash, folder, world, run, full))
     return _named_apart(candidates)

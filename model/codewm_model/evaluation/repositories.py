@@ -36,7 +36,7 @@ def folder_of_clones() -> Path:
         raise OptionError(f"{VARIABLE} is not set. {_HOW}. To try the command without any, use --smoke.")
     folder = Path(named)
     if not folder.is_dir():
-        raise OptionError(f"{VARIABLE} names {folder}, which is no folder. {_HOW}.")
+        raise OptionError(f"{VARIABLE} names {folder}, which is not a folder. {_HOW}.")
     if not any(folder.iterdir()):
         raise OptionError(f"{VARIABLE} names {folder}, which is empty. {_HOW}.")
     return folder
@@ -60,7 +60,7 @@ def find(folder: Path, names: Sequence[str], *, required: bool) -> tuple[list[Cl
                 inside = entry.resolve()
                 own = {path.resolve() for path in (repository.root, repository.git_dir) if path is not None}
                 if inside not in own:
-                    raise RepositoryError(f"{entry} is no Git repository of its own")
+                    raise RepositoryError(f"{entry} is not a Git repository of its own")
                 found.append(Clone(name, entry, repository.head()))
         except RepositoryError as error:
             left_out[name] = str(error)

@@ -13,7 +13,7 @@ def check_file(file: Path, most: int) -> None:
     """Raise OSError when ``file`` cannot be read, is no regular file, or has more than ``most`` bytes."""
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(file))
     if found.st_size > most:
         raise OSError(errno.EINVAL, f"it has {found.st_size:,} bytes, more than {most:,}", str(file))
 
@@ -33,7 +33,7 @@ def read_json(file: Path, most: int) -> dict[str, Any]:
     try:
         found = json.loads(read_bounded(file, most).decode("utf-8"))
     except RecursionError:
-        raise ValueError("its values are nested too deep") from None
+        raise ValueError("its values are nested too deeply") from None
     if not isinstance(found, dict):
-        raise ValueError("it holds no object")
+        raise ValueError("it is not an object")
     return found

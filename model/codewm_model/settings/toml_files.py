@@ -35,7 +35,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise OptionError(f"{file} cannot be read ({error.strerror}): name a TOML file") from None
     except ValueError as error:
-        raise OptionError(f"{file} is no valid TOML ({error}): mend it there") from None
+        raise OptionError(f"{file} is not valid TOML ({error})") from None
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     file = folder / CHECKPOINT
     if not has_checkpoint(folder):
-        raise TrainingError(f"{folder} holds no checkpoint: leave out --resume to start anew")
+        raise TrainingError(f"{folder} has no checkpoint. Leave out --resume to start a new run")
     try:
         check_file(file, MOST_BYTES)
         _check_stored(file)
@@ -107,7 +107,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     except (TrainingError, OptionError):
         raise
     except Exception as error:  # a damaged file fails in many ways; all of them mean the same
-        raise TrainingError(f"{file} is damaged ({_reason(error)}): delete it to start anew") from error
+        raise TrainingError(f"{file} is damaged ({_reason(error)}). Delete it to start a new run") from error
 
 
 def _check_stored(file: Path) -> None:
@@ -125,16 +125,16 @@ def _checked(state: Mapping[str, Any], config: Config, size: int) -> Checkpoint:
     if type(state["finished"]) is not bool or not isinstance(state.get("data", ""), str):
         raise ValueError("its values have other types")
     if not isinstance(common, Tensor) or common.ndim != 1 or len(common) > _MOST_COMMON:
-        raise ValueError("its common words are none")
+        raise ValueError("its common words are invalid")
     for name in ("model", "optimiser", "target", "begun"):
         if not isinstance(state.get(name) or {}, dict):
-            raise ValueError(f"its {name} is none")
+            raise ValueError(f"its {name} is invalid")
     for tensor in _tensors([state["model"], state["optimiser"], state["target"]]):
         if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > size:
             raise ValueError("a tensor is larger than the file")
     begun = Begun(**(state.get("begun") or {}))
     if not isinstance(begun.preset, str) or not isinstance(begun.start, str) or not 0 <= begun.minutes < math.inf:
-        raise ValueError("how it was begun is no text")
+        raise ValueError("how it was started is not a text")
     return Checkpoint(
         config=config,
         stage=state["stage"],

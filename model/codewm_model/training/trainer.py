@@ -163,7 +163,7 @@ def _of_checkpoint(run: Run) -> Iterator[None]:
     except (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         what = str(error) or type(error).__name__
         raise TrainingError(
-            f"{run.folder / CHECKPOINT} is damaged ({what.splitlines()[0]}): delete it to start anew"
+            f"{run.folder / CHECKPOINT} is damaged ({what.splitlines()[0]}). Delete it to start a new run"
         ) from error
 
 

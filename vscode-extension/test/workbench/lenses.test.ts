@@ -257,6 +257,7 @@ describe('a function that is being changed', () => {
     await window.run('CodeWM: Toggle Hints');
     const toast = await window.notification('CodeWM is turned off by the setting codewm.enable.');
     assert.deepEqual(await toast.locator('.monaco-button').allTextContents(), ['Open Setting']);
+    await window.run('Notifications: Clear All Notifications');
     settings({});
     await window.lens(LIKE, 'def fetch_sessions');
   });

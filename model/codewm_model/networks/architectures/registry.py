@@ -68,7 +68,7 @@ def find(name: str) -> Architecture:
         raise OptionError(f"architecture {name!r} of {_package(entry)} cannot be loaded: {_said(error)}") from error
     if not isinstance(found, Architecture):
         raise OptionError(
-            f"architecture {name!r} of {_package(entry)} is no codewm_model.networks.architectures.Architecture"
+            f"architecture {name!r} of {_package(entry)} is not a codewm_model.networks.architectures.Architecture"
         )
     return found
 
@@ -100,7 +100,7 @@ def _make(name: str, kind: Kind, expected: type[Any], config: ArchitectureConfig
         raise OptionError(f"the {kind} of architecture {name!r} cannot be made: {_said(error)}") from error
     if not isinstance(made, expected):
         raise OptionError(
-            f"the {kind} of architecture {name!r} is no codewm_model.networks.architectures.{expected.__name__}"
+            f"the {kind} of architecture {name!r} is not a codewm_model.networks.architectures.{expected.__name__}"
         )
     return made
 
