@@ -2,7 +2,7 @@
 # Tests the VS Code extension. Building it is scripts/vsix.sh's.
 #
 #   scripts/extension.sh test       the .vsix, types, unit tests, and the tests in the real workbench
-#   scripts/extension.sh pictures   the tests in the workbench, which also draw docs/images/vscode-*.png
+#   scripts/extension.sh pictures   CODEWM_REPOS=/folder/of/clones: draw docs/images/vscode-*.png, in the workbench
 #   scripts/extension.sh opening    REPO=/path: how long from opening a folder to the first lens
 #
 # Environment: VENV (.venv), whose codewm-lsp is tested.
@@ -34,7 +34,8 @@ node build.mjs --tests-only
 case $what in
 test) node --test --test-reporter=spec dist-test/unit-*.test.mjs dist-test/workbench-*.test.mjs ;;
 pictures)
-    CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-*.test.mjs
+    : "${CODEWM_REPOS:?name a folder with a clone of encode/httpx: CODEWM_REPOS=/folder}"
+    CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-stills.test.mjs
     ;;
 opening) node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}" ;;
 *) say "say what to do: test, pictures or opening"; exit 2 ;;

@@ -30,6 +30,11 @@ def test_the_name_is_given_to_pip_only_when_it_is_published() -> None:
         assert told == set()
 
 
+def test_the_plug_in_for_neovim_knows_whether_it_is_published() -> None:
+    text = (ROOT / "neovim" / "lua" / "codewm" / "install.lua").read_text(encoding="utf-8")
+    assert f"M.PUBLISHED = {str(MANIFEST['codewm']['published']).lower()} " in text
+
+
 def test_the_sentence_that_is_looked_for_is_recognised() -> None:
     for said in ("pip install codewm", "pip install --upgrade codewm", "uv tool install codewm", "uvx codewm hints"):
         assert BY_NAME.search(said)

@@ -95,7 +95,8 @@ def test_only_a_tag_that_everything_agrees_with_is_released(tmp_path: Path) -> N
     shell = shutil.which("sh")
     if shell is None:
         pytest.skip("no sh on this system: the release is checked on Linux")
-    files = ("codewm_lsp/__init__.py", "vscode-extension/package.json", "CHANGELOG.md", "README.md")
+    plug_in = "neovim/lua/codewm/install.lua"
+    files = ("codewm_lsp/__init__.py", "vscode-extension/package.json", "CHANGELOG.md", "README.md", plug_in)
     for name in ("scripts/release.sh", *files):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -121,6 +122,11 @@ def test_only_a_tag_that_everything_agrees_with_is_released(tmp_path: Path) -> N
     package.write_text(told, encoding="utf-8")
     assert '"published": false' in check(f"v{version}").stderr
     package.write_text(told.replace('"published": false', '"published": true'), encoding="utf-8")
+    lua = tmp_path / plug_in
+    plug_in_says = lua.read_text(encoding="utf-8")
+    lua.write_text(plug_in_says.replace("PUBLISHED = true", "PUBLISHED = false"), encoding="utf-8")
+    assert "install.lua says PUBLISHED = false" in check(f"v{version}").stderr
+    lua.write_text(plug_in_says.replace("PUBLISHED = false", "PUBLISHED = true"), encoding="utf-8")
     readme = tmp_path / "README.md"
     readme.write_text("```sh\npip install .\n```\n", encoding="utf-8")
     assert "README.md does not say" in check(f"v{version}").stderr

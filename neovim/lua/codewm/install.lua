@@ -2,14 +2,16 @@
 
 local M = {}
 
---- The command that installs it: from the clone that this plug-in lies in, else by its name.
+M.PUBLISHED = false -- as in vscode-extension/package.json
+
+--- The command that installs it: from the clone that this plug-in is in, else by its name once that is published.
 function M.command()
   local here = debug.getinfo(1, 'S').source:sub(2)
   local clone = vim.fn.fnamemodify(here, ':p:h:h:h:h')
   if vim.fn.filereadable(clone .. '/pyproject.toml') == 1 then
     return 'pip install ' .. vim.fn.shellescape(clone)
   end
-  return 'pip install codewm'
+  return M.PUBLISHED and 'pip install codewm' or 'pip install a clone of CodeWM, or a wheel of a release'
 end
 
 return M
