@@ -140,8 +140,8 @@ class Options:
         Display,
         _one_of(Display),
         About(
-            'Where to show hints: `"codeLens"` (a line above), `"inlay"` (at the end of the line), `"activeLine"` (the '
-            'same in VS Code, only where the cursor is), `"hover"` or `"off"`'
+            'Where to show hints: `"codeLens"` (a line above), `"inlay"` (at the end of the line), `"activeLine"` (in '
+            'VS Code, only on the line of the cursor), `"hover"` or `"off"`'
         ),
     ] = Display.CODE_LENS
     kinds: Kinds = Kinds()
@@ -150,7 +150,7 @@ class Options:
         _SHARE,
         About(
             "Minimum probability for showing a definition as likely to change next",
-            "Lower: more hints, more of them wrong.",
+            "A lower value shows more hints, and more wrong ones.",
         ),
     ] = HintOptions().threshold
     lenses_per_file: Annotated[int, _whole(0, 1_000), About("Maximum hints per file")] = HintOptions().limit
@@ -159,8 +159,8 @@ class Options:
         _GLOBS,
         About(
             "Globs of files without hints, in addition to virtual environments and generated files",
-            "They are relative to the repository, such as `**/migrations/**`; such files count as edits only if they "
-            "are tracked.",
+            "Globs are relative to the repository, such as `**/migrations/**`. Edits of such files count only if the "
+            "files are tracked.",
             "virtual environments, generated files",
         ),
     ] = DEFAULT_EXCLUDE
@@ -180,13 +180,15 @@ class Options:
         _whole(0, 60_000),
         About(
             "Milliseconds to wait after typing before hints change",
-            "They are computed from a fifth of that time on. Its old name `eagerness` still works.",
+            "They are computed after a fifth of that time. The old name `eagerness` still works.",
         ),
     ] = 100
     model: Annotated[
         Path | None,
         _FOLDER,
-        About("Folder of a model to use instead", "One that you [trained](training.md), say.", "the shipped one"),
+        About(
+            "Folder of a model to use instead", "For example one that you [trained](training.md).", "the shipped one"
+        ),
     ] = None
     store: Annotated[
         str,
@@ -194,9 +196,9 @@ class Options:
         About(
             "An index of many repositories, made by `codewm index --store`, to search as well: a folder, or "
             "`http://HOST:6333/COLLECTION`",
-            "Its past edits are shown on definitions that you changed; see [Stores](stores.md), also for "
-            "`qdrant:FOLDER`. An address is asked at every pause in typing; VS Code takes it from your own settings "
-            "alone, never from a workspace's.",
+            "Its past edits are shown on definitions that you changed. See [Stores](stores.md), also for "
+            "`qdrant:FOLDER`. An address is queried at every pause in typing; VS Code reads it from your own settings "
+            "only, not from those of a workspace.",
         ),
     ] = ""
     threads: Annotated[int, _whole(1, 64), About("Number of threads for the model", "More are rarely faster.")] = 1
