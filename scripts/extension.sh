@@ -4,6 +4,7 @@
 #   scripts/extension.sh test       the .vsix, types, unit tests, and the tests in the real workbench
 #   scripts/extension.sh pictures   CODEWM_REPOS=/folder/of/clones: draw docs/images/vscode-*.png, in the workbench
 #   scripts/extension.sh opening    REPO=/path: how long from opening a folder to the first lens
+#   scripts/extension.sh walk       REPOS="/path ...": how long from the .vsix to the first lens, step by step
 #
 # Environment: VENV (.venv), whose codewm-lsp is tested.
 set -eu
@@ -38,5 +39,9 @@ pictures)
     CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-stills.test.mjs
     ;;
 opening) node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}" ;;
-*) say "say what to do: test, pictures or opening"; exit 2 ;;
+walk)
+    # shellcheck disable=SC2086
+    node dist-test/workbench-walk.bench.mjs ${REPOS:?name clones: REPOS="/path ..."}
+    ;;
+*) say "say what to do: test, pictures, opening or walk"; exit 2 ;;
 esac

@@ -81,7 +81,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
             if "next" in kinds:
                 if "similar" in kinds:
-                    reporter.heading("Likely to come next")
+                    reporter.heading("Likely to change next")
                 reporter.predictions(predictions, evidence_diffs)
             if not options.diff and out.is_terminal:
                 reporter.line()

@@ -84,7 +84,7 @@ class Reporter:
             self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
             self.line()
         words = question.words if question.stand_in is None else "its edits"
-        self.line(("Past edits like " if kind == "similar" else "Likely to come next after ", "bold"), words, ":")
+        self.line(("Past edits like " if kind == "similar" else "Likely to change next after ", "bold"), words, ":")
         for edit in question.edits[:SHOWN_EDITS]:
             self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
         if len(question.edits) > SHOWN_EDITS:
@@ -111,7 +111,7 @@ class Reporter:
             edit = item.edit
             self.line(
                 (f"{number:3d}  ", "dim"),
-                (f"{item.score:.2f}  ", "bold green"),
+                (f"{100 * item.score:3.0f} %  ", "bold green"),
                 (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
                 (edit.definition, "cyan"),
@@ -144,7 +144,7 @@ class Reporter:
         for number, (prediction, evidence_diffs) in enumerate(zip(found, diffs, strict=True), 1):
             self.line(
                 (f"{number:3d}  ", "dim"),
-                (f"{prediction.score:.2f}  ", "bold green"),
+                (f"{100 * prediction.score:3.0f} %  ", "bold green"),
                 f"{prediction.path}:{prediction.line + 1}  ",
                 (prediction.definition, "cyan"),
             )

@@ -114,7 +114,7 @@ def test_people_see_score_commit_author_age_path_and_definition(history: Any, co
     assert f"{best['score']:.2f}  {best['path']}  {best['definition']}" in done.stdout
     assert f"{best['commit'][:8]}  {best['subject']}  Ada Lovelace · " in done.stdout
     assert re.search(r"\d+ (year|month|week|day)s? ago", done.stdout)
-    assert "Likely to come next" in done.stdout
+    assert "Likely to change next" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr  # no terminal, no colours
 
 

@@ -49,7 +49,7 @@ def test_a_store_answers_with_edits_of_other_repositories(
     assert words.returncode == 0, words.stderr
     assert "orders" in words.stdout
     assert "orders is not on this machine" in " ".join(words.stdout.split())
-    assert "Likely to come next" in words.stdout
+    assert "Likely to change next" in words.stdout
 
     again = codewm("index", "--store", store, history.path, "--json")
     assert json.loads(again.stdout)["repositories"][0]["added"] == 0

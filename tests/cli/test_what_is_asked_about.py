@@ -91,7 +91,7 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     said = codewm("hints", history.path).stdout.splitlines()
     assert said[0] == "Past edits like your uncommitted changes:"
     said = codewm("next", history.path, "--at", "HEAD~1").stdout.splitlines()
-    assert said[0].startswith("Likely to come next after commit ")
+    assert said[0].startswith("Likely to change next after commit ")
 
 
 @pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])
