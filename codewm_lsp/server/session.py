@@ -247,7 +247,7 @@ class Workshop:
         root = self.root(file.parent, options)
         path = self._sessions[root].relative(file)
         if path is None:
-            raise RepositoryError(f"{file} is none of the files of {root}.")
+            raise RepositoryError(f"{file} is not a file of {root}.")
         return Place(root, path)
 
     def root(self, folder: Path, options: Options) -> Path:
@@ -257,7 +257,7 @@ class Workshop:
         root = self._roots.get(folder, folder)
         if root in self._sessions and not self._sessions[root].is_there():
             self.drop([root])
-            self._problems[folder] = RepositoryError(f"{root} is no longer there. Hints come back when it does.")
+            self._problems[folder] = RepositoryError(f"{root} no longer exists. Hints come back when it does.")
             raise self._problems[folder]
         if root not in self._sessions:
             try:
@@ -343,7 +343,7 @@ class Workshop:
         except RepositoryError as error:
             if existing == folder:
                 raise
-            raise RepositoryError(f"{folder} is not there. Hints come back when it is.") from error
+            raise RepositoryError(f"{folder} does not exist. Hints come back when it does.") from error
         try:
             if repository.root is None:
                 raise RepositoryError(

@@ -91,7 +91,7 @@ def test_a_repository_that_is_renamed_or_deleted_is_missed_quietly(
         client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         wait_for(lambda: client.run("codewm.status")["problems"] != [], client)
         (problem,) = client.run("codewm.status")["problems"]
-        assert "no longer there" in problem["message"]
+        assert "no longer exists" in problem["message"]
 
         away.rename(folder)
         client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})

@@ -88,7 +88,7 @@ def _in_words(error: BaseValidationError, kind: type[Any], source: str, key: str
         return OptionError(f"{where} must be {leaf.wanted}, not {shown(leaf.value)}")
     if isinstance(leaf, KeyError):
         return OptionError(f"{source} lacks {'.'.join(path)}: write it there")
-    return OptionError(f"{where} makes no sense ({leaf})")
+    return OptionError(f"{where} is invalid ({leaf})")
 
 
 def _leaves(error: BaseException, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], BaseException]]:

@@ -244,8 +244,8 @@ def run_all(
                 if process.returncode:
                     last = (run.folder / "output.txt").read_text(errors="replace").strip().splitlines()[-1:]
                     raise TrainingError(
-                        f"{run.arm.words}, seed {run.seed}, failed: {last[0] if last else 'no message'}; the same "
-                        f"command goes on where it stopped ({run.folder / 'output.txt'} has the details)"
+                        f"{run.arm.words}, seed {run.seed}, failed: {last[0] if last else 'no message'}; run the "
+                        f"same command again to continue (see {run.folder / 'output.txt'})"
                     )
     finally:
         for process in going:

@@ -248,8 +248,8 @@ def _restore(run: Run, checkpoint: Checkpoint) -> tuple[str, int, dict[str, Any]
         run.model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         raise TrainingError(
-            f"{run.folder / CHECKPOINT} is of other networks than the configuration's ({str(error).splitlines()[0]}): "
-            f"resume with the architecture it was begun with"
+            f"{run.folder / CHECKPOINT} has other networks than the configuration ({str(error).splitlines()[0]}): "
+            f"resume with the architecture of the run"
         ) from error
     if checkpoint.finished:
         return STAGES[-1], steps_of(run.config, STAGES[-1]), None, None

@@ -13,7 +13,7 @@ export interface PredictionNode {
   readonly prediction: Prediction;
 }
 
-const PAUSE = 700; // milliseconds without typing before the list is made anew
+const PAUSE = 700; // milliseconds without typing before the list is refreshed
 
 export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<PredictionNode | undefined>();
