@@ -1,4 +1,4 @@
-"""Gathers the pages of the documentation's site in ``build/docs``: those of ``docs/``, and three that lie beside it.
+"""Gathers the pages of the documentation's site in ``build/docs``: those of ``docs/``, and four from elsewhere.
 
 Links are made to fit. What is linked in the repository but is no page (a folder of code, an example) is shown as its
 name; a link to something that is not there at all ends with an error. Run by ``make docs``.
@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGES: Final = {"CONTRIBUTING.md": "contributing.md", "SECURITY.md": "security.md", "CHANGELOG.md": "changelog.md"}
+PAGES: Final = {
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "CHANGELOG.md": "changelog.md",
+    "vscode-extension/README.md": "vscode.md",
+}
 NOT_PAGES: Final = ("*.py", "*.json")
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 

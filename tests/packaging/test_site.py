@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("docs", "scripts", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md")
+NEEDED = (
+    *("docs", "scripts", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md"),
+    "vscode-extension/README.md",
+)
 LINKED = ("neovim", "examples/architecture", "tests/security", "tests/history")  # folders: that they are there will do
 
 
@@ -24,6 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if source.is_dir():
             shutil.copytree(source, root / name)
         else:
+            (root / name).parent.mkdir(exist_ok=True)
             shutil.copy(source, root / name)
     for name in LINKED:
         (root / name).mkdir(parents=True, exist_ok=True)
