@@ -20,6 +20,15 @@ def test_what_is_linked_is_there(document: str) -> None:
             assert (ROOT / target).exists(), f"{document} links {target}"
 
 
+def test_its_pictures_are_there_in_a_light_and_in_a_dark_theme() -> None:
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"', README)
+    assert len(shown) == 4
+    for picture in shown:
+        assert (ROOT / picture).is_file(), picture
+        other = picture.replace("-dark.", "-light.") if "-dark." in picture else picture.replace("-light.", "-dark.")
+        assert other in shown
+
+
 def test_every_command_is_listed() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `codewm ([a-z]+)` \|", page, re.MULTILINE))
@@ -30,4 +39,4 @@ def test_the_two_commands_stand_on_the_first_screen() -> None:
     first_screen = README.split("\n")[:20]
     assert any(line.startswith("make hints") for line in first_screen)
     assert any(line.startswith("make test") for line in first_screen)
-    assert any(line.startswith("![") for line in first_screen)
+    assert any(line.startswith("<picture>") for line in first_screen)

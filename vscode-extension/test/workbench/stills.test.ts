@@ -18,6 +18,8 @@ const EDITED = /^class HTTPTransport\(.*?\n {4}def __init__\(.*?(?=\n {4}def )/m
 /** The commit that gave the clients `http2`, a year before. */
 const EVIDENCE = /^like .*'Add 'http2' for Client/;
 const NEXT = /^likely next /;
+/** The editor around the lens. */
+const LENS = { x: 352, y: 402, width: 928, height: 290 };
 const THEMES = [
   ['light', 'Default Light Modern'],
   ['dark', 'Default Dark Modern'],
@@ -48,7 +50,7 @@ describe('a real repository', { skip: CLONES === undefined ? 'CODEWM_REPOS is no
       await window.page.locator(`.monaco-workbench.${theme === 'light' ? 'vs' : 'vs-dark'}`).waitFor();
       await reveal(window, /\n {4}def __init__\(.*http1/s);
       await window.lens(EVIDENCE, 'def __init__(');
-      await window.picture(`evidence-lens-${theme}`);
+      await window.picture(`evidence-lens-${theme}`, LENS);
       await window.clickLens(/http2/);
       const rows = await until('the past edits', () => window.rows('Similar Edits'), (seen) => seen.length > 1);
       assert.match(rows[0] ?? '', /Add 'http2' for Client/);

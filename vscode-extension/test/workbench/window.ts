@@ -248,11 +248,13 @@ export class Window {
     });
   }
 
-  async picture(name: string): Promise<void> {
+  /** A picture of the window, or of a part of it. */
+  async picture(name: string, part?: { x: number; y: number; width: number; height: number }): Promise<void> {
     const folder = process.env['CODEWM_PICTURES'] ?? path.join(ROOT, 'test-results');
     mkdirSync(folder, { recursive: true });
     await this.page.mouse.move(5, 795);
     await new Promise((resolve) => setTimeout(resolve, 500)); // what fades in or out has done so
-    await this.page.screenshot({ path: path.join(folder, `vscode-${name.replaceAll(/[^\w-]+/g, '-')}.png`) });
+    const file = path.join(folder, `vscode-${name.replaceAll(/[^\w-]+/g, '-')}.png`);
+    await this.page.screenshot({ path: file, ...(part === undefined ? {} : { clip: part }) });
   }
 }
