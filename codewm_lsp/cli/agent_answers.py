@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +23,7 @@ TOKENS: Final = 500
 LEAST_TOKENS, MOST_TOKENS = 100, 20_000
 MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
 CHARACTERS: Final = 3.5  # of code and English in a token, roughly
+LONGEST: Final = 4_000  # characters of any other argument
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
 _HUNKS: Final = 40
 _SUBJECT: Final = 90  # characters of a commit's subject
@@ -32,22 +31,32 @@ _HEADING: Final = 300  # characters of what Git says a hunk is in
 _HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 
 
-@dataclass(frozen=True, slots=True)
 class Agent:
-    """Answers the questions of an agent, each of a repository that it names."""
+    """Answers the questions of an agent, each of a repository that it names. Not for two threads at once."""
 
-    model: Path | None
-    cache: Path | None
+    def __init__(self, model: Path | None, cache: Path | None) -> None:
+        self._kept = asked.KeptOpen(model, cache)
+        self._unfinished: tuple[Opened, str, int] | None = None
+
+    def close(self) -> None:
+        """Let go of the repositories."""
+        self._kept.close()
+
+    def index_more(self, stop: Callable[[], bool]) -> None:
+        """Where the last answer came from a part of the history, index the rest, until ``stop`` says so."""
+        if self._unfinished is not None and not asked.index_more(*self._unfinished, stop):
+            self._unfinished = None
 
     def search(self, repository: str, words: str, at: str | None, max_tokens: int) -> str:
         """Past edits by what they are about."""
         if not words.strip():
             raise OptionError("words is empty. Say what the edits are about.")
-        with self._opened(repository, max_tokens) as (opened, budget):
-            head = opened.repository.head(at or "HEAD")
-            budget.note(_prepared(opened, head))
-            found = asked.by_words(opened, head, words, _RESULTS)
-            return budget.filled([_named(item.edit) for item in found])
+        _require_short(words=words, at=at)
+        opened, budget = self._opened(repository, max_tokens)
+        head = opened.repository.head(at or "HEAD")
+        budget.note(self._prepared(opened, head))
+        found = asked.by_words(opened, head, words, _RESULTS)
+        return budget.filled([_named(item.edit) for item in found])
 
     def similar(
         self, repository: str, diff: str | None, definition: str | None, intent: str | None, at: str | None, tokens: int
@@ -55,58 +64,77 @@ class Agent:
         """Past edits like a diff, or like what is meant to be done with a definition."""
         if bool(diff) == bool(definition):
             raise OptionError("Give either diff, or definition (PATH::NAME) with intent.")
+        _require_short(definition=definition, intent=intent, at=at)
         edits = edits_of_diff(diff) if diff else ()
         if definition and not (intent or "").strip():
             raise OptionError("intent is empty. Say in a few words what is to be done with the definition.")
-        with self._opened(repository, tokens) as (opened, budget):
-            head = opened.repository.head(at or "HEAD")
-            budget.note(_prepared(opened, head))
-            snapshot = opened.workspace.at(head)
-            if definition:
-                items = opened.engine.search(snapshot, f"{intent} {definition.rpartition('::')[2]}", k=_RESULTS)
-            else:
-                items = [item for item, _ in asked.similar_to(opened, snapshot, edits, _RESULTS)]
-            return budget.filled(_with_diffs(opened, [item.edit for item in items]))
+        opened, budget = self._opened(repository, tokens)
+        head = opened.repository.head(at or "HEAD")
+        budget.note(self._prepared(opened, head))
+        snapshot = opened.workspace.at(head)
+        if definition:
+            items = opened.engine.search(snapshot, f"{intent} {definition.rpartition('::')[2]}", k=_RESULTS)
+        else:
+            items = [item for item, _ in asked.similar_to(opened, snapshot, edits, _RESULTS)]
+        return budget.filled(_with_diffs(opened, [item.edit for item in items]))
 
     def next(self, repository: str, editing: str | None, at: str | None, max_tokens: int) -> str:
         """Definitions likely to be edited next."""
-        with self._opened(repository, max_tokens) as (opened, budget):
-            question = ask(opened.repository, at=at, editing=editing)
-            budget.note(f"After {question.words}:")
-            budget.note(_prepared(opened, question.history))
-            found = asked.predictions(opened, question, _RESULTS)
-            asked.require(found, opened, question)
-            rows = []
-            for one in found:
-                said = "; ".join(reason.words for reason in one.reasons[:2])
-                past = one.evidence[0].edit.commit if one.evidence else None
-                cited = f"\n   like {past.sha[:10]} {clean(past.subject, _SUBJECT)}" if past else ""
-                because = f": {said}" if said else ""
-                rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")
-            return budget.filled(rows)
+        _require_short(editing=editing, at=at)
+        opened, budget = self._opened(repository, max_tokens)
+        question = ask(opened.repository, at=at, editing=editing)
+        budget.note(f"After {question.words}:")
+        budget.note(self._prepared(opened, question.history))
+        found = asked.predictions(opened, question, _RESULTS)
+        asked.require(found, opened, question)
+        rows = []
+        for one in found:
+            said = "; ".join(reason.words for reason in one.reasons[:2])
+            past = one.evidence[0].edit.commit if one.evidence else None
+            cited = f"\n   like {past.sha[:10]} {clean(past.subject, _SUBJECT)}" if past else ""
+            because = f": {said}" if said else ""
+            rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")
+        return budget.filled(rows)
 
     def history(self, repository: str, path: str, definition: str, at: str | None, max_tokens: int) -> str:
         """How one definition was changed before, newest first."""
-        with self._opened(repository, max_tokens) as (opened, budget):
-            head = opened.repository.head(at or "HEAD")
-            budget.note(_prepared(opened, head))
-            reached = opened.engine.derived.ancestors(opened.workspace.at(head))
-            found = opened.index.edits_of_definition(path.replace("\\", "/"), definition, within=reached)
-            if not found:
-                raise NothingToAnswerError(
-                    f"No indexed commit changes {path}::{definition}. Write the path from the root of the repository, "
-                    "and a method as Class.method."
-                )
-            return budget.filled(_with_diffs(opened, found))
+        _require_short(path=path, definition=definition, at=at)
+        opened, budget = self._opened(repository, max_tokens)
+        head = opened.repository.head(at or "HEAD")
+        budget.note(self._prepared(opened, head))
+        reached = opened.engine.derived.ancestors(opened.workspace.at(head))
+        found = opened.index.edits_of_definition(path.replace("\\", "/"), definition, within=reached)
+        if not found:
+            raise NothingToAnswerError(
+                f"No indexed commit changes {path}::{definition}. Write the path from the root of the repository, "
+                "and a method as Class.method."
+            )
+        return budget.filled(_with_diffs(opened, found))
 
-    @contextmanager
-    def _opened(self, repository: str, max_tokens: int) -> Iterator[tuple[Opened, _Budget]]:
+    def _opened(self, repository: str, max_tokens: int) -> tuple[Opened, _Budget]:
         if not LEAST_TOKENS <= max_tokens <= MOST_TOKENS:
             raise OptionError(f"max_tokens is {max_tokens}. Choose from {LEAST_TOKENS} to {MOST_TOKENS:,}.")
+        _require_short(repository=repository)
         if "\0" in repository:
             raise OptionError("repository is not the path of a folder.")
-        with asked.open_all(Path(repository).expanduser(), self.model, self.cache) as opened:
-            yield opened, _Budget(max_tokens)
+        try:
+            folder = Path(repository).expanduser()
+        except RuntimeError as error:
+            raise OptionError(f"{repository} names the home folder of no user here.") from error
+        self._unfinished = None
+        return self._kept.of(folder), _Budget(max_tokens)
+
+    def _prepared(self, opened: Opened, revision: str) -> str:
+        _, progress = consoles()
+        done, total = asked.prepare(opened, revision, progress, None)
+        self._unfinished = (opened, revision, total) if done < total else None
+        return "" if done >= total else f"(From the newest {done:,} of {total:,} commits; the rest is being indexed.)"
+
+
+def _require_short(**arguments: str | None) -> None:
+    for name, text in arguments.items():
+        if text is not None and len(text) > LONGEST:
+            raise OptionError(f"{name} has {len(text):,} characters; at most {LONGEST:,} are read.")
 
 
 class _Budget:
@@ -178,12 +206,6 @@ def edits_of_diff(diff: str) -> tuple[Edit, ...]:
     if not found:
         raise OptionError("The diff changes no Python file. Send a unified diff, as git diff writes it.")
     return tuple(found[:_HUNKS])
-
-
-def _prepared(opened: Opened, revision: str) -> str:
-    _, progress = consoles()
-    done, total = asked.prepare(opened, revision, progress, None)
-    return "" if done >= total else f"(From the newest {done:,} of {total:,} commits; the rest is not indexed yet.)"
 
 
 def _named(edit: PastEdit) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from mcp.server import MCPServer
@@ -22,18 +23,77 @@ INSTRUCTIONS: Final = (
 
 
 def serve(options: Namespace) -> None:
-    """Answer until the client closes stdin."""
-    server_of(Agent(options.model, options.cache), str(options.repository)).run("stdio")
+    """Answer until the client closes stdin, or is gone."""
+    agent = Agent(options.model, options.cache)
+    turns = Turns(agent)
+    try:
+        server_of(agent, turns, str(options.repository)).run("stdio")
+    except Exception as error:
+        if not _is_gone(error):
+            raise
+    finally:
+        turns.end()
+        agent.close()
 
 
-def server_of(agent: Agent, default: str) -> MCPServer:
+def _is_gone(error: BaseException) -> bool:
+    """Whether nobody reads the answers any more, and nothing else is wrong."""
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())  # those of a group
+    return all(map(_is_gone, parts)) if parts else isinstance(error, BrokenPipeError)
+
+
+class Turns:
+    """One question at a time; while there is none, the rest of the history is indexed."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._one = threading.Lock()
+        self._changed = threading.Condition()
+        self._asked = 0  # questions that wait or are being answered
+        self._answered = False  # since the last look for something to index
+        self._ended = False
+        self._indexing = threading.Thread(target=self._index, name="codewm-indexing", daemon=True)
+        self._indexing.start()
+
+    @contextmanager
+    def question(self) -> Iterator[None]:
+        """The agent is this thread's."""
+        with self._changed:
+            self._asked += 1
+        try:
+            with self._one:
+                yield
+        finally:
+            with self._changed:
+                self._asked -= 1
+                self._answered = True
+                self._changed.notify()
+
+    def end(self) -> None:
+        """Index nothing more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._indexing.join()
+
+    def _index(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended or (self._answered and not self._asked))
+                self._answered = False
+            if self._ended:
+                return
+            with self._one:
+                self._agent.index_more(lambda: self._ended or self._asked > 0)
+
+
+def server_of(agent: Agent, turns: Turns, default: str) -> MCPServer:
     """The server and its tools; ``default``: the repository of a question that names none."""
     server = MCPServer("codewm", version=codewm_lsp.__version__, instructions=INSTRUCTIONS, log_level="ERROR")
-    one_at_a_time = threading.Lock()
 
     def answered(answer: Callable[[], str]) -> str:
         try:
-            with one_at_a_time:
+            with turns.question():
                 return answer()
         except (CodewmError, OSError, UnicodeError) as error:
             raise ToolError(str(error)) from error

@@ -1,15 +1,15 @@
-"""One run's repository, model and index, and the indexing done before an answer."""
+"""What is asked: repository, model and index, opened for one run or kept open, and the indexing before an answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from codewm_lsp.errors import IndexStoreError, NothingToAnswerError
+from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, Workspace
     from codewm_lsp.history import Edit, Repository
+    from codewm_lsp.history.location import Location
     from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
     from codewm_lsp.world_model import WorldModel
 
@@ -28,6 +29,8 @@ ENOUGH = 100  # commits from which on a history is known well enough to answer a
 ENOUGH_AT = 1_500  # the same for a question about a revision: it is a study, and depth counts more than a second
 NEW = 50  # newest commits looked at from then on
 QUERIES = 40  # edits in progress looked up, of a change of very many definitions
+KEPT: Final = 4  # repositories that stay open between questions
+DEPTH: Final = 10_000  # newest commits indexed between questions, as beside an editor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,11 @@ class Opened:
     workspace: Workspace
     engine: Engine
 
+    def close(self) -> None:
+        """Let go of the index and of Git."""
+        self.index.close()
+        self.repository.close()
+
 
 @contextmanager
 def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Iterator[Opened]:
@@ -47,22 +55,80 @@ def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Itera
 
     Raises RepositoryError, BundleError or IndexStoreError.
     """
-    from codewm_lsp.hints import Engine, Workspace
     from codewm_lsp.history import Repository
-    from codewm_lsp.index import Index
-    from codewm_lsp.ranking import ranker_of
     from codewm_lsp.world_model import WorldModel
 
     with Repository.open(path) as repository:
-        model = WorldModel.load(model_folder)
-        with Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size) as index:
-            yield Opened(
-                repository,
-                model,
-                index,
-                Workspace(repository, index),
-                Engine(repository, model, index, ranker=ranker_of(model.bundle)),
-            )
+        opened = _over(repository, WorldModel.load(model_folder), cache)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+class KeptOpen:
+    """The repositories asked about last, and the one model they share: opening them takes longer than most answers.
+
+    A new commit, an edit and an index that another process writes are seen without opening anything again; a
+    repository that lies elsewhere than it did, was made anew or is no longer shallow is opened anew. Not to be used
+    from two threads at once.
+    """
+
+    def __init__(self, model_folder: Path | None, cache: Path | None) -> None:
+        self._model_folder = model_folder
+        self._cache = cache
+        self._model: WorldModel | None = None
+        self._opened: dict[tuple[Location, object], Opened] = {}  # the one asked about last stands last
+
+    def of(self, path: Path) -> Opened:
+        """What to answer from about the repository that ``path`` is in. Raises as ``open_all`` does."""
+        from codewm_lsp.history import Repository
+        from codewm_lsp.history.location import locate
+        from codewm_lsp.world_model import WorldModel
+
+        location = locate(path)
+        key = location, _identity(location)
+        found = self._opened.pop(key, None)
+        if found is None:
+            for stale in [one for one in self._opened if one[0] == location]:
+                self._opened.pop(stale).close()
+            while len(self._opened) >= KEPT:
+                self._opened.pop(next(iter(self._opened))).close()
+            if self._model is None:
+                self._model = WorldModel.load(self._model_folder)
+            repository = Repository.open(path)
+            try:
+                found = _over(repository, self._model, self._cache)
+            except BaseException:
+                repository.close()
+                raise
+        self._opened[key] = found
+        return found
+
+    def close(self) -> None:
+        """Let go of all repositories."""
+        while self._opened:
+            self._opened.popitem()[1].close()
+
+
+def _over(repository: Repository, model: WorldModel, cache: Path | None) -> Opened:
+    from codewm_lsp.hints import Engine, Workspace
+    from codewm_lsp.index import Index
+    from codewm_lsp.ranking import ranker_of
+
+    index = Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size)
+    try:
+        engine = Engine(repository, model, index, ranker=ranker_of(model.bundle))
+    except BaseException:
+        index.close()
+        raise
+    return Opened(repository, model, index, Workspace(repository, index), engine)
+
+
+def _identity(location: Location) -> object:
+    """Another value for another repository at the same place, and for one whose history reaches further back."""
+    status = location.git_dir.stat()
+    return status.st_dev, status.st_ino, (location.common_dir / "shallow").exists()
 
 
 def bring_up_to_date(
@@ -146,6 +212,17 @@ def go_on(opened: Opened, revision: str, console: Console) -> None:
     with suppress(IndexStoreError, KeyboardInterrupt):  # it can wait
         log = opened.index.log
         updated(opened.repository, opened.model, log, revision, console, seconds=AFTERWARDS, limit=None, wait=0)
+
+
+def index_more(opened: Opened, revision: str, total: int, stop: Callable[[], bool]) -> bool:
+    """Index the newest of ``total`` commits until ``stop`` says so; whether there is more to do at once."""
+    from codewm_lsp.index import UpdateOutcome, update
+
+    with suppress(CodewmError):  # the next question says what is wrong
+        log, limit = opened.index.log, None if total <= DEPTH else DEPTH
+        done = update(opened.repository, opened.model, log, rev=revision, limit=limit, stop=stop)
+        return done.outcome is UpdateOutcome.STOPPED
+    return False
 
 
 def similar(opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:
