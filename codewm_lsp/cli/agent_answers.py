@@ -35,6 +35,7 @@ class Agent:
     """Answers the questions of an agent, each of a repository that it names. Not for two threads at once."""
 
     def __init__(self, model: Path | None, cache: Path | None) -> None:
+        self._cache = cache
         self._kept = asked.KeptOpen(model, cache)
         self._unfinished: tuple[Opened, str, int] | None = None
 
@@ -110,6 +111,26 @@ class Agent:
                 "and a method as Class.method."
             )
         return budget.filled(_with_diffs(opened, found))
+
+    def forgotten(self, repository: str, diff: str | None, at: str | None, max_tokens: int) -> str:
+        """What usually changes with the change at hand, and has not."""
+        from codewm_lsp.folders import cache_folder
+        from codewm_lsp.hints.forgotten import forgotten
+        from codewm_lsp.hints.forgotten_words import headline, sentence
+        from codewm_lsp.index import Dismissals
+
+        _require_short(diff=diff, at=at)
+        if diff and at:
+            raise OptionError("diff and at are about different changes. Give one of them.")
+        opened, budget = self._opened(repository, max_tokens)
+        folder = self._cache or cache_folder()
+        if at:
+            head = opened.repository.head(at)
+            diff = f"{head}^...{head}"
+        dismissals = Dismissals.of(opened.repository, folder)
+        found = forgotten(opened.repository, diff or None, dismissals=dismissals, folder=folder)
+        budget.note(headline(found))
+        return budget.filled([sentence(one) for one in found.missing])
 
     def _opened(self, repository: str, max_tokens: int) -> tuple[Opened, _Budget]:
         if not LEAST_TOKENS <= max_tokens <= MOST_TOKENS:

@@ -351,6 +351,9 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument("--never-needed", metavar="FILE", help="Never name FILE again in this repository")
     parser.add_argument("--needed", metavar="FILE", help="Take back what --not-needed and --never-needed said of FILE")
     parser.add_argument("--quiet", action="store_true", help="Say nothing unless a file is missing, as hooks do")
+    parser.add_argument(
+        "--install-hook", action="store_true", help="Write a Git hook that asks before each commit, and do nothing else"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 

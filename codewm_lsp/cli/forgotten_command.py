@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import codewm_lsp
-from codewm_lsp.cli.wire import dump, iso_date
+from codewm_lsp.cli.wire import dump
 from codewm_lsp.errors import OptionError
 
 if TYPE_CHECKING:
-    from codewm_lsp.hints.forgotten import Forgotten, Missing
+    from codewm_lsp.hints.forgotten import Forgotten
     from codewm_lsp.index.dismissals import Dismissals
 
 RULE: Final = "usually-changed-together"
@@ -34,6 +34,11 @@ def forgotten(options: Namespace) -> bool:
     path = options.repository / options.path if options.path is not None else options.repository
     folder = options.cache or cache_folder()
     with Repository.open(path) as repository:
+        if options.install_hook:
+            from codewm_lsp.cli.hook import install
+
+            sys.stdout.write(f"Before each commit, {install(repository)} says what seems to be missing.\n")
+            return False
         dismissals = Dismissals.of(repository, folder)
 
         def answer() -> Forgotten:
@@ -75,13 +80,13 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
 def _in_words(found: Forgotten, quiet: bool) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.hints.forgotten_words import headline
 
     reporter = Reporter(consoles()[0])
+    if found.missing or not quiet:
+        reporter.line(headline(found))
     if not found.missing:
-        if not quiet:
-            reporter.line(found.silent or f"Nothing seems to be missing from {found.asked} ({_behind(found)}).")
         return
-    reporter.line(("Usually changed together with ", "bold"), found.asked, f", and not changed ({_behind(found)}):")
     for one in found.missing:
         reporter.line()
         reporter.line((f"  {100 * one.chance:.0f} %  ", "bold yellow"), (one.path, "cyan"))
@@ -92,54 +97,20 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
     reporter.line((f"Not needed? codewm forgotten --not-needed {found.missing[0].path} (or --never-needed)", "dim"))
 
 
-def _behind(found: Forgotten) -> str:
-    return f"{found.commits:,} commits" + (" of a shallow clone" if found.shallow else "")
-
-
-def record(found: Forgotten) -> dict[str, object]:
-    """The answer as JSON."""
-    return {
-        "asked": found.asked,
-        "change": found.change,
-        "commits": found.commits,
-        "shallow": found.shallow,
-        "silent": found.silent,
-        "changed": list(found.changed),
-        "missing": [_missing(one) for one in found.missing],
-    }
-
-
-def _missing(one: Missing) -> dict[str, object]:
-    return {
-        "path": one.path,
-        "chance": round(one.chance, 4),
-        "reason": one.reason,
-        "beside": one.beside,
-        "together": one.together,
-        "of": one.of,
-        "evidence": [
-            {"commit": it.sha, "author": it.author, "date": iso_date(it.date), "subject": it.subject}
-            for it in one.evidence
-        ],
-    }
-
-
 def _json(found: Forgotten) -> str:
+    from codewm_lsp.hints.forgotten_words import record
+
     return dump(record(found)) + "\n"
 
 
-def _sentence(one: Missing) -> str:
-    commits = ", ".join(it.sha[:8] for it in one.evidence)
-    said = f"{one.path} is likely to need a change, too ({100 * one.chance:.0f} %): {one.reason}"
-    return f"{said} ({commits})." if commits else f"{said}."
-
-
 def _sarif(found: Forgotten) -> str:
+    from codewm_lsp.hints.forgotten_words import sentence
+
     results = [
         {
             "ruleId": RULE,
             "level": "warning",
-            "message": {"text": _sentence(one)},
+            "message": {"text": sentence(one)},
             "locations": [
                 {"physicalLocation": {"artifactLocation": {"uri": quote(one.path)}, "region": {"startLine": 1}}}
             ],
@@ -161,10 +132,12 @@ def _sarif(found: Forgotten) -> str:
 
 def _github(found: Forgotten) -> str:
     """Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
+    from codewm_lsp.hints.forgotten_words import sentence
+
     if found.silent:
         return f"::notice title=codewm forgotten::{_escaped(found.silent)}\n"
     return "".join(
-        f"::warning file={_property(one.path)},title=codewm forgotten::{_escaped(_sentence(one))}\n"
+        f"::warning file={_property(one.path)},title=codewm forgotten::{_escaped(sentence(one))}\n"
         for one in found.missing
     )
 

@@ -17,8 +17,8 @@ from codewm_lsp.errors import CodewmError
 
 INSTRUCTIONS: Final = (
     "What the Git history of a Python repository says about an edit: past edits like it, what is likely to be edited "
-    "next, and how a definition was changed before. `repository` is a folder in the repository. `at` is a revision: "
-    "nothing later is looked at. Answers keep to `max_tokens` and say when they were cut."
+    "next, what was forgotten, and how a definition was changed before. `repository` is a folder in the repository. "
+    "`at` is a revision: nothing later is looked at. Answers keep to `max_tokens` and say when they were cut."
 )
 
 
@@ -123,6 +123,15 @@ def server_of(agent: Agent, turns: Turns, default: str) -> MCPServer:
         """Definitions likely to be edited next after the uncommitted changes (or, with `at`, after that commit), with
         probabilities and reasons. `editing` (PATH::NAME) asks about one of these edits."""
         return answered(lambda: agent.next(repository, editing, at, max_tokens))
+
+    @server.tool(structured_output=False)
+    def forgotten(
+        diff: str | None = None, repository: str = default, at: str | None = None, max_tokens: int = TOKENS
+    ) -> str:
+        """Files that usually change with the change at hand and have not, with chances and evidence: ask it before you
+        say that you are done. It is about what is staged, else the working tree; with `diff` (BASE...HEAD) about a
+        branch, with `at` about that commit."""
+        return answered(lambda: agent.forgotten(repository, diff, at, max_tokens))
 
     @server.tool(structured_output=False)
     def how_was_this_changed_before(

@@ -342,6 +342,13 @@ class HardenedGit:
             "Run `git fsck` there to see whether it is damaged."
         )
 
+    def hooks_folder(self) -> str:
+        """The folder of hooks that the repository's configuration or the user's names; empty where none does."""
+        status, out, _ = self.run("config", "--local", "--type=path", "--get", "core.hooksPath")
+        if not status:
+            return out.decode("utf-8", "surrogateescape").rstrip("\n")
+        return _of_the_user(_program_of(os.environ), _own(os.environ), "--type=path", "--get", "core.hooksPath")
+
     def address_of_the_user(self) -> str:
         """The e-mail address that the user commits under everywhere; empty where their configuration has none."""
         return _of_the_user(_program_of(os.environ), _own(os.environ), "--get", "user.email")

@@ -98,6 +98,17 @@ class Repository:
         return self._location.git_dir
 
     @property
+    def common_dir(self) -> Path:
+        """The Git folder that all its worktrees share."""
+        return self._location.common_dir
+
+    @property
+    def hooks(self) -> Path:
+        """The folder that Git takes hooks from, which need not be there: the configuration may name another."""
+        named = self._git.hooks_folder()
+        return (self.root or self.git_dir) / named if named else self.common_dir / "hooks"
+
+    @property
     def key(self) -> str:
         """A name for the repository that all its worktrees and clones share, wherever they lie, fit for a file name.
 

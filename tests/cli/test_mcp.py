@@ -34,21 +34,6 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "CODEWM_CACHE": str(folder / "cache")}
 
 
-def long_history(repository: Any, commits: int) -> None:
-    """Each commit changes the number that one of ten functions returns; written in one stream, not one by one."""
-    lines: list[bytes] = []
-    numbers = [0] * 10
-    for number in range(commits):
-        numbers[number % 10] = number
-        text = "".join(f"def f{name}():\n    return {value}\n\n\n" for name, value in enumerate(numbers)).encode()
-        subject = f"Let number {number} be returned".encode()
-        when = b"Ada Lovelace <ada@example.org> %d +0000" % (1_700_000_000 + 3600 * number)
-        lines += [b"commit refs/heads/main", b"committer " + when, b"data %d\n%s" % (len(subject), subject)]
-        lines += [b"M 100644 inline numbers.py", b"data %d\n%s" % (len(text), text)]
-    repository.git("fast-import", "--quiet", stdin=b"\n".join(lines) + b"\n")
-    repository.git("checkout", "--quiet", "--force", "main")
-
-
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
     """Asks one server several questions in turn; whether each failed, and what was said.
@@ -62,7 +47,7 @@ def ask(tmp_path: Path) -> Ask:
             )
             async with Client(server) as client:
                 names = {tool.name for tool in (await client.list_tools()).tools}
-                assert names == {"search", "similar_edits", "next_edits", "how_was_this_changed_before"}
+                assert names == {"search", "similar_edits", "next_edits", "forgotten", "how_was_this_changed_before"}
                 found = []
                 for question in questions:
                     if callable(question):
@@ -159,6 +144,26 @@ def test_what_makes_no_sense_is_one_error_and_the_server_goes_on(history: Any, a
     assert not list(tmp_path.rglob("pwned"))
 
 
+def test_an_agent_hears_what_the_command_says_was_forgotten(
+    coupled: Any, ask: Ask, codewm: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    coupled.write("core.py", "a = -1\n")
+    edited, clean, before = ask(
+        coupled.path,
+        ("forgotten", {}),
+        ("forgotten", {"diff": "HEAD~3...HEAD"}),
+        ("forgotten", {"at": "HEAD~1", "diff": "HEAD~3...HEAD"}),
+    )
+    told = codewm("forgotten", "-C", coupled.path).stdout.splitlines()
+    headline, row = edited[1].split("\n")
+    assert headline == told[0]
+    assert "docs/core.rst is likely to need a change, too" in row
+    assert "changed in 61 of the last 61 commits to core.py" in row
+    assert not clean[0]
+    assert clean[1] == codewm("forgotten", "--diff", "HEAD~3...HEAD", coupled.path).stdout.strip()
+    assert before[0]
+
+
 def test_what_happens_between_two_questions_is_known_to_the_second(history: Any, ask: Ask) -> None:
     path = history.path
 
@@ -221,7 +226,7 @@ def test_an_answer_from_a_part_of_the_history_says_so_and_the_rest_is_indexed_me
     make_repository: Any, ask: Ask, codewm: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     repository = make_repository("long")
-    long_history(repository, 160)
+    repository.commit_many([(f"Return number {n}", {"a.py": f"def number():\n    return {n}\n"}) for n in range(160)])
     assert codewm("index", "--limit", "110", "-C", repository.path).returncode == 0
 
     def until_all_is_indexed() -> None:

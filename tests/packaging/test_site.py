@@ -15,7 +15,10 @@ NEEDED = (
     *("docs", "scripts", "mkdocs.yml", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "README.md"),
     "vscode-extension/README.md",
 )
-LINKED = ("neovim", "examples/architecture", "tests/security", "tests/history")  # folders: that they are there will do
+LINKED = (  # folders: that they are there will do
+    *("neovim", "examples/agents", "examples/architecture"),
+    *("tests/security", "tests/history"),
+)
 
 
 @pytest.fixture(scope="module")
