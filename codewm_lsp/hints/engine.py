@@ -38,6 +38,7 @@ EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress, where past edits are shown for it
+FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the edits, however few are wanted otherwise
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -72,7 +73,8 @@ class HintOptions:
 
     ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
     least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
-    behind a lens on a changed definition. ``limit``: lenses a file.
+    behind a lens on a changed definition. ``limit``: lenses a file; those on definitions that must follow the edits
+    (users of a name that is gone, callers that no longer fit) are shown beyond it.
     """
 
     threshold: float = 0.46
@@ -113,6 +115,10 @@ class _Ranked:
     @property
     def corpus(self) -> Corpus:
         return self.known.state.corpus
+
+    def must(self, rows: NDArray[np.int64]) -> int:
+        """How many of these must follow the edits, those left out that a linter names anyway."""
+        return sum(row in self.references and not self.references[row].linted for row in rows.tolist())
 
 
 _LIKENED: Final = Kind[list[SimilarEdit]]("similar edits", 64)
@@ -199,9 +205,9 @@ class Engine:
     ) -> Hints:
         """The hints of one file, one at most on a definition.
 
-        On a changed definition: the past edits like its own. On another: that it is likely to be next. When there are
-        more than ``options.limit``, the definitions that must follow the edits come first (but those that a linter
-        names), then the changed ones, then the likeliest.
+        On a changed definition: the past edits like its own. On another: that it is likely to be next. Up to
+        ``FOLLOWING`` definitions that must follow the edits have theirs, whatever ``options.limit`` says (but for those
+        that a linter names anyway). Of the others the changed ones come first, then the likeliest.
 
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
         is said from the files around this one, and the answer is not complete: the next call goes on with the reading.
@@ -220,12 +226,13 @@ class Engine:
         if ranked is not None:
             complete = ranked.known.complete
             candidates = _candidates(ranked.corpus, editing, [path])
-            must = sum(row in ranked.references and not ranked.references[row].linted for row in candidates.tolist())
+            must = ranked.must(candidates)
         if HintKind.SIMILAR in options.kinds:
             for edit in own[: max(0, options.limit - must)]:
                 found.extend(self._similar_hint(snapshot, edit, options, now))
-        if ranked is not None and len(found) < options.limit:
-            found.extend(self._next_hints(path, candidates, ranked, options, options.limit - len(found), now))
+        if ranked is not None:
+            limit = max(options.limit - len(found), min(must, FOLLOWING))
+            found.extend(self._next_hints(path, candidates, ranked, options, limit, now))
         return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
     def _similar_hint(self, snapshot: Snapshot, edit: Edit, options: HintOptions, now: float) -> list[Hint]:

@@ -19,13 +19,19 @@ from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
-from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
-from codewm_lsp.source.languages import Use, UseKind
+from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
+from codewm_lsp.source.languages import Names, Use, UseKind
 
 MOST: Final = 400
 """Definitions looked into for all names together, the nearest to the edit first."""
+MOST_TEXT: Final = 150_000
+"""Characters of definitions that are looked into, one that is begun to its end: what bounds the time …"""
+MOST_OF_FILES: Final = 600_000
+"""… and of all definitions of the files that are read for that."""
 
 _SAME: Final = 50  # methods of the same name that may be those of classes below
+_FEW: Final = 32  # definitions with a method's name that are looked into wherever they stand
+_FAMILY: Final = 24  # classes below one
 _NAME: Final = 40  # characters of a name in words
 _USES: Final = 0.95
 _FITS: Final = 0.9
@@ -85,6 +91,13 @@ def led(
     )
 
 
+def _wanted(broken: Broken) -> frozenset[str]:
+    """All names whose uses are looked for."""
+    places = [*(one.name for one in broken.gone), *(one.name for one in broken.altered)]
+    members = [name for one in broken.enlarged for name in (*one.old, *one.new)]
+    return frozenset({*members, *(simple_name(name) for place in places for name in (place, scope_above(place)))})
+
+
 class _Search:
     def __init__(
         self,
@@ -98,56 +111,100 @@ class _Search:
         self._known: dict[int, Sequence[Definition]] = {}
         number = corpus.number
         self._gone = {Address(number[one.path], one.name): one for one in broken.gone if one.path in number}
-        self._resolver = Resolver(corpus, self._texts, frozenset(self._gone))
+        self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken))
         self._found: dict[int, ForcedChange] = {}
+        self._families: dict[Address, tuple[Address, ...]] = {}
+        self._left = MOST
+        self._read_of_files = 0
 
     def _texts(self, file: int) -> Sequence[Definition]:
         if file not in self._known:
-            self._known.update(self._read([file]))
+            found = self._known[file] = self._read([file])[file]
+            self._read_of_files += sum(len(one.source) for one in found)
         return self._known[file]
 
     def found(self) -> References:
-        left = MOST
         for place, gone in self._gone.items():
-            left -= self._users(place, gone, left)
+            self._users(place, gone)
         for altered in self._broken.altered:
             if altered.path in self._corpus.number and new_requirements(altered.before, altered.after):
-                left -= self._callers(altered, left)
+                self._callers(altered)
         for enlarged in self._broken.enlarged:
             if enlarged.path in self._corpus.number and enlarged.old:
-                left -= self._lists(enlarged, left)
+                self._lists(enlarged)
         return self._found
+
+    @property
+    def _done(self) -> bool:
+        return self._resolver.read > MOST_TEXT or self._read_of_files > MOST_OF_FILES
 
     def _lead(self, row: int, reference: ForcedChange) -> None:
         known = self._found.get(row)
         if known is None or (known.linted, -known.score) > (reference.linted, -reference.score):
             self._found[row] = reference
 
-    def _standing(self, words: Sequence[str], path: str, most: int) -> list[int]:
-        """The definitions that all of these words stand in, the nearest to a path first; their files are read."""
+    def _rows(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """The definitions that all of these words stand in."""
         weights = self._corpus.weights(dict.fromkeys(words, 1.0))
         if np.count_nonzero(weights) < len(words):
-            return []
-        rows: NDArray[np.int64] = np.flatnonzero(self._corpus.found(weights) >= len(words) - 0.5)
-        paths, near = self._corpus.paths, path.split("/")
-        if len(rows) > most > 0:
-            files, places = np.unique(self._corpus.file[rows], return_inverse=True)
-            distance = np.array([-shared_beginning(paths[file].split("/"), near) for file in files.tolist()])
-            rows = np.sort(rows[np.argsort(distance[places], kind="stable")[:most]])
-        elif most <= 0:
-            rows = rows[:0]
-        found: list[int] = rows.tolist()
-        self._read_files(found)
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(self._corpus.found(weights) >= len(words) - 0.5)
+
+    def _standing(self, words: Sequence[str], place: Address, *, member: bool = False) -> list[int]:
+        """The definitions that all of these words stand in, the nearest to a place first, as many as are left.
+
+        A method's name that stands in many counts in files alone that know a class of its family, or one above it.
+        """
+        rows = self._rows(words)
+        if member and len(rows) > _FEW:
+            owner = Address(place.file, scope_above(place.name))
+            known = self._knowing((*self._family(owner), *self._resolver.ancestors(owner)))
+            rows = rows[np.isin(self._corpus.file[rows], known)]
+        found: list[int] = self._nearest(rows, place.file, self._left).tolist()
+        self._left -= len(found)
         return found
 
-    def _read_files(self, rows: Sequence[int]) -> None:
-        """Read the files of these definitions together."""
-        missing = sorted({int(self._corpus.file[row]) for row in rows} - self._known.keys())
-        if missing:
-            self._known.update(self._read(missing))
+    def _nearest(self, rows: NDArray[np.int64], file: int, most: int) -> NDArray[np.int64]:
+        """So many of these definitions, those of the file itself first, then those that import it, then by folder."""
+        corpus = self._corpus
+        path = corpus.paths[file].split("/")
 
-    def _uses(self, row: int, wanted: frozenset[str]) -> Sequence[Use]:
-        return names_of(self._resolver.source(row), wanted).uses
+        def distance(other: int) -> tuple[bool, bool, int]:
+            imports = file in corpus.layout.imported(other, corpus.imports[other])
+            return other != file, not imports, -shared_beginning(corpus.paths[other].split("/"), path)
+
+        files, places = np.unique(corpus.file[rows], return_inverse=True)
+        order = sorted(range(len(files)), key=lambda at: distance(int(files[at])))
+        rank = np.empty(len(files), dtype=np.int64)
+        rank[order] = np.arange(len(files))
+        return rows[np.argsort(rank[places], kind="stable")[:most]]
+
+    def _knowing(self, classes: Sequence[Address]) -> NDArray[np.int64]:
+        """The files in which the name of one of these classes stands."""
+        weights = self._corpus.weights({simple_name(one.name): 1.0 for one in classes})
+        return np.unique(self._corpus.file[np.flatnonzero(self._corpus.found(weights))])
+
+    def _family(self, owner: Address) -> tuple[Address, ...]:
+        """A class and those below it, the nearest first."""
+        if owner not in self._families:
+            corpus, found = self._corpus, [owner]
+            is_class = corpus.kinds == KINDS.index(DefinitionKind.CLASS)
+            for one in found:
+                rows = self._rows([simple_name(one.name)])
+                for row in self._nearest(rows[is_class[rows]], one.file, _FAMILY).tolist():
+                    below = Address(*self._where(row))
+                    if below not in found and one in self._resolver.bases(below):
+                        found.append(below)
+                if len(found) > _FAMILY or self._done:
+                    break
+            self._families[owner] = tuple(found)
+        return self._families[owner]
+
+    def _names(self, row: int) -> Names:
+        return self._resolver.names(*self._where(row))
+
+    def _uses(self, row: int, wanted: frozenset[str]) -> list[Use]:
+        return [use for use in self._names(row).uses if use.name in wanted]
 
     def _where(self, row: int) -> tuple[int, str]:
         return int(self._corpus.file[row]), self._corpus.names[row]
@@ -179,14 +236,16 @@ class _Search:
 
     # Names that are gone
 
-    def _users(self, place: Address, gone: Gone, most: int) -> int:
+    def _users(self, place: Address, gone: Gone) -> None:
         name = simple_name(gone.name)
-        rows = self._standing([name], gone.path, most)
+        rows = self._standing([name], place, member=gone.member)
         wanted = frozenset({name})
         unique = gone.member and self._alone(place, name, rows)
         quoted = f"`{clean(name, _NAME)}`"
         now = f"renamed to `{clean(gone.renamed, _NAME)}`" if gone.renamed else "moved" if gone.moved else "removed"
         for row in rows:
+            if self._done:
+                return
             file, inside = self._where(row)
             for use in self._uses(row, wanted):
                 meaning = self._meaning(row, use)
@@ -209,7 +268,6 @@ class _Search:
                 self._lead(row, made)
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
-        return len(rows)
 
     def _calls_below(self, row: int, use: Use, place: Address) -> bool:
         """Whether a class above that of a method uses it, as one that classes below define."""
@@ -232,18 +290,20 @@ class _Search:
         if name in conventions_of(corpus.paths[place.file]).built_in or name.startswith("__"):
             return False
         number = corpus.vocabulary.ids.get(name, -1)
-        owner = Address(place.file, scope_above(place.name))
         named = np.flatnonzero(corpus.name_words == number).tolist()
         if len(named) > _SAME:
             return False
+        family = self._family(Address(place.file, scope_above(place.name)))
         for row in named:
             file, other = self._where(row)
             if (file, other) != (place.file, place.name):
-                above = self._resolver.ancestors(Address(file, scope_above(other)))
-                if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or owner not in above:
+                above = Address(file, scope_above(other))
+                if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or above not in family:
                     return False
         for row in rows:
-            names = names_of(self._resolver.source(row), frozenset({name}))
+            if self._done:
+                return False
+            names = self._names(row)
             if name in names.attributes or (KINDS[corpus.kinds[row]] is DefinitionKind.CLASS and name in names.members):
                 return False
         return True
@@ -251,28 +311,20 @@ class _Search:
     def _overrides(self, place: Address, what: str) -> None:
         """The methods of the same name in classes above and below, which go by the same contract."""
         name = simple_name(place.name)
-        corpus, resolver = self._corpus, self._resolver
+        resolver = self._resolver
         if name.startswith("__"):
             return
         owner = Address(place.file, scope_above(place.name))
-        number = corpus.vocabulary.ids.get(name, -1)
-        above = resolver.ancestors(owner)
-        rows = np.flatnonzero(corpus.name_words == number).tolist()[:MOST]
-        self._read_files(rows)
-        for row in rows:
-            file, inside = self._where(row)
-            other = Address(file, scope_above(inside))
-            if KINDS[corpus.kinds[row]] is not DefinitionKind.METHOD or other == owner:
-                continue
-            called = f"`{clean(f'{simple_name(owner.name)}.{name}', _NAME)}`"
-            if owner in resolver.ancestors(other):
-                self._lead(row, ForcedChange(_OVERRIDES, f"overrides {called}, {what}"))
-            elif other in above:
-                self._lead(row, ForcedChange(_OVERRIDES, f"is overridden by {called}, {what}"))
+        called = f"`{clean(f'{simple_name(owner.name)}.{name}', _NAME)}`"
+        for words, classes in (("overrides", self._family(owner)), ("is overridden by", resolver.ancestors(owner))):
+            for other in classes:
+                row = resolver.rows(other.file).get(f"{other.name}.{name}")
+                if other != owner and row is not None:
+                    self._lead(row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}"))
 
     # Signatures
 
-    def _callers(self, altered: Altered, most: int) -> int:
+    def _callers(self, altered: Altered) -> None:
         corpus, resolver = self._corpus, self._resolver
         place = Address(corpus.number[altered.path], altered.name)
         constructor = conventions_of(altered.path).constructor
@@ -281,12 +333,12 @@ class _Search:
         owner = Address(place.file, scope_above(altered.name))
         if altered.member and name == constructor:
             words.append(simple_name(owner.name))
-        looked = 0
         for word in words:
-            rows = self._standing([word], altered.path, most - looked)
-            looked += len(rows)
+            rows = self._standing([word], place, member=altered.member and word == name)
             unique = altered.member and word == name and self._alone(place, name, rows)
             for row in rows:
+                if self._done:
+                    return
                 for use in self._uses(row, frozenset({word})):
                     if use.call is None:
                         continue
@@ -311,7 +363,6 @@ class _Search:
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")
-        return looked
 
     def _constructs(self, meaning: Address, constructor: Address) -> bool:
         resolver = self._resolver
@@ -321,11 +372,12 @@ class _Search:
 
     # Members
 
-    def _lists(self, enlarged: Enlarged, most: int) -> int:
+    def _lists(self, enlarged: Enlarged) -> None:
         corpus, resolver = self._corpus, self._resolver
         place = Address(corpus.number[enlarged.path], enlarged.name)
-        rows = self._standing([simple_name(enlarged.name), *sorted(enlarged.old)], enlarged.path, most)
-        for row in rows:
+        for row in self._standing([simple_name(enlarged.name), *sorted(enlarged.old)], place):
+            if self._done:
+                return
             if self._where(row) == (place.file, place.name):
                 continue
             used: set[str] = set()
@@ -339,4 +391,3 @@ class _Search:
             if len(enlarged.old) > 1 and enlarged.old <= used and not used & set(enlarged.new):
                 new, owner = clean(enlarged.new[0], _NAME), clean(simple_name(enlarged.name), _NAME)
                 self._lead(row, ForcedChange(_LISTS, f"handles every member of `{owner}` but the new `{new}`"))
-        return len(rows)

@@ -153,7 +153,11 @@ class Options:
             "A lower value shows more hints, and more wrong ones.",
         ),
     ] = HintOptions().threshold
-    lenses_per_file: Annotated[int, _whole(0, 1_000), About("Maximum hints per file")] = HintOptions().limit
+    lenses_per_file: Annotated[
+        int,
+        _whole(0, 1_000),
+        About("Maximum hints per file; definitions that must follow your edits are shown beyond it"),
+    ] = HintOptions().limit
     exclude: Annotated[
         tuple[str, ...],
         _GLOBS,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from codewm_lsp.hints import HintKind, HintOptions, Prediction
+from codewm_lsp.hints.engine import FOLLOWING
 from codewm_lsp.history import Edit
 
 OpenEngine = Callable[[Path], Any]
@@ -300,3 +301,19 @@ def test_a_lens_that_must_follow_comes_before_others_where_there_is_room_for_one
     ]
     hints = engine.hints("tests/test_client.py", tests).items
     assert any("(a linter says so)" in hint.title for hint in hints)
+
+
+def test_all_that_must_follow_have_lenses_beyond_the_limit_of_a_file(shop: Any, open_engine: OpenEngine) -> None:
+    text = "from shop.client import connect\n" + "".join(
+        f"\n\ndef test_{n}():\n    assert connect('{n}')\n" for n in range(FOLLOWING + 10)
+    )
+    shop.commit("Test much", {"tests/test_many.py": text})
+    engine = open_engine(shop.path)
+    working_edits(shop, "shop/client.py", "def connect(", "def open_client(")
+
+    def following(limit: int) -> int:
+        hints = engine.hints("tests/test_many.py", text, options=HintOptions(limit=limit)).items
+        return sum("still uses `connect`" in hint.title for hint in hints)
+
+    assert following(8) == following(1) == FOLLOWING
+    assert following(0) == 0

@@ -9,7 +9,7 @@ import pytest
 from codewm_lsp.history import Edit
 from codewm_lsp.history.edits import file_edits
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
-from codewm_lsp.ranking.references import references
+from codewm_lsp.ranking.references import MOST_OF_FILES, MOST_TEXT, references
 from codewm_lsp.source import Definition, parse_definitions
 
 CLIENT = """\
@@ -33,8 +33,10 @@ def connect(host, port=80):
 """
 
 
-def following(before: Mapping[str, str], after: Mapping[str, str | None]) -> dict[str, str]:
-    """What must follow where the files change so: the words by ``path::definition``."""
+def following(
+    before: Mapping[str, str], after: Mapping[str, str | None], looked: list[str] | None = None
+) -> dict[str, str]:
+    """What must follow where the files change so: words by ``path::definition``. ``looked``: gets the files read."""
     now = {path: text for path, text in {**before, **after}.items() if text is not None}
     edits: list[Edit] = []
     for path in after:
@@ -43,6 +45,8 @@ def following(before: Mapping[str, str], after: Mapping[str, str | None]) -> dic
     corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in now.items()}, vocabulary)
 
     def texts(files: Sequence[int]) -> Mapping[int, Sequence[Definition]]:
+        if looked is not None:
+            looked.extend(corpus.paths[file] for file in files)
         return {file: parse_definitions(now[corpus.paths[file]]) for file in files}
 
     found = references(corpus, edits, texts)
@@ -142,6 +146,62 @@ def test_a_name_is_found_through_what_a_package_exports_and_its_import_is_a_lint
         "src/shop/__init__.py::<module>": "imports `connect`, renamed to `open_client` (a linter says so)",
         "tests/test_shop.py::test_connect": "still uses `connect`, renamed to `open_client`",
     }
+
+
+def test_what_a_module_lists_as_exported_follows_and_is_a_linters_to_name() -> None:
+    before = {"shop/client.py": CLIENT + "\n\n__all__ = ['Client', 'connect']\n"}
+    before["shop/__init__.py"] = "from shop.client import *\n\n__all__ = ('connect',)\n__all__ += ['Client']\n"
+    after = {"shop/client.py": before["shop/client.py"].replace("def connect", "def open_client")}
+    listed = "lists `connect` in what it exports, renamed to `open_client`"
+    assert following(before, after) == {"shop/client.py::<module>": listed, "shop/__init__.py::<module>": listed}
+    after = {"shop/client.py": before["shop/client.py"].replace("class Client:", "class Session:")}
+    found = following(before, after)
+    assert found["shop/__init__.py::<module>"] == "lists `Client` in what it exports, renamed to `Session`"
+
+
+def test_users_are_found_through_exports_of_exports_and_under_another_name_only_the_import_follows() -> None:
+    before = {
+        "shop/__init__.py": "from shop.api import connect\n",
+        "shop/api/__init__.py": "from ..client import connect, connect as dial\n",
+        "shop/client.py": CLIENT,
+        "app.py": "import shop\n\n\ndef run():\n    return shop.connect('x')\n",
+        "other.py": "from shop.api import dial\n\n\ndef run():\n    return dial('x')\n",
+    }
+    after = {"shop/client.py": CLIENT.replace("def connect", "def open_client")}
+    assert following(before, after).keys() == {
+        "shop/__init__.py::<module>",
+        "shop/api/__init__.py::<module>",
+        "app.py::run",
+    }
+
+
+def test_a_common_methods_users_are_looked_for_where_its_class_is_known() -> None:
+    unrelated = {f"lib/m{n}.py": "def run(x):\n    return x.get('a')\n" for n in range(60)}
+    before = {
+        **unrelated,
+        "shop/base.py": "class Base:\n    def get(self, key):\n        return key\n",
+        "shop/below.py": "from shop.base import Base\n\n\nclass Below(Base):\n    pass\n",
+        "shop/use.py": "from shop.below import Below\n\n\nclass Last(Below):\n    def run(self):\n"
+        "        return self.get(1)\n",
+    }
+    looked: list[str] = []
+    after = {"shop/base.py": before["shop/base.py"].replace("def get", "def fetch")}
+    assert following(before, after, looked) == {"shop/use.py::Last.run": "still uses `get`, renamed to `fetch`"}
+    assert not set(looked) & set(unrelated)
+
+
+def test_so_much_text_is_looked_into_and_no_more() -> None:
+    filler = "".join(f"    x{n} = {n}\n" for n in range(2_000))
+    app = {
+        f"app{n:03}.py": f"from shop.client import connect\n\n\ndef run():\n{filler}    connect(1)\n" for n in range(60)
+    }
+    before = {"shop/client.py": CLIENT, **app}
+    looked: list[str] = []
+    found = following(before, {"shop/client.py": CLIENT.replace("def connect", "def open_client")}, looked)
+    longest = max(map(len, app.values()))
+    assert found
+    assert sum(len(before[path]) for path in set(looked)) <= MOST_OF_FILES + longest
+    assert len(found) * longest <= 2 * (MOST_TEXT + longest)
 
 
 def test_what_is_fixed_already_is_no_longer_listed() -> None:
