@@ -116,12 +116,13 @@ def _git() -> Finding:
 
 
 def _model(folder: Path | None) -> tuple[WorldModel, Finding]:
-    from codewm_lsp.ranking import ranker_of
+    from codewm_lsp.ranking import ranker_of, scorer_of
     from codewm_lsp.world_model import WorldModel
 
     started = time.perf_counter()
     model = WorldModel.load(folder)
     ranker_of(model.bundle)
+    scorer_of(model.bundle)
     loaded = time.perf_counter()
     vectors = model.embed_edits([(_BEFORE, _AFTER), (_AFTER, _AFTER)])
     embedded = time.perf_counter()

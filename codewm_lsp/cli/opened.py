@@ -114,11 +114,12 @@ class KeptOpen:
 def _over(repository: Repository, model: WorldModel, cache: Path | None) -> Opened:
     from codewm_lsp.hints import Engine, Workspace
     from codewm_lsp.index import Index
-    from codewm_lsp.ranking import ranker_of
+    from codewm_lsp.ranking import ranker_of, scorer_of
 
     index = Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size)
     try:
-        engine = Engine(repository, model, index, ranker=ranker_of(model.bundle))
+        bundle = model.bundle
+        engine = Engine(repository, model, index, ranker=ranker_of(bundle), scorer=scorer_of(bundle))
     except BaseException:
         index.close()
         raise

@@ -16,28 +16,26 @@ from codewm_lsp.hints.answers import (
     HintKind,
     Prediction,
     SimilarEdit,
-    joint_change,
     reasons_similar,
 )
 from codewm_lsp.hints.derived import Derived, Known
+from codewm_lsp.hints.evidence import Evidence
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Hit, Index
+from codewm_lsp.index import Hit, Index, Place
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
+from codewm_lsp.ranking.evidence import EvidenceScorer, shipped_scorer
 from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
 from codewm_lsp.ranking.references import References, led
 from codewm_lsp.source import Definition
 
-JOINED: Final = 32  # predictions of one answer whose past together with the edits in progress is looked up
-EVIDENCE: Final = 3  # past edits shown behind a prediction
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
-FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress, where past edits are shown for it
 FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the edits, however few are wanted otherwise
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -124,24 +122,6 @@ class _Ranked:
 _LIKENED: Final = Kind[list[SimilarEdit]]("similar edits", 64)
 
 
-def evidence_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What past edits are looked for by behind predictions: (N, D) of these and (D,) of the edit in progress → (N, D).
-
-    Both together find edits more like the one that comes than either alone (docs/experiments.md). Rows of length 1.
-    """
-    both = FORESEEN * predicted + revealed
-    length = np.linalg.norm(both, axis=1, keepdims=True)
-    return np.asarray(both / np.maximum(length, 1e-9), dtype=np.float32)
-
-
-def with_joint_change(joint: SimilarEdit | None, nearest: Sequence[SimilarEdit]) -> tuple[SimilarEdit, ...]:
-    """Past edits behind a prediction: its own, of a commit that also changed what is being edited, comes first."""
-    if joint is None:
-        return tuple(nearest)
-    others = [one for one in nearest if one.edit.id != joint.edit.id]
-    return joint, *others[: EVIDENCE - 1]
-
-
 class Engine:
     """Answers questions about the snapshots of one repository. Not to be used from two threads at once."""
 
@@ -152,13 +132,15 @@ class Engine:
         index: Index,
         *,
         ranker: Ranker | None = None,
+        scorer: EvidenceScorer | None = None,
         others: Others | None = None,
     ) -> None:
-        """``ranker``: the shipped one where left out. ``others``: where past edits like one in progress are looked for
-        besides."""
+        """``ranker``: the shipped one where left out, likewise ``scorer``, that of the past edits behind a prediction.
+        ``others``: where past edits like one in progress are looked for besides."""
         self._model = model
         self._index = index
         self._ranker = ranker or shipped_ranker()
+        self._evidence = Evidence(index, scorer or shipped_scorer())
         self._others = others
         self.derived = Derived(repository, index, self._ranker)
 
@@ -310,16 +292,12 @@ class Engine:
         evidence: list[tuple[SimilarEdit, ...]] = []
         if following:
             assert ranked.recent is not None, "the model was asked"
-            wanted = evidence_of(np.stack([one.edit for one in following]), ranked.recent[0])
-            nearest = self._index.nearest(wanted, k=EVIDENCE, within=ranked.known.past)
-            together = self._changed_together(ranked, worded[:JOINED], wanted[:JOINED])
-            evidence = [
-                with_joint_change(
-                    together[place] if place < len(together) else None,
-                    [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits],
-                )
-                for place, hits in enumerate(nearest)
+            places = [
+                Place(corpus.paths[corpus.file[row]], corpus.names[row], beginning(one.source.source), one.edit)
+                for row, one in zip(worded, following, strict=True)
             ]
+            asked = [edit for edit, _ in ranked.ranking.asked]
+            evidence = self._evidence.behind(places, asked, ranked.recent[0], ranked.known.past)
         reasons = self._reasons(ranked, worded)
         predictions = []
         for place, row in enumerate(rows.tolist()):
@@ -336,19 +314,6 @@ class Engine:
                 )
             )
         return predictions
-
-    def _changed_together(
-        self, ranked: _Ranked, rows: Sequence[int], wanted: NDArray[np.float32]
-    ) -> list[SimilarEdit | None]:
-        """For each definition its newest edit in a commit that also changed one that is being edited."""
-        corpus = ranked.corpus
-        definitions = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
-        edited = [(edit.previous_path or edit.path, edit.definition) for edit, _ in ranked.ranking.asked]
-        hits = self._index.changed_together(definitions, edited, wanted, within=ranked.known.past)
-        return [
-            None if hit is None else SimilarEdit(hit[0].edit, hit[0].score, (joint_change(edited[hit[1]]),))
-            for hit in hits
-        ]
 
     def _reasons(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
         """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""

@@ -16,6 +16,7 @@ from codewm_lsp.world_model.actions import RICH_ACTION
 
 TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
+SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
 _UNITS: Final = (
     ("year", 365.25 * 86_400),
     ("month", 30.44 * 86_400),
@@ -86,21 +87,35 @@ def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
 
 
 def next_title(prediction: Prediction, now: float) -> str:
-    """The title of a lens on a definition that is likely to be next: its chance, and the reason or a commit for it.
+    """The title of a lens on a definition that is likely to be next: its chance, why, and the past edit that fits best.
 
-    Where it must follow the edits in progress, what it still does says all there is to say.
-
-    A commit is named only where it changed this definition together with what is being edited: that it did is a fact,
-    and one of this place. What is merely like the change expected here is behind the lens.
+    "likely next (60 %) · still mentions retries · like 3f2a91c 'Retry requests' · 4 months ago". Of a commit that also
+    changed what is being edited, that it did says why. Where no past edit fits, none is named. Where the definition
+    must follow the edits in progress, what it still does says all there is to say.
     """
     must = next((reason for reason in prediction.reasons if reason.name == REFERENCE), None)
     if must is not None:
         return clean(f"likely next · {must.words}", TITLE)
     chance = f"likely next ({10 * round(10 * prediction.score)} %)"  # in tens: it must not flicker while one types
-    joint = next(((one, why) for one in prediction.evidence for why in one.reasons if why.name == JOINT), None)
-    if joint is None:
-        return " · ".join([chance, *(reason.words for reason in prediction.reasons[:1])])
-    commit = joint[0].edit.commit
-    tail = f"' · {age(now - commit.date)}"
-    head = f"{chance} · {joint[1].words} in {commit.sha[:7]} '"
-    return head + clean(commit.subject, max(TITLE - len(head) - len(tail), 10)) + tail
+    why = [reason.words for reason in prediction.reasons[:1]]
+    if not prediction.evidence:
+        return " · ".join([chance, *why])
+    past = prediction.evidence[0]
+    joint = next((reason.words for reason in past.reasons if reason.name == JOINT), None)
+    if joint is not None:
+        return _citing(f"{chance} · {joint}", " in", past, now)
+    return _citing(" · ".join([chance, *why]), " · like", past, now)
+
+
+def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:
+    """A title that goes on with a commit. Where there is no room for its subject, or for it, they are left out."""
+    commit = past.edit.commit
+    named, tail = f"{head}{how} {commit.sha[:7]}", f" · {age(now - commit.date)}"
+    room = TITLE - len(named) - len(tail)
+    if room < 0:
+        return clean(head, TITLE)
+    subject = clean(commit.subject, SUBJECT)
+    room -= len(" ''")
+    if subject and room >= min(len(subject), SHORTEST):
+        named += f" '{clean(subject, room)}'"
+    return named + tail

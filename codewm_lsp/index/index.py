@@ -14,25 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_lsp.history import Edit, EditKind, NewestPaths, Repository
-from codewm_lsp.index import earlier, search, sweeping
+from codewm_lsp.history import Edit, NewestPaths, Repository
+from codewm_lsp.index import earlier, related, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
+from codewm_lsp.index.related import AskedEdit, AskedPlace, Related, Window, by_term
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
-from codewm_lsp.source import VOCABULARY_HASH
+from codewm_lsp.index.words import MAX_COUNT, counts, place_words, terms, words_of_edit
+from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
 
 LIKE: Final = 0.8
 """Cosine of two edit vectors from which one is "like" the other for a dismissal."""
 
-_JOINT: Final = 20  # newest joint changes of a definition that are looked at
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
 
@@ -45,6 +45,16 @@ class Hit:
     meaning: float
     words: float
     path: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A definition that may be edited next: where it is, its text, and the edit predicted for it, (edit_size,)."""
+
+    path: str
+    definition: str
+    text: str
+    predicted: NDArray[np.float32]
 
 
 class Index:
@@ -62,6 +72,7 @@ class Index:
         self._history: tuple[SearchRange, History] | None = None
         self._text: TextIndex | None = None
         self._whitening: tuple[EditArrays, NDArray[np.int64], Whitening] | None = None
+        self._window: tuple[SearchRange, NDArray[np.int64], Window] | None = None
 
     @classmethod
     def of(cls, repository: Repository, model_hash: str, *, folder: Path | None = None, edit_size: int) -> Index:
@@ -258,56 +269,6 @@ class Index:
 
         return self.log.ask(answer)
 
-    def changed_together(
-        self,
-        definitions: Sequence[tuple[str, str]],
-        others: Sequence[tuple[str, str]],
-        vectors: NDArray[np.float32],
-        *,
-        within: Container[str] | None = None,
-    ) -> list[tuple[Hit, int] | None]:
-        """For each of Q definitions (path, name) its newest edit in a commit that changed one of ``others`` as well.
-
-        With the number of that other one, the first of several; None where there is no such commit. That it was added
-        by one does not count: the first commit of a file adds everything in it. The score is the cosine with its row of
-        ``vectors``, (Q, edit_size).
-        """
-
-        def answer(arrays: EditArrays) -> list[tuple[Hit, int] | None]:
-            if not len(arrays):
-                return [None] * len(definitions)
-            asked = arrays.range(within)
-            allowed = self._allowed(arrays, asked, None)
-            commit_of, dates = arrays.commit_of.values, arrays.dates.values
-
-            def own(path: str, name: str) -> NDArray[np.int64]:
-                rows = self._own_rows(arrays, asked, path, name)
-                return rows if allowed is None else rows[allowed[rows]]
-
-            with_other: dict[int, int] = {}
-            for number, (path, name) in enumerate(others):
-                for commit in commit_of[own(path, name)].tolist():
-                    with_other.setdefault(commit, number)
-            newest: list[list[int]] = []
-            for path, name in definitions:
-                rows = [row for row in own(path, name).tolist() if int(commit_of[row]) in with_other]
-                rows.sort(key=lambda row: (-int(dates[commit_of[row]]), row))
-                newest.append(rows[:_JOINT])
-            found = sorted({row for rows in newest for row in rows})
-            arrays.matrix.verify(np.array(found[:_VERIFIED], dtype=np.int64))
-            edits = dict(zip(found, self.log.read(partial(past_edits, ids=[row + 1 for row in found])), strict=True))
-            answers: list[tuple[Hit, int] | None] = []
-            for rows, vector in zip(newest, vectors, strict=True):
-                row = next((row for row in rows if edits[row].kind is not EditKind.ADDED), None)
-                if row is None:
-                    answers.append(None)
-                else:
-                    product = float(arrays.matrix.floats(np.array([row], dtype=np.int64))[0] @ vector)
-                    answers.append((Hit(edits[row], product, product, 0.0, 0.0), with_other[int(commit_of[row])]))
-            return answers
-
-        return self.log.ask(answer)
-
     def edits_of_definition(
         self, path: str, definition: str, *, within: Container[str] | None = None
     ) -> list[PastEdit]:
@@ -322,6 +283,61 @@ class Index:
             dates = arrays.dates.values[arrays.commit_of.values[rows]]
             ids = (rows[np.lexsort((rows, -dates))] + 1).tolist()
             return self.log.read(partial(past_edits, ids=ids))
+
+        return self.log.ask(answer)
+
+    def related(
+        self,
+        edit: Edit,
+        vector: NDArray[np.float32],
+        places: Sequence[Place],
+        *,
+        editing: Sequence[tuple[str, str]],
+        within: Container[str] | None = None,
+    ) -> list[Related]:
+        """For each place the past edits that may stand behind it, and how they are related to it and to ``edit``.
+
+        ``vector``: the embedding of ``edit``. ``editing``: (path, definition) of all that is being edited. What was
+        dismissed is left out.
+        """
+        self._require(vector)
+
+        def answer(arrays: EditArrays) -> list[Related]:
+            asked = arrays.range(within)
+            window = self._newest(arrays, asked)
+            commits = [arrays.commit_of.values[self._own_rows(arrays, asked, *one)].astype(np.int64) for one in editing]
+            asked_edit = AskedEdit(
+                words=self._by_term(arrays, words_of_edit(edit), asked.words),
+                name=self._by_term(arrays, place_words(edit.path, edit.definition), asked.places),
+                vector=vector,
+                whitened=self._whitened(arrays, vector, asked),
+                commits=commits,
+            )
+            asked_places = []
+            for place in places:
+                words = {
+                    word: min(count, MAX_COUNT) for word, count in word_counts(tokenize(place.text).leaves).items()
+                }
+                asked_places.append(
+                    AskedPlace(
+                        text=self._by_term(arrays, words, asked.words),
+                        name=self._by_term(arrays, place_words(place.path, place.definition), asked.places),
+                        words=len(words),
+                        predicted=place.predicted,
+                        whitened=self._whitened(arrays, place.predicted, asked),
+                        own=self._own_rows(arrays, asked, place.path, place.definition),
+                    )
+                )
+            return related.relate(window, asked_edit, asked_places, self.blend)
+
+        return self.log.ask(answer)
+
+    def edits(self, rows: Sequence[int]) -> list[PastEdit]:
+        """Past edits by row."""
+
+        def answer(arrays: EditArrays) -> list[PastEdit]:
+            arrays.matrix.verify(np.array(rows[:_VERIFIED], dtype=np.int64))
+            return self.log.read(partial(past_edits, ids=[row + 1 for row in rows]))
 
         return self.log.ask(answer)
 
@@ -370,6 +386,19 @@ class Index:
                 place=arrays.terms(connection, terms(place), counts(place)),
             )
         )
+
+    def _by_term(self, arrays: EditArrays, words: Mapping[str, int], idf: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = self.log.read(lambda connection: arrays.terms(connection, terms(words), counts(words)))
+        return by_term(found, idf)
+
+    def _newest(self, arrays: EditArrays, asked: SearchRange) -> Window:
+        """The newest edits in range that were not dismissed. The last answer is kept."""
+        hidden = self._dismissed_rows(arrays)
+        kept = self._window
+        if kept is None or kept[0] is not asked or kept[1] is not hidden:
+            allowed = self._allowed(arrays, asked, None)
+            kept = self._window = asked, hidden, Window.of(arrays, asked, allowed)
+        return kept[2]
 
     def _whitened(self, arrays: EditArrays, vector: NDArray[np.float32], asked: SearchRange) -> NDArray[np.float32]:
         """An edit vector in the measure of the edits that are in range."""

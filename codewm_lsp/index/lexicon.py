@@ -155,6 +155,11 @@ class Lexicon:
         bounds = np.concatenate(([0], np.cumsum(lengths)))
         return np.repeat(starts - bounds[:-1], lengths) + np.arange(bounds[-1]), bounds
 
+    def terms_of(self, documents: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int8], NDArray[np.int64]]:
+        """The terms of some documents, one after the other, their counts, and how many each document has."""
+        entries, bounds = self._entries_of(documents)
+        return self.terms[entries], self.counts[entries], np.diff(bounds)
+
     def cosines(
         self, documents: NDArray[np.int64], query: Weighing, idf: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

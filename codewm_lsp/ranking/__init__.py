@@ -1,7 +1,8 @@
-"""Which definition is edited next: signals of the working state and the past, and the ranker that weighs them."""
+"""Which definition is edited next, why, and which past edits stand behind it."""
 
+from codewm_lsp.ranking.evidence import EvidenceScorer, scorer_of
 from codewm_lsp.ranking.ranker import Ranker
 from codewm_lsp.ranking.ranker_file import ranker_of
 from codewm_lsp.ranking.reasons import Reason
 
-__all__ = ["Ranker", "Reason", "ranker_of"]
+__all__ = ["EvidenceScorer", "Ranker", "Reason", "ranker_of", "scorer_of"]

@@ -18,7 +18,7 @@ from codewm_lsp.hints import Change, Engine, HintKind, HintOptions, Hints, Simil
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.globs import matches_any
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
-from codewm_lsp.ranking import ranker_of
+from codewm_lsp.ranking import ranker_of, scorer_of
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories
@@ -73,7 +73,14 @@ class Session:
             OtherRepositories(store, repository, folder, self._index.dismissals.all, notify) if store else None
         )
         self._workspace = Workspace(repository, self._index)
-        self._engine = Engine(repository, model, self._index, ranker=ranker_of(model.bundle), others=self._others)
+        self._engine = Engine(
+            repository,
+            model,
+            self._index,
+            ranker=ranker_of(model.bundle),
+            scorer=scorer_of(model.bundle),
+            others=self._others,
+        )
         self._position = repository.position()
 
     def relative(self, file: Path) -> str | None:
@@ -366,7 +373,8 @@ class Workshop:
             self._model_problem = ""
             try:
                 self._model = WorldModel.load(options.model, threads=options.threads)
-                ranker_of(self._model.bundle)  # what is wrong with it is said now, as of every other file
+                ranker_of(self._model.bundle)  # what is wrong with a file is said now, as of every other one
+                scorer_of(self._model.bundle)
             except BundleError as error:
                 if options.model is None:
                     raise

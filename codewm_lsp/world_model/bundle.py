@@ -1,5 +1,5 @@
-"""The folder a model is shipped in: four ONNX graphs, the common words, a ranker, and ``model.json`` that vouches for
-them."""
+"""The folder a model is shipped in: four ONNX graphs, the common words, what was learnt with these, and ``model.json``
+that vouches for all."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ FORMAT: Final = 1
 METADATA: Final = "model.json"
 WORDS: Final = "words.bin"
 RANKER: Final = "ranker.npz"
+EVIDENCE: Final = "evidence.npz"
+LEARNT: Final = (RANKER, EVIDENCE)
+"""Files that a bundle may lack, and that its vectors do not depend on."""
 GRAPHS: Final = ("state", "edit", "transition", "next")
 MAX_BYTES: Final = 600_000
 LARGEST: Final = 64 << 20  # bytes of a file that is still read: more is no bundle, whoever made it
@@ -31,8 +34,8 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "models"
 class Bundle:
     """A verified bundle: every file is there and is the one that ``model.json`` names.
 
-    ``hash`` names the model: 16 hexadecimal digits over the files that make its vectors, without the ranker.
-    ``ranker``: the content of that file, which models made by older versions do not have.
+    ``hash`` names the model: 16 hexadecimal digits over the files that make its vectors, without those of ``LEARNT``.
+    ``ranker`` and ``evidence``: the contents of these, which models made by older versions do not have.
     """
 
     folder: Path
@@ -42,12 +45,14 @@ class Bundle:
     graphs: dict[str, bytes]
     common: CommonWords
     ranker: bytes | None = None
+    evidence: bytes | None = None
 
     @property
     def bytes(self) -> int:
         """Size of all files of the bundle."""
         names = [METADATA, WORDS, *(f"{graph}.onnx" for graph in GRAPHS)]
-        return sum((self.folder / name).stat().st_size for name in names) + len(self.ranker or b"")
+        learnt = len(self.ranker or b"") + len(self.evidence or b"")
+        return sum((self.folder / name).stat().st_size for name in names) + learnt
 
 
 def shipped() -> Path:
@@ -81,7 +86,7 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(files, dict) or not all(isinstance(files.get(name), str) for name in names):
         raise BundleError(f"{folder / METADATA} does not list all files of a model: {again}")
     contents: dict[str, bytes] = {}
-    for name in (*names, RANKER) if RANKER in files else names:
+    for name in (*names, *(one for one in LEARNT if one in files)):
         try:
             data = _read(folder / name)
         except OSError as error:
@@ -99,6 +104,7 @@ def read_bundle(folder: Path) -> Bundle:
         graphs={graph: contents[f"{graph}.onnx"] for graph in GRAPHS},
         common=CommonWords(np.frombuffer(contents[WORDS], "<u4").astype(np.uint32)),
         ranker=contents.get(RANKER),
+        evidence=contents.get(EVIDENCE),
     )
 
 
@@ -115,8 +121,8 @@ def _read(file: Path) -> bytes:
 def bundle_hash(files: dict[str, str]) -> str:
     """The name of a model, from the SHA-256 of its files.
 
-    Indexes are named after it, since they hold its vectors; these do not depend on the ranker."""
-    joined = "\n".join(f"{name} {files[name]}" for name in sorted(files) if name != RANKER)
+    Indexes are named after it, since they hold its vectors; these do not depend on what was learnt with them."""
+    joined = "\n".join(f"{name} {files[name]}" for name in sorted(files) if name not in LEARNT)
     return hashlib.sha256(joined.encode("utf-8")).hexdigest()[:16]
 
 

@@ -20,7 +20,16 @@ from codewm_export.graphs import Graph, graphs, to_onnx
 from codewm_export.int4 import to_int4
 from codewm_lsp import __version__
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.world_model.bundle import FORMAT, MAX_BYTES, METADATA, RANKER, WORDS, expected_versions
+from codewm_lsp.world_model.bundle import (
+    EVIDENCE,
+    FORMAT,
+    LEARNT,
+    MAX_BYTES,
+    METADATA,
+    RANKER,
+    WORDS,
+    expected_versions,
+)
 from codewm_lsp.world_model.features import CommonWords
 from codewm_lsp.world_model.model import open_session
 from codewm_model.artifacts.bundle_format import BundleFormat
@@ -71,7 +80,8 @@ def write_bundle(
             (partial / METADATA).write_bytes(written)
             (partial / CARD).write_text(card, encoding="utf-8")
             (folder / METADATA).unlink(missing_ok=True)  # a bundle that is half another one is none
-            (folder / RANKER).unlink(missing_ok=True)  # it was fitted to what was there before
+            for file in LEARNT:  # fitted to what was there before
+                (folder / file).unlink(missing_ok=True)
             for file in (*files, CARD, METADATA):
                 os.replace(partial / file, folder / file)
     except BaseException:
@@ -82,17 +92,20 @@ def write_bundle(
     return metadata
 
 
-def describe_bundle(folder: Path, *, about: dict[str, Any], card: str, ranker: bytes | None = None) -> None:
+def describe_bundle(
+    folder: Path, *, about: dict[str, Any], card: str, ranker: bytes | None = None, evidence: bytes | None = None
+) -> None:
     """Say more in the metadata and the card of a bundle that ``write_bundle`` has written; its graphs stay as they are.
 
-    ``ranker`` takes the place of the one that is there. Raises TrainingError when the bundle would be larger than
-    600,000 bytes; it is then left as it was.
+    ``ranker`` and ``evidence`` take the places of those that are there. Raises TrainingError when the bundle would be
+    larger than 600,000 bytes; it is then left as it was.
     """
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8")) | about
     files: dict[str, bytes] = {}
-    if ranker is not None:
-        files[RANKER] = ranker
-        metadata["files"] |= {RANKER: hashlib.sha256(ranker).hexdigest()}
+    for file, learnt in ((RANKER, ranker), (EVIDENCE, evidence)):
+        if learnt is not None:
+            files[file] = learnt
+            metadata["files"] |= {file: hashlib.sha256(learnt).hexdigest()}
     written = json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
     kept = (file for file in metadata["files"] if file not in files)
     _check_size(sum((folder / file).stat().st_size for file in kept) + sum(map(len, files.values())) + len(written))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions
 from codewm_lsp.index import Dismissal, Scope
+from codewm_lsp.index.related import RELATIONS
+from codewm_lsp.ranking.evidence import EvidenceScorer
 
 SHOP = """\
 def fetch(page):
@@ -62,3 +68,71 @@ def test_a_joint_change_is_found_under_the_older_name_of_the_file(
     found = {one.definition: one for one in asking.next(asking.repository.working_edits(), k=0)}
     assert found["store"].evidence[0].edit.commit.sha == both
     assert found["store"].evidence[0].edit.path == "old.py"
+
+
+CLIENTS = """\
+def fetch_orders(session):
+    return session.get("/orders"{a})
+
+
+def fetch_invoices(session):
+    return session.get("/invoices"{b})
+
+
+def parse_date(text):
+    day, month = text.split("{c}")
+    return day, month
+"""
+
+
+def by_relation(threshold: float, **weights: float) -> EvidenceScorer:
+    """A scorer that only looks at these relations."""
+    first = np.zeros((len(RELATIONS), 1), dtype=np.float32)
+    for name, weight in weights.items():
+        first[RELATIONS.index(name)] = weight
+    zeros, ones = np.zeros(len(RELATIONS), dtype=np.float32), np.ones(len(RELATIONS), dtype=np.float32)
+    one = np.ones(1, dtype=np.float32)
+    return EvidenceScorer(zeros, ones, first, 0 * one, one, 0.0, threshold)
+
+
+def test_places_cite_past_edits_of_their_own(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    repository = make_repository()
+    repository.commit("Begin", {"clients.py": CLIENTS.format(a="", b="", c="/")})
+    waits = repository.commit("Wait for invoices", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c="/")})
+    dates = repository.commit("Read dates with dots", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c=".")})
+    repository.write("clients.py", CLIENTS.format(a=", timeout=3", b=", timeout=3", c="."))
+    asking = open_engine(repository.path)
+
+    def first(scorer: EvidenceScorer) -> dict[str, list[str]]:
+        engine = Engine(asking.repository, asking.encoder, asking.index, scorer=scorer)
+        found = replace(asking, engine=engine).next(asking.repository.working_edits(), k=0)
+        return {one.definition: [past.edit.commit.sha for past in one.evidence] for one in found}
+
+    own = first(by_relation(0.5, own=2, age=-0.1))
+    assert own["fetch_invoices"][0] == waits
+    assert own["parse_date"][0] == dates
+    alike = first(by_relation(0.5, **{"words, signed": 2}))  # what is like the edit in progress is the same for all
+    assert alike["fetch_invoices"] == alike["parse_date"] == [waits]
+
+
+def test_where_no_past_edit_fits_none_is_shown_and_none_is_named(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    repository = make_repository()
+    repository.commit("Begin", {"shop.py": shop()})
+    repository.commit("Put twice", {"shop.py": shop(b=", times=2")})
+    text = shop(a=", retries=3", b=", times=2")
+    repository.write("shop.py", text)
+    asking = open_engine(repository.path)
+    options = HintOptions(threshold=0.0, kinds=frozenset({HintKind.NEXT}))
+
+    def lenses(threshold: float) -> Sequence[Hint]:
+        engine = Engine(asking.repository, asking.encoder, asking.index, scorer=by_relation(threshold, own=1))
+        return replace(asking, engine=engine).hints("shop.py", text, options=options).items
+
+    assert all(lens.edit_ids and " · like " in lens.title for lens in lenses(0.5) if lens.definition != "<module>")
+    assert lenses(2.0)
+    assert not any(lens.edit_ids or " · like " in lens.title for lens in lenses(2.0))
+    assert all(lens.title.startswith("likely next (") for lens in lenses(2.0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from codewm_lsp.display import clean, joined
 from codewm_lsp.hints import Prediction, SimilarEdit
-from codewm_lsp.hints.answers import joint_change
+from codewm_lsp.hints.answers import REFERENCE, joint_change
 from codewm_lsp.hints.wording import age, likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
@@ -86,20 +86,58 @@ def prediction(*evidence: SimilarEdit, reasons: tuple[str, ...] = ()) -> Predict
     return Prediction("a.py", "put", 3, 0.618, ("body",), why, evidence)
 
 
+def joint(subject: str, days: float = 124) -> SimilarEdit:
+    return replace(past("3f2a91c", subject, days), reasons=(joint_change(("a.py", "Client.get")),))
+
+
 def test_a_title_says_the_chance_and_the_commit_that_changed_both() -> None:
-    joint = replace(past("3f2a91c", "Add timeouts", 124), reasons=(joint_change(("a.py", "Client.get")),))
-    title = next_title(prediction(joint, reasons=("next to get",)), NOW)
+    title = next_title(prediction(joint("Add timeouts"), reasons=("next to get",)), NOW)
     assert title == "likely next (60 %) · changed with get in 3f2a91c 'Add timeouts' · 4 months ago"
-    long = replace(past("3f2a91c", "Add timeouts " * 30, 124), reasons=(joint_change(("a.py", "Client.get")),))
-    assert len(next_title(prediction(long), NOW)) <= 100
 
 
-def test_a_title_names_no_commit_that_only_resembles_what_is_expected() -> None:
+def test_a_title_says_the_chance_and_the_reason_and_the_past_edit_that_fits() -> None:
     similar = replace(past("3f2a91c", "Add timeout", 1), reasons=(Reason("meaning", 0.5, "similar change (50 %)"),))
     assert next_title(prediction(similar, reasons=("still mentions retries",)), NOW) == (
+        "likely next (60 %) · still mentions retries · like 3f2a91c 'Add timeout' · 1 day ago"
+    )
+    assert next_title(prediction(similar), NOW) == "likely next (60 %) · like 3f2a91c 'Add timeout' · 1 day ago"
+
+
+def test_a_title_names_no_commit_where_none_fits() -> None:
+    assert next_title(prediction(reasons=("still mentions retries",)), NOW) == (
         "likely next (60 %) · still mentions retries"
     )
     assert next_title(prediction(), NOW) == "likely next (60 %)"
+
+
+def test_a_title_of_what_must_follow_says_nothing_else() -> None:
+    must = Reason(REFERENCE, 0.9, "still calls get, renamed to fetch")
+    found = replace(prediction(joint("Add timeouts")), reasons=(must, Reason("why", 1.0, "next to get")))
+    assert next_title(found, NOW) == "likely next · still calls get, renamed to fetch"
+
+
+@pytest.mark.parametrize(
+    ("reason", "title"),
+    [
+        ("a" * 20, f"likely next (60 %) · {'a' * 20} · like 3f2a91c 'Add timeouts, and then so…' · 4 months ago"),
+        ("a" * 38, f"likely next (60 %) · {'a' * 38} · like 3f2a91c · 4 months ago"),
+        ("a" * 60, f"likely next (60 %) · {'a' * 60}"),
+        ("a" * 99, f"likely next (60 %) · {'a' * 78}…"),
+    ],
+)
+def test_a_long_title_loses_its_subject_first_and_then_the_commit(reason: str, title: str) -> None:
+    found = past("3f2a91c", "Add timeouts, and then some more of them everywhere", 124)
+    assert next_title(prediction(found, reasons=(reason,)), NOW) == title
+    assert len(title) <= 100
+
+
+@given(st.text(max_size=120), st.lists(st.text(max_size=120), max_size=2), st.booleans())
+def test_a_title_is_one_line_of_at_most_100_characters(subject: str, reasons: list[str], both: bool) -> None:
+    found = joint(subject) if both else past("3f2a91c", subject, 3)
+    title = next_title(prediction(found, reasons=tuple(clean(f"why {words}") for words in reasons)), NOW)
+    assert title.startswith("likely next (60 %)")
+    assert len(title) <= 100
+    assert clean(title) == title
 
 
 def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:

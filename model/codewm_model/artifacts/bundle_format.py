@@ -28,9 +28,17 @@ class WriteBundle(Protocol):
 
 
 class DescribeBundle(Protocol):
-    """Says more in the metadata and the card of a bundle that is there, and puts a ranker into it."""
+    """Says more in the metadata and the card of a bundle that is there, and puts into it what was learnt with it."""
 
-    def __call__(self, folder: Path, *, about: dict[str, Any], card: str, ranker: bytes | None = None) -> None: ...
+    def __call__(
+        self,
+        folder: Path,
+        *,
+        about: dict[str, Any],
+        card: str,
+        ranker: bytes | None = None,
+        evidence: bytes | None = None,
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

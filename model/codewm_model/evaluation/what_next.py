@@ -7,7 +7,6 @@ edit is compared with the true one, and ranked with it among older edits of othe
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -17,19 +16,31 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.engine import evidence_of
-from codewm_lsp.history import Edit, EditKind, Repository, as_before
-from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.hints.evidence import Evidence, wanted_of
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.ranking import ranker_of, scorer_of
 from codewm_lsp.world_model import WorldModel
-from codewm_model.data.replay import EXAMPLES, Past, read_past, recent_edits, shuffled
+from codewm_model.data.replay import EXAMPLES, Past, read_past
+from codewm_model.evaluation.asked_places import AskedCommit, HistoryGallery
+from codewm_model.evaluation.likeness import Likeness
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
+from codewm_model.evaluation.shown_edits import (
+    METRICS,
+    OWN_CITATION,
+    SAID,
+    SHOWN,
+    Citations,
+    Pool,
+    Seen,
+    cite,
+    qualities,
+)
 
 Matrix = NDArray[np.float32]
 
 SEEN: Final = "past edits shown to the user"
-SHOWN: Final = 3  # past edits behind a prediction
-GALLERY: Final = 3_000  # edits of a repository that are embedded, the newest
-PER_COMMIT: Final = 32  # of one commit
+EXISTED: Final = "past edits shown, places that existed"
+CITED: Final = "five likeliest places"
 DISTRACTORS: Final = 1_000
 RESAMPLES: Final = 1_000
 
@@ -39,71 +50,9 @@ OWN: Final = "its own last edit"
 MEAN: Final = "mean edit"
 RECENT: Final = "most recent edits"
 ORACLE: Final = "oracle"
-PRODUCT: Final = "product"  # the prediction and the revealed edit together
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryGallery:
-    """The newest edits of a history, newest first, and the position of each one's commit."""
-
-    edits: tuple[Edit, ...]
-    position: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, past: Past, first: int) -> HistoryGallery:
-        """From the commit at position ``first`` on."""
-        edits: list[Edit] = []
-        position: list[int] = []
-        for at, (_, some) in enumerate(past.commits[first:], first):
-            edits.extend(some[:PER_COMMIT])
-            position.extend([at] * len(some[:PER_COMMIT]))
-            if len(edits) >= GALLERY:
-                break
-        return cls(tuple(edits), np.array(position, dtype=np.int64))
-
-    def row(self, position: int, edit: Edit, older: NDArray[np.int64]) -> int | None:
-        """Where an edit of the commit at ``position`` stands among ``older``; None where the gallery lacks it."""
-        found = [row for row in np.flatnonzero(self.position[older] == position) if self.edits[older[row]] is edit]
-        return int(found[0]) if found else None
-
-    def older(self, position: int) -> NDArray[np.int64]:
-        """The edits of the commits before."""
-        return np.flatnonzero(self.position > position)
-
-
-class Likeness:
-    """How like two edits are by the words they changed: cosine of signed bags, idf over the gallery."""
-
-    def __init__(self, edits: Sequence[Edit]) -> None:
-        bags = [words_of_edit(edit) for edit in edits]
-        frequency = Counter(word for bag in bags for word in bag)
-        self._idf = {word: float(np.log((len(bags) + 1) / (count + 0.5))) for word, count in frequency.items()}
-        self._rarest = float(np.log((len(bags) + 1) / 0.5))
-        postings: dict[str, tuple[list[int], list[float]]] = {}
-        for number, bag in enumerate(bags):
-            for word, weight in self._weighed(bag).items():
-                rows, weights = postings.setdefault(word, ([], []))
-                rows.append(number)
-                weights.append(weight)
-        self._postings = {word: (np.array(rows), np.array(weights)) for word, (rows, weights) in postings.items()}
-        self._count = len(bags)
-
-    def _weighed(self, bag: Mapping[str, int]) -> dict[str, float]:
-        weights = {
-            word: float(np.sign(count) * np.log1p(abs(count))) * self._idf.get(word, self._rarest)
-            for word, count in bag.items()
-        }
-        length = float(np.sqrt(sum(weight**2 for weight in weights.values()))) or 1.0
-        return {word: weight / length for word, weight in weights.items()}
-
-    def to(self, edit: Edit) -> NDArray[np.float64]:
-        """Of every edit of the gallery with this one."""
-        scores = np.zeros(self._count)
-        for word, weight in self._weighed(words_of_edit(edit)).items():
-            if word in self._postings:
-                rows, weights = self._postings[word]
-                scores[rows] += weight * weights
-        return scores
+PRODUCT: Final = "product"
+NEAREST: Final = "nearest to prediction and edit together (0.1.0)"
+ELSEWHERE: Final = "oracle of another repository"
 
 
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
@@ -140,13 +89,14 @@ def _spaced(words: Sequence[str], put: str) -> str:
 class Predictions:
     """What was found on one repository: for each system the (cosine, 1 / rank, first?, among ten?) of each query.
 
-    ``commit``: of each query, for resampling. ``seen``: (mean, best) likeness of the past edits shown.
+    ``commit``: of each query, for resampling. ``seen``: the past edits shown; ``cited``: those of the likeliest places.
     """
 
     range: tuple[str, str]
     found: dict[str, list[tuple[float, float, float, float]]] = field(default_factory=dict)
-    seen: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     commit: list[int] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
+    cited: Citations = field(default_factory=Citations)
 
 
 def predict(
@@ -157,8 +107,13 @@ def predict(
     count: int,
     progress: Callable[[int, int], None],
     distractors: int = DISTRACTORS,
+    elsewhere: HistoryGallery | None = None,
+    citing: bool = True,
 ) -> dict[str, Predictions]:
-    """By model: its own predictions, and the nulls in its space. Nothing where there are too few older edits."""
+    """By model: its own predictions, and the nulls in its space. Nothing where there are too few older edits.
+
+    ``elsewhere``: edits of another repository, for a null. ``citing``: whether the likeliest places are asked about.
+    """
     past = read_past(repository, examples=count)
     if not past.examples:
         return {}
@@ -166,16 +121,37 @@ def predict(
     asked = [position for position in past.examples if len(gallery.older(position)) >= distractors]
     if not asked:
         return {}
-    likeness = Likeness(gallery.edits)
     last = _last_edits(past)
+    words = Likeness(gallery.edits)
+    others = Likeness(elsewhere.edits, measure=words) if elsewhere is not None else None
     results = {}
     for name, model in models.items():
-        vectors = model.embed_edits([(edit.before, edit.after) for edit in gallery.edits])
+        own = Pool(gallery, _embedded(model, gallery), words)
+        foreign = Pool(elsewhere, _embedded(model, elsewhere), others) if elsewhere and others else None
         result = results[name] = Predictions(past.range)
-        for number, position in enumerate(asked):
-            progress(number, len(asked))
-            _ask(result, name, model, past, position, gallery, vectors, likeness, last, seed, distractors)
+        with gallery.index(past, own.vectors) as index:
+            evidence = Evidence(index, scorer_of(model.bundle))
+            for number, position in enumerate(asked):
+                progress(number, len(asked))
+                _ask(result, name, model, past, position, own, foreign, evidence, last, seed, distractors)
+            if citing:
+                result.cited = cite(
+                    repository,
+                    past,
+                    asked,
+                    gallery,
+                    own.vectors,
+                    model,
+                    ranker_of(model.bundle),
+                    evidence,
+                    seed=seed,
+                    systems=(PRODUCT, NEAREST),
+                )
     return results
+
+
+def _embedded(model: WorldModel, gallery: HistoryGallery) -> Matrix:
+    return model.embed_edits([(edit.before, edit.after) for edit in gallery.edits])
 
 
 def _last_edits(past: Past) -> dict[tuple[str, str], list[tuple[int, Edit]]]:
@@ -194,39 +170,32 @@ def _ask(
     model: WorldModel,
     past: Past,
     position: int,
-    gallery: HistoryGallery,
-    vectors: Matrix,
-    likeness: Likeness,
+    own: Pool,
+    foreign: Pool | None,
+    evidence: Evidence,
     last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
     seed: int,
     distractors: int,
 ) -> None:
     """The queries of one commit."""
-    commit, edits = past.commits[position]
-    order = shuffled([as_before(edit) for edit in edits], commit.sha, seed)
-    revealed, others = order[0], order[1:]
-    older = gallery.older(position)
+    asked = AskedCommit.of(past, position, own.gallery, model, seed)
+    others, truth = asked.others, asked.truth
+    older = own.gallery.older(position)
+    vectors = own.vectors
     chance = np.random.default_rng([seed, position])
     rivals = vectors[chance.choice(older, distractors, replace=False)]
     now = past.renamed[position]
-    own: list[tuple[str, str] | None] = []
+    before: list[tuple[str, str]] = []
     for edit in others:
         known = last.get((now.get(edit.path, edit.path), edit.definition), [])
-        before = next((one for at, one in known if at > position), None)
-        own.append((before.before, before.after) if before is not None else None)
-    again = [replayed(revealed, edit.before) if edit.before else "" for edit in others]
-    told = recent_edits(past, position, [revealed])
-    pairs = [(edit.before, edit.after) for edit in (*told, *others)]
-    pairs += [pair or ("", "") for pair in own]
-    pairs += [(edit.before, text) for edit, text in zip(others, again, strict=True)]
-    embedded = model.embed_edits(pairs)
-    recent, truth, own_vectors, again_vectors = np.split(
-        embedded, [len(told), len(told) + len(others), len(told) + 2 * len(others)]
-    )
-    copied = np.repeat(recent[:1], len(others), 0)
+        before.append(next(((one.before, one.after) for at, one in known if at > position), ("", "")))
+    again = [replayed(asked.revealed, edit.before) if edit.before else "" for edit in others]
+    pairs = [*before, *((edit.before, text) for edit, text in zip(others, again, strict=True))]
+    own_vectors, again_vectors = np.split(model.embed_edits(pairs), [len(others)])
+    copied = np.repeat(asked.told[:1], len(others), 0)
     moved = np.linalg.norm(again_vectors, axis=1) > 0.5
     guesses = {
-        name: model.predict_next([edit.before for edit in others], recent).edits,
+        name: model.predict_next([edit.before for edit in others], asked.told).edits,
         COPY: copied,
         REPLAY: np.where(moved[:, None], again_vectors, copied),  # where nothing of it stands: the copy
         OWN: own_vectors,
@@ -245,56 +214,33 @@ def _ask(
             for cosine, rank, seen in zip(right, ranks, visible, strict=True)
             if seen
         )
+    foreseen = np.stack([place.predicted for place in asked.places])
     nearest = {
-        system: np.argsort(-(wanted @ vectors[older].T), axis=1, kind="stable")[:, :SHOWN]
+        system: older[np.argsort(-(wanted @ vectors[older].T), axis=1, kind="stable")[:, :SHOWN]]
         for system, wanted in (
-            (name, guesses[name]),
+            (name, foreseen),
             (COPY, copied),
-            (PRODUCT, evidence_of(guesses[name], recent[0])),
+            (NEAREST, wanted_of(foreseen, asked.told[0])),
         )
     }
-    joint = [_changed_together(last, position, now, edit, revealed) for edit in others]
-    nearest[PRODUCT] = np.stack(
-        [
-            with_joint(gallery.row(one[0], one[1], older) if one is not None else None, rows)
-            for one, rows in zip(joint, nearest[PRODUCT], strict=True)
-        ]
-    )
+    behind = evidence.behind(asked.places, [asked.revealed], asked.told[0], asked.within)
+    beside = own.beside(asked.revealed)
+    elsewhere = foreign.beside(asked.revealed) if foreign is not None else None
+    result.seen.existed += asked.existed.tolist()
     for number, edit in enumerate(others):
-        like = likeness.to(edit)[older]
+        like = own.like(edit, truth[number])
         for system, rows in (
             *((system, found[number]) for system, found in nearest.items()),
-            (RECENT, np.arange(SHOWN)),
-            (RANDOM, chance.choice(len(older), SHOWN, replace=False)),
-            (ORACLE, np.argsort(-like, kind="stable")[:SHOWN]),
+            (PRODUCT, np.array([one.edit.id - 1 for one in behind[number]], dtype=np.int64)),
+            (RECENT, older[:SHOWN]),
+            (RANDOM, chance.choice(older, SHOWN, replace=False)),
+            (ORACLE, older[np.argsort(-like[older, 0], kind="stable")[:SHOWN]]),
         ):
-            result.seen.setdefault(system, []).append((float(like[rows].mean()), float(like[rows].max())))
-
-
-def _changed_together(
-    last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
-    position: int,
-    now: Mapping[str, str],
-    one: Edit,
-    other: Edit,
-) -> tuple[int, Edit] | None:
-    """The newest edit of a definition, with its position, in an older commit that changed another one as well."""
-
-    def before(edit: Edit) -> list[tuple[int, Edit]]:
-        return [
-            known for known in last.get((now.get(edit.path, edit.path), edit.definition), []) if known[0] > position
-        ]
-
-    with_other = {at for at, _ in before(other)}
-    joint = (known for known in before(one) if known[0] in with_other)
-    return next((known for known in joint if known[1].kind is not EditKind.ADDED), None)
-
-
-def with_joint(row: int | None, nearest: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows shown behind a prediction, as the product orders them: the joint change first, where there is one."""
-    if row is None:
-        return nearest
-    return np.concatenate([[row], nearest[nearest != row]])[: len(nearest)]
+            result.seen.found.setdefault(system, []).append(qualities(rows, like, beside))
+        if foreign is not None and elsewhere is not None:
+            far = foreign.like(edit, truth[number])
+            best = np.argsort(-far[: len(older), 0], kind="stable")[:SHOWN]
+            result.seen.found.setdefault(ELSEWHERE, []).append(qualities(best, far, elsewhere))
 
 
 def _unit(rows: Matrix) -> Matrix:
@@ -320,9 +266,16 @@ the newest 3,000 of the history. Nulls, in the same space: the revealed edit's o
 the definition's text (the copy where nothing of it stands there), the definition's last edit, the mean edit, a random
 one. The vectors of two models are not comparable: each has nulls of its own.
 
-Past edits shown: the three nearest to the prediction, by the likeness of their changed words (signed bags, idf) to
-those of the edit that really came; against the three nearest to the revealed edit (copy), the three most recent ones,
-and the three most like it (oracle). The blend is what the product shows: those nearest to both together.
+Past edits shown: the product's three (the blend; fewer where it finds fewer fit, and what it does not show counts as
+0), against the three nearest to the prediction alone, to the revealed edit (copy), and to both together, which 0.1.0
+showed. How like the edit that really came they are, three times: by their changed words (signed bags, idf), by the
+same without signs, and by their vectors, since what is best by one of these alone can be bad by the others. The oracle
+shows the three most like the truth by signed words; that of another repository, of as many edits, says how much of it
+is chance. *Like it, of a like commit*: one of those shown has 0.3 or more, and its commit changed something else that
+is as much like the revealed edit. The same for the places that existed before the commit.
+
+Five likeliest places: of the newest commits, by the product's own ranking after the revealed edit. The share of them
+with a first past edit that is shown first for none of the other four; a place with none does not count as one.
 """
 
 
@@ -337,8 +290,9 @@ class WhatNext:
         "R@1": True,
         "R@10": True,
         "cosine": True,
-        "likeness, mean of 3": True,
-        "likeness, best of 3": True,
+        **dict.fromkeys(METRICS, True),
+        SAID: None,
+        OWN_CITATION: True,
     }
 
     def __init__(self, distractors: int = DISTRACTORS) -> None:
@@ -362,8 +316,15 @@ class WhatNext:
             outcome.roles[one.blend] = Role.BLEND
             for system, role in (nulls | {RANDOM: Role.CHANCE}).items():
                 outcome.roles[_named(system, one.name, several)] = role
-        outcome.roles |= {RECENT: Role.BASELINE, ORACLE: Role.BOUND, RANDOM: Role.CHANCE}
-        for clone in repositories:
+                outcome.roles[_named(NEAREST, one.name, several)] = Role.BAR
+        outcome.roles |= {RECENT: Role.BASELINE, RANDOM: Role.CHANCE}
+        outcome.roles |= {ORACLE: Role.BOUND, ELSEWHERE: Role.BOUND}
+        galleries: dict[str, HistoryGallery] = {}
+        for place, clone in enumerate(repositories):
+            other = repositories[(place + 1) % len(repositories)]
+            if other is not clone and other.name not in galleries:
+                with Repository.open(other.folder) as repository:
+                    galleries = {other.name: HistoryGallery.newest(repository)}
             extra: dict[str, Any] = {}
             for seed in settings.seeds:
                 with Repository.open(clone.folder) as repository:
@@ -374,6 +335,8 @@ class WhatNext:
                         count=min(EXAMPLES, settings.limit or EXAMPLES),
                         progress=partial(progress, f"what next: {clone.name}"),
                         distractors=self.distractors,
+                        elsewhere=galleries.get(other.name),
+                        citing=seed == settings.seeds[0],
                     )
                 if not results:
                     outcome.left_out[clone.name] = f"fewer than {self.distractors:,} edits before its newest commits"
@@ -399,14 +362,28 @@ class WhatNext:
                 figures.append(
                     Figure(self.name, metric, self.ranking, label, repository, means[metric], len(found), seed)
                 )
-        for system, seen in result.seen.items():
-            own = {model.name: model.name, PRODUCT: model.blend, COPY: _named(COPY, model.name, several)}
-            if system in own or first:  # the others are the same for every model
-                for metric, value in zip(
-                    ("likeness, mean of 3", "likeness, best of 3"), np.mean(seen, 0).tolist(), strict=True
-                ):
-                    label = own.get(system, system)
-                    figures.append(Figure(self.name, metric, SEEN, label, repository, value, len(seen), seed))
+        own = {
+            model.name: model.name,
+            PRODUCT: model.blend,
+            **{system: _named(system, model.name, several) for system in (COPY, NEAREST)},
+        }
+        existed = np.array(result.seen.existed)
+        for system, qualities_of in result.seen.found.items():
+            if system in own or first:  # by words the others are the same for every model
+                values = np.array(qualities_of)
+                for setting, some in ((SEEN, values), (EXISTED, values[existed])):
+                    if len(some):
+                        figures += [
+                            Figure(
+                                self.name, metric, setting, own.get(system, system), repository, value, len(some), seed
+                            )
+                            for metric, value in zip(METRICS, some.mean(0).tolist(), strict=True)
+                        ]
+        for system, cited in result.cited.found.items():
+            figures += [
+                Figure(self.name, metric, CITED, own[system], repository, value, len(cited), seed)
+                for metric, value in zip((OWN_CITATION, SAID), np.mean(cited, 0).tolist(), strict=True)
+            ]
         return figures
 
 
