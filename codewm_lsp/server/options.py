@@ -199,10 +199,10 @@ class Options:
         _LOCATION,
         About(
             "An index of many repositories, made by `codewm index --store`, to search as well: a folder, or "
-            "`http://HOST:6333/COLLECTION`",
-            "Its past edits are shown on definitions that you changed. See [Stores](stores.md), also for "
-            "`qdrant:FOLDER`. An address is queried at every pause in typing; VS Code reads it from your own settings "
-            "only, not from those of a workspace.",
+            "`postgresql://HOST/DATABASE`",
+            "Its past edits are shown on definitions that you changed. See [Stores](stores.md), also for Qdrant. An "
+            "address is queried at every pause in typing; VS Code reads it from your own settings only, not from those "
+            "of a workspace.",
         ),
     ] = ""
     threads: Annotated[int, _whole(1, 64), About("Number of threads for the model", "More are rarely faster.")] = 1

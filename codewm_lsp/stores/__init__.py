@@ -55,6 +55,8 @@ def _opener(location: str) -> StoreOpener | None:
 def _loaded(entry: EntryPoint) -> StoreOpener:
     try:
         opener = entry.load()
+    except OptionError:  # says what to install
+        raise
     except Exception as error:  # another package's code
         raise OptionError(
             f"the package that opens {entry.name}: stores ({entry.value}) cannot be loaded: {error}"

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Hit, PastEdit, Source, UpdateTarget
 
+LONGEST: Final = 1_000  # characters of a subject or of somebody's name
+LONGEST_PATH: Final = 4_096  # of a path or a definition
 MORE: Final = 4  # how many times as many are looked up when too many were not accepted
 
 
@@ -66,3 +68,10 @@ def accepted(search: Callable[[int], list[Hit]], k: int, accept: Callable[[PastE
         if not k or len(found) >= k or wanted >= size or len(hits) < wanted:
             return found[:k] if k else found
         wanted *= MORE
+
+
+def storable(text: object, longest: int = LONGEST) -> str:
+    """Text as JSON and databases can hold it, and no longer than it is of use. Raises TypeError: it is no text."""
+    if text is not None and not isinstance(text, str):
+        raise TypeError("not a text")
+    return (text or "")[:longest].replace("\0", "").encode("utf-8", "replace").decode("utf-8")

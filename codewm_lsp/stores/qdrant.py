@@ -32,7 +32,7 @@ from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
-from codewm_lsp.stores.interface import accepted
+from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import AskedEdit, Bag, TermCounts, best_first
 
 COLLECTION: Final = "codewm"
@@ -42,8 +42,6 @@ CANDIDATES: Final = 200
 FILLING: Final = 60.0  # seconds for each request while a collection is filled
 MOST_POINTS: Final = 2_000_000  # of one listing
 MOST_TERMS: Final = 2_000_000  # different ones that are counted
-LONGEST: Final = 1_000  # characters of a subject or of somebody's name
-LONGEST_PATH: Final = 4_096  # of a path or a definition
 _SPACE: Final = uuid.UUID("6f0a1c1e-58c5-4d55-9a3e-0c0de0c0de00")
 _ABOUT: Final = str(uuid.uuid5(_SPACE, "about"))
 _PAGE: Final = 1_000  # points listed at once
@@ -215,8 +213,8 @@ class QdrantStore:
             wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
             if any(about.get(name) != value for name, value in wanted.items()):
                 raise IndexStoreError(
-                    f"The store {self._where} was filled with the model {_text(about.get('model'))}, and this one is "
-                    f"{self._model}: use that one (--model), or fill another collection."
+                    f"The store {self._where} was filled with the model {storable(about.get('model'))}, and this one "
+                    f"is {self._model}: use that one (--model), or fill another collection."
                 )
 
     def _payload(self, point: str) -> dict[str, Any]:
@@ -257,7 +255,7 @@ class QdrantStore:
         except exceptions.ResponseHandlingException as error:
             raise self._failed(error.source) from error
         except exceptions.UnexpectedResponse as error:
-            said = _text(error.reason_phrase or error.content[:200].decode("utf-8", "replace"))
+            said = storable(error.reason_phrase or error.content[:200].decode("utf-8", "replace"))
             remedy = " Set QDRANT_API_KEY to a key that has access." if error.status_code in (401, 403) else ""
             raise StoreFailedError(f"The store {self._where} refused: {error.status_code} {said}.{remedy}") from error
         except _NONSENSE as error:
@@ -309,7 +307,7 @@ class QdrantStore:
         with self._question():
             found = self._all(self._where_is(type="repository"), ("repository", "name"))
             return sorted(
-                (Source(_text(one["repository"]), _text(one["name"])) for one in found),
+                (Source(storable(one["repository"]), storable(one["name"])) for one in found),
                 key=lambda one: (one.name, one.key),
             )
 
@@ -427,18 +425,18 @@ class QdrantStore:
             edit = PastEdit(
                 id=uuid.UUID(str(point.id)).int >> 66,
                 commit=Commit(
-                    _text(payload["commit"]),
-                    _text(payload["author"]),
+                    storable(payload["commit"]),
+                    storable(payload["author"]),
                     min(max(int(payload["date"]), 0), LAST_DATE),
-                    _text(payload["subject"]),
-                    None if parent is None else _text(parent),
+                    storable(payload["subject"]),
+                    None if parent is None else storable(parent),
                 ),
-                path=_text(payload["path"], LONGEST_PATH),
-                definition=_text(payload["definition"], LONGEST_PATH),
+                path=storable(payload["path"], LONGEST_PATH),
+                definition=storable(payload["definition"], LONGEST_PATH),
                 definition_kind=DefinitionKind(payload["definition_kind"]),
                 kind=EditKind(payload["kind"]),
                 line=max(0, int(payload["line"])),
-                source=Source(_text(payload["repository"]), _text(payload["name"])),
+                source=Source(storable(payload["repository"]), storable(payload["name"])),
             )
             counted = np.array(payload["counts"], dtype=np.int8)
             own = Bag.of(payload["terms"], counted, present.words, present.total)
@@ -458,9 +456,9 @@ class QdrantShelf:
         self._unavailable: set[str] = set()
         self._id = str(uuid.uuid5(_SPACE, f"repository {source.key}"))
         about = store._payload(self._id)
-        self._settled = _text(about.get("settled", ""))
+        self._settled = storable(about.get("settled", ""))
         mine = store._where_is(type="commit", repository=source.key)
-        self._known = {_text(one["commit"]) for one in store._all(mine, ("commit",))}
+        self._known = {storable(one["commit"]) for one in store._all(mine, ("commit",))}
         self._edits = int(about.get("edits", 0))
         self._words, self._places = _Counts(about.get("words", "")), _Counts(about.get("places", ""))
         if self._stored() != self._edits:  # the last one to fill it was killed
@@ -535,14 +533,14 @@ class QdrantShelf:
         payload = {
             "type": "edit",
             "repository": self._source.key,
-            "name": _text(self._source.name),
+            "name": storable(self._source.name),
             "commit": commit.sha,
-            "author": _text(commit.author),
+            "author": storable(commit.author),
             "date": commit.date,
-            "subject": _text(commit.subject),
+            "subject": storable(commit.subject),
             "parent": commit.parent,
-            "path": _text(edit.path, LONGEST_PATH),
-            "definition": _text(edit.definition, LONGEST_PATH),
+            "path": storable(edit.path, LONGEST_PATH),
+            "definition": storable(edit.definition, LONGEST_PATH),
             "definition_kind": edit.definition_kind.value,
             "kind": edit.kind.value,
             "line": edit.line,
@@ -577,7 +575,7 @@ class QdrantShelf:
         payload = {
             "type": "repository",
             "repository": self._source.key,
-            "name": _text(self._source.name),
+            "name": storable(self._source.name),
             "settled": self._settled,
             "edits": self._edits,
             "words": self._words.packed(),
@@ -621,13 +619,6 @@ def _distinct(numbers: Sequence[int], values: Sequence[float]) -> dict[str, list
     """A sparse vector; of two terms that were shortened to one number the last counts."""
     found = dict(zip(numbers, values, strict=True))
     return {"indices": list(found), "values": list(found.values())}
-
-
-def _text(text: object, longest: int = LONGEST) -> str:
-    """Text as JSON can hold it, and no longer than it is of use."""
-    if text is not None and not isinstance(text, str):
-        raise TypeError("not a text")
-    return (text or "")[:longest].encode("utf-8", "replace").decode("utf-8")
 
 
 def _library() -> Any:

@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.postgres_server import make_address, postgres
+
+__all__ = ["make_address", "postgres"]
+
 FUNCTIONS = ("get", "post", "put", "delete")
 
 

@@ -22,14 +22,21 @@ def other_history(make_repository: Callable[..., Any]) -> Any:
     return repository
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "qdrant"])
+@pytest.mark.parametrize("kind", ["sqlite", "qdrant", "postgres"])
 def test_a_store_answers_with_edits_of_other_repositories(
-    kind: str, history: Any, make_repository: Callable[..., Any], codewm: Callable[..., Any], tmp_path: Path
+    kind: str,
+    history: Any,
+    make_repository: Callable[..., Any],
+    codewm: Callable[..., Any],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     if kind == "qdrant":
         pytest.importorskip("qdrant_client")
     other = other_history(make_repository)
-    store = str(tmp_path / "store") if kind == "sqlite" else f"qdrant:{tmp_path / 'store'}"
+    store = {"sqlite": str(tmp_path / "store"), "qdrant": f"qdrant:{tmp_path / 'store'}"}.get(kind, "")
+    if kind == "postgres":
+        store = request.getfixturevalue("make_address")()
     done = codewm("index", "--store", store, history.path, other.path, "--json")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)

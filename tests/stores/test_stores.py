@@ -25,7 +25,7 @@ from codewm_lsp.stores import Source, Store, open_store, source_of
 from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
 
 pytest.importorskip("qdrant_client")
-KINDS = ("sqlite", "qdrant")
+KINDS = ("sqlite", "qdrant")  # PostgreSQL: test_postgres
 WORDS = ("timeout", "retry", "session", "cookie", "header", "proxy", "verify", "stream")
 
 

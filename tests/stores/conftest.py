@@ -1,0 +1,3 @@
+from tests.postgres_server import make_address, postgres
+
+__all__ = ["make_address", "postgres"]
