@@ -30,7 +30,7 @@ from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
-from codewm_lsp.stores.scoring import AskedEdit, Bag, TermCounts, best_first
+from codewm_lsp.stores.scoring import StoreQuery, Bag, TermCounts, best_first
 
 try:
     import psycopg
@@ -384,7 +384,7 @@ class PostgresStore:
         self, connection: _PatientConnection, edit: Edit, vector: NDArray[np.float32], k: int, size: int
     ) -> list[Hit]:
         changed, place = _numbers(terms(words_of_edit(edit))), _numbers(terms(place_words(edit.path, edit.definition)))
-        asked = AskedEdit.of(edit, self._counts(connection, changed, place, size), _numbers)
+        asked = StoreQuery.of(edit, self._counts(connection, changed, place, size), _numbers)
         limit = max(CANDIDATES, k)
         values: dict[str, Any] = {"vector": _literal(vector), "limit": limit}
         found = statements.FOUND
@@ -396,11 +396,11 @@ class PostgresStore:
         rows = list(self._rows(connection, found, values))
         all_words = {number for row in rows for number in row[-3]}
         present = self._counts(connection, all_words, {number for row in rows for number in row[-1]}, size)
-        asked = AskedEdit.of(edit, present, _numbers)
+        asked = StoreQuery.of(edit, present, _numbers)
         hits = [hit for row in rows if (hit := self._hit(row, asked, present)) is not None]
         return best_first(hits)[:k]
 
-    def _hit(self, row: _Row, asked: AskedEdit, present: TermCounts) -> Hit | None:
+    def _hit(self, row: _Row, asked: StoreQuery, present: TermCounts) -> Hit | None:
         (number, meaning, path, definition, definition_kind, kind, line, *more) = row
         sha, author, date, subject, parent, key, name, words, found, places = more
         try:

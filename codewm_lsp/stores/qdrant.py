@@ -33,7 +33,7 @@ from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
-from codewm_lsp.stores.scoring import AskedEdit, Bag, TermCounts, best_first
+from codewm_lsp.stores.scoring import StoreQuery, Bag, TermCounts, best_first
 
 COLLECTION: Final = "codewm"
 _EMBEDDED: Final = "qdrant:"
@@ -384,7 +384,7 @@ class QdrantStore:
     def _search(self, edit: Edit, vector: NDArray[np.float32], k: int) -> list[Hit]:
         models = _library().models
         present = self._weighing()
-        asked = AskedEdit.of(edit, present, _short)
+        asked = StoreQuery.of(edit, present, _short)
         queries: list[Any] = [(vector.tolist(), "meaning")]
         for bag, name in ((asked.words, "words"), (asked.place, "place")):
             if values := bag.strengths():
@@ -418,7 +418,7 @@ class QdrantStore:
                 break
         return best_first(list(hits.values()))[:k]
 
-    def _scored(self, point: Any, vector: NDArray[np.float32], asked: AskedEdit, present: TermCounts) -> Hit | None:
+    def _scored(self, point: Any, vector: NDArray[np.float32], asked: StoreQuery, present: TermCounts) -> Hit | None:
         payload = point.payload
         try:
             parent = payload["parent"]

@@ -65,14 +65,14 @@ class Bag:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedEdit:
+class StoreQuery:
     """An edit that is looked up: its changed words, and those of its place."""
 
     words: Bag
     place: Bag
 
     @classmethod
-    def of(cls, edit: Edit, present: TermCounts, numbering: Numbering) -> AskedEdit:
+    def of(cls, edit: Edit, present: TermCounts, numbering: Numbering) -> StoreQuery:
         """``present``: counts of at least the terms of ``edit``."""
         words = words_of_edit(edit)
         return cls(
