@@ -30,7 +30,7 @@ from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
-from codewm_lsp.stores.scoring import StoreQuery, Bag, TermCounts, best_first
+from codewm_lsp.stores.scoring import Bag, StoreQuery, TermCounts, best_first
 
 try:
     import psycopg
