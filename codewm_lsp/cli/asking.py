@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 
 if TYPE_CHECKING:
+    from codewm_lsp.hints import StandIn
     from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 
-LOOK_BACK = 200  # commits searched for the newest one that changes a definition
 _ABSENT = ("shallow", "missing")  # why a commit is skipped whose past is not on this machine
 LISTED = 12  # definitions named in a message
 
@@ -23,7 +23,7 @@ class Question:
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
-    they are because nothing is being edited.
+    they are because nothing is being edited, or ``comments`` and white space alone.
     """
 
     edits: tuple[Edit, ...]
@@ -31,9 +31,10 @@ class Question:
     history: str
     files: str | None
     words: str
-    stand_in: Commit | None = None
+    stand_in: StandIn | None = None
     file: str | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
+    comments: bool = False
 
 
 def ask(
@@ -41,22 +42,27 @@ def ask(
 ) -> Question:
     """Find the edits in progress.
 
-    Without ``at``: the working tree's changes, or those of the last commit when there are none (the engine then leaves
-    that commit out of the past). With ``at``: the same, as if that revision were HEAD and the tree clean. ``editing``
-    (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very revision, history
-    and files are those of its parent, and of the revision nothing is known but that change. ``file`` leaves those of
-    one file.
+    Without ``at``: the working tree's changes, or when there are none those of the user's last commit, or of anybody's
+    (the engine then leaves that commit out of the past). With ``at``: those of the newest commit there, whoever made
+    it. ``editing`` (``PATH::DEFINITION``) leaves one of them; with ``at`` it is that definition's change in that very
+    revision, history and files are those of its parent, and of the revision nothing is known but that change. ``file``
+    leaves those of one file.
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
+    from codewm_lsp.hints import touched
+
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = _head(repository)
-        edits = _of_file(repository.working_edits(), file)
+        found, texts, _ = repository.working()
+        edits = _of_file(found, file)
         if edits:
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             return Question(edits, head, head, None, "your uncommitted changes", file=file)
+        if file is None and (question := _standing_in(repository, head, wanted)) is not None:
+            return replace(question, comments=touched(texts))
     else:
         head = repository.head(at)
         if wanted is not None:
@@ -154,9 +160,27 @@ def _edits_of_file(repository: Repository, commit: Commit, parent: str, path: st
     return file_edits(path, texts[0], texts[1], commit=commit)
 
 
+def _standing_in(repository: Repository, head: str, wanted: tuple[str, str] | None) -> Question | None:
+    """The commit that an editor would answer from."""
+    from codewm_lsp.hints import stand_in_of
+    from codewm_lsp.history import CommitEdits
+
+    stand_in = stand_in_of(repository, head)
+    if stand_in is None:
+        return None
+    parent = _parent(CommitEdits(stand_in.commit, stand_in.edits, None))
+    title, edits = _title(stand_in.commit), stand_in.edits
+    if wanted is not None:
+        edits = (_find(edits, wanted, title),)
+    others_since = stand_in.own and stand_in.commit.sha != head
+    return Question(edits, head, head if others_since else parent, None, title, stand_in)
+
+
 def _last_commit(
     repository: Repository, head: str, at: str | None, wanted: tuple[str, str] | None, file: str | None
 ) -> Question:
+    from codewm_lsp.hints import LOOK_BACK, StandIn
+
     found: CommitEdits | None = None
     edits: tuple[Edit, ...] = ()
     count = 0
@@ -177,5 +201,8 @@ def _last_commit(
     title = _title(found.commit)
     if wanted is not None:
         edits = (_find(edits, wanted, title),)
-    files, stand_in = (None, found.commit) if at is None else (head, None)
-    return Question(edits, head, _parent(found), files, title, stand_in, file)
+    parent = _parent(found)
+    if at is not None:
+        return Question(edits, head, parent, head, title, file=file)
+    stand_in = StandIn(found.commit, edits, own=False, newest=found.commit.sha == head)
+    return Question(edits, head, parent, None, title, stand_in, file)

@@ -17,7 +17,7 @@ from codewm_lsp.source import MODULE_NAME
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.cli.doctor import Finding
-    from codewm_lsp.hints import Prediction, SimilarEdit
+    from codewm_lsp.hints import Prediction, SimilarEdit, StandIn
     from codewm_lsp.history import Commit, Edit
 
 SHOWN_EDITS = 8  # edits in progress named above an answer
@@ -79,8 +79,12 @@ class Reporter:
 
     def question(self, question: Question, kind: Literal["similar", "next"]) -> None:
         """What the answer is about."""
+        from codewm_lsp.hints.wording import HOW_OFTEN
+
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
+            if kind == "next" and question.file is None:
+                self.line((HOW_OFTEN, "dim"))
             self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
             self.line()
         words = question.words if question.stand_in is None else "its edits"
@@ -91,13 +95,15 @@ class Reporter:
             self.line((f"  … and {len(question.edits) - SHOWN_EDITS} more definitions", "dim"))
         self.line()
 
-    def _stand_in(self, question: Question, commit: Commit) -> str:
-        named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
+    def _stand_in(self, question: Question, stand_in: StandIn) -> str:
+        from codewm_lsp.hints import stand_in_words
+
         if question.file is not None:
+            commit = stand_in.commit
+            named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
             return f"{question.file} is not being edited: using its newest change, {named}."
-        if commit.sha == question.at:
-            return f"Nothing is being edited: using your newest commit {named}."
-        return f"Nothing is being edited, and your newest commits change no Python: using {named}."
+        edited = "Only comments and white space are" if question.comments else "Nothing is"
+        return f"{edited} being edited: using {stand_in_words(stand_in, self.now)}."
 
     def heading(self, words: str) -> None:
         """What follows."""

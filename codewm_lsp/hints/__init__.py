@@ -3,9 +3,11 @@
 from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
 from codewm_lsp.hints.engine import Engine, HintOptions, Hints
 from codewm_lsp.hints.snapshot import Change, Snapshot, Workspace
-from codewm_lsp.hints.wording import age
+from codewm_lsp.hints.stand_in import LOOK_BACK, StandIn, stand_in_of, touched
+from codewm_lsp.hints.wording import after_commit, age, stand_in_words, waiting
 
 __all__ = [
+    "LOOK_BACK",
     "Change",
     "Engine",
     "Hint",
@@ -15,6 +17,12 @@ __all__ = [
     "Prediction",
     "SimilarEdit",
     "Snapshot",
+    "StandIn",
     "Workspace",
+    "after_commit",
     "age",
+    "stand_in_of",
+    "stand_in_words",
+    "touched",
+    "waiting",
 ]

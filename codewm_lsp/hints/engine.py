@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 import numpy as np
@@ -22,7 +22,8 @@ from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.evidence import Evidence
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.snapshot import Snapshot
-from codewm_lsp.hints.wording import likely, next_title, similar_title
+from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
+from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Hit, Index, Place
 from codewm_lsp.memo import Kind
@@ -72,13 +73,15 @@ class HintOptions:
     ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
     least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
     behind a lens on a changed definition. ``limit``: lenses a file; those on definitions that must follow the edits
-    (users of a name that is gone, callers that no longer fit) are shown beyond it.
+    (users of a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there are
+    any while nothing is being edited.
     """
 
     threshold: float = 0.46
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.25
+    clean_tree: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,12 @@ class Engine:
     def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
 
-        Edits of the very same definition are left out. Those of other repositories stand among them by their scores.
+        Edits of the very same definition are left out, and those of its own commit, where it has one. Those of other
+        repositories stand among them by their scores.
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
-        reached = self.derived.ancestors(snapshot)
-        hits = self._index.search(edit, vector, k=k, within=reached, exclude_definition=(edit.path, edit.definition))
+        past = self.derived.past(snapshot, [edit])
+        hits = self._index.search(edit, vector, k=k, within=past, exclude_definition=(edit.path, edit.definition))
         if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
             hits = sorted([*hits, *more], key=lambda hit: -hit.score)
             hits = hits[:k] if k else hits
@@ -177,7 +181,8 @@ class Engine:
         if not editing:
             return []
         ranked = self._ranked(snapshot, editing)
-        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths))
+        calibration = AFTER_COMMIT if snapshot.stand_in is not None and editing[0].commit is not None else None
+        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths), calibration)
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
         return self._predictions(ranked, rows, probabilities)
@@ -191,19 +196,29 @@ class Engine:
         ``FOLLOWING`` definitions that must follow the edits have theirs, whatever ``options.limit`` says (but for those
         that a linter names anyway). Of the others the changed ones come first, then the likeliest.
 
+        While nothing is being edited, those that the snapshot's stand-in changed have a hint that says so, and none is
+        said to be next: of no kind is one in two right then (docs/experiments.md). A definition that this commit
+        changed keeps its hint once it is edited, until its own edit has one.
+
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
         is said from the files around this one, and the answer is not complete: the next call goes on with the reading.
         """
         deadline = None if patience is None else time.monotonic() + patience
         options = options or HintOptions()
         editing = snapshot.editing(path)
-        if not editing or options.limit <= 0:
+        if not editing or options.limit <= 0 or (snapshot.is_clean and not options.clean_tree):
             return Hints((), complete=True)
         now = time.time()
         found: list[Hint] = []
         complete = True
-        own = [edit for edit in editing if edit.path == path and edit.after]
-        ranked = self._ranked(snapshot, editing, deadline, path) if HintKind.NEXT in options.kinds else None
+        committed = self._committed(snapshot, path) if options.clean_tree else {}
+        if snapshot.is_clean:
+            own = list(committed.values())
+        else:
+            own = [edit for edit in editing if edit.path == path and edit.after]
+        ranked: _Ranked | None = None
+        if HintKind.NEXT in options.kinds and not snapshot.is_clean:
+            ranked = self._ranked(snapshot, editing, deadline, path)
         must = 0
         if ranked is not None:
             complete = ranked.known.complete
@@ -211,16 +226,44 @@ class Engine:
             must = ranked.must(candidates)
         if HintKind.SIMILAR in options.kinds:
             for edit in own[: max(0, options.limit - must)]:
-                found.extend(self._similar_hint(snapshot, edit, options, now))
+                shown = self._shown(snapshot, edit, committed, options)
+                found.extend(self._similar_hint(snapshot, shown, options, now))
         if ranked is not None:
             limit = max(options.limit - len(found), min(must, FOLLOWING))
             found.extend(self._next_hints(path, candidates, ranked, options, limit, now))
         return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
+    def edit_behind(self, snapshot: Snapshot, path: str, definition: str, options: HintOptions) -> Edit | None:
+        """The edit that the hint on a changed definition is about; None where it is no changed one."""
+        committed = self._committed(snapshot, path)
+        if snapshot.is_clean:
+            return committed.get(definition)
+        for edit in snapshot.edits:
+            if (edit.path, edit.definition) == (path, definition):
+                return self._shown(snapshot, edit, committed if options.clean_tree else {}, options)
+        return None
+
+    def _shown(self, snapshot: Snapshot, edit: Edit, committed: Mapping[str, Edit], options: HintOptions) -> Edit:
+        """An edit, or the committed one of its definition while it has no past edit that is good enough to show."""
+        earlier = committed.get(edit.definition)
+        if earlier is None or earlier is edit or self._good_enough(snapshot, edit, options):
+            return edit
+        return earlier
+
+    def _committed(self, snapshot: Snapshot, path: str) -> dict[str, Edit]:
+        """What the snapshot's stand-in changed in a file, by definition, on the lines where these are now."""
+        stand_in = snapshot.stand_in
+        edits = [edit for edit in stand_in.edits if edit.path == path and edit.after] if stand_in is not None else []
+        if not edits:
+            return {}
+        lines = {one.name: one.line for one in self.derived.definitions(snapshot, [path])[path]}
+        return {
+            edit.definition: replace(edit, line=lines[edit.definition]) for edit in edits if edit.definition in lines
+        }
+
     def _similar_hint(self, snapshot: Snapshot, edit: Edit, options: HintOptions, now: float) -> list[Hint]:
-        key = (snapshot.head, snapshot.revision, self._others and self._others.state(), edit)
-        similar = self.derived.memo.get(_LIKENED, key, lambda: self.similar(snapshot, edit, k=BEHIND_A_LENS))
-        if not similar or similar[0].score < options.similar_threshold:
+        similar = self._good_enough(snapshot, edit, options)
+        if not similar:
             return []
         close = [one for one in similar if one.score >= CLOSE * similar[0].score]
         return [
@@ -229,11 +272,17 @@ class Engine:
                 path=edit.path,
                 definition=edit.definition,
                 line=edit.line,
-                title=similar_title(close, now),
+                title=similar_title(close, now) if edit.commit is None else changed_title(close[0], edit.commit, now),
                 score=similar[0].score,
                 edit_ids=tuple(one.edit.id for one in similar),
             )
         ]
+
+    def _good_enough(self, snapshot: Snapshot, edit: Edit, options: HintOptions) -> list[SimilarEdit]:
+        """The past edits like an edit, where the best of them is one to show."""
+        key = (snapshot.head, snapshot.revision, self._others and self._others.state(), edit)
+        similar = self.derived.memo.get(_LIKENED, key, lambda: self.similar(snapshot, edit, k=BEHIND_A_LENS))
+        return similar if similar and similar[0].score >= options.similar_threshold else []
 
     def _next_hints(
         self, path: str, rows: NDArray[np.int64], ranked: _Ranked, options: HintOptions, limit: int, now: float
@@ -265,9 +314,14 @@ class Engine:
         must = self.derived.references(known, snapshot, editing)
         return _Ranked(snapshot, known, self.derived.ranking(known, editing), must)
 
-    def _ordered(self, ranked: _Ranked, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _ordered(
+        self, ranked: _Ranked, rows: NDArray[np.int64], calibration: CleanTree | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows by falling probability, and these probabilities. Those that must follow the edits come first."""
-        return led(ranked.references, *ordered(ranked.ranking, rows))
+        rows, probabilities = ordered(ranked.ranking, rows)
+        if calibration is not None:
+            probabilities = calibration.chances(probabilities)
+        return led(ranked.references, rows, probabilities)
 
     def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
         """Have the world model predict an edit of each of these definitions, each asked about once."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from time import monotonic
 from types import MappingProxyType
 
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.excerpts import excerpt
+from codewm_lsp.hints.stand_in import StandIn, stand_in_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
 
@@ -32,6 +35,7 @@ class Snapshot:
     ``head``: the full id of the commit whose history is the past. ``texts``: the files that differ from it, None where
     one is gone, and ``keys``, a name for each of these texts. ``edits``: what differs, definition by definition, as
     edits in progress, the newest first. ``revision``: of the index; once that has grown, ask for a new snapshot.
+    ``stand_in``: the commit whose edits stand for edits in progress as long as there are none.
     """
 
     head: str
@@ -41,6 +45,7 @@ class Snapshot:
     """Names all files at once: the commit, and how they differ from it."""
     texts: Mapping[str, str | None] = field(compare=False, repr=False)
     edits: tuple[Edit, ...] = field(repr=False)
+    stand_in: StandIn | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         digest = blake2b(digest_size=16)
@@ -54,8 +59,15 @@ class Snapshot:
         return hash((self.contents, self.revision))
 
     def editing(self, path: str | None) -> tuple[Edit, ...]:
-        """The edits in progress, those of the file being looked at first: they count as the newest."""
-        return tuple(sorted(self.edits, key=lambda edit: edit.path != path))
+        """The edits in progress, or those of the commit that stands for them. Those of the file being looked at come
+        first: they count as the newest."""
+        edits = self.edits or (self.stand_in.edits if self.stand_in is not None else ())
+        return tuple(sorted(edits, key=lambda edit: edit.path != path))
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is being edited, but for comments and white space."""
+        return not self.edits
 
 
 class Workspace:
@@ -67,6 +79,7 @@ class Workspace:
         self._last: Snapshot | None = None
         self._change = Change()
         self._looked = -math.inf
+        self._stand_in: tuple[str, StandIn | None] | None = None
 
     def apply(self, change: Change | None = None) -> Snapshot:
         """The state after a change: the files as they are now, with what the editor holds of them.
@@ -86,7 +99,7 @@ class Workspace:
             edits, texts, moved = self._repository.working(change.unsaved)
             opened = {path: number for number, path in enumerate(change.unsaved)}
             edits = tuple(map(excerpt, sorted(edits, key=lambda edit: opened.get(edit.path, len(opened)))))
-            last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits)
+            last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits, self._standing_in(head))
             self._change, self._looked = change, looked
         if last.revision != revision:
             last = replace(last, revision=revision)
@@ -100,6 +113,19 @@ class Workspace:
         RepositoryError."""
         texts = texts or {}
         return Snapshot(self._repository.head(revision), self._keys(texts), self._index.state(), texts, ())
+
+    @property
+    def last(self) -> Snapshot | None:
+        """The state that was asked for last; None before the first."""
+        return self._last
+
+    def _standing_in(self, head: str) -> StandIn | None:
+        if self._stand_in is None or self._stand_in[0] != head:
+            found: StandIn | None = None
+            with suppress(RepositoryError):  # that a commit cannot be read takes nothing from edits in progress
+                found = stand_in_of(self._repository, head)
+            self._stand_in = head, found
+        return self._stand_in[1]
 
     def _keys(self, texts: Mapping[str, str | None]) -> dict[str, str | None]:
         last = self._last

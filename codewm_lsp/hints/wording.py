@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.display import clean
 from codewm_lsp.hints.answers import JOINT, REFERENCE, Prediction, SimilarEdit
+from codewm_lsp.hints.stand_in import StandIn
+from codewm_lsp.history import Commit
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.source.languages import PYTHON
 from codewm_lsp.world_model.actions import RICH_ACTION
@@ -17,6 +19,7 @@ from codewm_lsp.world_model.actions import RICH_ACTION
 TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
+HOW_OFTEN: Final = "The first of such a list changes within the next five commits about one time in six."
 _UNITS: Final = (
     ("year", 365.25 * 86_400),
     ("month", 30.44 * 86_400),
@@ -72,11 +75,11 @@ def header_share(source: str) -> float:
     return max((PYTHON.signature_end(lines) - 0.5) / max(1, len(lines) - 1), 0.02)
 
 
-def evidence(similar: SimilarEdit, now: float) -> str:
+def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {commit.sha[:7]}" if source is not None else commit.sha[:7]
-    return f"like {where} '{clean(commit.subject, SUBJECT)}' · {age(now - commit.date)}"
+    return f"like {where} '{clean(commit.subject, subject)}' · {age(now - commit.date)}"
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
@@ -84,6 +87,41 @@ def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
     title = evidence(found[0], now)
     more = len({similar.edit.commit.sha for similar in found} - {found[0].edit.commit.sha})
     return f"{title} · and {more} more" if more else title
+
+
+def changed_title(found: SimilarEdit, commit: Commit, now: float) -> str:
+    """The title of a lens on a definition that the commit changed which stands for edits in progress."""
+    head = f"changed in {commit.sha[:7]}, {age(now - commit.date)} · "
+    room = TITLE - len(head) - len(evidence(found, now, 1))
+    return head + evidence(found, now, min(SUBJECT, max(room, 10)))
+
+
+def stand_in_name(stand_in: StandIn) -> str:
+    """``"your last commit 5bf375a"``."""
+    whose = "your" if stand_in.own else "the"
+    return f"{whose} last commit {'' if stand_in.newest else 'that changes Python, '}{stand_in.commit.sha[:7]}"
+
+
+def stand_in_words(stand_in: StandIn, now: float) -> str:
+    """``"your last commit 5bf375a 'Add timeout to get()', 2 hours ago"``; another's with the author."""
+    commit = stand_in.commit
+    author = "" if stand_in.own or not commit.author else f" by {clean(commit.author, SUBJECT)}"
+    return f"{stand_in_name(stand_in)} '{clean(commit.subject, SUBJECT)}'{author}, {age(now - commit.date)}"
+
+
+def after_commit(stand_in: StandIn, now: float) -> str:
+    """What is said above a list of what is next while nothing is edited: from what, and how often it is right."""
+    return f"Nothing is being edited: what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
+
+
+def waiting(stand_in: StandIn | None, *, comments: bool, asked: bool) -> str:
+    """What is waited for while nothing is edited. ``comments``: they alone are; ``asked``: the stand-in is asked."""
+    edited = "only comments or white space edited yet" if comments else "nothing edited yet"
+    if not asked:
+        return edited
+    if stand_in is None:
+        return f"{edited}, and no recent commit changes Python"
+    return f"{edited}; answering from {stand_in_name(stand_in)}"
 
 
 def next_title(prediction: Prediction, now: float) -> str:

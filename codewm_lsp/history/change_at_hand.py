@@ -104,9 +104,7 @@ def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
 
 def _committer(git: HardenedGit, head: str | None) -> str:
     """Who commits here: as a hook is told, as the repository or the user's own configuration says, or HEAD's author."""
-    status, out, _ = git.run("config", "--get", "user.email")
-    known = os.environ.get("GIT_AUTHOR_EMAIL") or ("" if status else out.decode("utf-8", "replace").strip())
-    known = known or git.address_of_the_user()
+    known = os.environ.get("GIT_AUTHOR_EMAIL") or git.address_of_the_user()
     if known:
         return author_key(known)
     return _author(git, head)[0] if head is not None else ""

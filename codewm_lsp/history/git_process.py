@@ -350,8 +350,19 @@ class HardenedGit:
         return _of_the_user(_program_of(os.environ), _own(os.environ), "--type=path", "--get", "core.hooksPath")
 
     def address_of_the_user(self) -> str:
-        """The e-mail address that the user commits under everywhere; empty where their configuration has none."""
-        return _of_the_user(_program_of(os.environ), _own(os.environ), "--get", "user.email")
+        """The e-mail address that the user commits under here; empty where Git knows none.
+
+        The repository's own counts first, as in Git, and is read as every command reads its configuration: within the
+        limits of time and output. Of the user's file this value alone is looked at, with what that file includes for
+        this repository. ``git config`` runs nothing, whatever either says.
+        """
+        with contextlib.suppress(RepositoryError):
+            status, told, _ = self.run("config", "--get", "user.email", most=_CHUNK)
+            if not status and (address := told.decode("utf-8", "replace").strip()):
+                return address
+        wanted = ("--global", "--includes", "--get", "user.email")
+        here = str(self._location.git_dir)
+        return _of_the_user(_program_of(os.environ), _own(os.environ), *wanted, git_dir=here)
 
     def _stalled(self, name: str) -> LimitError:
         return LimitError(
@@ -418,13 +429,14 @@ def _ignored_everywhere(program: str, own: tuple[tuple[str, str], ...]) -> tuple
 
 
 @lru_cache(maxsize=8)
-def _of_the_user(program: str, own: tuple[tuple[str, str], ...], *arguments: str) -> str:
+def _of_the_user(program: str, own: tuple[tuple[str, str], ...], *arguments: str, git_dir: str = os.devnull) -> str:
     """What ``git config`` says of the user's own configuration; empty where it says nothing."""
+    inherited = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
         done = subprocess.run(
             [program, "config", *arguments],
             cwd=os.path.abspath(os.sep),
-            env={name: value for name, value in os.environ.items() if name[:4] != "GIT_"} | dict(own) | _NOWHERE,
+            env=inherited | dict(own) | _NOWHERE | {"GIT_DIR": git_dir},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=SECONDS,

@@ -189,6 +189,18 @@ class Repository:
         """Ids of the commits that ``rev`` reaches, itself included, newest first, merges too."""
         return list(revisions(self._git, self.head(rev), limit))
 
+    def authors(self, rev: str, limit: int) -> list[tuple[str, str]]:
+        """``ancestors``, the newest ``limit`` of them, each with its author's address."""
+        told = self._git.output(
+            *("rev-list", f"--max-count={limit}", "--format=%ae", self.head(rev), "--"), seconds=PATIENT_SECONDS
+        )
+        lines = told.decode("utf-8", "replace").split("\n")
+        return [(line.removeprefix("commit "), email) for line, email in zip(lines[::2], lines[1::2], strict=False)]
+
+    def user_email(self) -> str:
+        """The address that the user commits with here; "" where Git knows none."""
+        return self._git.address_of_the_user()
+
     def since(self, old: str, new: str) -> list[str] | None:
         """Ids of the commits that ``new`` reaches and ``old`` does not, newest first; both are full ids.
 

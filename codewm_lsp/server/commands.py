@@ -93,14 +93,16 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
     target = _optional(ls, arguments, LensTarget)
     file = file_of(target.uri) if target else None
     evidence = target is None or target.evidence
-    root, found = await _answer(ls.active.questions.next(file, ls.active.first_folder(), evidence=evidence))
+    root, answer = await _answer(ls.active.questions.next(file, ls.active.first_folder(), evidence=evidence))
+    found = answer.items
     if (target is None or target.show) and found:
         names = ", ".join(suggestion.definition for suggestion in found[:3])
-        ls.show("next-edits", suggestions_text(found, time.time()), f"Likely to change next: {names}.")
+        text = suggestions_text(found, time.time(), answer.about)
+        ls.show("next-edits", text, f"Likely to change next: {names}.")
     elif target is None or target.show:
         ls.say(Level.INFO, "Change a definition first to see what is likely to change next.")
     uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
-    return {"root": uri_of(root), "predictions": uris}
+    return {"root": uri_of(root), "predictions": uris, "about": answer.about}
 
 
 @SERVER.command(TOGGLE)

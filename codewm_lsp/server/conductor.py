@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -141,7 +142,9 @@ class Conductor:
             enabled=self.preferences.enabled,
             snoozed=self.preferences.snoozed,
             model=self._workshop.model,
-            repositories=self._indexing.statuses(),
+            repositories=tuple(
+                replace(one, waiting=self.lenses.waiting(one.root)) for one in self._indexing.statuses()
+            ),
             problems=self.problems.of(self._concerned()),
             silent=self.lenses.silent(),
         )

@@ -135,9 +135,18 @@ class Suggestion:
         }
 
 
-def suggestions_text(suggestions: Sequence[Suggestion], now: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """The likeliest first. ``about``: what they are from while nothing is being edited, and how often they are right;
+    else empty."""
+
+    items: tuple[Suggestion, ...]
+    about: str
+
+
+def suggestions_text(suggestions: Sequence[Suggestion], now: float, about: str = "") -> str:
     """Predictions as a diff to read, each with its evidence."""
-    parts = ["# Definitions that are likely to change next\n"]
+    parts = ["# Definitions that are likely to change next\n", *([f"# {about}\n"] if about else [])]
     for number, suggestion in enumerate(suggestions, 1):
         parts.append(f"#\n# {number}. {clean(suggestion.path)}:{suggestion.line + 1} {suggestion.definition}\n")
         parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))

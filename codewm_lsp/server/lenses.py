@@ -71,6 +71,7 @@ class _Found:
     place: Place
     hints: Hints | None  # None: the index has not even begun
     silence: str = ""
+    waiting: str = ""
 
 
 class Lenses:
@@ -95,6 +96,7 @@ class Lenses:
         self._indexing = indexing
         self._serves = serves
         self._files: dict[str, OpenFile] = {}
+        self._waiting: dict[Path, str] = {}  # repository → what is waited for
         self._not_files: dict[str, str] = {}  # documents that lie nowhere, and what they are
         self._quiet_from = 0.0  # when the last key stroke will have been a pause ago
         self._refreshing = False
@@ -120,6 +122,10 @@ class Lenses:
         """Open documents that get no hints, and why."""
         silent = {uri: opened.silence for uri, opened in self._files.items() if opened.silence}
         return {**silent, **self._not_files}
+
+    def waiting(self, root: Path) -> str:
+        """What is waited for in a repository, while nothing is edited in it; empty where no document of it is open."""
+        return self._waiting.get(root, "") if root in self.roots() else ""
 
     def document(self, uri: str) -> Document | None:
         """The open document of this name."""
@@ -274,10 +280,11 @@ class Lenses:
     def _find(self, file: Path, held: Held, options: Options) -> _Found:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
-            return _Found(place, None)
+            return _Found(place, None, "its history is about to be indexed")
         if silence := self._workshop.silence(place, options):
             return _Found(place, Hints((), complete=True), silence)
-        return _Found(place, self._workshop.hints(place, held, options, READING))
+        hints = self._workshop.hints(place, held, options, READING)
+        return _Found(place, hints, waiting=self._workshop.waiting(place, options))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
         uri = opened.document.uri
@@ -300,6 +307,7 @@ class Lenses:
             self._indexing.start(root)
         if found.hints is None:
             return
+        self._waiting[root] = found.waiting
         _log.debug(
             "version %d of %s: %s", version, opened.file, [(hint.line, hint.title) for hint in found.hints.items]
         )

@@ -145,6 +145,13 @@ class Options:
         ),
     ] = Display.CODE_LENS
     kinds: Kinds = Kinds()
+    clean_tree: Annotated[
+        bool,
+        _BOOLEAN,
+        About(
+            "While nothing is edited, show hints on what your last commit changed",
+        ),
+    ] = HintOptions().clean_tree
     threshold: Annotated[
         float,
         _SHARE,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codewm_lsp.index import Scope
 from codewm_lsp.server.background import Background
-from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
+from codewm_lsp.server.evidence import Evidence, PastChange, Suggestions
 from codewm_lsp.server.lenses import Lenses
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.preferences import Preferences
@@ -41,14 +41,14 @@ class Questions:
             place = self._workshop.place(file, options)
             name = definition or definition_at(held.texts.get(file, ""), line)
             session = self._workshop.opened(place.root, options)
-            return place, session.similar(place.path, name, self._workshop.change(place.root, held))
+            return place, session.similar(place.path, name, self._workshop.change(place.root, held), options)
 
         return await self._background.ask(partial(ask, self._lenses.held(), self._preferences.options))
 
-    async def next(self, file: Path | None, folder: Path, *, evidence: bool = True) -> tuple[Path, list[Suggestion]]:
+    async def next(self, file: Path | None, folder: Path, *, evidence: bool = True) -> tuple[Path, Suggestions]:
         """What is likely to be edited next in a file's repository, or in that of a folder."""
 
-        def ask(held: Held, options: Options) -> tuple[Path, list[Suggestion]]:
+        def ask(held: Held, options: Options) -> tuple[Path, Suggestions]:
             session = self._workshop.opened(file.parent if file is not None else folder, options)
             path = session.relative(file) if file is not None else None
             change = self._workshop.change(session.root, held)

@@ -14,12 +14,24 @@ from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
-from codewm_lsp.hints import Change, Engine, HintKind, HintOptions, Hints, SimilarEdit, Workspace
+from codewm_lsp.hints import (
+    Change,
+    Engine,
+    HintKind,
+    HintOptions,
+    Hints,
+    SimilarEdit,
+    Workspace,
+    after_commit,
+    stand_in_words,
+    touched,
+    waiting,
+)
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.globs import matches_any
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
 from codewm_lsp.ranking import ranker_of, scorer_of
-from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion
+from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion, Suggestions
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories
 from codewm_lsp.server.status import ModelStatus
@@ -98,24 +110,35 @@ class Session:
         if not kinds or not options.lenses_per_file:
             return Hints((), complete=True)
         self._repository.leave_out(options.exclude)
-        wanted = HintOptions(threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds)
+        wanted = HintOptions(
+            threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds, clean_tree=options.clean_tree
+        )
         gone = self._dismissed()
         found = self._engine.hints(self._workspace.apply(change), path, options=wanted, patience=patience)
         kept = (hint for hint in found.items if dismissal_key(hint.kind, hint.path, hint.definition) not in gone)
         return replace(found, items=tuple(kept))
 
+    def waiting(self, options: Options) -> str:
+        """What is waited for, as far as nothing was being edited at the last answer."""
+        snapshot = self._workspace.last
+        if snapshot is None or not snapshot.is_clean:
+            return ""
+        return waiting(snapshot.stand_in, comments=touched(snapshot.texts), asked=options.clean_tree)
+
     def _dismissed(self) -> frozenset[str]:
         """The keys of the hints that are never to be shown."""
         return frozenset(item.sha for item in self._index.dismissals.all() if item.scope is Scope.HINT)
 
-    def similar(self, path: str, definition: str, change: Change) -> Evidence:
+    def similar(self, path: str, definition: str, change: Change, options: Options) -> Evidence:
         """The past edits behind the lens of a definition: like its own edit, or like the one predicted for it."""
         snapshot = self._workspace.apply(change)
         editing = snapshot.editing(path)
-        own = [edit for edit in editing if edit.path == path and edit.definition == definition]
-        if own:
-            changes = self._changes(self._engine.similar(snapshot, own[0], k=SHOWN))
-            return Evidence(HintKind.SIMILAR.value, path, definition, (), (), changes)
+        own = self._engine.edit_behind(snapshot, path, definition, HintOptions(clean_tree=options.clean_tree))
+        if own is not None:
+            changes = self._changes(self._engine.similar(snapshot, own, k=SHOWN))
+            stand_in = snapshot.stand_in if own.commit is not None else None
+            why = (f"changed in {stand_in_words(stand_in, time.time())}",) if stand_in is not None else ()
+            return Evidence(HintKind.SIMILAR.value, path, definition, (), why, changes)
         for prediction in self._engine.next(snapshot, editing, k=0, paths=[path]):
             if prediction.definition == definition:
                 reasons = tuple(reason.words for reason in prediction.reasons)
@@ -123,10 +146,10 @@ class Session:
                 return Evidence(HintKind.NEXT.value, path, definition, prediction.likely, reasons, changes)
         return Evidence(HintKind.NEXT.value, path, definition, (), (), ())
 
-    def next(self, path: str | None, change: Change, options: Options, *, evidence: bool = True) -> list[Suggestion]:
+    def next(self, path: str | None, change: Change, options: Options, *, evidence: bool = True) -> Suggestions:
         """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at.
 
-        Without ``evidence`` no past edit is read.
+        Without ``evidence`` no past edit is read. While nothing is edited, the answer says what it is from.
         """
         snapshot, gone = self._workspace.apply(change), self._dismissed()
         suggestions = [
@@ -143,7 +166,9 @@ class Session:
             if not matches_any(prediction.path, options.exclude)
             and dismissal_key(HintKind.NEXT, prediction.path, prediction.definition) not in gone
         ]
-        return suggestions[:SHOWN]
+        stand_in = snapshot.stand_in if snapshot.is_clean else None
+        about = after_commit(stand_in, time.time()) if stand_in is not None else ""
+        return Suggestions(tuple(suggestions[:SHOWN]), about)
 
     def commit(self, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit. Raises RepositoryError when there is no such commit."""
@@ -303,6 +328,10 @@ class Workshop:
         if matches_any(place.path, options.exclude):
             return "excluded by the setting exclude"
         return self._sessions[place.root].silence(place.path)
+
+    def waiting(self, place: Place, options: Options) -> str:
+        """``Session.waiting`` of a file whose repository is open."""
+        return self._sessions[place.root].waiting(options)
 
     def hints(self, place: Place, held: Held, options: Options, patience: float) -> Hints:
         """``Session.hints`` of a file whose repository is open; none where the user wants none."""

@@ -32,7 +32,8 @@ class Trouble(str, Enum):
 class RepositoryStatus:
     """One repository: ``done`` of ``total`` commits are indexed; both are 0 before that is known.
 
-    ``paused``: why indexing waits just now.
+    ``paused``: why indexing waits just now. ``waiting``: while nothing is edited in a file that is open, what is waited
+    for, and what is answered from meanwhile.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class RepositoryStatus:
     done: int
     total: int
     paused: Pause = Pause.NONE
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Status:
                     "done": one.done,
                     "total": one.total,
                     "paused": one.paused.value,
+                    "waiting": one.waiting,
                 }
                 for one in self.repositories
             ],

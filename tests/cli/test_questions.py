@@ -87,7 +87,7 @@ def test_what_is_edited_must_be_named_by_path_and_definition(history: Any, editi
 
 
 def test_a_definition_that_was_not_changed_is_wrong_use_and_the_changed_ones_are_named(history: Any) -> None:
-    with pytest.raises(OptionError, match=r"client\.py::nothing is not in(.|\n)*client\.py::delete"):
+    with pytest.raises(OptionError, match=r"client\.py::nothing is not changed in(.|\n)*client\.py::delete"):
         asked(history, at="HEAD", editing="client.py::nothing")
     with pytest.raises(OptionError, match="changes no Python definition"):
         asked(history, at="HEAD~2", editing="client.py::get")

@@ -77,15 +77,15 @@ def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, histor
 
 def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: Any, codewm: Codewm) -> None:
     said = codewm("hints", history.path).stdout.splitlines()
-    newest = f"{history.head()[:7]} 'Add a timeout to delete()', "
-    assert said[0].startswith(f"Nothing is being edited: using your newest commit {newest}")
+    newest = f"{history.head()[:7]} 'Add a timeout to delete()' by "
+    assert said[0].startswith(f"Nothing is being edited: using the last commit {newest}")
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
 
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})
     said = codewm("hints", history.path).stdout.splitlines()
-    assert said[0].startswith(f"Nothing is being edited, and your newest commits change no Python: using {before} ")
+    assert said[0].startswith(f"Nothing is being edited: using the last commit that changes Python, {before} ")
 
     history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
     said = codewm("hints", history.path).stdout.splitlines()

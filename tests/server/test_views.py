@@ -157,7 +157,16 @@ async def test_the_status_is_told_as_it_changes(repository: Any, start_editor: S
             "enabled": True,
             "snoozed": 0.0,
             "model": {"problem": ""},
-            "repositories": [{"root": repository.path.as_uri(), "stage": "ready", "done": 7, "total": 7, "paused": ""}],
+            "repositories": [
+                {
+                    "root": repository.path.as_uri(),
+                    "stage": "ready",
+                    "done": 7,
+                    "total": 7,
+                    "paused": "",
+                    "waiting": "",
+                }
+            ],
             "problems": [],
             "silent": [],
         }

@@ -10,7 +10,7 @@ import { NAME, TraceChannel } from './log';
 import { LineEnds } from './lineEnds';
 import { Server } from './server';
 import { SECTION, startChanged } from './settings';
-import { describe, type Shown, showStatus } from './status';
+import { type Shown, shownNow, showStatus } from './status';
 import { DetailsView } from './views/details';
 import { WhereNextView } from './views/next';
 import { SimilarEditsView } from './views/similar';
@@ -63,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): Api {
     server,
   );
   void server.reconsider();
-  return { status: () => describe(server.state), onDidChangeStatus: server.onDidChange };
+  return { status: () => shownNow(server), onDidChangeStatus: server.onDidChange };
 }
 
 export async function deactivate(): Promise<void> {

@@ -54,6 +54,8 @@ export interface Prediction {
 export interface NextEdits {
   readonly root: string;
   readonly predictions: readonly Prediction[];
+  /** What they are from while nothing is being edited, and how often they are right. */
+  readonly about?: string;
 }
 
 export interface CommitEdits {
@@ -68,6 +70,8 @@ export interface RepositoryStatus {
   readonly total: number;
   /** Why indexing waits just now. */
   readonly paused?: '' | 'battery' | 'load';
+  /** What is waited for while nothing is edited, and what is answered from meanwhile. */
+  readonly waiting?: string;
 }
 
 export interface Problem {
@@ -83,6 +87,8 @@ export interface ServerStatus {
   readonly model: { readonly name: string; readonly problem: string };
   readonly repositories: readonly RepositoryStatus[];
   readonly problems: readonly Problem[];
+  /** Open documents that get no hints, and why, in a few words. */
+  readonly silent?: readonly { readonly uri: string; readonly reason: string }[];
 }
 
 /** Commands of the server, and what each takes and gives. */

@@ -11,6 +11,7 @@ const OF_THE_SERVER = [
   'display',
   'kinds.similar',
   'kinds.next',
+  'cleanTree',
   'threshold',
   'lensesPerFile',
   'exclude',

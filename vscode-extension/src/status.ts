@@ -1,5 +1,6 @@
 // The entry in the language status of Python files: how CodeWM stands, and what can be done about it.
 
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import type { ServerStatus } from './protocol';
 import type { Server, State } from './server';
@@ -16,8 +17,19 @@ const LOGS = { title: 'Show Logs', command: 'codewm.showLogs' };
 const MODEL = { title: 'Open Setting', command: 'workbench.action.openSettings', arguments: ['codewm.model'] };
 const PATH = { title: 'Open Setting', command: 'workbench.action.openSettings', arguments: ['codewm.path'] };
 
-/** What is shown of a state. */
-export function describe(state: State): Shown {
+/** Documents that the server is not asked about, by the scheme of their URI, and why they get no hints. */
+const UNASKED: Readonly<Record<string, string>> = {
+  'vscode-notebook-cell': 'a notebook',
+  untitled: 'not saved in a repository yet',
+};
+
+/** What is shown now. */
+export function shownNow(server: Server): Shown {
+  return describe(server.state, vscode.window.activeTextEditor?.document.uri.toString());
+}
+
+/** What is shown of a state while the document of this URI is looked at. */
+function describe(state: State, uri = ''): Shown {
   const calm = { severity: 'information', busy: false } as const;
   switch (state.kind) {
     case 'starting':
@@ -49,11 +61,11 @@ export function describe(state: State): Shown {
     case 'running':
       return state.status === undefined
         ? { ...calm, text: 'CodeWM', detail: 'starting', busy: true, command: LOGS }
-        : running(state.status, state.version);
+        : running(state.status, state.version, uri);
   }
 }
 
-function running(status: ServerStatus, version: string): Shown {
+function running(status: ServerStatus, version: string, uri: string): Shown {
   const calm = { severity: 'information', busy: false } as const;
   if (!status.enabled) {
     return { ...calm, text: 'CodeWM: off', detail: 'hints are off', command: { title: 'Turn On', command: 'codewm.toggle' } };
@@ -69,6 +81,10 @@ function running(status: ServerStatus, version: string): Shown {
   const problem = status.problems.find((one) => one.about !== 'repository');
   if (problem !== undefined) {
     return { text: 'CodeWM: problem', detail: problem.message, severity: 'warning', busy: false, command: LOGS };
+  }
+  const silent = UNASKED[uri.slice(0, uri.indexOf(':'))] ?? status.silent?.find((one) => one.uri === uri)?.reason;
+  if (silent !== undefined) {
+    return { ...calm, text: 'CodeWM: no hints here', detail: silent, command: LOGS };
   }
   const indexing = status.repositories.filter((one) => one.stage === 'indexing');
   const [done, total] = sums(indexing.length > 0 ? indexing : status.repositories);
@@ -89,15 +105,22 @@ function running(status: ServerStatus, version: string): Shown {
   }
   if (status.repositories.length === 0) {
     const [first] = status.problems;
-    const detail = first?.message ?? 'no repository is open';
-    return { ...calm, text: 'CodeWM: no repository', detail, command: LOGS };
+    return first === undefined
+      ? { ...calm, text: 'CodeWM', detail: 'waiting for a Python file to be opened', command: LOGS }
+      : { ...calm, text: 'CodeWM: no repository', detail: first.message, command: LOGS };
   }
+  const waiting = status.repositories.find((one) => one.waiting && contains(one.root, uri))?.waiting;
   return {
     ...calm,
     text: 'CodeWM',
-    detail: `ready · ${done.toLocaleString('en')} commits · ${status.model.name || 'model'} · ${version}`,
+    detail: `ready · ${done.toLocaleString('en')} commits · ${status.model.name || 'model'} · ${version}${waiting ? ` · ${waiting}` : ''}`,
     command: { title: 'Where Next', command: 'codewm.showNextEdits' },
   };
+}
+
+/** Whether a folder contains a file; both are URIs, which programs spell differently. */
+function contains(folder: string, file: string): boolean {
+  return vscode.Uri.parse(file).fsPath.startsWith(vscode.Uri.parse(folder).fsPath + path.sep);
 }
 
 function sums(repositories: ServerStatus['repositories']): [number, number] {
@@ -116,14 +139,15 @@ const SEVERITIES = {
 export function showStatus(server: Server): vscode.Disposable {
   const item = vscode.languages.createLanguageStatusItem('codewm.status', { language: 'python' });
   item.name = 'CodeWM';
-  const show = (state: State): void => {
-    const shown = describe(state);
+  const show = (): void => {
+    const shown = shownNow(server);
     item.text = shown.text;
     item.detail = shown.detail;
     item.severity = SEVERITIES[shown.severity];
     item.busy = shown.busy;
     item.command = shown.command;
   };
-  show(server.state);
-  return vscode.Disposable.from(item, server.onDidChange(show));
+  show();
+  const looked = vscode.window.onDidChangeActiveTextEditor(show);
+  return vscode.Disposable.from(item, server.onDidChange(show), looked);
 }

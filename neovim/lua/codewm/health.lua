@@ -111,6 +111,12 @@ local function attached()
       warn(text .. '; open a Python file of that repository')
     end
   end
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    local why = vim.bo[bufnr].filetype == 'python' and #compat.clients(bufnr) == 0 and status.unasked(bufnr)
+    if why then
+      info(('no hints in %s: %s'):format(vim.fn.fnamemodify(vim.api.nvim_buf_get_name(bufnr), ':~:.'), why))
+    end
+  end
   if #clients == 0 then
     local set_up = vim.fn.exists(':CodewmSimilar') == 2
     warn('not running', {

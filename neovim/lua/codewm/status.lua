@@ -80,11 +80,25 @@ function M.text(bufnr)
   return how == 'trouble' and 'CodeWM !' or 'CodeWM ' .. how
 end
 
+--- Why no server is asked about a buffer, in a few words; nil where one should be.
+function M.unasked(bufnr)
+  bufnr = (bufnr == nil or bufnr == 0) and api.nvim_get_current_buf() or bufnr
+  local name = api.nvim_buf_get_name(bufnr)
+  if vim.bo[bufnr].filetype ~= 'python' then
+    return name:find('%.ipynb$') and 'a notebook' or 'not a Python file'
+  elseif name == '' or vim.bo[bufnr].buftype ~= '' then
+    return 'not a file'
+  elseif not require('codewm.client').root_of(name) then
+    return 'outside a Git repository'
+  end
+end
+
 --- The same at length, in lines.
 function M.lines(bufnr)
   local client = client_of(bufnr)
   if not client then
-    return { 'CodeWM is not running for this file. Run :checkhealth codewm.' }
+    local why = M.unasked(bufnr)
+    return { why and 'no hints here: ' .. why or 'CodeWM is not running for this file. Run :checkhealth codewm.' }
   end
   local how = M.of(bufnr)
   local lines = { 'CodeWM is ' .. (how == 'trouble' and 'not working' or how) }
@@ -100,9 +114,18 @@ function M.lines(bufnr)
     local stage = (repository.paused or '') == '' and repository.stage or ('paused (%s)'):format(repository.paused)
     local words = ('%s: %s, %d of %d commits indexed'):format(root, stage, repository.done, repository.total)
     table.insert(lines, words)
+    if (repository.waiting or '') ~= '' then
+      table.insert(lines, repository.waiting)
+    end
   end
   for _, problem in ipairs(status.problems) do
     table.insert(lines, problem.message)
+  end
+  local uri = vim.uri_from_bufnr((bufnr == nil or bufnr == 0) and api.nvim_get_current_buf() or bufnr)
+  for _, silent in ipairs(status.silent or {}) do
+    if silent.uri == uri then
+      table.insert(lines, 'no hints here: ' .. silent.reason)
+    end
   end
   return lines
 end

@@ -95,7 +95,7 @@ export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, v
       return;
     }
     if (number === this.asked) {
-      this.view.message = '';
+      this.view.message = answer.about ?? '';
       this.list(answer.predictions);
     }
   }

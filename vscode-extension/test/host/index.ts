@@ -109,6 +109,27 @@ const tests: Record<string, () => Promise<void>> = {
     await ready();
   },
 
+  'a document without hints says why in the status': async () => {
+    const codewm = await ready();
+    const [folder] = folders();
+    assert.ok(folder);
+    const script = vscode.Uri.joinPath(folder.uri, 'shop/tool');
+    await vscode.workspace.fs.writeFile(script, Buffer.from('#!/usr/bin/env python3\nx = 1\n'));
+    const opened: [Thenable<vscode.TextDocument>, RegExp][] = [
+      [vscode.workspace.openTextDocument(script), /^not one of \.py/],
+      [vscode.workspace.openTextDocument({ language: 'python', content: 'x = 1\n' }), /^not saved in a repository yet$/],
+    ];
+    for (const [document, reason] of opened) {
+      await vscode.window.showTextDocument(await document);
+      const shown = await until('the reason', () => codewm.status(), (one) => reason.test(one.detail));
+      assert.equal(shown.text, 'CodeWM: no hints here');
+    }
+    await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+    await vscode.workspace.fs.delete(script);
+    await vscode.window.showTextDocument(vscode.Uri.joinPath(folder.uri, 'shop/sessions.py'));
+    await ready();
+  },
+
   'a model that cannot be used is said in the status': async () => {
     const codewm = await ready();
     await set('model', path.join(folders()[0]?.uri.fsPath ?? '', 'shop'));
