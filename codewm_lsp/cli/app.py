@@ -357,6 +357,17 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 
+def _backtest_options(parser: _Parser) -> None:
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Look back in this folder's repository")
+    _add_repository(parser)
+    parser.add_argument(
+        "--commits", type=_positive, default=300, metavar="N", help="Ask about the newest N commits [default: 300]"
+    )
+    parser.add_argument("--threshold", type=_chance, metavar="P", help="Name files from this chance on")
+    _add_json(parser)
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
+
+
 # Commands
 
 
@@ -408,6 +419,12 @@ def _forgotten(options: argparse.Namespace) -> int:
     from codewm_lsp.cli.forgotten_command import forgotten
 
     return FORGOTTEN if forgotten(options) else ANSWERED
+
+
+def _backtest(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.forgotten_command import backtest
+
+    backtest(options)
 
 
 def _index(options: argparse.Namespace) -> None:
@@ -479,9 +496,10 @@ COMMANDS: Final = {
             "[PATH] [OPTIONS]",
             "Show the definitions likely to be edited next, and why",
             "Show the definitions likely to be edited next, what is likely to change in each, and the past edits that "
-            "say so.\n\n"
+            "say so; then files of other kinds that usually change with what has changed.\n\n"
             'JSON: {"at": …, "predictions": [{"path", "definition", "line" (from 1), "score", "likely": […], '
-            '"evidence": […]}]}; the evidence has the shape of the edits of codewm similar.',
+            '"evidence": […]}], "files": [{"path", "score", "reason"}]}; the evidence has the shape of the edits of '
+            "codewm similar.",
             "codewm next --at v2.0 -C ~/src/project",
             lambda parser: _asking(parser, 10, store=False),
             _next,
@@ -510,6 +528,20 @@ COMMANDS: Final = {
             "codewm forgotten --diff origin/main...HEAD --format github",
             _forgotten_options,
             _forgotten,
+        ),
+        Command(
+            "backtest",
+            "[PATH] [OPTIONS]",
+            "Show what `codewm forgotten` would have said of your past commits",
+            "Ask `codewm forgotten` about your newest commits, each with what was known before it: once as it was "
+            "made, and with up to two of its files left out, one at a time. Shows how many of these it would have "
+            "named, how often that would have been right, and how many complete commits it would have spoken of.\n\n"
+            'JSON: {"history", "commits", "warned", "hidden", "flags", "right", "later" (right, or changed in the '
+            'author\'s next five commits), "threshold", "precision", "recall", "warned_share", "examples" and "vain": '
+            '[{"commit", "subject", "path", "chance"}]}.',
+            "codewm backtest --threshold 0.7",
+            _backtest_options,
+            _backtest,
         ),
         Command(
             "index",

@@ -50,7 +50,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         if edits is None:
             edits = asked.similar(opened, question, options.k) if "similar" in kinds else []
         predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []
-        asked.require([*edits, *predictions], opened, question)
+        files = asked.files_next(opened, question, options.cache) if "next" in kinds else []
+        asked.require([*edits, *predictions, *files], opened, question)
 
         edit_diffs: list[str | None] = [None] * len(edits)
         evidence_diffs: list[list[str | None]] = [[None] * len(one.evidence) for one in predictions]
@@ -62,7 +63,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             edit_diffs = [diffs.of(item.edit) for item, _ in edits]
             evidence_diffs = [[diffs.of(item.edit) for item in one.evidence] for one in predictions]
         if options.json:
-            from codewm_lsp.cli.wire import dump, edit_record, prediction_record, query_record
+            from codewm_lsp.cli.wire import dump, edit_record, file_record, prediction_record, query_record
 
             record: dict[str, object] = {}
             if "similar" in kinds:
@@ -73,6 +74,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 record["predictions"] = [
                     prediction_record(*pair) for pair in zip(predictions, evidence_diffs, strict=True)
                 ]
+                record["files"] = [file_record(one) for one in files]
             sys.stdout.write(dump(record) + "\n")
         else:
             reporter = Reporter(out)
@@ -83,6 +85,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 if "similar" in kinds:
                     reporter.heading("Likely to change next")
                 reporter.predictions(predictions, evidence_diffs)
+                reporter.files(files)
             if not options.diff and out.is_terminal:
                 reporter.line()
                 reporter.line(("Use --diff to show the past edits themselves.", "dim"))

@@ -1,4 +1,5 @@
-"""``codewm forgotten``: the answer for people, programs, code scanning (SARIF 2.1.0) and GitHub's annotations."""
+"""``codewm forgotten``: the answer for people, programs, code scanning (SARIF 2.1.0) and GitHub's annotations; and
+``codewm backtest``: what it would have said."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from urllib.parse import quote
 
 import codewm_lsp
 from codewm_lsp.cli.wire import dump
-from codewm_lsp.errors import OptionError
+from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
+    from codewm_lsp.cli.report import Reporter
+    from codewm_lsp.hints.backtest import Backtest, Said
     from codewm_lsp.hints.forgotten import Forgotten
     from codewm_lsp.index.dismissals import Dismissals
 
@@ -148,3 +151,83 @@ def _escaped(text: str) -> str:
 
 def _property(text: str) -> str:
     return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def backtest(options: Namespace) -> None:
+    """Answer about the past. Raises NothingToAnswerError where it is too short, RepositoryError or BundleError."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.folders import cache_folder
+    from codewm_lsp.hints import backtest as past
+    from codewm_lsp.hints.forgotten import ENOUGH
+    from codewm_lsp.history import Repository
+
+    out, errors = consoles()
+    path = options.repository / options.path if options.path is not None else options.repository
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("commits"), TimeRemainingColumn())
+    with (
+        Repository.open(path) as repository,
+        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar,
+    ):
+        task = bar.add_task("", total=None)
+        found = past.backtest(
+            repository,
+            commits=options.commits,
+            threshold=options.threshold,
+            folder=options.cache or cache_folder(),
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    if options.json:
+        sys.stdout.write(dump(_measured(found)) + "\n")
+        return
+    if not found.commits:
+        raise NothingToAnswerError(
+            f"Too little history: there are {found.history} usable commits, and what is usual shows from {ENOUGH} on."
+        )
+    _told(Reporter(out), found)
+
+
+def _measured(found: Backtest) -> dict[str, object]:
+    return {
+        "history": found.history,
+        "commits": found.commits,
+        "warned": found.warned,
+        "hidden": found.hidden,
+        "flags": found.flags,
+        "right": found.right,
+        "later": found.later,
+        "threshold": found.threshold,
+        "precision": round(found.right / found.flags, 4) if found.flags else None,
+        "recall": round(found.right / found.hidden, 4) if found.hidden else None,
+        "warned_share": round(found.warned / found.commits, 4) if found.commits else None,
+        "examples": [_said(one) for one in found.examples],
+        "vain": [_said(one) for one in found.vain],
+    }
+
+
+def _said(one: Said) -> dict[str, object]:
+    return {"commit": one.sha, "subject": one.subject, "path": one.path, "chance": round(one.chance, 4)}
+
+
+def _told(reporter: Reporter, found: Backtest) -> None:
+    reporter.line(
+        (f"The newest {found.commits:,} of {found.history:,} commits", "bold"), ", each asked about as of then:"
+    )
+    reporter.line()
+    share = f", {100 * found.right / found.flags:.0f} % of them rightly" if found.flags else ""
+    reporter.line(
+        f"  With one file left out of a commit ({found.hidden:,} times), `codewm forgotten` would have named "
+        f"{found.flags:,} files{share}."
+    )
+    if found.hidden:
+        reporter.line(f"  It would have found {100 * found.right / found.hidden:.0f} % of the files left out.")
+    vain = f"  Of the commits as they were made, it would have spoken of {found.warned:,}"
+    reporter.line(f"{vain} ({100 * found.warned / found.commits:.1f} %).")
+    for title, some in (("Rightly, for example:", found.examples), ("In vain, for example:", found.vain)):
+        if some:
+            reporter.line()
+            reporter.line((title, "bold"))
+        for one in some:
+            reporter.line((f"  {100 * one.chance:.0f} %  ", "bold yellow"), (one.path, "cyan"))
+            reporter.line("        ", (one.sha[:8], "yellow"), f"  {one.subject}")

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError
+from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, Workspace
+    from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.history.location import Location
     from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
@@ -259,6 +260,23 @@ def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:
     workspace = opened.workspace
     snapshot = workspace.apply() if question.files is None else workspace.at(question.files, question.texts)
     return opened.engine.next(snapshot, question.edits, k=k)
+
+
+def files_next(opened: Opened, question: Question, cache: Path | None) -> list[NextFile]:
+    """Files of other kinds that are likely to change next, best first; none where definitions of one revision are asked
+    about as if they were being edited."""
+    from codewm_lsp.folders import cache_folder
+    from codewm_lsp.hints.forgotten import hidden_files
+    from codewm_lsp.hints.next_files import in_progress, next_files, past_of_files
+
+    repository = opened.repository
+    if question.files is not None or question.stand_in is not None or repository.root is None:
+        return []
+    at_hand = in_progress(repository, question.edits)
+    past = past_of_files(repository, question.history, cache or cache_folder())
+    with suppress(BundleError):  # definitions are listed all the same; `codewm forgotten` says what is missing
+        return next_files(repository, past, at_hand, hidden=hidden_files(opened.index.dismissals, at_hand.name))
+    return []
 
 
 def require(found: Sequence[object], opened: Opened, question: Question) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.cli.doctor import Finding
     from codewm_lsp.hints import Prediction, SimilarEdit, StandIn
+    from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Commit, Edit
 
 SHOWN_EDITS = 8  # edits in progress named above an answer
@@ -170,6 +171,14 @@ class Reporter:
                 self.diff(diff)
                 if diff is None:
                     break  # the first says enough
+
+    def files(self, found: Sequence[NextFile]) -> None:
+        """Files that have no definitions, best first."""
+        for number, file in enumerate(found):
+            if not number:
+                self.heading("Files likely to change next")
+            self.line((f"{number + 1:3d}  ", "dim"), (f"{file.score:.2f}  ", "bold green"), (file.path, "cyan"))
+            self.line("           ", (file.reason, "dim"))
 
     def diff(self, diff: str | None) -> None:
         """A past diff, coloured line by line."""

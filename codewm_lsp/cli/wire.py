@@ -11,6 +11,7 @@ from codewm_lsp.dates import moment
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.hints import Prediction, SimilarEdit
+    from codewm_lsp.hints.next_files import NextFile
 
 Json = Mapping[str, object]
 
@@ -56,6 +57,11 @@ def prediction_record(prediction: Prediction, diffs: Sequence[str | None] = ()) 
         "likely": list(prediction.likely),
         "evidence": [edit_record(item, diff) for item, diff in zip(prediction.evidence, padded, strict=True)],
     }
+
+
+def file_record(file: NextFile) -> dict[str, object]:
+    """A file that is no source code and likely to change next."""
+    return {"path": file.path, "score": round(float(file.score), 6), "reason": file.reason}
 
 
 def query_record(question: Question) -> dict[str, object]:

@@ -5,7 +5,7 @@ It speaks only where it is sure, and says how much history stands behind it: sil
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -32,6 +32,7 @@ EVIDENCE: Final = 3  # commits behind each
 _LATELY: Final = 50  # commits that are counted where no file of the change says anything of its own
 _ONCE: Final = "forgotten:"  # before what names a change, in a dismissal that holds for it alone
 _ALWAYS: Final = "forgotten"
+NO_NAMES: Final[Mapping[str, str]] = {}
 
 
 class Looked(str, Enum):
@@ -117,7 +118,7 @@ def forgotten(
     if past is not None and not why:
         model = model or shipped_missing_files()
         least = model.threshold if threshold is None else threshold
-        hidden = _hidden(dismissals, at_hand.name)
+        hidden = hidden_files(dismissals, at_hand.name)
         missing = _missing(repository, at_hand, past, model, least, limit, hidden)
     return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name)
 
@@ -136,7 +137,8 @@ def _is_ours(item: Dismissal) -> bool:
     return item.sha == _ALWAYS or item.sha.startswith(_ONCE)
 
 
-def _hidden(dismissals: Dismissals | None, change: str) -> Collection[str]:
+def hidden_files(dismissals: Dismissals | None, change: str) -> Collection[str]:
+    """The files that somebody has said are not needed, with this change or with any."""
     if dismissals is None:
         return ()
     return {item.path for item in said_not_needed(dismissals) if item.sha in (_ALWAYS, f"{_ONCE}{change}")}
@@ -189,9 +191,7 @@ def _missing(
     hidden: Collection[str],
 ) -> tuple[Missing, ...]:
     assert at_hand.past is not None
-    paths = tuple(at_hand.renames.get(path, path) for path in sorted(at_hand.files))
-    added = frozenset(path for path, event in at_hand.files.items() if event is FileEvent.ADDED)
-    found = companions(past, Touched(paths, added, at_hand.author, at_hand.date))
+    found = companions(past, touched(at_hand))
     chances = model.chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= least]
     there = repository.holds(at_hand.past, [past.paths[found.files[row]] for row in order])
@@ -200,21 +200,44 @@ def _missing(
     return tuple(_explained(repository, past, found, row, float(chances[row])) for row in wanted[:limit])
 
 
-def _explained(repository: Repository, past: FilePast, found: Companions, row: int, chance: float) -> Missing:
-    file, together, of = int(found.files[row]), int(found.count[row]), int(found.asked[row])
-    beside, places = "", past.changed_at[file]
+def touched(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES, hidden: str | None = None) -> Touched:
+    """What is asked about a change. ``names``: by which the past knows its files, where that is told apart; ``hidden``:
+    a file that is left out, as if it were forgotten."""
+    known = {
+        path: names.get(path) or at_hand.renames.get(path, path) for path in sorted(at_hand.files) if path != hidden
+    }
+    return Touched(
+        tuple(known.values()),
+        frozenset(known[path] for path, event in at_hand.files.items() if event is FileEvent.ADDED and path in known),
+        at_hand.author,
+        at_hand.date,
+        {known[path]: lines for path, lines in at_hand.lines.items() if path in known},
+    )
+
+
+def reason_of(past: FilePast, found: Companions, row: int) -> tuple[str, str, int, int]:
+    """Why a candidate is one, in words; the file of the change that it most often changes with, or ""; and in how many
+    of the newest commits to that (or of all) it changed."""
+    together, of = int(found.count[row]), int(found.asked[row])
     if together:
         beside = past.paths[int(found.by[row])]
-        places = np.intersect1d(places, past.changed_at[int(found.by[row])])
-    else:
-        of = min(_LATELY, len(past.commits))
-        together = int((places >= len(past.commits) - of).sum())
+        return f"changed in {together} of the last {of} commits to {beside}", beside, together, of
+    of = min(_LATELY, len(past.commits))
+    together = int((past.changed_at[int(found.files[row])] >= len(past.commits) - of).sum())
+    return f"changed in {together} of the last {of} commits", "", together, of
+
+
+def _explained(repository: Repository, past: FilePast, found: Companions, row: int, chance: float) -> Missing:
+    reason, beside, together, of = reason_of(past, found, row)
+    places = past.changed_at[int(found.files[row])]
+    if beside:
+        places = np.intersect1d(places, past.changed_at[past.number[beside]])
     shas = [past.commits[place].sha for place in places[::-1][:EVIDENCE].tolist()]
     named = repository.commits_named(shas)
     return Missing(
-        path=past.paths[file],
+        path=past.paths[int(found.files[row])],
         chance=chance,
-        reason=f"changed in {together} of the last {of} commits" + (f" to {beside}" if beside else ""),
+        reason=reason,
         beside=beside,
         together=together,
         of=of,

@@ -96,7 +96,7 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
     root, answer = await _answer(ls.active.questions.next(file, ls.active.first_folder(), evidence=evidence))
     found = answer.items
     if (target is None or target.show) and found:
-        names = ", ".join(suggestion.definition for suggestion in found[:3])
+        names = ", ".join(suggestion.called for suggestion in found[:3])
         text = suggestions_text(found, time.time(), answer.about)
         ls.show("next-edits", text, f"Likely to change next: {names}.")
     elif target is None or target.show:

@@ -20,6 +20,8 @@ from pygls.uris import from_fs_path
 from codewm_lsp.dates import moment
 from codewm_lsp.display import clean
 from codewm_lsp.hints import age
+from codewm_lsp.source import MODULE_NAME
+from codewm_lsp.source.languages import is_source
 
 _DIFFS: Final = "codewm-diffs-"  # and the number of the process
 _GONE: Final = "(the text of this edit is no longer in the repository)\n"
@@ -111,7 +113,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A definition likely to be edited next; ``line`` counts from 0."""
+    """A definition likely to be edited next, or a file that is no source code; ``line`` counts from 0."""
 
     path: str
     definition: str
@@ -120,6 +122,11 @@ class Suggestion:
     likely: tuple[str, ...]
     reasons: tuple[str, ...]
     evidence: tuple[PastChange, ...]
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence: a file is called by its path."""
+        return self.definition if self.definition != MODULE_NAME or is_source(self.path) else clean(self.path)
 
     def record(self, uri_of: Callable[[str], str]) -> dict[str, object]:
         """As JSON, with the file's URI."""
@@ -146,9 +153,12 @@ class Suggestions:
 
 def suggestions_text(suggestions: Sequence[Suggestion], now: float, about: str = "") -> str:
     """Predictions as a diff to read, each with its evidence."""
-    parts = ["# Definitions that are likely to change next\n", *([f"# {about}\n"] if about else [])]
+    parts = ["# Likely to change next\n", *([f"# {about}\n"] if about else [])]
     for number, suggestion in enumerate(suggestions, 1):
-        parts.append(f"#\n# {number}. {clean(suggestion.path)}:{suggestion.line + 1} {suggestion.definition}\n")
+        place = (
+            "" if suggestion.called == clean(suggestion.path) else f"{clean(suggestion.path)}:{suggestion.line + 1} "
+        )
+        parts.append(f"#\n# {number}. {place}{suggestion.called}\n")
         parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))
     for suggestion in suggestions:
         if suggestion.evidence:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
+from codewm_lsp.folders import cache_folder
 from codewm_lsp.hints import (
     Change,
     Engine,
@@ -21,20 +22,26 @@ from codewm_lsp.hints import (
     HintOptions,
     Hints,
     SimilarEdit,
+    Snapshot,
     Workspace,
     after_commit,
     stand_in_words,
     touched,
     waiting,
 )
+from codewm_lsp.hints.forgotten import hidden_files
+from codewm_lsp.hints.next_files import in_progress, next_files, past_of_files
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.globs import matches_any
 from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, update
+from codewm_lsp.memo import Kind
 from codewm_lsp.ranking import ranker_of, scorer_of
+from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion, Suggestions
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories
 from codewm_lsp.server.status import ModelStatus
+from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import SUFFIXES, is_source
 from codewm_lsp.world_model import WorldModel
 
@@ -42,6 +49,7 @@ _log = logging.getLogger(__name__)
 
 LARGEST_TEXT: Final = 1 << 20  # characters of a document that are still read: the limit of history's files
 SHOWN: Final = 10  # past edits or predictions behind one command
+FILE_PAST: Final = Kind[FilePast]("the past of all files", 1)
 Notify = Callable[[str], None]
 
 
@@ -79,6 +87,7 @@ class Session:
         self._repository = repository
         cache = os.environ.get("CODEWM_CACHE")  # as in the command line
         folder = Path(cache) if cache else None
+        self._folder = folder or cache_folder()
         self._index = Index.of(repository, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
         self._others = (
@@ -166,9 +175,30 @@ class Session:
             if not matches_any(prediction.path, options.exclude)
             and dismissal_key(HintKind.NEXT, prediction.path, prediction.definition) not in gone
         ]
+        listed = [*suggestions[:SHOWN], *self._files(snapshot, path, options)]
         stand_in = snapshot.stand_in if snapshot.is_clean else None
         about = after_commit(stand_in, time.time()) if stand_in is not None else ""
-        return Suggestions(tuple(suggestions[:SHOWN]), about)
+        return Suggestions(tuple(listed), about)
+
+    def _files(self, snapshot: Snapshot, path: str | None, options: Options) -> list[Suggestion]:
+        """Files that have no definitions, and are likely to change next."""
+        if self._repository.root is None:
+            return []
+        try:
+            at_hand = in_progress(self._repository, () if snapshot.is_clean else snapshot.editing(path))
+            past = self._engine.derived.memo.get(
+                FILE_PAST, snapshot.head, lambda: past_of_files(self._repository, snapshot.head, self._folder)
+            )
+            hidden = hidden_files(self._index.dismissals, at_hand.name)
+            found = next_files(self._repository, past, at_hand, hidden=hidden)
+        except (RepositoryError, BundleError) as error:  # definitions are listed all the same
+            _log.info("files of other kinds are not listed: %s", error)
+            return []
+        return [
+            Suggestion(one.path, MODULE_NAME, 0, one.score, (), (one.reason,), ())
+            for one in found
+            if not matches_any(one.path, options.exclude)
+        ]
 
     def commit(self, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit. Raises RepositoryError when there is no such commit."""

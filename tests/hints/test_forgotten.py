@@ -179,7 +179,7 @@ def test_what_a_merge_or_a_rebase_brings_is_not_asked_about(coupled: Any) -> Non
 def test_a_range_that_is_none_and_commits_that_are_not_there_say_so(coupled: Any) -> None:
     with pytest.raises(RepositoryError, match="not of the form BASE"):
         asked(coupled.path, "main..HEAD")
-    with pytest.raises(RepositoryError, match="'nowhere' names no commit"):
+    with pytest.raises(RepositoryError, match="'nowhere' is not a commit"):
         asked(coupled.path, "nowhere...HEAD")
 
 

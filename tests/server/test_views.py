@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,21 @@ async def test_a_client_that_did_not_ask_is_not_told(repository: Any, start_edit
         await editor.lens(uri)
         await editor.run("codewm.toggle")
         assert told == []
+
+
+async def test_files_of_other_kinds_stand_among_what_is_next(coupled: Any, start_editor: StartEditor) -> None:
+    async with start_editor(coupled.path) as editor:
+        uri = editor.open("core.py")
+        editor.insert(uri, 0, 0, "more = 1\n")
+        found: list[Any] = []
+        for _ in range(200):  # until the edit is seen
+            answer = await editor.run("codewm.showNextEdits", {"uri": uri, "show": False, "evidence": False})
+            found = [one for one in answer["predictions"] if one["path"] == "docs/core.rst"]
+            if found:
+                break
+            await asyncio.sleep(0.1)
+        (one,) = found
+        assert (one["definition"], one["line"], one["likely"]) == ("<module>", 0, [])
+        assert one["uri"] == editor.uri("docs/core.rst")
+        assert one["reasons"] == ["changed in 61 of the last 61 commits to core.py"]
+        assert answer["predictions"][-1] == one

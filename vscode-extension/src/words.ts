@@ -33,9 +33,12 @@ export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** A definition as it is called in its file: the rest of a module is named after the file. */
+/** A definition as it is called in its file: the rest of a module is named after the file, any other file by its name. */
 export function called(definition: string, path: string): string {
-  return definition === MODULE ? `${fileName(path)}, module level` : definition;
+  if (definition !== MODULE) {
+    return definition;
+  }
+  return /\.pyi?$/.test(path) ? `${fileName(path)}, module level` : fileName(path);
 }
 
 /** The last part of a definition's name, which is what tells a row from the next; of `__init__` and its like, two. */

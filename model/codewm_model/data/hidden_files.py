@@ -1,23 +1,27 @@
-"""Questions of ``codewm forgotten`` with known answers: commits with one of their files hidden, and whole ones."""
+"""Questions of ``codewm forgotten`` with known answers: commits with one of their files hidden, and whole ones.
+
+They are those of ``codewm backtest``, as tables to learn from and to measure on.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.hints.backtest import questions
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.companions import SIGNALS, FilePast, Touched, companions
+from codewm_lsp.ranking.companions import SIGNALS, FilePast
 
-LATER: Final = 5
-"""Commits of the same author that a second look counts: what was forgotten and then made good."""
-
-HIDDEN: Final = 2
-"""Files hidden of a commit, one at a time."""
+HALF_LIFE: Final = 365 * 86_400  # seconds after which cochange counts a commit half
+WINDOW: Final = 3_000  # newest commits that it looks at …
+LARGEST: Final = 25  # … of so many files at most
+SUPPORT: Final = 4  # commits of both files
+LIFT: Final = 2.0  # times as often as in any commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Questions:
 
     ``table``: the signals of ``companions``. ``count``, ``asked``: joint changes with the changed file that most often
     comes with it. ``right``: it is the hidden file; ``later``: one of the author's next commits changed it.
-    ``question``: which each candidate is of. ``hides``: whether a file is hidden, (Q,).
+    ``question``: which each candidate is of. ``hides``: whether a file is hidden, (Q,). ``rule_…``: the same of the
+    candidates of cochange's rule, (M,), with its confidence in each.
     """
 
     table: NDArray[np.float32]
@@ -36,68 +41,105 @@ class Questions:
     later: NDArray[np.bool_]
     question: NDArray[np.int64]
     hides: NDArray[np.bool_]
+    rule_confidence: NDArray[np.float64]
+    rule_right: NDArray[np.bool_]
+    rule_later: NDArray[np.bool_]
+    rule_question: NDArray[np.int64]
+
+
+class CochangeRule:
+    """The rule that cochange 0.1 publishes (github.com/Nithinfgs/cochange, docs/HOW-IT-WORKS.md).
+
+    Confidence of B given A: commits of both by commits of A, each halved for every year of its age; at least four
+    commits of both, and twice as likely as in any commit; the best of all changed A. Of the newest 3,000 commits, those
+    of up to 25 files.
+    """
+
+    def __init__(self, past: FilePast) -> None:
+        self._past = past
+        sizes = past.start[1:] - past.start[:-1]
+        self._small = sizes <= LARGEST
+
+    def confidences(self, paths: Sequence[str], now: int) -> dict[int, float]:
+        """Each file that passes all but the threshold of confidence, by its number."""
+        past = self._past
+        first = int(np.flatnonzero(np.concatenate([self._small[:now], [True]]))[-WINDOW - 1 :][0])
+        commits = max(int(self._small[first:now].sum()), 1)
+        own = {past.number[path] for path in paths if path in past.number}
+        best: dict[int, float] = {}
+        for file in own:
+            places = past.changed_at[file]
+            places = places[(places >= first) & (places < now)]
+            places = places[self._small[places]]
+            if len(places) < SUPPORT:
+                continue
+            weights = 0.5 ** ((past.dates[places[-1]] - past.dates[places]) / HALF_LIFE)
+            files, which = past.of(places)
+            numbers, inverse, support = np.unique(files, return_inverse=True, return_counts=True)
+            shares = np.bincount(inverse, weights=weights[which]) / weights.sum()
+            for number, share, count in zip(numbers.tolist(), shares.tolist(), support.tolist(), strict=True):
+                if number in own or count < SUPPORT or share <= best.get(number, 0.0) or not past.exists(number, now):
+                    continue
+                others = past.changed_at[number]
+                others = others[(others >= first) & (others < now)]
+                if share / (int(self._small[others].sum()) / commits) >= LIFT:
+                    best[number] = share
+        return best
 
 
 def questions_of(repository: Repository, *, commits: int, newest: float, seed: int = 1) -> Questions:
-    """Of up to ``commits`` commits drawn from the newest share of a history; each asked about with what was known then.
-
-    A file is hidden only where it was there before and was not renamed: nobody forgets what is not there.
-    """
+    """Of up to ``commits`` commits drawn from the newest share of a history."""
     past = FilePast(repository.changed_files())
     total = len(past.commits)
     places = list(range(int(total * (1 - newest)), total))
-    drawn = random.Random(seed)
     if len(places) > commits:
-        places = sorted(drawn.sample(places, commits))
-    tables: list[NDArray[np.float32]] = [np.zeros((0, len(SIGNALS)), np.float32)]
-    counts: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-    right: list[NDArray[np.bool_]] = []
-    later: list[NDArray[np.bool_]] = []
-    sizes: list[int] = []
-    hides: list[bool] = []
-    for place in places:
-        commit = past.commits[place]
-        span = slice(int(past.start[place]), int(past.start[place + 1]))
-        files = past.members[span].tolist()
-        added = frozenset(past.paths[file] for file, new in zip(files, past.added[span].tolist(), strict=True) if new)
-        renamed = {file.path for file in commit.files if file.previous_path is not None}
-        candidates = [file for file in files if past.exists(file, place) and past.paths[file] not in renamed]
-        asked: list[int | None] = [None]
-        if len(files) > 1:
-            asked += drawn.sample(candidates, min(HIDDEN, len(candidates)))
-        own = past.of_author[commit.author]
-        following = own[np.searchsorted(own, place) + 1 :][:LATER]
-        made_good = past.of(following)[0]
-        for hidden in asked:
-            paths = tuple(past.paths[file] for file in files if file != hidden)
-            found = companions(past, Touched(paths, added & frozenset(paths), commit.author, commit.date), place)
-            tables.append(found.table)
-            counts.append((found.count, found.asked))
-            right.append(found.files == (-1 if hidden is None else hidden))
-            later.append(np.isin(found.files, made_good))
-            sizes.append(len(found.files))
-            hides.append(hidden is not None)
-    nothing = np.zeros(0, np.int64)
-    return Questions(
-        np.concatenate(tables),
-        np.concatenate([nothing, *(count for count, _ in counts)]),
-        np.concatenate([nothing, *(asked_in for _, asked_in in counts)]),
-        np.concatenate([nothing.astype(bool), *right]),
-        np.concatenate([nothing.astype(bool), *later]),
-        np.repeat(np.arange(len(sizes)), sizes),
-        np.array(hides, dtype=bool),
-    )
+        places = sorted(random.Random(seed).sample(places, commits))
+    rule = CochangeRule(past)
+    parts = [NOTHING]
+    for number, one in enumerate(questions(repository, past, places, seed=seed)):
+        found = one.found
+        said = rule.confidences(one.touched.paths, one.place)
+        ruled = np.array(list(said), dtype=np.int64)
+        parts.append(
+            Questions(
+                found.table,
+                found.count,
+                found.asked,
+                found.files == one.hidden,
+                np.isin(found.files, one.later),
+                np.full(len(found.files), number),
+                np.array([one.hidden >= 0]),
+                np.array(list(said.values()), dtype=np.float64),
+                ruled == one.hidden,
+                np.isin(ruled, one.later),
+                np.full(len(ruled), number),
+            )
+        )
+    return _joined(parts, [0] * len(parts))
 
 
 def together(parts: Sequence[Questions]) -> Questions:
     """The questions of several repositories as one."""
-    starts = np.cumsum([0, *(len(part.hides) for part in parts)])
-    return Questions(
-        np.concatenate([part.table for part in parts]),
-        np.concatenate([part.count for part in parts]),
-        np.concatenate([part.asked for part in parts]),
-        np.concatenate([part.right for part in parts]),
-        np.concatenate([part.later for part in parts]),
-        np.concatenate([part.question + start for part, start in zip(parts, starts, strict=False)]),
-        np.concatenate([part.hides for part in parts]),
-    )
+    return _joined(parts, np.cumsum([0, *(len(part.hides) for part in parts)])[:-1].tolist())
+
+
+def _joined(parts: Sequence[Questions], starts: Sequence[int]) -> Questions:
+    columns = {}
+    for field in fields(Questions):
+        shift = starts if field.name in ("question", "rule_question") else [0] * len(parts)
+        columns[field.name] = np.concatenate(
+            [
+                getattr(part, field.name) + start if start else getattr(part, field.name)
+                for part, start in zip(parts, shift, strict=True)
+            ]
+        )
+    return Questions(**columns)
+
+
+def _nothing() -> Questions:
+    numbers, truths = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    table = np.zeros((0, len(SIGNALS)), np.float32)
+    return Questions(table, numbers, numbers, truths, truths, numbers, truths, np.zeros(0), truths, truths, numbers)
+
+
+NOTHING: Final = _nothing()

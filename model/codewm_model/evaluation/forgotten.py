@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,20 +17,26 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.forgotten import MOST
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.companions import Companions
+from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 from codewm_model.data.hidden_files import Questions, questions_of, together
 from codewm_model.evaluation import repositories as places
+from codewm_model.evaluation.cache import Cache
+from codewm_model.evaluation.measurement import Clone
 
 NEWEST: Final = 0.2
+COMMITS: Final = 1_000
 COMMON: Final = 4  # commits that a pair needs for plain change coupling
 COUPLING: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
+COCHANGE: Final = (0.8, 0.5, 0.6, 0.7, 0.9)  # its default first
+THRESHOLDS: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one rule at one threshold: over questions with a hidden file, flags that were right and hidden files flagged;
-    over whole commits, how many were warned; ``later``: right if flagged what one of the author's next five changed."""
+    """Of one rule at one threshold: over questions with a hidden file, flags, their precision, and the recall of hidden
+    files; over whole commits, the share that was warned. ``later``: the precision if a flag on what one of the author's
+    next five commits changed counts as right."""
 
     rule: str
     threshold: float
@@ -40,65 +47,110 @@ class Measured:
     later: float
 
 
-def measure(rule: str, scores: NDArray[np.float64], threshold: float, asked: Questions) -> Measured:
-    """At most ``MOST`` files of a change are named, as the command does."""
-    order = np.lexsort((-scores, asked.question))
-    question = asked.question[order]
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a rule says of each candidate of all questions, (N,)."""
+
+    score: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    later: NDArray[np.bool_]
+    question: NDArray[np.int64]
+
+
+def mined(clone: Clone, cache: Cache | None, *, commits: int, newest: float) -> Questions:
+    """``questions_of`` a clone; kept for the next time, where there is a cache."""
+    file = None
+    if cache is not None:
+        file = cache.file("hidden-files", clone.name, (clone.head, commits, newest, *SIGNALS), ".npz")
+        if (arrays := cache.read_arrays(file)) is not None:
+            return Questions(**arrays)
+    with Repository.open(clone.folder) as repository:
+        found = questions_of(repository, commits=commits, newest=newest)
+    if cache is not None and file is not None:
+        cache.write_arrays(file, **{field.name: getattr(found, field.name) for field in fields(Questions)})
+    return found
+
+
+def gathered(
+    chosen: str, cache: Cache | None, *, commits: int, newest: float, tell: Callable[[str], None]
+) -> tuple[dict[str, Questions], dict[str, str]]:
+    """The questions of each repository of a set, and why others are left out."""
+    clones, left_out = places.find(places.folder_of_clones(), places.sets()[chosen], required=False)
+    parts: dict[str, Questions] = {}
+    for clone in clones:
+        parts[clone.name] = mined(clone, cache, commits=commits, newest=newest)
+        tell(f"{clone.name}: {len(parts[clone.name].hides):,} questions")
+    return parts, left_out
+
+
+def measure(
+    rule: str, said: Candidates, threshold: float, hides: NDArray[np.bool_], most: int | None = MOST
+) -> Measured:
+    """``most``: the files that are named of a change at most."""
+    order = np.lexsort((-said.score, said.question))
+    question = said.question[order]
     rank = np.arange(len(order)) - np.searchsorted(question, question)
     named = np.zeros(len(order), dtype=bool)
-    named[order] = rank < MOST
-    named &= scores >= threshold
-    hiding = named & asked.hides[asked.question]
-    whole = np.unique(asked.question[named & ~asked.hides[asked.question]])
-    flags = int(hiding.sum())
-    right = int((asked.right & hiding).sum())
+    named[order] = rank < (most if most is not None else len(order))
+    named &= said.score >= threshold
+    hiding = named & hides[said.question]
+    whole = np.unique(said.question[named & ~hides[said.question]])
+    flags, right = int(hiding.sum()), int((said.right & hiding).sum())
     return Measured(
         rule,
         threshold,
         flags,
         right / max(flags, 1),
-        right / max(int(asked.hides.sum()), 1),
-        len(whole) / max(int((~asked.hides).sum()), 1),
-        int(((asked.right | asked.later) & hiding).sum()) / max(flags, 1),
+        right / max(int(hides.sum()), 1),
+        len(whole) / max(int((~hides).sum()), 1),
+        int(((said.right | said.later) & hiding).sum()) / max(flags, 1),
     )
 
 
-def coupling(asked: Questions) -> NDArray[np.float64]:
+def coupled(asked: Questions) -> Candidates:
     """Plain change coupling: the largest share of the commits to a changed file that changed the candidate too."""
-    return np.where(asked.count >= COMMON, asked.count / np.maximum(asked.asked, 1), 0.0)
+    shares = np.where(asked.count >= COMMON, asked.count / np.maximum(asked.asked, 1), 0.0)
+    return Candidates(shares, asked.right, asked.later, asked.question)
 
 
-def chances(asked: Questions, model: MissingFiles) -> NDArray[np.float64]:
+def ruled(asked: Questions) -> Candidates:
+    """The rule of cochange."""
+    return Candidates(asked.rule_confidence, asked.rule_right, asked.rule_later, asked.rule_question)
+
+
+def weighed(asked: Questions, model: MissingFiles) -> Candidates:
     """What the product says of each candidate."""
     none = np.zeros(len(asked.table), np.int64)
-    return model.chances(Companions(none, asked.table, asked.count, asked.asked, none))
+    chances = model.chances(Companions(none, asked.table, asked.count, asked.asked, none))
+    return Candidates(chances, asked.right, asked.later, asked.question)
 
 
 def rows(asked: Questions, model: MissingFiles) -> list[Measured]:
-    """The product at its threshold and beside it, and plain change coupling."""
-    said, plain = chances(asked, model), coupling(asked)
-    thresholds = sorted({model.threshold, *(0.3, 0.4, 0.5, 0.6, 0.7, 0.8)})
-    return [measure("codewm forgotten", said, threshold, asked) for threshold in thresholds] + [
-        measure("change coupling", plain, threshold, asked) for threshold in COUPLING
+    """The product at its threshold and beside it, and the plain rules."""
+    product, plain, cochange = weighed(asked, model), coupled(asked), ruled(asked)
+    return [
+        *(measure("codewm forgotten", product, at, asked.hides) for at in sorted({model.threshold, *THRESHOLDS})),
+        *(measure("change coupling", plain, at, asked.hides) for at in COUPLING),
+        *(measure("cochange 0.1", cochange, at, asked.hides, most=None) for at in COCHANGE),
     ]
 
 
 def main(
     chosen: Annotated[str, typer.Option("--set", help="train, validation or test.")] = "validation",
-    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = 1_000,
+    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = COMMITS,
+    cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("evaluation"),
 ) -> None:
     """Measure on the newest fifth of each history; all figures of one run beside each other."""
     model = shipped_missing_files()
-    clones, left_out = places.find(places.folder_of_clones(), places.sets()[chosen], required=False)
-    parts: dict[str, Questions] = {}
-    for clone in clones:
-        with Repository.open(clone.folder) as repository:
-            parts[clone.name] = questions_of(repository, commits=commits, newest=NEWEST)
-        typer.echo(f"{clone.name}: {len(parts[clone.name].hides):,} questions")
+    kept = Cache(cache) if cache is not None else None
+    parts, left_out = gathered(chosen, kept, commits=commits, newest=NEWEST, tell=typer.echo)
     asked = together(list(parts.values()))
     found = rows(asked, model)
-    each = {name: measure("codewm forgotten", chances(one, model), model.threshold, one) for name, one in parts.items()}
+    each = {
+        name: measure("codewm forgotten", weighed(one, model), model.threshold, one.hides)
+        for name, one in parts.items()
+    }
     output.mkdir(parents=True, exist_ok=True)
     record = {
         "set": chosen,
@@ -116,24 +168,27 @@ def main(
 
 
 def _report(record: dict[str, object], found: list[Measured], each: dict[str, Measured]) -> str:
+    named = "whole commits warned | right, or changed in the author's next five commits"
     lines = [
         f"# Forgotten files: the {record['set']} set",
         "",
-        f"The newest fifth of each history, up to {record['commits']} commits of each of {len(each)} repositories; "
-        f"up to two files of a commit hidden, one at a time: {record['hidden']:,} hidden files, "
-        f"{record['whole']:,} whole "
-        f"commits. At most {MOST} files are named. Default threshold: {record['default']}.",
+        f"The newest fifth of each history, up to {record['commits']:,} commits of each of {len(each)} repositories; "
+        "up to two files of a commit hidden, one at a time, files of any kind: "
+        f"{record['hidden']:,} hidden files, {record['whole']:,} whole commits. `codewm forgotten` and change coupling "
+        f"name at most {MOST} files; cochange names all. The default threshold is {record['default']}; cochange's is "
+        f"{COCHANGE[0]}.",
         "",
-        "| rule | threshold | flags | precision | recall | whole commits warned | right, or changed in the author's "
-        "next five commits |",
+        f"| rule | threshold | flags | precision | recall | {named} |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(row.rule, row) for row in found),
         "",
         "## By repository, at the default threshold",
         "",
-        "| repository | threshold | flags | precision | recall | whole commits warned | or in the next five |",
+        f"| repository | threshold | flags | precision | recall | {named} |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(name, row) for name, row in each.items()),
+        "",
+        "Made by `python -m codewm_model.evaluation.forgotten`; see [Experiments](../../experiments.md).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -13,13 +13,12 @@ import lightgbm
 import numpy as np
 import typer
 
-from codewm_lsp.history import Repository
 from codewm_lsp.ranking.companions import SIGNALS
 from codewm_lsp.ranking.missing_files import FILE, MissingFiles, to_arrays
 from codewm_lsp.ranking.trees import Trees
-from codewm_model.data.hidden_files import Questions, questions_of, together
-from codewm_model.evaluation import repositories as places
-from codewm_model.evaluation.forgotten import NEWEST, chances, measure
+from codewm_model.data.hidden_files import Questions, together
+from codewm_model.evaluation.cache import Cache
+from codewm_model.evaluation.forgotten import COMMITS, NEWEST, gathered, measure, weighed
 from codewm_model.ranking.boosting import trees_of
 
 ROUNDS: Final = 300
@@ -54,28 +53,22 @@ def fit(parts: list[Questions]) -> Trees:
 
 def threshold_for(trees: Trees, asked: Questions) -> float:
     """The least threshold, in hundredths, at which no more than ``WARNED`` of the whole commits are warned."""
-    said = chances(asked, MissingFiles(trees, 0.0))
+    said = weighed(asked, MissingFiles(trees, 0.0))
     steps = [step / 100 for step in range(5, 100)]
-    return next((at for at in steps if measure("", said, at, asked).warned <= WARNED), 0.99)
+    return next((at for at in steps if measure("", said, at, asked.hides).warned <= WARNED), 0.99)
 
 
 def main(
     commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = 600,
+    cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = FILE,
 ) -> None:
     """Learn the trees, choose the threshold, and write both."""
-    folder = places.folder_of_clones()
-
-    def gathered(chosen: str, newest: float, most: int) -> list[Questions]:
-        found: list[Questions] = []
-        for clone in places.find(folder, places.sets()[chosen], required=False)[0]:
-            with Repository.open(clone.folder) as repository:
-                found.append(questions_of(repository, commits=most, newest=newest))
-            typer.echo(f"{clone.name}: {len(found[-1].hides):,} questions")
-        return found
-
-    trees = fit(gathered("train", NEWEST_TRAINED, commits))
-    threshold = threshold_for(trees, together(gathered("validation", NEWEST, 1_000)))
+    kept = Cache(cache) if cache is not None else None
+    learnt, _ = gathered("train", kept, commits=commits, newest=NEWEST_TRAINED, tell=typer.echo)
+    chosen, _ = gathered("validation", kept, commits=COMMITS, newest=NEWEST, tell=typer.echo)
+    trees = fit(list(learnt.values()))
+    threshold = threshold_for(trees, together(list(chosen.values())))
     with output.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **to_arrays(MissingFiles(trees, threshold)))
     typer.echo(f"{output}: {len(trees.roots)} trees, threshold {threshold}")

@@ -16,6 +16,7 @@ void it('says how long ago something was', () => {
 void it('names definitions and amounts', () => {
   assert.equal(called('Client.get', 'src/client.py'), 'Client.get');
   assert.equal(called('<module>', 'src/client.py'), 'client.py, module level');
+  assert.equal(called('<module>', 'docs/CHANGES.md'), 'CHANGES.md');
   assert.equal(shortName('Client.get', 'src/client.py'), 'get');
   assert.equal(shortName('Client.__init__', 'src/client.py'), 'Client.__init__');
   assert.equal(shortName('<module>', 'src/client.py'), 'client.py, module level');

@@ -1,0 +1,153 @@
+"""What ``codewm forgotten`` would have said of the commits of a history, each asked about with what was known then.
+
+Of a commit one file at a time is hidden, as if it were forgotten; and it is asked about as it is, complete.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.forgotten import ENOUGH, MOST, touched
+from codewm_lsp.history import Repository
+from codewm_lsp.index.file_history import file_history
+from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
+from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+
+LATER: Final = 5
+"""Commits of the same author that a second look counts: what was forgotten and then made good."""
+
+HIDDEN: Final = 2
+"""Files hidden of a commit, one at a time."""
+
+COMMITS: Final = 300
+_EXAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A commit, by its place in the past, without the file ``hidden`` (its number there), or with all (-1), and what is
+    known of the candidates. ``later``: the files that the next commits of its author changed."""
+
+    place: int
+    hidden: int
+    touched: Touched
+    found: Companions
+    later: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A file that would have been named of a commit: rightly, if it was the hidden one."""
+
+    sha: str
+    subject: str
+    path: str
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What would have been said. Of ``hidden`` files that were left out of a commit, ``right`` would have been named;
+    ``flags`` files would have been named in all of these questions, ``later`` of them the hidden one or one that the
+    author's next commits changed. Of ``commits`` as they were made, ``warned`` would have been spoken of.
+
+    ``history``: commits that there are; ``examples`` of what was right and ``vain`` of what was said of whole commits.
+    """
+
+    history: int
+    commits: int
+    warned: int
+    hidden: int
+    flags: int
+    right: int
+    later: int
+    threshold: float
+    examples: tuple[Said, ...]
+    vain: tuple[Said, ...]
+
+
+def questions(repository: Repository, past: FilePast, places: Sequence[int], *, seed: int = 1) -> Iterator[Question]:
+    """Those of the commits at ``places``: each whole, then with up to ``HIDDEN`` of its files hidden.
+
+    A file is hidden only where it was there before and was not moved: nobody forgets what is not there.
+    """
+    for place in places:
+        commit = past.commits[place]
+        made = repository.change_of(commit.sha)
+        names = past.names_in(place)
+        if set(names) != set(made.files):
+            continue  # a clone that cannot tell
+        there = [
+            path for path in sorted(names) if path not in made.renames and past.exists(past.number[names[path]], place)
+        ]
+        drawn = random.Random(f"{seed} {commit.sha}")
+        left_out = drawn.sample(there, min(HIDDEN, len(there))) if len(names) > 1 else []
+        own = past.of_author[commit.author]
+        later = past.of(own[np.searchsorted(own, place) + 1 :][:LATER])[0]
+        for hidden in (None, *left_out):
+            asked = touched(made, names, hidden)
+            number = -1 if hidden is None else past.number[names[hidden]]
+            yield Question(place, number, asked, companions(past, asked, place), later)
+
+
+def backtest(
+    repository: Repository,
+    *,
+    commits: int = COMMITS,
+    threshold: float | None = None,
+    folder: Path | None = None,
+    model: MissingFiles | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Backtest:
+    """Ask about the newest ``commits`` that have at least ``ENOUGH`` others before them.
+
+    Raises ``RepositoryError``; ``BundleError`` where CodeWM is not whole.
+    """
+    model = model or shipped_missing_files()
+    least = model.threshold if threshold is None else threshold
+    past = FilePast(file_history(repository, "HEAD", folder))
+    total = len(past.commits)
+    places = range(max(ENOUGH, total - commits), total)
+    whole = warned = hidden = flags = right = later = 0
+    examples: list[Said] = []
+    vain: list[Said] = []
+    for question in questions(repository, past, places):
+        progress(question.place - places.start, len(places))
+        chances = model.chances(question.found)
+        named = [row for row in np.argsort(-chances, kind="stable")[:MOST].tolist() if chances[row] >= least]
+        files = [int(question.found.files[row]) for row in named]
+        commit = past.commits[question.place]
+        said = [
+            Said(commit.sha, "", past.paths[file], float(chances[row])) for file, row in zip(files, named, strict=True)
+        ]
+        if question.hidden < 0:
+            whole += 1
+            warned += bool(files)
+            vain += said[:1]
+            continue
+        hidden += 1
+        flags += len(files)
+        right += question.hidden in files
+        later += sum(file == question.hidden or file in question.later for file in files)
+        examples += [one for one, file in zip(said, files, strict=True) if file == question.hidden]
+    shown = _spread(examples), _spread(vain)
+    told = repository.commits_named([one.sha for some in shown for one in some])
+    worded = [
+        tuple(Said(one.sha, told[one.sha].subject, one.path, one.chance) for one in some if one.sha in told)
+        for some in shown
+    ]
+    return Backtest(total, whole, warned, hidden, flags, right, later, least, *worded)
+
+
+def _spread(said: list[Said]) -> list[Said]:
+    """Some of different files, the newest commits first."""
+    by_path = {one.path: one for one in said}
+    newest = sorted(by_path.values(), key=lambda one: -said.index(one))
+    return newest[:_EXAMPLES]

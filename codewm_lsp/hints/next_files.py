@@ -1,0 +1,72 @@
+"""Which files are likely to change next that are no source code, and so have no definitions to be told apart.
+
+They are those that usually change together with what has changed so far: the question of ``forgotten``, asked earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from codewm_lsp.hints.forgotten import ENOUGH, reason_of, touched
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history.change_at_hand import ChangeAtHand
+from codewm_lsp.history.changed_files import MOST_FILES, FileEvent
+from codewm_lsp.index.file_history import file_history
+from codewm_lsp.ranking.companions import FilePast, companions
+from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.source.languages import is_source
+
+LEAST: Final = 0.1
+"""The chance from which a file is listed."""
+
+MOST: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NextFile:
+    """A file that may change next, with the probability that the change is not whole without it."""
+
+    path: str
+    score: float
+    reason: str
+
+
+def past_of_files(repository: Repository, rev: str, folder: Path | None) -> FilePast:
+    """What is known of all files at a revision; ``folder``: that of the indexes. Raises ``RepositoryError``."""
+    return FilePast(file_history(repository, rev, folder))
+
+
+def in_progress(repository: Repository, editing: Sequence[Edit]) -> ChangeAtHand:
+    """The change of the work tree, with edits that may not be saved."""
+    at_hand = repository.in_work_tree()
+    unsaved = {edit.path: FileEvent.MODIFIED for edit in editing if edit.path not in at_hand.files}
+    return replace(at_hand, files={**at_hand.files, **unsaved})
+
+
+def next_files(
+    repository: Repository,
+    past: FilePast,
+    at_hand: ChangeAtHand,
+    *,
+    hidden: Collection[str] = (),
+    model: MissingFiles | None = None,
+) -> list[NextFile]:
+    """The likeliest first, without the files ``hidden``. Raises ``RepositoryError`` or ``BundleError``."""
+    if at_hand.past is None or not at_hand.files or len(at_hand.files) > MOST_FILES or len(past.commits) < ENOUGH:
+        return []
+    found = companions(past, touched(at_hand))
+    chances = (model or shipped_missing_files()).chances(found)
+    order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= LEAST]
+    named = {row: past.paths[found.files[row]] for row in order}
+    wanted = [row for row in order if not is_source(named[row]) and named[row] not in {*at_hand.files, *hidden}]
+    there = repository.holds(at_hand.past, [named[row] for row in wanted])
+    return [
+        NextFile(named[row], float(chances[row]), reason_of(past, found, row)[0])
+        for row in wanted
+        if named[row] in there
+    ][:MOST]

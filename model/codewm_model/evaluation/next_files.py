@@ -1,0 +1,153 @@
+"""E5 (b) over files of all kinds: one source file of a commit is revealed; which other files did the commit change?
+
+``python -m codewm_model.evaluation.next_files --set test -o DIR``; CODEWM_REPOS names the folder of the clones. The
+product's answer is that of Where Next about files (``codewm_lsp.hints.next_files``), here asked of source files, too.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from codewm_lsp.hints.forgotten import touched
+from codewm_lsp.history import Repository
+from codewm_lsp.ranking.companions import FilePast, Touched, companions
+from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.source.languages import is_source
+from codewm_model.evaluation import repositories as places_of
+from codewm_model.evaluation.forgotten import NEWEST
+from codewm_model.evaluation.where_next_protocol import METRICS, first_relevant
+
+COMMITS: Final = 200
+PRODUCT: Final = "where next, files"
+Scores = NDArray[np.float64]
+Found = dict[str, list[tuple[float, float, float]]]
+
+
+def ranks(repository: Repository, model: MissingFiles, *, commits: int, seed: int) -> Found:
+    """(1 / rank of the first relevant file, first?, among three?) of each question, by system; ties at random."""
+    past = FilePast(repository.changed_files())
+    total = len(past.commits)
+    sizes = np.diff(past.start)
+    places = [place for place in range(int(total * (1 - NEWEST)), total) if sizes[place] > 1]
+    if len(places) > commits:
+        places = sorted(random.Random(seed).sample(places, commits))
+    found: Found = {}
+    for place in places:
+        made, names = repository.change_of(past.commits[place].sha), past.names_in(place)
+        number = {path: past.number[names[path]] for path in made.files if path in names}
+        there = {path for path in number if path not in made.renames and past.exists(number[path], place)}
+        drawn = random.Random(f"{seed} {past.commits[place].sha}")
+        sources = sorted(path for path in there if is_source(path))
+        if not sources or len(there) < 2:
+            continue
+        revealed = drawn.choice(sources)
+        everything = touched(made, names)
+        name = names[revealed]
+        lines = {name: everything.lines[name]} if name in everything.lines else {}
+        asked = Touched((name,), frozenset(), everything.author, everything.date, lines)
+        candidates = np.array([file for file in range(len(past.paths)) if past.exists(file, place)], dtype=np.int64)
+        candidates = candidates[candidates != number[revealed]]
+        relevant = np.isin(candidates, [number[path] for path in there if path != revealed])
+        chance = np.random.default_rng([seed, place])
+        for system, scores in _scores(past, asked, place, model).items():
+            found.setdefault(system, []).append(first_relevant(scores[candidates], relevant, chance))
+    return found
+
+
+def _scores(past: FilePast, asked: Touched, now: int, model: MissingFiles) -> dict[str, Scores]:
+    """Of each file, by its number; more is likelier."""
+    size = len(past.paths)
+    own = past.changed_at[past.number[asked.paths[0]]]
+    coupling = np.bincount(past.of(own[own < now])[0], minlength=size).astype(np.float64)
+    earlier = past.members[: past.start[now]]
+    often = np.bincount(earlier, minlength=size).astype(np.float64)
+    last = np.full(size, -1.0)
+    last[earlier] = np.arange(len(earlier))  # the last one stays
+    companion = companions(past, asked, now)
+    product = np.zeros(size)
+    product[companion.files] = model.chances(companion)
+    return {
+        "random": np.zeros(size),
+        "most recently changed": last,
+        "most often changed": often,
+        "change coupling": coupling,
+        PRODUCT: product,
+    }
+
+
+def main(
+    chosen: Annotated[str, typer.Option("--set", help="train, validation or test.")] = "validation",
+    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = COMMITS,
+    seed: Annotated[int, typer.Option(help="Which commits, and which of their files are revealed.")] = 0,
+    output: Annotated[Path, typer.Option("--output", "-o")] = Path("evaluation"),
+) -> None:
+    """Measure on the newest fifth of each history; a mean over repositories."""
+    model = shipped_missing_files()
+    clones, left_out = places_of.find(places_of.folder_of_clones(), places_of.sets()[chosen], required=False)
+    each: dict[str, Found] = {}
+    for clone in clones:
+        with Repository.open(clone.folder) as repository:
+            each[clone.name] = ranks(repository, model, commits=commits, seed=seed)
+        typer.echo(f"{clone.name}: {len(each[clone.name].get(PRODUCT, ())):,} questions")
+    systems = list(next(iter(each.values())))
+    asked = {name: found for name, found in each.items() if found}
+    means = {system: np.mean([np.mean(found[system], 0) for found in asked.values()], 0).tolist() for system in systems}
+    record: dict[str, Any] = {
+        "set": chosen,
+        "seed": seed,
+        "commits": commits,
+        "questions": {name: len(found[PRODUCT]) for name, found in asked.items()},
+        "left_out": left_out,
+        "means": {system: dict(zip(METRICS, values, strict=True)) for system, values in means.items()},
+        "repositories": {
+            name: {system: float(np.mean([one[0] for one in found[system]])) for system in systems}
+            for name, found in asked.items()
+        },
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "next-files.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (output / "next-files.md").write_text(_report(record), encoding="utf-8")
+    typer.echo(f"{output / 'next-files.md'}")
+
+
+def _report(record: dict[str, Any]) -> str:
+    systems = list(record["means"])
+    lines = [
+        f"# The next file of any kind: the {record['set']} set",
+        "",
+        f"The newest fifth of each history, up to {record['commits']} commits of each of {len(record['questions'])} "
+        f"repositories that change a source file and another ({sum(record['questions'].values()):,} questions, seed "
+        f"{record['seed']}): one source file is revealed, and all other files are ranked. A mean over repositories.",
+        "",
+        f"| | {' | '.join(METRICS)} |",
+        f"| --- | {' | '.join('---:' for _ in METRICS)} |",
+        *(_row(system, [record["means"][system][metric] for metric in METRICS]) for system in systems),
+        "",
+        "## MRR by repository",
+        "",
+        f"| | questions | {' | '.join(systems)} |",
+        f"| --- | ---: | {' | '.join('---:' for _ in systems)} |",
+        *(
+            _row(f"{name} | {record['questions'][name]}", [found[system] for system in systems])
+            for name, found in record["repositories"].items()
+        ),
+        "",
+        "Made by `python -m codewm_model.evaluation.next_files`; see [Experiments](../../experiments.md).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, values: Sequence[float]) -> str:
+    return f"| {name} | {' | '.join(f'{value:.3f}' for value in values)} |"
+
+
+if __name__ == "__main__":
+    typer.run(main)
