@@ -31,7 +31,7 @@ _EXAMPLES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReplayedCommit:
     """A commit, by its place in the past, without the file ``hidden`` (its number there), or with all (-1), and what is
     known of the candidates. ``later``: the files that the next commits of its author changed."""
 
@@ -73,7 +73,9 @@ class Backtest:
     vain: tuple[Said, ...]
 
 
-def questions(repository: Repository, past: FilePast, places: Sequence[int], *, seed: int = 1) -> Iterator[Question]:
+def questions(
+    repository: Repository, past: FilePast, places: Sequence[int], *, seed: int = 1
+) -> Iterator[ReplayedCommit]:
     """Those of the commits at ``places``: each whole, then with up to ``HIDDEN`` of its files hidden.
 
     A file is hidden only where it was there before and was not moved: nobody forgets what is not there.
@@ -94,7 +96,7 @@ def questions(repository: Repository, past: FilePast, places: Sequence[int], *, 
         for hidden in (None, *left_out):
             asked = touched(made, names, hidden)
             number = -1 if hidden is None else past.number[names[hidden]]
-            yield Question(place, number, asked, companions(past, asked, place), later)
+            yield ReplayedCommit(place, number, asked, companions(past, asked, place), later)
 
 
 def backtest(

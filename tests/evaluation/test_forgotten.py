@@ -16,8 +16,8 @@ from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import read_missing_files
 from codewm_model.data.hidden_files import CochangeRule, questions_of, together
 from codewm_model.evaluation import repositories
-from codewm_model.evaluation.forgotten import Candidates, measure, ruled
-from codewm_model.evaluation.forgotten import coupled as plain
+from codewm_model.evaluation.forgotten_files import Candidates, measure, ruled
+from codewm_model.evaluation.forgotten_files import coupled as plain
 from codewm_model.ranking import missing_files_fit
 
 
@@ -85,10 +85,10 @@ def test_fit_and_measure_are_two_commands(coupled: Any, tmp_path: Path, monkeypa
     missing_files_fit.main(commits=30, cache=cache, output=weights)
     model = read_missing_files(weights)
     assert model.trees.roots
-    monkeypatch.setattr("codewm_model.evaluation.forgotten.shipped_missing_files", lambda: model)
+    monkeypatch.setattr("codewm_model.evaluation.forgotten_files.shipped_missing_files", lambda: model)
     import typer
 
-    from codewm_model.evaluation.forgotten import main
+    from codewm_model.evaluation.forgotten_files import main
 
     app = typer.Typer()
     app.command()(main)

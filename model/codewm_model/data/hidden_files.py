@@ -25,7 +25,7 @@ LIFT: Final = 2.0  # times as often as in any commit
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class HiddenFileQuestions:
     """Q questions, and all their candidates one after the other, (N, …).
 
     ``table``: the signals of ``companions``. ``count``, ``asked``: joint changes with the changed file that most often
@@ -87,7 +87,7 @@ class CochangeRule:
         return best
 
 
-def questions_of(repository: Repository, *, commits: int, newest: float, seed: int = 1) -> Questions:
+def questions_of(repository: Repository, *, commits: int, newest: float, seed: int = 1) -> HiddenFileQuestions:
     """Of up to ``commits`` commits drawn from the newest share of a history."""
     past = FilePast(repository.changed_files())
     total = len(past.commits)
@@ -101,7 +101,7 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
         said = rule.confidences(one.touched.paths, one.place)
         ruled = np.array(list(said), dtype=np.int64)
         parts.append(
-            Questions(
+            HiddenFileQuestions(
                 found.table,
                 found.count,
                 found.asked,
@@ -118,14 +118,14 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
     return _joined(parts, [0] * len(parts))
 
 
-def together(parts: Sequence[Questions]) -> Questions:
+def together(parts: Sequence[HiddenFileQuestions]) -> HiddenFileQuestions:
     """The questions of several repositories as one."""
     return _joined(parts, np.cumsum([0, *(len(part.hides) for part in parts)])[:-1].tolist())
 
 
-def _joined(parts: Sequence[Questions], starts: Sequence[int]) -> Questions:
+def _joined(parts: Sequence[HiddenFileQuestions], starts: Sequence[int]) -> HiddenFileQuestions:
     columns = {}
-    for field in fields(Questions):
+    for field in fields(HiddenFileQuestions):
         shift = starts if field.name in ("question", "rule_question") else [0] * len(parts)
         columns[field.name] = np.concatenate(
             [
@@ -133,13 +133,15 @@ def _joined(parts: Sequence[Questions], starts: Sequence[int]) -> Questions:
                 for part, start in zip(parts, shift, strict=True)
             ]
         )
-    return Questions(**columns)
+    return HiddenFileQuestions(**columns)
 
 
-def _nothing() -> Questions:
+def _nothing() -> HiddenFileQuestions:
     numbers, truths = np.zeros(0, np.int64), np.zeros(0, np.bool_)
     table = np.zeros((0, len(SIGNALS)), np.float32)
-    return Questions(table, numbers, numbers, truths, truths, numbers, truths, np.zeros(0), truths, truths, numbers)
+    return HiddenFileQuestions(
+        table, numbers, numbers, truths, truths, numbers, truths, np.zeros(0), truths, truths, numbers
+    )
 
 
 NOTHING: Final = _nothing()

@@ -16,9 +16,9 @@ import typer
 from codewm_lsp.ranking.companions import SIGNALS
 from codewm_lsp.ranking.missing_files import FILE, MissingFiles, to_arrays
 from codewm_lsp.ranking.trees import Trees
-from codewm_model.data.hidden_files import Questions, together
+from codewm_model.data.hidden_files import HiddenFileQuestions, together
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.forgotten import COMMITS, NEWEST, gathered, measure, weighed
+from codewm_model.evaluation.forgotten_files import COMMITS, NEWEST, gathered, measure, weighed
 from codewm_model.ranking.boosting import trees_of
 
 ROUNDS: Final = 300
@@ -43,7 +43,7 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def fit(parts: list[Questions]) -> Trees:
+def fit(parts: list[HiddenFileQuestions]) -> Trees:
     """Each repository weighs as the square root of its questions."""
     asked = together(parts)
     weights = np.concatenate([np.full(len(part.right), max(len(part.hides), 1) ** -0.5) for part in parts])
@@ -51,7 +51,7 @@ def fit(parts: list[Questions]) -> Trees:
     return trees_of(lightgbm.train(SETTINGS, data, ROUNDS), SIGNALS)
 
 
-def threshold_for(trees: Trees, asked: Questions) -> float:
+def threshold_for(trees: Trees, asked: HiddenFileQuestions) -> float:
     """The least threshold, in hundredths, at which no more than ``WARNED`` of the whole commits are warned."""
     said = weighed(asked, MissingFiles(trees, 0.0))
     steps = [step / 100 for step in range(5, 100)]

@@ -1,6 +1,6 @@
 """E5 (b) over files of all kinds: one source file of a commit is revealed; which other files did the commit change?
 
-``python -m codewm_model.evaluation.next_files --set test -o DIR``; CODEWM_REPOS names the folder of the clones. The
+``python -m codewm_model.evaluation.any_next_file --set test -o DIR``; CODEWM_REPOS names the folder of the clones. The
 product's answer is that of Where Next about files (``codewm_lsp.hints.next_files``), here asked of source files, too.
 """
 
@@ -22,7 +22,7 @@ from codewm_lsp.ranking.companions import FilePast, Touched, companions
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 from codewm_lsp.source.languages import is_source
 from codewm_model.evaluation import repositories as places_of
-from codewm_model.evaluation.forgotten import NEWEST
+from codewm_model.evaluation.forgotten_files import NEWEST
 from codewm_model.evaluation.where_next_protocol import METRICS, first_relevant
 
 COMMITS: Final = 200
@@ -140,7 +140,7 @@ def _report(record: dict[str, Any]) -> str:
             for name, found in record["repositories"].items()
         ),
         "",
-        "Made by `python -m codewm_model.evaluation.next_files`; see [Experiments](../../experiments.md).",
+        "Made by `python -m codewm_model.evaluation.any_next_file`; see [Experiments](../../experiments.md).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,6 +1,6 @@
 """What ``codewm forgotten`` is right about: one file of a commit hidden, and commits of which nothing is missing.
 
-``python -m codewm_model.evaluation.forgotten --set test -o DIR``; CODEWM_REPOS names the folder of the clones.
+``python -m codewm_model.evaluation.forgotten_files --set test -o DIR``; CODEWM_REPOS names the folder of the clones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from codewm_lsp.hints.forgotten import MOST
 from codewm_lsp.history import Repository
 from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
-from codewm_model.data.hidden_files import Questions, questions_of, together
+from codewm_model.data.hidden_files import HiddenFileQuestions, questions_of, together
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.measurement import Clone
@@ -57,26 +57,26 @@ class Candidates:
     question: NDArray[np.int64]
 
 
-def mined(clone: Clone, cache: Cache | None, *, commits: int, newest: float) -> Questions:
+def mined(clone: Clone, cache: Cache | None, *, commits: int, newest: float) -> HiddenFileQuestions:
     """``questions_of`` a clone; kept for the next time, where there is a cache."""
     file = None
     if cache is not None:
         file = cache.file("hidden-files", clone.name, (clone.head, commits, newest, *SIGNALS), ".npz")
         if (arrays := cache.read_arrays(file)) is not None:
-            return Questions(**arrays)
+            return HiddenFileQuestions(**arrays)
     with Repository.open(clone.folder) as repository:
         found = questions_of(repository, commits=commits, newest=newest)
     if cache is not None and file is not None:
-        cache.write_arrays(file, **{field.name: getattr(found, field.name) for field in fields(Questions)})
+        cache.write_arrays(file, **{field.name: getattr(found, field.name) for field in fields(HiddenFileQuestions)})
     return found
 
 
 def gathered(
     chosen: str, cache: Cache | None, *, commits: int, newest: float, tell: Callable[[str], None]
-) -> tuple[dict[str, Questions], dict[str, str]]:
+) -> tuple[dict[str, HiddenFileQuestions], dict[str, str]]:
     """The questions of each repository of a set, and why others are left out."""
     clones, left_out = places.find(places.folder_of_clones(), places.sets()[chosen], required=False)
-    parts: dict[str, Questions] = {}
+    parts: dict[str, HiddenFileQuestions] = {}
     for clone in clones:
         parts[clone.name] = mined(clone, cache, commits=commits, newest=newest)
         tell(f"{clone.name}: {len(parts[clone.name].hides):,} questions")
@@ -107,25 +107,25 @@ def measure(
     )
 
 
-def coupled(asked: Questions) -> Candidates:
+def coupled(asked: HiddenFileQuestions) -> Candidates:
     """Plain change coupling: the largest share of the commits to a changed file that changed the candidate too."""
     shares = np.where(asked.count >= COMMON, asked.count / np.maximum(asked.asked, 1), 0.0)
     return Candidates(shares, asked.right, asked.later, asked.question)
 
 
-def ruled(asked: Questions) -> Candidates:
+def ruled(asked: HiddenFileQuestions) -> Candidates:
     """The rule of cochange."""
     return Candidates(asked.rule_confidence, asked.rule_right, asked.rule_later, asked.rule_question)
 
 
-def weighed(asked: Questions, model: MissingFiles) -> Candidates:
+def weighed(asked: HiddenFileQuestions, model: MissingFiles) -> Candidates:
     """What the product says of each candidate."""
     none = np.zeros(len(asked.table), np.int64)
     chances = model.chances(Companions(none, asked.table, asked.count, asked.asked, none))
     return Candidates(chances, asked.right, asked.later, asked.question)
 
 
-def rows(asked: Questions, model: MissingFiles) -> list[Measured]:
+def rows(asked: HiddenFileQuestions, model: MissingFiles) -> list[Measured]:
     """The product at its threshold and beside it, and the plain rules."""
     product, plain, cochange = weighed(asked, model), coupled(asked), ruled(asked)
     return [
@@ -188,7 +188,7 @@ def _report(record: dict[str, object], found: list[Measured], each: dict[str, Me
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(name, row) for name, row in each.items()),
         "",
-        "Made by `python -m codewm_model.evaluation.forgotten`; see [Experiments](../../experiments.md).",
+        "Made by `python -m codewm_model.evaluation.forgotten_files`; see [Experiments](../../experiments.md).",
     ]
     return "\n".join(lines) + "\n"
 
