@@ -9,14 +9,16 @@ import path from 'node:path';
 import { packaged, startMachine } from './machine';
 import { until, Window } from './window';
 
-/** Add a parameter to the first function with one in the largest source file, as people do; the file. */
-function change(clone: string): string {
+/** Add a parameter to the first method with one in the largest source file, as people do; the file, and the method's line. */
+function change(clone: string): [string, number] {
   const files = execFileSync('git', ['ls-files', '*.py'], { cwd: clone, encoding: 'utf8' }).trim().split('\n');
   const size = (file: string): number => readFileSync(path.join(clone, file)).length;
   const [file = ''] = files.filter((one) => !one.includes('test')).sort((one, other) => size(other) - size(one));
   const full = path.join(clone, file);
-  writeFileSync(full, readFileSync(full, 'utf8').replace(/^( +def \w+\(\s*self, \w+: \w+)(,|\))/m, '$1, timeout: float = 30.0$2'));
-  return file;
+  const text = readFileSync(full, 'utf8');
+  const method = /^( +def \w+\(\s*self, \w+: \w+)(,|\))/m;
+  writeFileSync(full, text.replace(method, '$1, timeout: float = 30.0$2'));
+  return [file, text.slice(0, text.search(method)).split('\n').length];
 }
 
 for (const source of process.argv.slice(2)) {
@@ -29,7 +31,12 @@ for (const source of process.argv.slice(2)) {
     said('code --install-extension codewm.vsix, and VS Code is running');
     const clone = path.join(machine.folder, 'clone');
     execFileSync('git', ['clone', '--quiet', source, clone]);
-    const window = await Window.open(machine, clone, change(clone));
+    const [file, line] = change(clone);
+    const window = await Window.open(machine, clone, file);
+    await window.page.locator('.monaco-editor .view-line').first().click();
+    await window.page.keyboard.press('Control+G');
+    await window.page.keyboard.type(String(line), { delay: 20 });
+    await window.page.keyboard.press('Enter');
     said('a file is open, and a function in it changed');
     const toast = await window.notification('CodeWM needs its language server');
     said('the notification is there; Install is pressed');
