@@ -2,9 +2,9 @@
 
     python -m benchmarks.first_hint REPOSITORY...
 
-In a home folder and an environment of its own, for every repository: install from this clone (with uv where it is on PATH),
-run `codewm hints` after a method was given a parameter, and wait for the first lens in Neovim, set up by the two lines of
-docs/editors.md. The steps in VS Code: scripts/extension.sh walk.
+In a home folder and an environment of its own, for every repository: install from this clone (with uv where it is on
+PATH), run `codewm hints` after a method was given a parameter, and wait for the first lens in Neovim, set up by the two
+lines of docs/editors.md. The steps in VS Code: scripts/extension.sh walk.
 """
 
 from __future__ import annotations

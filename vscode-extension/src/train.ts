@@ -42,8 +42,8 @@ export async function trainOnRepository(server: Server, context: vscode.Extensio
 async function offerModel(output: string): Promise<void> {
   const verdict = await readVerdict(output);
   if (!isBetter(verdict)) {
-    const why = verdict.ours === undefined || verdict.shipped === undefined ? 'was not compared with' : 'is not better than';
-    const words = why === 'is not better than' ? ` (MRR ${inWords(verdict)})` : '';
+    const why = verdict.ours === undefined || verdict.shipped === undefined ? 'was not compared with' : 'is not clearly better than';
+    const words = why === 'is not clearly better than' ? ` (MRR ${inWords(verdict)})` : '';
     void vscode.window.showInformationMessage(
       `CodeWM: the new model ${why} the shipped one on your newest edits${words}. The shipped model stays in use; the new one is in ${output}.`,
     );

@@ -7,6 +7,8 @@ export interface Verdict {
   /** MRR@10 of the new model and of the shipped one on the repository's newest edits; undefined: not compared. */
   readonly ours: number | undefined;
   readonly shipped: number | undefined;
+  /** The lower end of the 95 % interval of their difference; undefined in models of earlier versions. */
+  readonly least: number | undefined;
 }
 
 /** Read the comparison that `codewm-train` writes into `model.json`. Rejects when there is no model. */
@@ -18,11 +20,14 @@ export async function readVerdict(folder: string): Promise<Verdict> {
   return {
     ours: typeof name === 'string' ? number(field(first, name)) : undefined,
     shipped: number(field(first, 'shipped')),
+    least: number(field(field(field(model, 'evaluation'), 'gain'), 'low')),
   };
 }
 
+/** Whether the new model is better, and not by chance. */
 export function isBetter(verdict: Verdict): boolean {
-  return verdict.ours !== undefined && verdict.shipped !== undefined && verdict.ours > verdict.shipped;
+  const { ours, shipped, least } = verdict;
+  return ours !== undefined && shipped !== undefined && (least ?? ours - shipped) > 0;
 }
 
 /** `0.712 against 0.655`. */

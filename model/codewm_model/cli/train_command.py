@@ -315,12 +315,22 @@ def _say_how_good(about: dict[str, Any], name: str, before: Path | None, output:
         typer.echo(f"{row['what']}: MRR@10  {scores}  ({row['queries']:,} queries)")
     typer.echo(about["evaluation"]["verdict"])
     if before:
-        first = rows[0] if rows else None
-        if first and first[name] > first["shipped"]:
-            gain = 100 * (first[name] / max(1e-9, first["shipped"]) - 1)
-            typer.echo(f"Better than the shipped model here, by {gain:.1f} %. Use it with --model {output}")
-        else:
-            typer.echo("NOT better than the shipped model here. Keep the shipped one.")
+        typer.echo(gain_in_words(about["evaluation"]["gain"], output))
+
+
+def gain_in_words(gain: dict[str, float] | None, output: Path) -> str:
+    """Whether a new model is better than the shipped one beyond chance, and what to do."""
+    if gain is None:
+        return "It could not be compared with the shipped model. Keep the shipped one."
+    figures = (
+        f"MRR@10 {gain['mean']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
+        f"{gain['queries']:,.0f} queries of {gain['commits']:,.0f} commits"
+    )
+    if gain["low"] > 0:
+        return f"Better than the shipped model here ({figures}). Use it with --model {output}"
+    if gain["high"] < 0:
+        return f"Worse than the shipped model here ({figures}). Keep the shipped one."
+    return f"No better than the shipped model here, beyond chance ({figures}). Keep the shipped one."
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from codewm_lsp.history import Edit, Repository
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.repository_corpus import RepositoryCorpus
 from codewm_model.evaluation.siblings import Siblings, by_vectors, by_words, newest, sibling_retrieval
+
+RESAMPLES: Final = 2_000
 
 
 def edits_of(repository: Repository, commits: Sequence[str]) -> list[Edit]:
@@ -34,7 +36,8 @@ def measure(
 ) -> dict[str, Any]:
     """E4 on the newest edits of each clone; ``share`` restricts it to the newest part of the corpus (held-out edits).
 
-    ``galleries``: (name, newest edits, at most so many a commit). Returns what ``card`` prints.
+    ``galleries``: (name, newest edits, at most so many a commit). Returns what ``card`` prints, and ``gain``: how much
+    better the last of several models is than the first, in the first gallery.
     """
     largest = max(size for _, size, _ in galleries)
     results: dict[str, dict[str, list[Siblings]]] = {name: {} for name, _, _ in galleries}
@@ -72,7 +75,8 @@ def measure(
             asked = sum(getattr(s, count) for s in found["words"])
             if asked:
                 table.append({"what": gallery + suffix, "queries": asked, **means})
-    last = list(models)[-1]
+    names = tuple(models)
+    last = names[-1]
     verdict = "Nothing was measured: no commit among these edits changes several definitions."
     if table:
         first = table[0]
@@ -87,7 +91,28 @@ def measure(
         "seed": seed,
         "rows": table,
         "verdict": verdict,
+        "gain": gained(*(results[galleries[0][0]][name] for name in (last, names[0]))) if table else None,
     }
+
+
+def gained(ours: Sequence[Siblings], theirs: Sequence[Siblings], *, seed: int = 0) -> dict[str, float] | None:
+    """The mean difference of the reciprocal ranks of the same queries, and its 95 % interval; None for no queries.
+
+    The interval is that of a bootstrap over commits: the queries of a commit are not independent.
+    """
+    sums: list[NDArray[np.float64]] = []
+    sizes: list[NDArray[np.int64]] = []
+    for one, other in zip(ours, theirs, strict=True):
+        _, commit, count = np.unique(one.commits, return_inverse=True, return_counts=True)
+        sums.append(np.bincount(commit, weights=one.gains - other.gains, minlength=len(count)).astype(np.float64))
+        sizes.append(count)
+    total, size = np.concatenate(sums), np.concatenate(sizes)
+    if not len(size):
+        return None
+    drawn = np.random.default_rng(seed).integers(len(size), size=(RESAMPLES, len(size)))
+    low, high = np.percentile(total[drawn].sum(axis=1) / size[drawn].sum(axis=1), (2.5, 97.5))
+    mean = float(total.sum() / size.sum())
+    return {"mean": mean, "low": float(low), "high": float(high), "queries": int(size.sum()), "commits": len(size)}
 
 
 def by_chance(count: int, seed: int) -> Callable[[int], NDArray[np.float32]]:

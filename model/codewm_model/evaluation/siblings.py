@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from codewm_model.data.repository_corpus import RepositoryCorpus
 from codewm_model.evaluation.bags import Bags, by_vectors, cosine
-from codewm_model.evaluation.galleries import Gallery, asking
+from codewm_model.evaluation.galleries import Gallery, asking, reciprocal
 
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """Result over one repository: mean reciprocal rank at 10, recall at 1 and 10, and the same for other files only."""
+    """Result over one repository: mean reciprocal rank at 10, recall at 1 and 10, and the same for other files only.
+
+    ``gains``: the reciprocal rank of each query; ``commits``: the commit of each.
+    """
 
     queries: int
     gallery: int
@@ -25,6 +28,8 @@ class Siblings:
     recall_10: float
     other_file_queries: int
     other_file_mrr: float
+    gains: NDArray[np.float64]
+    commits: NDArray[np.int64]
 
 
 def newest(corpus: RepositoryCorpus, gallery: int, *, per_commit: int | None) -> NDArray[np.int64]:
@@ -52,7 +57,9 @@ def sibling_retrieval(
     commit, path = corpus.commit[rows].astype(np.int64), corpus.path[rows]
     gallery = Gallery(commit, path, path ^ (corpus.definition[rows] << 1), asking(commit))
     asked = gallery.sample(queries, seed)
-    found = gallery.ranks(asked, score, [seed])[0].metrics()
+    ranks = gallery.ranks(asked, score, [seed])[0]
+    found = ranks.metrics()
+    counted = ranks.any >= 0
     nothing = (float("nan"), 0)
     mrr, count = found.get("MRR@10", nothing)
     elsewhere, others = found.get("MRR@10, sibling in another file", nothing)
@@ -64,6 +71,8 @@ def sibling_retrieval(
         recall_10=found.get("R@10", nothing)[0],
         other_file_queries=others,
         other_file_mrr=elsewhere,
+        gains=reciprocal(ranks.any[counted]),
+        commits=ranks.commits[counted],
     )
 
 

@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { it } from 'node:test';
+import { after, it } from 'node:test';
 import { inWords, isBetter, readVerdict } from '../../src/verdict';
+
+const folders: string[] = [];
+
+after(() => {
+  folders.forEach((folder) => {
+    rmSync(folder, { recursive: true });
+  });
+});
 
 function model(text: string): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'codewm-model-'));
+  folders.push(folder);
   writeFileSync(path.join(folder, 'model.json'), text);
   return folder;
 }
@@ -21,6 +30,10 @@ void it('says whether a new model beats the shipped one, by the first row of its
   assert.equal(inWords(better), '0.710 against 0.655');
   const worse = await readVerdict(model(JSON.stringify({ name: 'mine', evaluation: { rows: rows.slice(1) } })));
   assert.ok(!isBetter(worse));
+  for (const [low, beyond] of [[0.01, true], [-0.01, false]] as const) {
+    const gain = { mean: 0.055, low, high: 0.1 };
+    assert.equal(isBetter(await readVerdict(model(JSON.stringify({ name: 'mine', evaluation: { rows, gain } })))), beyond);
+  }
 });
 
 void it('claims nothing where nothing was compared, and rejects what is no model', async () => {
