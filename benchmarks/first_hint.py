@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("repositories", nargs="+", type=Path, metavar="REPOSITORY")
     for repository in parser.parse_args().repositories:
         print(repository)
-        with tempfile.TemporaryDirectory(prefix="codewm-walk-") as folder:
+        with tempfile.TemporaryDirectory(prefix="codewm-walk-", ignore_cleanup_errors=True) as folder:
             walk(repository, Path(folder))
     return 0
 
