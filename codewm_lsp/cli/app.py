@@ -589,7 +589,7 @@ COMMANDS: Final = {
             "[OPTIONS]",
             "Remove everything CodeWM has written",
             "List everything CodeWM has written on this machine (indexes, hidden edits, logs, temporary files), ask, "
-            "and remove it. Stores, models and your repositories are not touched.",
+            "and remove it. Stores, models, Git hooks and your repositories are not touched.",
             "codewm clean --dry-run",
             _clean_options,
             _clean,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from codewm_lsp.cli.app import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 TURNS = re.compile(
     r"\bat most so (?:many|much)\b|(?<!there )\bis no (?!longer|more)(?:\w+ )?(?:file|folder|list|model|log|corpus)\b"
@@ -66,3 +68,22 @@ def test_the_turns_that_are_looked_for_are_recognised() -> None:
         assert TURNS.search(said)
     for said in ("is no longer a file", "Maximum hints per file", "there is no model in the folder"):
         assert not TURNS.search(said)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_help_of_each_command_ends_with_an_example(name: str) -> None:
+    said = COMMANDS[name].parser().format_help()
+    _, found, example = said.partition("\nexample:\n  ")
+    assert found
+    assert "codewm " in example.split("\n")[0]
+
+
+def test_the_help_of_each_command_of_the_trainer_has_an_example() -> None:
+    pytest.importorskip("typer")
+    from codewm_model.cli.train_app import app
+
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    commands = [command for group in groups if group is not None for command in group.registered_commands]
+    assert len(commands) >= 6
+    for command in commands:
+        assert (command.epilog or "").startswith("Example: codewm-train "), command.callback
