@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+
+_FIGURES: Final = (  # a figure, the one to compare it with, and both in words
+    ("copy_indicator", "", "copy indicator {0:.3f}"),
+    ("rank_online", "rank_target", "effective rank {0:.1f} (target {1:.1f})"),
+    ("feature_std", "feature_std_target", "feature std {0:.2f} (target {1:.2f})"),
+    ("knn@5", "copy_knn@5", "KNN@5 {0:.2f} (of a copy {1:.2f})"),
+    ("transition_cosine", "", "cosine of the change {0:.2f}"),
+    ("e4/300/mrr", "e4/3000/mrr", "siblings found, MRR@10 {0:.3f} ({1:.3f} among 3,000)"),
+    ("e5a/logit/mrr", "", "definitions to change next, MRR {0:.3f}"),
+)
 
 
 class Progress:
@@ -57,13 +68,16 @@ class Progress:
             )
 
     def evaluation(self, record: dict[str, Any]) -> None:
-        """One line with the figures of an evaluation."""
-        figures = "  ".join(
-            f"{key} {value:.4g}"
-            for key, value in record.items()
-            if isinstance(value, float) and key not in ("seconds",)
-        )
-        self._console.print(f"{record['stage']} {record['step']}: {figures}", highlight=False)
+        """One line with the figures of an evaluation that tell a collapse or a gain; all of them are in the log."""
+        shown = [
+            words.format(record[key], record.get(beside, math.nan))
+            for key, beside, words in _FIGURES
+            if isinstance(record.get(key), float)
+        ]
+        others = [
+            f"{key} {value:.4g}" for key, value in record.items() if isinstance(value, float) and key != "seconds"
+        ]
+        self._console.print(f"{record['stage']} {record['step']}: {' · '.join(shown or others)}", highlight=False)
 
     def alarm(self, text: str) -> None:
         """Of a collapse, or what was done about it: impossible to overlook."""
