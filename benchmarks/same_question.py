@@ -22,7 +22,7 @@ from codewm_lsp.cli.opened import Opened, open_all, predictions
 from codewm_lsp.errors import OptionError
 from codewm_lsp.history import CommitEdits, Repository
 from codewm_lsp.index import update
-from codewm_lsp.ranking.ranker import MOST_EDITS
+from codewm_lsp.ranking.values import MOST_EDITS
 
 PLACES: Final = 5
 CLOSE: Final = 0.005  # by how much a score may differ

@@ -60,7 +60,7 @@ def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Itera
     from codewm_lsp.world_model import WorldModel
 
     with Repository.open(path) as repository:
-        opened = _over(repository, WorldModel.load(model_folder), cache)
+        opened = _over(repository, WorldModel.load(model_folder, graphs=()), cache)
         try:
             yield opened
         finally:
@@ -96,7 +96,7 @@ class KeptOpen:
             while len(self._opened) >= KEPT:
                 self._opened.pop(next(iter(self._opened))).close()
             if self._model is None:
-                self._model = WorldModel.load(self._model_folder)
+                self._model = WorldModel.load(self._model_folder, graphs=())
             repository = Repository.open(path)
             try:
                 found = _over(repository, self._model, self._cache)
@@ -152,31 +152,33 @@ def updated(
     wait: float = WAIT,
 ) -> IndexUpdate:
     """The same for an index or a repository's place in a store; ``wait``: for another process that is at it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from codewm_lsp.index import update
 
-    with Progress(
-        TextColumn("indexing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("commits"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=None)
+    with _bar(console) as progress:
         return update(
             repository,
             model,
             target,
             rev=revision,
             limit=limit,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=progress,
             deadline=None if seconds is None else time.monotonic() + seconds,
             wait=wait if seconds is None else min(wait, seconds),
         )
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Callable[[int, int], None] | None]:
+    """What shows how many commits of how many are done; None where there is no terminal to show it on."""
+    if not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TextColumn("commits"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def prepare(

@@ -24,7 +24,7 @@ from codewm_lsp.ranking.layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds
 from codewm_lsp.ranking.references import References, references
 from codewm_lsp.ranking.state import State
-from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
+from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, edits_asked, signals_of
 from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
@@ -140,7 +140,7 @@ class Derived:
 
     def ranking(self, known: Known, editing: Sequence[Edit]) -> Ranking:
         """How likely each definition is to be next after these edits, newest first."""
-        asked = tuple(editing[:MOST_EDITS])
+        asked = tuple(editing[: edits_asked(len(known.state.corpus))])
 
         def make() -> Ranking:
             return joined(known.state, asked, [self._odds(known, edit) for edit in asked], self._ranker)

@@ -249,6 +249,7 @@ class Index:
 
         For predicted edits, which have no words: the score is the cosine alone. Many queries cost little more than one.
         """
+        self._require(vectors, len(vectors))
 
         def answer(arrays: EditArrays) -> list[list[Hit]]:
             if not len(arrays):
@@ -366,9 +367,10 @@ class Index:
 
         return self.log.ask(answer)
 
-    def _require(self, vector: NDArray[np.float32]) -> None:
-        if vector.shape != (self.log.edit_size,):
-            raise ValueError(f"a vector of shape {vector.shape} asked of {self.log.edit_size} numbers")
+    def _require(self, vectors: NDArray[np.float32], *rows: int) -> None:
+        """What is asked is looked at before it is asked: whatever fails after that, it is for what the files hold."""
+        if vectors.shape != (*rows, self.log.edit_size):
+            raise ValueError(f"vectors of shape {vectors.shape} asked of {self.log.edit_size} numbers")
 
     def _query(
         self,

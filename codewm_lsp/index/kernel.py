@@ -7,10 +7,9 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-onnxruntime.disable_telemetry_events()
+from codewm_lsp import runtime
 
 LEVELS: Final = 63
 """Largest number of a query. Kernels without VNNI add two products in 16 bits: 2 × 127 × 127 still fits there."""
@@ -37,6 +36,7 @@ def _session() -> Any:
 
 @cache
 def _new_session() -> Any:
+    onnxruntime = runtime.load()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -22,7 +22,7 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.layout import conventions_of
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
-from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
+from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
@@ -139,13 +139,13 @@ def rank(
 
     ``signals_of``: the function of that name, or one that remembers what it said.
     """
-    some = editing[:MOST_EDITS]
+    some = editing[: edits_asked(len(state.corpus))]
     odds = [log_odds(state, edit, signals_of(state, edit), ranker) for edit in some]
     return joined(state, editing, odds, ranker)
 
 
 def joined(state: State, editing: Sequence[Edit], odds: Sequence[NDArray[np.float64]], ranker: Ranker) -> Ranking:
-    """The same, given the ``log_odds`` after each of the newest ``MOST_EDITS``."""
+    """The same, given the ``log_odds`` after each of those that are asked about."""
     asked = tuple(zip(editing, odds, strict=False))
     files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
     own = np.isin(state.corpus.file, [file for file in files if file is not None])

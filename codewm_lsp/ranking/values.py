@@ -17,6 +17,13 @@ from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.state import State
 
 MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
+_FEW_EDITS: Final = 2  # the same in the largest repositories
+_LOOKED_AT: Final = 400_000  # definitions that are looked at for all these edits together, about
+
+
+def edits_asked(definitions: int) -> int:
+    """How many edits in progress are asked about, the newest ones: each takes as long as there are definitions."""
+    return max(_FEW_EDITS, min(MOST_EDITS, _LOOKED_AT // max(1, definitions)))
 
 
 class Values(Mapping[str, Floats]):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from codewm_lsp.allocator import give_back
 from codewm_lsp.server.debounce import Debouncer
 from codewm_lsp.server.worker import Priority, Worker
 
@@ -20,7 +21,7 @@ class Background:
     def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[[], None]) -> None:
         """``finish``: the last thing that the worker does."""
         self._loop = loop
-        self._worker = Worker(finish)
+        self._worker = Worker(finish, tidy=give_back)
         self._tasks: set[asyncio.Task[None]] = set()
         self.timers = Debouncer(loop.call_later)
         self.closed = False

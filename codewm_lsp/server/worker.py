@@ -10,8 +10,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+REST: Final = 2.0  # seconds without a job after which the thread tidies up
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
@@ -37,8 +38,18 @@ class _Job:
 class Worker:
     """Runs jobs one after another, the most urgent first; it sleeps while there are none."""
 
-    def __init__(self, finish: Callable[[], None] = lambda: None, name: str = "codewm-worker") -> None:
+    def __init__(
+        self,
+        finish: Callable[[], None] = lambda: None,
+        name: str = "codewm-worker",
+        *,
+        tidy: Callable[[], None] = lambda: None,
+        rest: float = REST,
+    ) -> None:
+        """``finish``: the last thing that is done. ``tidy``: done once when there was no job for ``rest`` seconds."""
         self._finish = finish
+        self._tidy = tidy
+        self._rest = rest
         self._condition = threading.Condition()
         self._jobs: list[_Job] = []
         self._numbers = itertools.count()
@@ -86,15 +97,22 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        untidy = False
         while True:
             with self._condition:
                 while not self._jobs and not self._closing:
-                    self._condition.wait()
+                    if not self._condition.wait(self._rest if untidy else None):
+                        break
                 if self._closing:
                     break
-                job = heappop(self._jobs)
+                job = heappop(self._jobs) if self._jobs else None
+            if job is None:
+                untidy = False
+                self._tidy()
+                continue
             if not job.future.set_running_or_notify_cancel():
                 continue
+            untidy = True
             try:
                 result = job.work()
             except Exception as error:

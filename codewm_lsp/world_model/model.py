@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from codewm_lsp import runtime
 from codewm_lsp.errors import BundleError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
-from codewm_lsp.world_model.bundle import Bundle, read_bundle, shipped
+from codewm_lsp.world_model.bundle import GRAPHS, Bundle, read_bundle, shipped
 from codewm_lsp.world_model.embedding import (
     EDIT_SIZE,
     LEARNED,
@@ -41,7 +41,6 @@ from codewm_lsp.world_model.features import (
 from codewm_lsp.world_model.gates import PlaceGates
 
 RECENT: Final = 6
-onnxruntime.disable_telemetry_events()  # on Windows, where it goes through the system
 
 _STATE_WORDS: Final = 160
 _EDITS_AT_ONCE: Final = 32
@@ -86,22 +85,24 @@ class WorldModel:
     One instance serves one thread at a time.
     """
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, threads: int = 1, graphs: Collection[str] = GRAPHS) -> None:
+        """``graphs``: those that are loaded now, the others when they are first needed. Raises BundleError."""
         self.bundle = bundle
         self.name = bundle.name
         self.hash = bundle.hash
         self.edit_size = EDIT_SIZE
         self.state_size = STATE_SIZE
         self._common = bundle.common.ranks()
-        self._sessions = {graph: _session(bundle, graph, threads) for graph in bundle.graphs}
+        self._threads = threads
+        self._sessions = {graph: _session(bundle, graph, threads) for graph in graphs}
         self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._own: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._place_gates = PlaceGates(self._common, self._ask_place_gates)
 
     @classmethod
-    def load(cls, folder: Path | None = None, *, threads: int = 1) -> WorldModel:
+    def load(cls, folder: Path | None = None, *, threads: int = 1, graphs: Collection[str] = GRAPHS) -> WorldModel:
         """Load a bundle, the shipped one when no folder is given. Raises BundleError."""
-        return cls(read_bundle(Path(folder) if folder is not None else shipped()), threads)
+        return cls(read_bundle(Path(folder) if folder is not None else shipped()), threads, graphs)
 
     def embed_edits(self, pairs: Sequence[tuple[str, str]]) -> Matrix:
         """(before, after) texts, each a definition or a file → (N, EDIT_SIZE), rows of length 1.
@@ -255,6 +256,8 @@ class WorldModel:
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, STRUCTURE), np.float32)
 
     def _run(self, graph: str, feed: dict[str, NDArray[Any]], outputs: list[str] | None = None) -> list[Matrix]:
+        if graph not in self._sessions:
+            self._sessions[graph] = _session(self.bundle, graph, self._threads)
         try:
             result: list[Matrix] = self._sessions[graph].run(outputs, feed)
         except Exception as error:  # onnxruntime has no common error type
@@ -288,6 +291,7 @@ _NO_WORDS: Final = Words(
 
 def open_session(graph: bytes, threads: int = 1) -> Any:
     """An ONNX Runtime session whose threads sleep when idle, with the int4 weights expanded once, at load."""
+    onnxruntime = runtime.load()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -307,7 +311,7 @@ def _session(bundle: Bundle, graph: str, threads: int) -> Any:
         session = open_session(bundle.graphs[graph], threads)
     except Exception as error:  # onnxruntime has no common error type for what it cannot load
         raise BundleError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot load {file}: {error}; "
+            f"ONNX Runtime {runtime.load().__version__} cannot load {file}: {error}; "
             f"install onnxruntime >= 1.20 or export the model again"
         ) from error
     inputs, outputs = ({one.name for one in some} for some in (session.get_inputs(), session.get_outputs()))

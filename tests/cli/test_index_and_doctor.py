@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +174,22 @@ def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path:
         index.dismissals.add(Dismissal(Scope.EDIT, history.head("HEAD~1"), "client.py", "get"))
     found = findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"]
     assert found == f"2: all of commit {history.head()[:8]}, client.py::get in {history.head('HEAD~1')[:8]}"
+
+
+def test_what_is_not_needed_is_not_loaded(history: Any, codewm: Codewm, tmp_path: Path) -> None:
+    codewm("index", history.path)
+    program = (
+        "import atexit, sys; from codewm_lsp.cli import main; "
+        "atexit.register(lambda: print(*sorted(sys.modules.keys() & {'onnxruntime', 'rich.progress'}))); main()"
+    )
+    for command, loaded in (("index", ""), ("hints", "onnxruntime")):
+        done = subprocess.run(
+            [sys.executable, "-c", program, command, "-C", str(history.path), "--cache", str(tmp_path / "cache")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines()[-1] == loaded
 
 
 def test_indexes_that_will_not_be_read_again_are_named_and_removed(

@@ -164,6 +164,24 @@ def test_several_edits_in_progress_speak_together(shop: Any, open_engine: OpenEn
     assert together[module] > alone[client][module]  # but each is heard
 
 
+def test_in_a_very_large_repository_the_newest_edits_alone_are_asked_about(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    working_edits(shop, "shop/colours.py", "return a + b", "return a - b")
+    edits = working_edits(shop, "shop/client.py", "total += number", "total += 2 * number")
+    assert len(edits) == 3
+
+    def odds(some: tuple[Edit, ...]) -> dict[str, float]:
+        engine = open_engine(shop.path)
+        candidates = {f"{one.path}::{one.definition}" for one in engine.next(edits, k=0)}
+        return {n: one.score for one in engine.next(some, k=0) if (n := f"{one.path}::{one.definition}") in candidates}
+
+    assert odds(edits) != odds(edits[:2])
+    monkeypatch.setattr("codewm_lsp.ranking.values._LOOKED_AT", 1)
+    assert odds(edits) == odds(edits[:2])
+
+
 def test_no_edit_no_prediction(shop: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(shop.path)
     assert engine.next((), k=5) == []

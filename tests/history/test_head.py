@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history import Repository
 from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import locate
@@ -82,6 +87,44 @@ def test_a_position_is_another_whenever_there_are_other_commits(make_repository:
             builder.write("a.py", "unsaved = True\n")
             assert repository.position() in known
             builder.git("checkout", "--quiet", "--", "a.py")
+
+
+def test_a_hundred_thousand_packed_refs_are_no_burden(make_repository: MakeRepository) -> None:
+    builder = make_repository()
+    first = builder.commit("One", {"a.py": "x = 1\n"})
+    second = builder.commit("Two", {"a.py": "x = 2\n"})
+    names = sorted(["refs/heads/main", *(f"refs/tags/v{number:06}" for number in range(100_000))])
+    said = "# pack-refs with: peeled fully-peeled sorted \n" + "".join(f"{second} {name}\n" for name in names)
+    (builder.path / ".git" / "packed-refs").write_text(said, encoding="ascii")
+    (builder.path / ".git" / "refs" / "heads" / "main").unlink()
+    builder.write("a.py", "x = 3\n")
+    with Repository.open(builder.path) as repository:
+        assert repository.head() == second
+        assert second in repository.position()
+        assert [commit.commit.sha for commit in repository.commits()] == [second, first]
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+
+
+def test_a_reftable_is_read_where_git_can_and_else_refused_in_one_line(make_repository: MakeRepository) -> None:
+    builder = make_repository()
+    first = builder.commit("One", {"a.py": "x = 1\n"})
+    version = tuple(map(int, re.findall(r"\d+", builder.git("version"))[:2]))
+    if version >= (2, 48):
+        builder.git("refs", "migrate", "--ref-format=reftable")
+        with Repository.open(builder.path) as repository:
+            assert repository.head() == first
+            second = builder.commit("Two", {"a.py": "x = 2\n"})
+            assert repository.head() == second
+            assert [commit.commit.sha for commit in repository.commits()] == [second, first]
+    else:
+        builder.git("config", "core.repositoryFormatVersion", "1")
+        builder.git("config", "extensions.refStorage", "reftable")
+        shutil.rmtree(builder.path / ".git" / "refs")
+        (builder.path / ".git" / "refs").mkdir()
+        (builder.path / ".git" / "refs" / "heads").write_text("this repository uses the reftable format\n")
+        (builder.path / ".git" / "HEAD").write_text("ref: refs/heads/.invalid\n")
+        with pytest.raises(RepositoryError, match="refstorage"):
+            Repository.open(builder.path).head()
 
 
 def test_where_refs_lie_in_no_file_git_is_asked(make_repository: MakeRepository) -> None:

@@ -263,6 +263,21 @@ def test_where_git_cannot_say_what_is_ignored_tracked_files_alone_count(
         assert edited(repository) == ["a.py", "new.py"]
 
 
+@pytest.mark.parametrize("file", [".gitignore", "package/.gitignore", ".git/info/exclude", ".gitattributes"])
+def test_patterns_that_keep_git_matching_for_ever_stop_nothing(
+    built: RepositoryBuilder, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codewm_lsp.history.listing._OTHERS_SECONDS", 0.5)
+    built.write(file, "*a" * 24 + "b\n" if file != ".gitattributes" else "*a" * 24 + "b ident\n")
+    long = "package/" + "a" * 120 + ".py"
+    built.write(long, TWO)
+    built.write("a.py", TWO)
+    with Repository.open(built.path) as repository:
+        for _ in range(3):
+            assert set(edited(repository)) <= {"a.py", long}
+            assert "a.py" in edited(repository, long)
+
+
 def test_every_folder_has_its_say_however_long_git_looked(
     built: RepositoryBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from codewm_lsp.index import Index, UpdateOutcome, update
 
 Make = Callable[..., Any]
@@ -304,6 +307,27 @@ def test_an_index_of_another_model_is_another_file(
         assert other.notices == []
     with Index.open("another", "another", folder=tmp_path / "cache", edit_size=32) as other:
         assert other.log.size() == 0
+
+
+def test_a_question_that_makes_no_sense_is_not_laid_to_the_file(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any
+) -> None:
+    repository = open_repository(make_history(3).path)
+    index = open_index(repository)
+    update(repository, encoder, index.log)
+    edit = repository.edits_of(repository.head()).edits[0]
+    wrong = np.zeros((1, 7), dtype=np.float32)
+    questions: list[Callable[[], object]] = [
+        lambda: index.search(edit, wrong[0], k=1),
+        lambda: index.nearest(wrong, k=1),
+        lambda: index.nearest(wrong[0], k=1),
+    ]
+    before = contents(index)
+    for question in questions:
+        with pytest.raises(ValueError, match="asked of"):
+            question()
+    assert index.notices == []
+    assert contents(index) == before
 
 
 def test_an_empty_index_answers_with_nothing(

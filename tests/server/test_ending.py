@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,15 +56,39 @@ def assert_nothing_is_left(client: RawClient, children: list[psutil.Process], en
     assert b"Traceback" not in client.process.stderr.read()
 
 
+@contextlib.contextmanager
+def handled(number: int, how: signal.Handlers) -> Iterator[None]:
+    """How a signal is handled by programs that are started meanwhile: they inherit it if it is ignored."""
+    before = signal.signal(number, how)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @WITHOUT_SIGNALS
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_it(name: str, repository: Any, environment: dict[str, str]) -> None:
     number = getattr(signal, name)
-    with RawClient(environment) as client:
+    with contextlib.ExitStack() as stack:
+        with handled(number, signal.SIG_DFL):  # nohup ignores one, an interactive shell another in the background
+            client = stack.enter_context(RawClient(environment))
         children = begin(client, repository.path)
         client.process.send_signal(number)
         assert client.process.wait(PATIENCE) == -number  # as one that does not catch it: clients look at that
         assert_nothing_is_left(client, children, environment)
+
+
+@WITHOUT_SIGNALS
+def test_a_hangup_that_is_ignored_above_it_is_ignored(repository: Any, environment: dict[str, str]) -> None:
+    """As under nohup."""
+    with handled(signal.SIGHUP, signal.SIG_IGN):
+        client = RawClient(environment)
+    with client:
+        uri = client.begin(repository.path)
+        client.process.send_signal(signal.SIGHUP)
+        assert client.lenses(uri)
+        assert client.process.poll() is None
 
 
 def test_a_closed_stdin_ends_it(repository: Any, environment: dict[str, str]) -> None:

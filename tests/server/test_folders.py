@@ -63,6 +63,27 @@ def test_a_folder_that_goes_takes_its_repository_along(
         assert client.messages() == []
 
 
+def test_a_dozen_folders_that_come_and_go_leave_no_program(
+    make_repository: Callable[..., Any], server_environment: dict[str, str]
+) -> None:
+    made = [make_repository(f"folder{number}") for number in range(12)]
+    for repository in made:
+        repository.commit("Begin", {LAST: service("sessions")})
+    first, *others = (Path(os.path.realpath(one.path)) for one in made)
+    with RawClient(server_environment) as client:
+        client.initialize(first)
+        wait_for(lambda: roots(client) == {first.as_uri()}, client)
+        folders_change(client, [], [first])
+        wait_for(lambda: not roots(client), client)
+        folders_change(client, others, [])
+        folders_change(client, [], others[:5])
+        wait_for(lambda: roots(client) == {one.as_uri() for one in others[5:]}, client)
+        folders_change(client, [], others[5:])
+        wait_for(lambda: not roots(client), client)
+        wait_for(lambda: not client.children(), client)
+        assert client.messages() == []
+
+
 def test_a_document_keeps_its_repository_open(repositories: list[Any], server_environment: dict[str, str]) -> None:
     first, second, _ = (Path(os.path.realpath(one.path)) for one in repositories)
     with RawClient(server_environment) as client:

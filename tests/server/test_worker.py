@@ -76,6 +76,22 @@ def test_an_error_is_the_jobs_own(worker: Worker) -> None:
     assert isinstance(broken.exception(PATIENCE), ZeroDivisionError)
 
 
+def test_it_tidies_up_once_when_nothing_was_to_be_done_for_a_while() -> None:
+    tidied, done = threading.Semaphore(0), list[str]()
+
+    def tidy() -> None:
+        done.append("tidy")
+        tidied.release()
+
+    worker = Worker(tidy=tidy, rest=0.05)
+    for round_ in ("one", "two"):
+        worker.submit(lambda name=round_: done.append(name), Priority.ASKED)  # type: ignore[misc]
+        assert tidied.acquire(timeout=PATIENCE)
+    assert not tidied.acquire(timeout=0.3), "there is nothing new to tidy"
+    assert worker.close(PATIENCE)
+    assert done == ["one", "tidy", "two", "tidy"]
+
+
 def test_closing_drops_what_waits_and_finishes_on_the_thread() -> None:
     finished = list[str]()
     worker = Worker(lambda: finished.append(threading.current_thread().name), name="the worker")
