@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from codewm_lsp.dates import moment
 from codewm_lsp.hints.forgotten import Forgotten, Missing
 
 
-def record(found: Forgotten) -> dict[str, object]:
+def record(found: Forgotten) -> dict[str, Any]:
     """The answer for other programs. Its shape is fixed: fields are added, not changed or taken away."""
     return {
         "asked": found.asked,

@@ -13,6 +13,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from codewm_lsp.display import clean
 from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
+from codewm_lsp.hints.forgotten_words import headline, record, sentence
 from codewm_lsp.index import Scope
 from codewm_lsp.server.client import Level
 from codewm_lsp.server.editor import SERVER, CodewmServer
@@ -26,12 +27,16 @@ SNOOZE: Final = "codewm.snooze"
 REINDEX: Final = "codewm.reindex"
 DISMISS: Final = "codewm.dismiss"
 DISMISS_EDIT: Final = "codewm.dismissEdit"
+SEARCH: Final = "codewm.search"
+FORGOTTEN: Final = "codewm.forgotten"
+NOT_NEEDED: Final = "codewm.notNeeded"
 COMMIT: Final = "codewm.commitEdits"
 FILE_AT: Final = "codewm.fileAt"
 STATUS: Final = "codewm.status"
 
 SNOOZE_MINUTES: Final = 10.0
 OFF_BY_SETTING: Final = "The setting codewm.enable is false. Set it to true to turn hints on."
+LONGEST_SEARCH: Final = 4_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,32 @@ class Unwanted:
     restore: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Somewhere:
+    """A file or folder in the repository that is asked about; the first one of the workspace where there is none."""
+
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Past edits by what they are about; ``show``: open them in the editor."""
+
+    words: str
+    uri: str = ""
+    show: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """A file that need not change with the change of that name, or (None) with any. ``restore`` takes it back."""
+
+    root: str
+    path: str
+    change: str | None = None
+    restore: bool = False
+
+
 @SERVER.command(SHOW_SIMILAR)
 async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     """The past edits behind a lens."""
@@ -103,6 +134,41 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
         ls.say(Level.INFO, "Change a definition first to see what is likely to change next.")
     uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
     return {"root": uri_of(root), "predictions": uris, "about": answer.about}
+
+
+@SERVER.command(SEARCH)
+async def search(ls: CodewmServer, wanted: Wanted) -> dict[str, Any]:
+    """Past edits about something."""
+    words = wanted.words.strip()
+    if not words or len(words) > LONGEST_SEARCH:
+        raise JsonRpcInvalidParams(f"the words must be 1 to {LONGEST_SEARCH:,} characters, not {len(words):,}")
+    root, found = await _answer(ls.active.questions.search(words, _place(ls, wanted.uri)))
+    if wanted.show and found.edits:
+        first = found.edits[0]
+        ls.show("search", found.text(time.time()), f"Found first: {first.commit[:7]} '{clean(first.subject)}'.")
+    elif wanted.show:
+        ls.say(Level.INFO, f"No past edits match {clean(words)}.")
+    return {"root": uri_of(root), **found.record()}
+
+
+@SERVER.command(FORGOTTEN)
+async def forgotten(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
+    """The files that usually change with the change at hand, and have not."""
+    asked = _optional(ls, arguments, Somewhere)
+    root, found = await _answer(ls.active.questions.forgotten(_place(ls, asked.uri if asked else "")))
+    answer = record(found)
+    for row, one in zip(answer["missing"], found.missing, strict=True):
+        row.update(uri=uri_of(root / one.path), sentence=sentence(one))
+    return {"root": uri_of(root), "headline": headline(found), **answer}
+
+
+@SERVER.command(NOT_NEEDED)
+async def not_needed(ls: CodewmServer, unneeded: Unneeded) -> dict[str, Any]:
+    """Do not name a file again, for this change or for any; or take that back."""
+    questions = ls.active.questions
+    root = _root(unneeded.root)
+    await _answer(questions.not_needed(root, unneeded.path, unneeded.change, restore=unneeded.restore))
+    return {"dismissed": not unneeded.restore}
 
 
 @SERVER.command(TOGGLE)
@@ -191,8 +257,8 @@ def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -
     if not arguments or arguments[0] is None:
         return None
     value = arguments[0]
-    if wanted is LensTarget:
-        return ls.protocol.structured(value, LensTarget)
+    if wanted in (LensTarget, Somewhere):
+        return ls.protocol.structured(value, wanted)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, wanted):
@@ -204,6 +270,16 @@ def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
     like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like your change to"
     return f"{like} {evidence.definition}: {first.commit[:7]} '{clean(first.subject)}' by {clean(first.author)}."
+
+
+def _place(ls: CodewmServer, uri: str) -> Path:
+    """A file or folder, the first folder of the workspace where none is named."""
+    if not uri:
+        return ls.active.first_folder()
+    place = file_of(uri)
+    if place is None:
+        raise JsonRpcInvalidParams(f"{uri} is no file and no folder")
+    return place
 
 
 def _root(uri: str) -> Path:

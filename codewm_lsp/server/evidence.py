@@ -83,7 +83,7 @@ class PastChange:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The past edits behind one lens. ``kind``: the lens's, "similar" or "next"."""
+    """The past edits behind one lens, or found by ``words``. ``kind``: the lens's, "similar" or "next"; or "search"."""
 
     kind: str
     path: str
@@ -91,6 +91,7 @@ class Evidence:
     likely: tuple[str, ...]
     reasons: tuple[str, ...]
     edits: tuple[PastChange, ...]
+    words: str = ""
 
     def record(self) -> dict[str, object]:
         """As JSON."""
@@ -100,13 +101,15 @@ class Evidence:
             "kind": self.kind,
             "likely": list(self.likely),
             "reasons": list(self.reasons),
+            **({"words": self.words} if self.words else {}),
         }
         return {"query": query, "edits": [edit.record() for edit in self.edits]}
 
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
         what = "like the change expected in" if self.kind == "next" else "like your change to"
-        head = [f"# Past edits {what} {self.definition} ({clean(self.path)})\n"]
+        about = f"about {clean(self.words)}" if self.words else f"{what} {self.definition} ({clean(self.path)})"
+        head = [f"# Past edits {about}\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
         return "".join(head) + _commits(self.edits, now)
 

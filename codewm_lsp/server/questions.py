@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from codewm_lsp.hints.forgotten import Forgotten
 from codewm_lsp.index import Scope
 from codewm_lsp.server.background import Background
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestions
@@ -56,6 +57,34 @@ class Questions:
 
         return await self._background.ask(partial(ask, self._lenses.held(), self._preferences.options))
 
+    async def search(self, words: str, place: Path) -> tuple[Path, Evidence]:
+        """Past edits about something, in the repository of a file or folder."""
+
+        def ask(options: Options) -> tuple[Path, Evidence]:
+            session = self._workshop.opened(_folder_of(place), options)
+            return session.root, session.search(words)
+
+        self._opened()
+        return await self._background.ask(partial(ask, self._preferences.options))
+
+    async def forgotten(self, place: Path) -> tuple[Path, Forgotten]:
+        """What was forgotten in the change at hand, in the repository of a file or folder."""
+
+        def ask(options: Options) -> tuple[Path, Forgotten]:
+            session = self._workshop.opened(_folder_of(place), options)
+            return session.root, session.forgotten()
+
+        self._opened()
+        return await self._background.ask(partial(ask, self._preferences.options))
+
+    async def not_needed(self, root: Path, path: str, change: str | None, *, restore: bool) -> None:
+        """Do not name a file again for a change, or (None) for any; or take that back."""
+        options = self._preferences.options
+        self._opened()
+        await self._background.ask(
+            lambda: self._workshop.opened(root, options).not_needed(path, change, restore=restore)
+        )
+
     async def commit(self, root: Path, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit."""
         options = self._preferences.options
@@ -91,6 +120,10 @@ class Questions:
         self._opened()
         await self._background.ask(hide)
         self._lenses.recompute(root)
+
+
+def _folder_of(place: Path) -> Path:
+    return place if place.is_dir() else place.parent
 
 
 def definition_at(text: str, line: int) -> str:

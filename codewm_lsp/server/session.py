@@ -29,7 +29,7 @@ from codewm_lsp.hints import (
     touched,
     waiting,
 )
-from codewm_lsp.hints.forgotten import hidden_files
+from codewm_lsp.hints.forgotten import Forgotten, forgotten, hidden_files, not_needed
 from codewm_lsp.hints.next_files import in_progress, next_files, past_of_files
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.globs import matches_any
@@ -199,6 +199,24 @@ class Session:
             for one in found
             if not matches_any(one.path, options.exclude)
         ]
+
+    def search(self, words: str) -> Evidence:
+        """Past edits by what they are about."""
+        found = self._engine.search(self._workspace.at("HEAD"), words, k=SHOWN)
+        changes = tuple(replace(one, score=None) for one in self._changes(found))  # of words: on no scale from 0 to 1
+        return Evidence("search", "", "", (), (), changes, words)
+
+    def forgotten(self) -> Forgotten:
+        """What usually changes with what is staged, or with the working tree where nothing is, and has not.
+
+        Raises RepositoryError and BundleError.
+        """
+        return forgotten(self._repository, dismissals=self._index.dismissals, folder=self._folder)
+
+    def not_needed(self, path: str, change: str | None, *, restore: bool) -> None:
+        """Do not name a file for this change again, or (None) for any; or take that back."""
+        said = self._index.dismissals.remove if restore else self._index.dismissals.add
+        said(not_needed(path, change))
 
     def commit(self, sha: str) -> tuple[PastChange, ...]:
         """All edits of one commit. Raises RepositoryError when there is no such commit."""

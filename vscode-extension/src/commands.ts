@@ -10,6 +10,7 @@ import type { Target } from './protocol';
 import type { Server } from './server';
 import { configuration } from './settings';
 import { trainOnRepository } from './train';
+import type { ForgottenNode, ForgottenView } from './views/forgotten';
 import type { PredictionNode, WhereNextView } from './views/next';
 import type { EditNode, SimilarEditsView } from './views/similar';
 import { called, findDefinition } from './words';
@@ -19,12 +20,13 @@ export interface Parts {
   readonly hints: Hints;
   readonly similar: SimilarEditsView;
   readonly next: WhereNextView;
+  readonly forgotten: ForgottenView;
   readonly log: vscode.LogOutputChannel;
   readonly context: vscode.ExtensionContext;
 }
 
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { server, hints, similar, next, log } = parts;
+  const { server, hints, similar, next, forgotten, log } = parts;
   const commands: Record<string, (argument?: unknown) => Promise<void> | void> = {
     'codewm.showSimilarEdits': async (argument) => {
       const target = isTarget(argument) ? argument : underCursor();
@@ -36,6 +38,35 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     },
     'codewm.showNextEdits': () => next.show(),
     'codewm.refreshNext': () => next.refresh(),
+    'codewm.searchEdits': async () => {
+      const words = await vscode.window.showInputBox({
+        title: 'Search Past Edits',
+        prompt: 'What the edits are about: words of commit messages, paths, names and changed code',
+        placeHolder: 'retry timeout',
+      });
+      if (words?.trim()) {
+        await similar.search(words.trim(), someFile());
+      }
+    },
+    'codewm.refreshForgotten': () => forgotten.refresh(),
+    'codewm.openForgotten': async (argument) => {
+      const node = forgottenNode(argument) ?? forgotten.selected;
+      if (node !== undefined) {
+        await vscode.commands.executeCommand('vscode.open', vscode.Uri.parse(node.file.uri), { preview: true });
+      }
+    },
+    'codewm.notNeeded': async (argument) => {
+      const node = forgottenNode(argument) ?? forgotten.selected;
+      if (node !== undefined) {
+        await notNeeded(server, forgotten, node, node.change);
+      }
+    },
+    'codewm.neverNeeded': async (argument) => {
+      const node = forgottenNode(argument) ?? forgotten.selected;
+      if (node !== undefined) {
+        await notNeeded(server, forgotten, node, undefined);
+      }
+    },
     'codewm.toggle': async () => {
       if (!configuration().get<boolean>('enable', true)) {
         await offerToEnable();
@@ -150,6 +181,19 @@ async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNe
   }
 }
 
+async function notNeeded(server: Server, forgotten: ForgottenView, node: ForgottenNode, change: string | undefined): Promise<void> {
+  const { root, file } = node;
+  const unneeded = { root, path: file.path, ...(change === undefined ? {} : { change }) };
+  await server.ask('codewm.notNeeded', unneeded);
+  await forgotten.refresh();
+  const undo = 'Undo';
+  const when = change === undefined ? 'again' : 'for this change again';
+  if ((await vscode.window.showInformationMessage(`${file.path} is not named ${when}.`, undo)) === undo) {
+    await server.ask('codewm.notNeeded', { ...unneeded, restore: true });
+    await forgotten.refresh();
+  }
+}
+
 async function hideLike(server: Server, similar: SimilarEditsView, next: WhereNextView, node: EditNode): Promise<void> {
   const { root, edit } = node;
   const { commit, path: file, definition } = edit;
@@ -185,6 +229,12 @@ function underCursor(): Target | undefined {
   return { uri: editor.document.uri.toString(), line: editor.selection.active.line };
 }
 
+/** A file or folder in the repository that is looked at: the file in front, else the first folder. */
+function someFile(): string {
+  const uri = vscode.window.activeTextEditor?.document.uri;
+  return (uri?.scheme === 'file' ? uri : vscode.workspace.workspaceFolders?.[0]?.uri)?.toString() ?? '';
+}
+
 function isTarget(value: unknown): value is Target {
   return typeof value === 'object' && value !== null && 'uri' in value && typeof value.uri === 'string';
 }
@@ -198,5 +248,11 @@ function editNode(value: unknown): EditNode | undefined {
 function predictionNode(value: unknown): PredictionNode | undefined {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'prediction'
     ? (value as PredictionNode)
+    : undefined;
+}
+
+function forgottenNode(value: unknown): ForgottenNode | undefined {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'forgotten'
+    ? (value as ForgottenNode)
     : undefined;
 }

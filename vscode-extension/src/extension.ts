@@ -12,6 +12,7 @@ import { Server } from './server';
 import { SECTION, startChanged } from './settings';
 import { type Shown, shownNow, showStatus } from './status';
 import { DetailsView } from './views/details';
+import { ForgottenView } from './views/forgotten';
 import { WhereNextView } from './views/next';
 import { SimilarEditsView } from './views/similar';
 
@@ -35,6 +36,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   const details = new DetailsView();
   const similar = new SimilarEditsView(server, details);
   const next = new WhereNextView(server, details);
+  const forgotten = new ForgottenView(server);
   context.subscriptions.push(
     log,
     trace,
@@ -42,11 +44,12 @@ export function activate(context: vscode.ExtensionContext): Api {
     hints,
     similar,
     next,
+    forgotten,
     details,
     showStatus(server),
     new Notices({ server, log, context }),
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, new PastFiles(server)),
-    registerCommands({ server, hints, similar, next, log, context }),
+    registerCommands({ server, hints, similar, next, forgotten, log, context }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(SECTION)) {
         void server.configure();

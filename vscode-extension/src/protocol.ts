@@ -34,7 +34,9 @@ export interface SimilarEdits {
   readonly query: {
     readonly path: string;
     readonly definition: string;
-    readonly kind: 'similar' | 'next';
+    /** "search": found by `words`, and about no definition. */
+    readonly kind: 'similar' | 'next' | 'search';
+    readonly words?: string;
     readonly likely: readonly string[];
     readonly reasons: readonly string[];
   };
@@ -61,6 +63,31 @@ export interface NextEdits {
 export interface CommitEdits {
   readonly root: string;
   readonly edits: readonly PastEdit[];
+}
+
+/** A file that usually changes with the change at hand, and has not. */
+export interface MissingFile {
+  readonly path: string;
+  readonly uri: string;
+  /** At most 1. */
+  readonly chance: number;
+  readonly reason: string;
+  readonly sentence: string;
+  readonly evidence: readonly {
+    readonly commit: string;
+    readonly author: string;
+    /** ISO 8601. */
+    readonly date: string;
+    readonly subject: string;
+  }[];
+}
+
+export interface Forgotten {
+  readonly root: string;
+  readonly headline: string;
+  /** The name under which it is remembered that a file is not needed. */
+  readonly change: string;
+  readonly missing: readonly MissingFile[];
 }
 
 export interface RepositoryStatus {
@@ -95,6 +122,12 @@ export interface ServerStatus {
 export interface ServerCommands {
   'codewm.showSimilarEdits': { takes: Target & { show: false }; gives: SimilarEdits };
   'codewm.showNextEdits': { takes: Target & { show: false; evidence: boolean }; gives: NextEdits };
+  'codewm.search': { takes: { words: string; uri: string; show: false }; gives: SimilarEdits };
+  'codewm.forgotten': { takes: { uri: string }; gives: Forgotten };
+  'codewm.notNeeded': {
+    takes: { root: string; path: string; change?: string; restore?: boolean };
+    gives: { dismissed: boolean };
+  };
   'codewm.commitEdits': { takes: { root: string; commit: string }; gives: CommitEdits };
   'codewm.fileAt': {
     takes: { root: string; commit: string; path: string; side: 'before' | 'after' };

@@ -22,6 +22,14 @@ function M.next(options)
   require('codewm.where_next').show(options.bang and 'select' or nil)
 end
 
+function M.forgotten()
+  require('codewm.forgotten').show()
+end
+
+function M.search(options)
+  require('codewm.picker').search(options.args, options.bang and 'diff' or nil)
+end
+
 function M.toggle()
   client.ask('codewm.toggle', {}, function(answer)
     vim.notify('CodeWM is ' .. (answer.enabled and 'on' or 'off'))
@@ -73,6 +81,8 @@ function M.register()
   end
   command('CodewmSimilar', M.similar, { bang = true, desc = 'List past edits like the one at the cursor (!: show all)' })
   command('CodewmNext', M.next, { bang = true, desc = 'List definitions that are likely to change next (!: choose one)' })
+  command('CodewmForgotten', M.forgotten, { desc = 'List files that usually change with yours, and have not' })
+  command('CodewmSearch', M.search, { nargs = '+', bang = true, desc = 'List past edits about something (!: show all)' })
   command('CodewmToggle', M.toggle, { desc = 'Turn hints off and on' })
   command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for 10 minutes, or the number given' })
   command('CodewmHide', M.hide, { bang = true, desc = 'Hide this hint for good (!: show the last one hidden again)' })

@@ -36,6 +36,9 @@ function M.heading(query)
   if not query.kind then
     return { '# The edits of commit ' .. query.commit }
   end
+  if query.kind == 'search' then
+    return { '# Past edits about ' .. M.clean(query.words) }
+  end
   local about = query.kind == 'next' and 'like the change expected in ' or 'like your change to '
   local lines = { '# Past edits ' .. about .. M.clean(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
   if #(query.likely or {}) > 0 then

@@ -41,6 +41,22 @@ function M.similar(target, of, how)
   end, of)
 end
 
+--- Past edits about something, in the repository that is looked at. `how`: "select" or "diff", or as set up.
+function M.search(words, how)
+  how = how or client.options.picker or 'select'
+  local name = vim.api.nvim_buf_get_name(0)
+  local uri = vim.uri_from_fname(vim.bo.buftype == '' and name ~= '' and name or vim.fn.getcwd())
+  client.ask('codewm.search', { { words = words, uri = uri, show = false } }, function(answer)
+    if vim.tbl_isempty(answer.edits) then
+      vim.notify('CodeWM: no past edits match ' .. edits.clean(words))
+    elseif how == 'diff' then
+      windows.all(answer)
+    else
+      choose(answer, 'Past edits about ' .. edits.clean(words))
+    end
+  end)
+end
+
 --- All edits of one commit.
 function M.commit(root, commit)
   client.ask('codewm.commitEdits', { { root = root, commit = commit } }, function(answer)

@@ -28,7 +28,8 @@ local function map(bufnr, keys, run, what)
 end
 
 local function name_of(answer)
-  return edits.clean(answer.query.definition or answer.query.commit:sub(1, 7)) .. '.diff'
+  local query = answer.query
+  return edits.clean(query.words or query.definition or query.commit:sub(1, 7)) .. '.diff'
 end
 
 --- All edits of an answer in one window.

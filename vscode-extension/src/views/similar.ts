@@ -32,7 +32,9 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   private readonly changed = new vscode.EventEmitter<Node | undefined>();
   private readonly view: vscode.TreeView<Node>;
   private readonly siblings = new Map<string, Promise<readonly EditNode[]>>();
-  private shown: { readonly target: Target; readonly answer: SimilarEdits; readonly nodes: EditNode[] } | undefined;
+  private shown:
+    | { readonly target: Target | undefined; readonly again: () => Promise<SimilarEdits>; readonly nodes: EditNode[] }
+    | undefined;
   private previewed: EditNode | undefined;
   private asked = 0;
 
@@ -60,15 +62,22 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
 
   /** Ask for the past edits behind a lens, list them, and preview the first. */
   async show(target: Target): Promise<void> {
+    await this.ask(() => this.server.ask('codewm.showSimilarEdits', { ...target, show: false }), target);
+  }
+
+  /** List the past edits about something, in the repository of a file or folder, and preview the first. */
+  async search(words: string, uri: string): Promise<void> {
+    await this.ask(() => this.server.ask('codewm.search', { words, uri, show: false }), undefined);
+  }
+
+  private async ask(question: () => Promise<SimilarEdits>, target: Target | undefined): Promise<void> {
     this.asked += 1;
     const number = this.asked;
-    const answer = await vscode.window.withProgress({ location: { viewId: VIEW } }, () =>
-      this.server.ask('codewm.showSimilarEdits', { ...target, show: false }),
-    );
+    const answer = await vscode.window.withProgress({ location: { viewId: VIEW } }, question);
     if (number !== this.asked) {
       return; // a later question was asked
     }
-    this.list(target, answer);
+    this.list(target, answer, question);
     await vscode.commands.executeCommand(`${VIEW}.focus`);
     const first = this.shown?.nodes[0];
     if (first !== undefined) {
@@ -100,13 +109,13 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   /** Ask the same again: something was hidden, or came back. */
   async refresh(): Promise<void> {
     if (this.shown !== undefined) {
-      const { target } = this.shown;
+      const { target, again } = this.shown;
       this.previewed = undefined;
-      this.list(target, await this.server.ask('codewm.showSimilarEdits', { ...target, show: false }));
+      this.list(target, await again(), again);
     }
   }
 
-  /** What the list is about. */
+  /** The definition that the list is about; none for one that was searched for. */
   get target(): Target | undefined {
     return this.shown?.target;
   }
@@ -117,6 +126,7 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     this.view.message = '';
     this.details.show(undefined);
     void vscode.commands.executeCommand('setContext', 'codewm.listed', false);
+    void vscode.commands.executeCommand('setContext', 'codewm.hinted', false);
     this.changed.fire(undefined);
   }
 
@@ -153,13 +163,14 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     this.changed.dispose();
   }
 
-  private list(target: Target, answer: SimilarEdits): void {
+  private list(target: Target | undefined, answer: SimilarEdits, again: () => Promise<SimilarEdits>): void {
     const { query, root } = answer;
     const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined }));
-    this.shown = { target: { uri: target.uri, definition: query.definition }, answer, nodes };
+    this.shown = { target: target && { uri: target.uri, definition: query.definition }, again, nodes };
     this.siblings.clear();
     this.view.message = headline(answer);
     void vscode.commands.executeCommand('setContext', 'codewm.listed', true);
+    void vscode.commands.executeCommand('setContext', 'codewm.hinted', target !== undefined);
     this.changed.fire(undefined);
   }
 
@@ -188,6 +199,9 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
 
 function headline(answer: SimilarEdits): string {
   const { query, edits } = answer;
+  if (query.kind === 'search') {
+    return edits.length === 0 ? `No past edits match "${query.words ?? ''}".` : `Past edits about "${query.words ?? ''}":`;
+  }
   const name = called(query.definition, query.path);
   if (edits.length === 0) {
     return `No past edits are like ${query.kind === 'next' ? `the change expected in ${name}` : `your change to ${name}`}.`;

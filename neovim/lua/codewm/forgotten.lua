@@ -1,0 +1,49 @@
+-- Files that usually change with what is staged, or with the working tree, and have not: as a quickfix list.
+local M = {}
+
+local client = require('codewm.client')
+local edits = require('codewm.edits')
+
+local function words(file)
+  local said = ('%s %s'):format(edits.percent(file.chance), edits.clean(file.reason))
+  local past = file.evidence[1]
+  return past and ('%s (%s %s)'):format(said, past.commit:sub(1, 7), edits.clean(past.subject)) or said
+end
+
+--- A file or folder in the repository that is looked at.
+local function place()
+  local name = vim.api.nvim_buf_get_name(0)
+  return vim.uri_from_fname(vim.bo.buftype == '' and name ~= '' and name or vim.fn.getcwd())
+end
+
+local function forget(answer, file)
+  local question = { root = answer.root, path = file.path, change = answer.change }
+  client.ask('codewm.notNeeded', { question }, function()
+    vim.notify('CodeWM: ' .. edits.clean(file.path) .. ' is not named for this change again')
+    M.show(vim.uri_from_fname(vim.uri_to_fname(answer.root)))
+  end)
+end
+
+--- Ask for them. In the list, `gh` says that a file is not needed here. `uri`: where, by default at the cursor.
+function M.show(uri)
+  client.ask('codewm.forgotten', { { uri = uri or place() } }, function(answer)
+    if vim.tbl_isempty(answer.missing) then
+      vim.cmd('cclose')
+      vim.notify('CodeWM: ' .. edits.clean(answer.headline))
+      return
+    end
+    local items = vim.tbl_map(function(file)
+      return { filename = vim.uri_to_fname(file.uri), lnum = 1, text = words(file) }
+    end, answer.missing)
+    vim.fn.setqflist({}, ' ', { title = 'CodeWM: ' .. edits.clean(answer.headline), items = items })
+    vim.cmd('botright copen')
+    vim.keymap.set('n', 'gh', function()
+      local file = answer.missing[vim.fn.line('.')]
+      if file then
+        forget(answer, file)
+      end
+    end, { buffer = true, nowait = true, desc = 'CodeWM: not needed here' })
+  end)
+end
+
+return M

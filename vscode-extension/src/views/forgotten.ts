@@ -1,0 +1,122 @@
+// The view "Forgotten Files" in Source Control: what usually changes with the change at hand, and has not.
+
+import * as vscode from 'vscode';
+import type { Forgotten, MissingFile } from '../protocol';
+import type { Server } from '../server';
+import { age, escapeMarkdown, fileName, percent, shortHash } from '../words';
+
+export const VIEW = 'codewm.forgotten';
+
+export interface ForgottenNode {
+  readonly kind: 'forgotten';
+  readonly root: string;
+  readonly change: string;
+  readonly file: MissingFile;
+}
+
+const PAUSE = 700; // milliseconds without a change before it is asked again
+
+export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<ForgottenNode | undefined>();
+  private readonly view: vscode.TreeView<ForgottenNode>;
+  private readonly listening: vscode.Disposable;
+  private nodes: ForgottenNode[] = [];
+  private asked = 0;
+  private waiting: NodeJS.Timeout | undefined;
+
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(private readonly server: Server) {
+    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
+    const staged = vscode.workspace.createFileSystemWatcher('**/.git/{index,HEAD}');
+    const soon = (): void => this.soon(PAUSE);
+    this.listening = vscode.Disposable.from(
+      staged,
+      staged.onDidChange(soon),
+      staged.onDidCreate(soon),
+      this.view.onDidChangeVisibility(() => this.soon(0)),
+      server.onDidStart(() => this.soon(0)),
+      vscode.workspace.onDidSaveTextDocument(soon),
+      vscode.workspace.onDidCreateFiles(soon),
+      vscode.workspace.onDidDeleteFiles(soon),
+      vscode.workspace.onDidRenameFiles(soon),
+      vscode.workspace.onDidChangeWorkspaceFolders(soon),
+    );
+  }
+
+  get selected(): ForgottenNode | undefined {
+    return this.view.selection[0];
+  }
+
+  /** Ask anew, in every folder of the workspace. */
+  async refresh(): Promise<void> {
+    this.asked += 1;
+    const number = this.asked;
+    const answers = new Map<string, Forgotten>();
+    let problem = '';
+    for (const folder of vscode.workspace.workspaceFolders ?? []) {
+      try {
+        const answer = await this.server.ask('codewm.forgotten', { uri: folder.uri.toString() });
+        answers.set(answer.root, answer);
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+      }
+    }
+    if (number !== this.asked) {
+      return; // a later question was asked
+    }
+    const found = [...answers.values()];
+    const [telling = found[0]] = found.filter((answer) => answer.missing.length > 0);
+    this.nodes = found.flatMap(({ root, change, missing }) =>
+      missing.map((file): ForgottenNode => ({ kind: 'forgotten', root, change, file })),
+    );
+    this.view.message = telling?.headline ?? problem;
+    const count = this.nodes.length;
+    this.view.badge =
+      count === 0 ? undefined : { value: count, tooltip: `${String(count)} ${count === 1 ? 'file is' : 'files are'} usually changed, too` };
+    this.changed.fire(undefined);
+  }
+
+  getTreeItem(node: ForgottenNode): vscode.TreeItem {
+    return forgottenItem(node);
+  }
+
+  getChildren(node?: ForgottenNode): ForgottenNode[] {
+    return node === undefined ? this.nodes : [];
+  }
+
+  dispose(): void {
+    clearTimeout(this.waiting);
+    this.listening.dispose();
+    this.view.dispose();
+    this.changed.dispose();
+  }
+
+  private soon(pause: number): void {
+    clearTimeout(this.waiting);
+    if (this.view.visible) {
+      this.waiting = setTimeout(() => void this.refresh(), pause);
+    }
+  }
+}
+
+function forgottenItem(node: ForgottenNode): vscode.TreeItem {
+  const { file, root } = node;
+  const item = new vscode.TreeItem(fileName(file.path), vscode.TreeItemCollapsibleState.None);
+  item.id = `${root}\n${file.path}`;
+  item.resourceUri = vscode.Uri.parse(file.uri);
+  item.iconPath = vscode.ThemeIcon.File;
+  item.description = `${percent(file.chance)} · ${file.reason}`;
+  item.contextValue = 'codewm.forgotten';
+  const tooltip = new vscode.MarkdownString();
+  tooltip.appendMarkdown(`**${escapeMarkdown(file.path)}** is likely to need a change, too (${percent(file.chance)}): `);
+  tooltip.appendMarkdown(`${escapeMarkdown(file.reason)}\n\n`);
+  for (const { commit, subject, author, date } of file.evidence) {
+    const who = `${escapeMarkdown(author)}, ${age(date, Date.now())}`;
+    tooltip.appendMarkdown(`- ${shortHash(commit)} ${escapeMarkdown(subject)} · ${who}\n`);
+  }
+  item.tooltip = tooltip;
+  item.command = { title: 'Open', command: 'codewm.openForgotten', arguments: [node] };
+  item.accessibilityInformation = { label: file.sentence };
+  return item;
+}
