@@ -69,8 +69,25 @@ export class Repository {
   }
 
   git(...args: string[]): string {
+    return this.gitWith('', ...args);
+  }
+
+  private gitWith(input: string, ...args: string[]): string {
     const environment = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', ...this.who };
-    return execFileSync('git', args, { cwd: this.path, env: environment, encoding: 'utf8' }).trimEnd();
+    return execFileSync('git', args, { cwd: this.path, env: environment, encoding: 'utf8', input }).trimEnd();
+  }
+
+  /** Many commits in one call of Git, each a subject and the files it writes. */
+  commitMany(commits: readonly (readonly [string, Record<string, string>])[]): void {
+    const data = (text: string): string => `data ${String(Buffer.byteLength(text))}\n${text}\n`;
+    const stream = commits.map(([subject, files]) => {
+      this.clock += DAY / 24;
+      const who = `Ada Lovelace <ada.lovelace@example.org> ${String(this.clock)} +0000`;
+      const changes = Object.entries(files).map(([file, text]) => `M 100644 inline ${file}\n${data(text)}`);
+      return `commit refs/heads/main\nauthor ${who}\ncommitter ${who}\n${data(subject)}${changes.join('')}`;
+    });
+    this.gitWith(stream.join(''), 'fast-import', '--quiet');
+    this.git('reset', '--quiet', '--hard', 'main');
   }
 
   private who: Record<string, string> = {};
@@ -131,5 +148,19 @@ export function makeShop(folder: string): Repository {
   repository.commit('Add a helper for prices', 'Grace Hopper', 9, {
     'shop/prices.py': 'def gross(net, rate=0.19):\n    """The price with tax."""\n    return round(net * (1 + rate), 2)\n',
   });
+  return repository;
+}
+
+/** A repository in which `shop/prices.py` never changes without `docs/prices.md`, which is not committed with it now. */
+export function makeGuide(folder: string): Repository {
+  const repository = new Repository(folder);
+  repository.commitMany(
+    Array.from({ length: 80 }, (_, number): [string, Record<string, string>] => [
+      `Price number ${String(number)}`,
+      number % 2 === 0
+        ? { 'shop/prices.py': `def gross(net):\n    return net + ${String(number)}\n`, 'docs/prices.md': `# ${String(number)}\n` }
+        : { 'shop/tools.py': `def tool():\n    return ${String(number)}\n` },
+    ]),
+  );
   return repository;
 }
