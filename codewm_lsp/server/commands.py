@@ -278,7 +278,7 @@ def _place(ls: CodewmServer, uri: str) -> Path:
         return ls.active.first_folder()
     place = file_of(uri)
     if place is None:
-        raise JsonRpcInvalidParams(f"{uri} is no file and no folder")
+        raise JsonRpcInvalidParams(f"{uri} is not a file or folder")
     return place
 
 

@@ -25,6 +25,8 @@ EXCEPTIONS = {
     "codewm_lsp/server/evidence.py": r"#",
     # The interpreter that runs CodeWM, not the code it reads; and the edit that a model is tried with.
     "codewm_lsp/cli/doctor.py": r"python$|def get\(",
+    # A hook of Git is a script of the shell, which begins with its name.
+    "codewm_lsp/cli/hook.py": r"#!/bin/sh",
     # Examples of how a question is written.
     "codewm_lsp/cli/app.py": r".*src/client\.py",
     "codewm_lsp/cli/asking.py": r".*src/client\.py",
