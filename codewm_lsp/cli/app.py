@@ -331,25 +331,27 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument(
         "--diff",
         metavar="BASE...HEAD",
-        help="Ask about what HEAD changed since it left BASE. By default about what is staged, or the working tree if "
-        "nothing is",
+        help="Ask about what HEAD changed since it left BASE [default: what is staged, or the working tree if "
+        "nothing is]",
     )
-    parser.add_argument("--staged", action="store_true", help="Ask about what is staged alone, as a hook does")
+    parser.add_argument("--staged", action="store_true", help="Ask about staged changes only, as a hook does")
     parser.add_argument(
         "--threshold",
         type=_chance,
         metavar="P",
-        help="Name files from this chance on. By default one that leaves nearly all complete changes alone",
+        help="Minimum chance for naming a file [default: one that leaves nearly all complete changes alone]",
     )
     parser.add_argument("--fail-over", type=_chance, metavar="P", help="Exit with 3 if a chance is P or more")
     parser.add_argument(
-        "--format", choices=("text", "json", "sarif", "github"), default="text", help="How to answer [default: text]"
+        "--format", choices=("text", "json", "sarif", "github"), default="text", help="Output format [default: text]"
     )
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="Same as --format json")
     parser.add_argument("--sarif", action="store_const", const="sarif", dest="format", help="Same as --format sarif")
-    parser.add_argument("--not-needed", metavar="FILE", help="Do not name FILE (from the root) for this change again")
+    parser.add_argument(
+        "--not-needed", metavar="FILE", help="Do not name FILE (relative to the root) again for this change"
+    )
     parser.add_argument("--never-needed", metavar="FILE", help="Never name FILE again in this repository")
-    parser.add_argument("--needed", metavar="FILE", help="Take back what --not-needed and --never-needed said of FILE")
+    parser.add_argument("--needed", metavar="FILE", help="Undo --not-needed and --never-needed for FILE")
     parser.add_argument("--quiet", action="store_true", help="Say nothing unless a file is missing, as hooks do")
     parser.add_argument(
         "--install-hook", action="store_true", help="Write a Git hook that asks before each commit, and do nothing else"
@@ -358,7 +360,7 @@ def _forgotten_options(parser: _Parser) -> None:
 
 
 def _backtest_options(parser: _Parser) -> None:
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Look back in this folder's repository")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository to look back in")
     _add_repository(parser)
     parser.add_argument(
         "--commits", type=_positive, default=300, metavar="N", help="Ask about the newest N commits [default: 300]"

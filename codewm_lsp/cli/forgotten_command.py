@@ -183,7 +183,7 @@ def backtest(options: Namespace) -> None:
         return
     if not found.commits:
         raise NothingToAnswerError(
-            f"Too little history: there are {found.history} usable commits, and what is usual shows from {ENOUGH} on."
+            f"Too little history: only {found.history} of the {ENOUGH} usable commits that are needed."
         )
     _told(Reporter(out), found)
 

@@ -163,22 +163,22 @@ def _change(repository: Repository, diff: str | None, looked: Looked | None) -> 
 def _past(repository: Repository, at_hand: ChangeAtHand, folder: Path | None) -> tuple[FilePast | None, str]:
     """The commits before the change, and why they cannot tell; "" where they can."""
     if not at_hand.files:
-        why = "Only files that nobody changes by hand are in this change." if at_hand.others else "Nothing is changed."
+        why = "Only generated files and the like have changed." if at_hand.others else "Nothing is changed."
         return None, why
     if at_hand.past is None:
         return None, "This is the first commit: there is no history to learn from."
     if len(at_hand.files) > MOST_FILES:
-        return None, f"This changes {len(at_hand.files):,} files: with more than {MOST_FILES}, nothing is usual."
+        return None, f"This changes {len(at_hand.files):,} files; changes of more than {MOST_FILES} are not judged."
     past = FilePast(file_history(repository, at_hand.past, folder))
     commits = len(past.commits)
     if commits >= ENOUGH:
         return past, ""
     if repository.is_shallow:
         return past, (
-            f"Too little history: this clone has only {commits} usable commits, and {ENOUGH} are needed. Fetch more: "
+            f"Too little history: this clone has only {commits} of the {ENOUGH} usable commits needed. Fetch more: "
             "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout."
         )
-    return past, f"Too little history: there are {commits} usable commits, and what is usual shows from {ENOUGH} on."
+    return past, f"Too little history: only {commits} of the {ENOUGH} usable commits that are needed."
 
 
 def _missing(

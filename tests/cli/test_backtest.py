@@ -43,6 +43,4 @@ def test_a_short_history_is_called_one(make_repository: Any, codewm: Codewm) -> 
     repository.commit("Start", {"a.py": "a = 1\n"})
     done = codewm("backtest", repository.path)
     assert done.returncode == 1
-    assert done.stderr == (
-        "codewm: Too little history: there are 1 usable commits, and what is usual shows from 50 on.\n"
-    )
+    assert done.stderr == ("codewm: Too little history: only 1 of the 50 usable commits that are needed.\n")

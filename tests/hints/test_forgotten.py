@@ -124,7 +124,7 @@ def test_a_short_history_is_called_one_instead_of_saying_that_all_is_well(make_r
     repository.commit("Start", {"a.py": "a = 1\n"})
     repository.write("a.py", "a = 2\n")
     found = asked(repository.path)
-    assert found.silent == "Too little history: there are 1 usable commits, and what is usual shows from 50 on."
+    assert found.silent == "Too little history: only 1 of the 50 usable commits that are needed."
 
 
 def test_a_shallow_clone_says_what_to_fetch(coupled: Any, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_shallow_clone_says_what_to_fetch(coupled: Any, tmp_path: Path) -> Non
     (shallow / "core.py").write_text("a = -1\n", encoding="utf-8")
     found = asked(shallow)
     assert found.shallow
-    assert found.silent.startswith("Too little history: this clone has only 19 usable commits, and 50 are needed.")
+    assert found.silent.startswith("Too little history: this clone has only 19 of the 50 usable commits needed.")
     assert "fetch-depth: 0" in found.silent
     deeper = tmp_path / "deeper"
     coupled.git("clone", "--quiet", "--depth=100", f"file://{coupled.path}", str(deeper))
@@ -146,7 +146,7 @@ def test_nothing_changed_and_nothing_a_person_changed_are_told_apart(coupled: An
     assert asked(coupled.path).silent == "Nothing is changed."
     coupled.write("poetry.lock", "lock\n")
     coupled.git("add", "--all")
-    assert asked(coupled.path).silent == "Only files that nobody changes by hand are in this change."
+    assert asked(coupled.path).silent == "Only generated files and the like have changed."
 
 
 def test_before_the_first_commit_there_is_nothing_to_learn_from(make_repository: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_change_of_very_many_files_has_no_usual_company(coupled: Any) -> None:
     for number in range(61):
         coupled.write(f"many/{number}.txt", "text\n")
     coupled.git("add", "--all")
-    assert asked(coupled.path).silent == "This changes 61 files: with more than 60, nothing is usual."
+    assert asked(coupled.path).silent == "This changes 61 files; changes of more than 60 are not judged."
 
 
 def test_what_a_merge_or_a_rebase_brings_is_not_asked_about(coupled: Any) -> None:
