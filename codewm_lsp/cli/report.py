@@ -92,8 +92,9 @@ class Reporter:
         self.line(("Past edits like " if kind == "similar" else "Likely to change next after ", "bold"), words, ":")
         for edit in question.edits[:SHOWN_EDITS]:
             self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
-        if len(question.edits) > SHOWN_EDITS:
-            self.line((f"  … and {len(question.edits) - SHOWN_EDITS} more definitions", "dim"))
+        more = len(question.edits) - SHOWN_EDITS
+        if more > 0:
+            self.line((f"  … and {more} more definition{'s' if more > 1 else ''}", "dim"))
         self.line()
 
     def _stand_in(self, question: Question, stand_in: StandIn) -> str:
