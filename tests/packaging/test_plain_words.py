@@ -87,3 +87,11 @@ def test_the_help_of_each_command_of_the_trainer_has_an_example() -> None:
     assert len(commands) >= 6
     for command in commands:
         assert (command.epilog or "").startswith("Example: codewm-train "), command.callback
+
+
+def test_the_pictures_of_the_walkthrough_show_the_titles_of_today() -> None:
+    folder = ROOT / "vscode-extension" / "media" / "walkthrough"
+    drawn = "\n".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.svg")))
+    assert "likely next (" in drawn
+    assert "likely: " not in drawn
+    assert "stands beside" not in drawn
