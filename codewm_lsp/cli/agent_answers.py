@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.cli import opened as asked
 from codewm_lsp.cli.asking import ask
+from codewm_lsp.cli.patches import edits_of_diff
 from codewm_lsp.cli.report import consoles, plain
 from codewm_lsp.cli.wire import iso_date
 from codewm_lsp.display import clean
@@ -16,19 +16,14 @@ from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.opened import Opened
-    from codewm_lsp.history import Edit
     from codewm_lsp.index import PastEdit
 
 TOKENS: Final = 500
 LEAST_TOKENS, MOST_TOKENS = 100, 20_000
-MAX_DIFF: Final = 200_000  # characters of a diff that is asked about
 CHARACTERS: Final = 3.5  # of code and English in a token, roughly
 LONGEST: Final = 4_000  # characters of any other argument
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
-_HUNKS: Final = 40
 _SUBJECT: Final = 90  # characters of a commit's subject
-_HEADING: Final = 300  # characters of what Git says a hunk is in
-_HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 
 
 class Agent:
@@ -57,7 +52,7 @@ class Agent:
         head = opened.repository.head(at or "HEAD")
         budget.note(self._prepared(opened, head))
         found = asked.by_words(opened, head, words, _RESULTS)
-        return budget.filled([_named(item.edit) for item in found])
+        return budget.filled([_named(edit) for edit, _ in found])
 
     def similar(
         self, repository: str, diff: str | None, definition: str | None, intent: str | None, at: str | None, tokens: int
@@ -103,8 +98,7 @@ class Agent:
         opened, budget = self._opened(repository, max_tokens)
         head = opened.repository.head(at or "HEAD")
         budget.note(self._prepared(opened, head))
-        reached = opened.engine.derived.ancestors(opened.workspace.at(head))
-        found = opened.index.edits_of_definition(path.replace("\\", "/"), definition, within=reached)
+        found = opened.index.edits_of_definition(path.replace("\\", "/"), definition, within=opened.reached(head))
         if not found:
             raise NothingToAnswerError(
                 f"No indexed commit changes {path}::{definition}. Write the path from the root of the repository, "
@@ -184,49 +178,6 @@ class _Budget:
             self._parts.append(text)
             self._left -= len(text) + 1
         return "\n".join(self._parts)
-
-
-def edits_of_diff(diff: str) -> tuple[Edit, ...]:
-    """The edits that a unified diff of Python files makes, one a hunk. Raises OptionError where there is none."""
-    from codewm_lsp.history import Edit, EditKind
-    from codewm_lsp.source import MODULE_NAME, DefinitionKind, parse_definitions
-    from codewm_lsp.source.languages import is_source
-
-    if len(diff) > MAX_DIFF:
-        raise OptionError(f"The diff has {len(diff):,} characters; at most {MAX_DIFF:,} are read. Send a part of it.")
-    found: list[Edit] = []
-    path = ""
-    before: list[str] = []
-    after: list[str] = []
-    line, name, inside = 0, "", False
-
-    def close() -> None:
-        if inside and before != after and is_source(path):
-            old, new = "\n".join(before), "\n".join(after)
-            kind = EditKind.ADDED if not old.strip() else EditKind.REMOVED if not new.strip() else EditKind.MODIFIED
-            found.append(Edit(path, name, DefinitionKind.FUNCTION, kind, old, new, line, None, None))
-
-    for row in [*diff.replace("\r\n", "\n").split("\n"), "--- "]:
-        if row.startswith("--- ") or row.startswith("diff --git "):
-            close()
-            inside, path = False, row[4:].split("\t")[0].removeprefix("a/") if row.startswith("--- ") else ""
-        elif row.startswith("+++ ") and not inside:
-            new_path = row[4:].split("\t")[0]
-            path = path if new_path.startswith("/") else new_path.removeprefix("b/")  # no file: it was removed
-        elif match := _HUNK.match(row):
-            close()
-            inside, before, after = True, [], []
-            line = max(0, int(match[1][:9]) - 1)
-            defined = [one.name for one in parse_definitions(match[2][:_HEADING]) if one.name != MODULE_NAME]
-            name = defined[0] if defined else ""
-        elif inside:
-            if row[:1] in ("-", " ", ""):
-                before.append(row[1:])
-            if row[:1] in ("+", " ", ""):
-                after.append(row[1:])
-    if not found:
-        raise OptionError("The diff changes no Python file. Send a unified diff, as git diff writes it.")
-    return tuple(found[:_HUNKS])
 
 
 def _named(edit: PastEdit) -> str:

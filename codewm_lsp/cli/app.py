@@ -270,6 +270,7 @@ def _search_options(parser: _Parser) -> None:
     parser.add_argument(
         "-k", type=_count, default=10, metavar="N", dest="k", help="Maximum results, 0 for all [default: 10]"
     )
+    parser.add_argument("--patch", metavar="FILE", help="Find edits like those of a unified diff (- for stdin)")
     parser.add_argument(
         "--before", metavar="FILE", help="With --after: find edits like the one between these two files (- for stdin)"
     )
@@ -511,7 +512,8 @@ COMMANDS: Final = {
             "WORDS... [OPTIONS]",
             "Search past edits by what they are about",
             "Search past edits by the subjects of their commits, their paths and names, and the words they changed. "
-            "With --before and --after: find the past edits most like the one between two files.\n\n"
+            "With --patch: find the past edits most like those of a unified diff (git diff | codewm search --patch -); "
+            "with --before and --after, most like the one between two files.\n\n"
             'JSON: {"query": …, "edits": […]}; the edits have the shape of those of codewm similar. The score of a '
             "search by words has no upper limit.",
             "codewm search retry timeout --diff",

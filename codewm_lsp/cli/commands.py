@@ -68,7 +68,9 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             record: dict[str, object] = {}
             if "similar" in kinds:
                 record["query"] = query_record(question)
-                record["edits"] = [edit_record(item, text) for (item, _), text in zip(edits, edit_diffs, strict=True)]
+                record["edits"] = [
+                    edit_record(item.edit, item.score, text) for (item, _), text in zip(edits, edit_diffs, strict=True)
+                ]
             if "next" in kinds:
                 record["at"] = question.at
                 record["predictions"] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.history.location import Location
-    from codewm_lsp.index import Index, IndexUpdate, UpdateTarget
+    from codewm_lsp.index import IndexUpdate, PastEdit, UpdateTarget
     from codewm_lsp.world_model import WorldModel
 
 WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
@@ -34,15 +34,40 @@ KEPT: Final = 4  # repositories that stay open between questions
 DEPTH: Final = 10_000  # newest commits indexed between questions, as beside an editor
 
 
-@dataclass(frozen=True, slots=True)
 class Opened:
-    """What a command answers from."""
+    """What a command answers from; what it does not ask for is not loaded."""
 
-    repository: Repository
-    model: WorldModel
-    index: Index
-    workspace: Workspace
-    engine: Engine
+    def __init__(self, repository: Repository, model: WorldModel, cache: Path | None) -> None:
+        """Raises IndexStoreError."""
+        from codewm_lsp.index import Index
+
+        self.repository = repository
+        self.model = model
+        self.index = Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size)
+        self._reached: tuple[str, frozenset[str]] = ("", frozenset())
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The states of the repository."""
+        from codewm_lsp.hints import Workspace
+
+        return Workspace(self.repository, self.index)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What answers about them. Raises BundleError."""
+        from codewm_lsp.hints import Engine
+        from codewm_lsp.ranking import ranker_of, scorer_of
+
+        bundle = self.model.bundle
+        return Engine(self.repository, self.model, self.index, ranker=ranker_of(bundle), scorer=scorer_of(bundle))
+
+    def reached(self, revision: str) -> frozenset[str]:
+        """The commits that a revision reaches, itself included."""
+        head = self.repository.head(revision)
+        if self._reached[0] != head:
+            self._reached = head, frozenset(self.repository.ancestors(head))
+        return self._reached[1]
 
     def close(self) -> None:
         """Let go of the index and of Git."""
@@ -60,7 +85,7 @@ def open_all(path: Path, model_folder: Path | None, cache: Path | None) -> Itera
     from codewm_lsp.world_model import WorldModel
 
     with Repository.open(path) as repository:
-        opened = _over(repository, WorldModel.load(model_folder, graphs=()), cache)
+        opened = Opened(repository, WorldModel.load(model_folder, graphs=()), cache)
         try:
             yield opened
         finally:
@@ -99,7 +124,7 @@ class KeptOpen:
                 self._model = WorldModel.load(self._model_folder, graphs=())
             repository = Repository.open(path)
             try:
-                found = _over(repository, self._model, self._cache)
+                found = Opened(repository, self._model, self._cache)
             except BaseException:
                 repository.close()
                 raise
@@ -110,21 +135,6 @@ class KeptOpen:
         """Let go of all repositories."""
         while self._opened:
             self._opened.popitem()[1].close()
-
-
-def _over(repository: Repository, model: WorldModel, cache: Path | None) -> Opened:
-    from codewm_lsp.hints import Engine, Workspace
-    from codewm_lsp.index import Index
-    from codewm_lsp.ranking import ranker_of, scorer_of
-
-    index = Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size)
-    try:
-        bundle = model.bundle
-        engine = Engine(repository, model, index, ranker=ranker_of(bundle), scorer=scorer_of(bundle))
-    except BaseException:
-        index.close()
-        raise
-    return Opened(repository, model, index, Workspace(repository, index), engine)
 
 
 def _identity(location: Location) -> object:
@@ -193,7 +203,7 @@ def prepare(
     settled = log.settled()
     if settled is not None and opened.repository.since(revision, settled[0]) is not None:
         return settled[1], settled[1]  # all of a later commit's history is known: nothing need be counted
-    wanted = opened.repository.ancestors(revision)
+    wanted = opened.reached(revision)
     done = _known(opened, wanted)
     limit = None
     if seconds is None:
@@ -206,9 +216,8 @@ def prepare(
     return done, len(wanted)
 
 
-def _known(opened: Opened, commits: Sequence[str]) -> int:
-    known = opened.index.log.known()
-    return sum(sha in known for sha in commits)
+def _known(opened: Opened, commits: frozenset[str]) -> int:
+    return len(commits & opened.index.log.known())
 
 
 def go_on(opened: Opened, revision: str, console: Console) -> None:
@@ -246,12 +255,12 @@ def similar_to(opened: Opened, snapshot: Snapshot, edits: Sequence[Edit], k: int
     return sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
 
 
-def by_words(opened: Opened, revision: str, words: str, k: int) -> list[SimilarEdit]:
-    """The ``k`` past edits that these words describe best (0: all), of what the revision reaches.
+def by_words(opened: Opened, revision: str, words: str, k: int) -> list[tuple[PastEdit, float]]:
+    """The ``k`` past edits that these words describe best (0: all), of what the revision reaches, with their scores.
 
     Raises NothingToAnswerError where there is none.
     """
-    found = opened.engine.search(opened.workspace.at(revision), words, k=k)
+    found = opened.index.find(words, k=k, within=opened.reached(revision))
     if not found:
         raise NothingToAnswerError(f"No past edit matches {words!r}. Try fewer or other words.")
     return found

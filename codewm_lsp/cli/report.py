@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 from rich.text import Text
 
+from codewm_lsp.dates import age
 from codewm_lsp.source import MODULE_NAME
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from codewm_lsp.hints import Prediction, SimilarEdit, StandIn
     from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Commit, Edit
+    from codewm_lsp.index import PastEdit
 
 SHOWN_EDITS = 8  # edits in progress named above an answer
 
@@ -134,10 +136,9 @@ class Reporter:
                 self.line("           ", (reasons, "dim"))
             self.diff(diff)
 
-    def found(self, found: Sequence[SimilarEdit], diffs: Sequence[str | None]) -> None:
+    def found(self, found: Sequence[PastEdit], diffs: Sequence[str | None]) -> None:
         """Past edits that a search found, best first."""
-        for number, (item, diff) in enumerate(zip(found, diffs, strict=True), 1):
-            edit = item.edit
+        for number, (edit, diff) in enumerate(zip(found, diffs, strict=True), 1):
             self.line(
                 (f"{number:3d}  ", "dim"),
                 f"{edit.path}  ",
@@ -199,8 +200,6 @@ class Reporter:
         )
 
     def _age(self, commit: Commit) -> str:
-        from codewm_lsp.hints import age
-
         return age(self.now - commit.date)
 
     def findings(self, findings: Sequence[Finding]) -> None:

@@ -1,9 +1,10 @@
-"""``codewm search``: past edits by words, or by any pair of texts."""
+"""``codewm search``: past edits by words, by a diff, or by any pair of texts."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +12,8 @@ from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.opened import Opened
-    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.history import Edit
+    from codewm_lsp.index import PastEdit
 
 MAX_BYTES: Final = 1_000_000  # of either side of a pair
 
@@ -25,11 +27,11 @@ def search(options: Namespace) -> None:
 
     words = " ".join(options.words).strip()
     pair = (options.before, options.after) != (None, None)
-    if pair == bool(words):
-        raise OptionError("Say what to search for: words, or two files with --before and --after.")
+    if pair + bool(words) + (options.patch is not None) != 1:
+        raise OptionError("Say what to search for: words, a diff with --patch, or two files with --before and --after.")
     if pair and (None in (options.before, options.after) or options.before == options.after == "-"):
         raise OptionError("Use --before and --after together; only one of them can be -.")
-    texts = (_text(options.before), _text(options.after)) if pair else None
+    edits = _edits_of_pair(options) if pair else _edits_of_patch(options.patch) if options.patch is not None else ()
     out, progress = consoles()
     with asked.open_all(options.repository, options.model, options.cache) as opened:
         for notice in opened.index.notices:
@@ -38,36 +40,45 @@ def search(options: Namespace) -> None:
         done, total = asked.prepare(opened, head, progress, 0.0 if options.no_index else None)
         if done < total:
             Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
-        if texts is None:
-            found = asked.by_words(opened, head, words, options.k)
-        else:
-            found = _by_pair(opened, head, texts, options)
+        found = _like(opened, head, edits, options.k) if edits else asked.by_words(opened, head, words, options.k)
         diffs = PastDiffs(opened.repository)
-        shown = [diffs.of(item.edit) if options.diff else None for item in found]
+        shown = [diffs.of(edit) if options.diff else None for edit, _ in found]
         if options.json:
-            query = {"words": words} if texts is None else {"before": options.before, "after": options.after}
-            records = [edit_record(item, text) for item, text in zip(found, shown, strict=True)]
+            query: dict[str, object] = {"words": words}
+            if edits:
+                query = {"before": options.before, "after": options.after} if pair else {"patch": options.patch}
+            records = [edit_record(edit, score, text) for (edit, score), text in zip(found, shown, strict=True)]
             sys.stdout.write(dump({"query": {"at": head, **query}, "edits": records}) + "\n")
         else:
-            reporter = Reporter(out)
-            reporter.found(found, shown)
+            Reporter(out).found([edit for edit, _ in found], shown)
         sys.stdout.flush()
         if done < total and not options.no_index:
             asked.go_on(opened, head, progress)
 
 
-def _by_pair(opened: Opened, head: str, texts: tuple[str, str], options: Namespace) -> list[SimilarEdit]:
-    from codewm_lsp.cli.opened import similar_to
+def _edits_of_pair(options: Namespace) -> tuple[Edit, ...]:
     from codewm_lsp.history import file_edits
 
-    path = options.before if options.after == "-" else options.after
-    edits = file_edits(path, texts[0] or None, texts[1] or None)
+    before, after = _text(options.before), _text(options.after)
+    edits = file_edits(options.before if options.after == "-" else options.after, before or None, after or None)
     if not edits:
-        raise OptionError("No Python definition differs between the two files.")
-    found = [item for item, _ in similar_to(opened, opened.workspace.at(head), edits, options.k)]
+        raise OptionError("The two files differ in no Python definition.")
+    return edits
+
+
+def _edits_of_patch(name: str) -> tuple[Edit, ...]:
+    from codewm_lsp.cli.patches import edits_of_diff
+
+    return edits_of_diff(_text(name))
+
+
+def _like(opened: Opened, head: str, edits: Sequence[Edit], k: int) -> list[tuple[PastEdit, float]]:
+    from codewm_lsp.cli.opened import similar_to
+
+    found = [(item.edit, item.score) for item, _ in similar_to(opened, opened.workspace.at(head), edits, k)]
     if not found:
-        raise NothingToAnswerError("No past edits are indexed yet. Run `codewm index`.")
-    return found[: options.k] if options.k else found
+        raise NothingToAnswerError("No past edit is indexed. Run `codewm index`.")
+    return found[:k] if k else found
 
 
 def _text(name: str) -> str:

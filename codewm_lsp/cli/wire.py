@@ -10,8 +10,9 @@ from codewm_lsp.dates import moment
 
 if TYPE_CHECKING:
     from codewm_lsp.cli.asking import Question
-    from codewm_lsp.hints import Prediction, SimilarEdit
+    from codewm_lsp.hints import Prediction
     from codewm_lsp.hints.next_files import NextFile
+    from codewm_lsp.index import PastEdit
 
 Json = Mapping[str, object]
 
@@ -26,9 +27,8 @@ def iso_date(seconds: int) -> str:
     return moment(seconds).isoformat()
 
 
-def edit_record(similar: SimilarEdit, diff: str | None = None) -> dict[str, object]:
+def edit_record(edit: PastEdit, score: float, diff: str | None = None) -> dict[str, object]:
     """A past edit: commit, author, date, subject, path, definition, kind, score (and diff, where it was asked for)."""
-    edit = similar.edit
     record: dict[str, object] = {
         "commit": edit.commit.sha,
         "author": edit.commit.author,
@@ -37,7 +37,7 @@ def edit_record(similar: SimilarEdit, diff: str | None = None) -> dict[str, obje
         "path": edit.path,
         "definition": edit.definition,
         "kind": edit.kind.value,
-        "score": round(float(similar.score), 6),
+        "score": round(float(score), 6),
     }
     if edit.source is not None:
         record["repository"] = edit.source.name
@@ -55,7 +55,9 @@ def prediction_record(prediction: Prediction, diffs: Sequence[str | None] = ()) 
         "line": prediction.line + 1,
         "score": round(float(prediction.score), 6),
         "likely": list(prediction.likely),
-        "evidence": [edit_record(item, diff) for item, diff in zip(prediction.evidence, padded, strict=True)],
+        "evidence": [
+            edit_record(item.edit, item.score, diff) for item, diff in zip(prediction.evidence, padded, strict=True)
+        ],
     }
 
 

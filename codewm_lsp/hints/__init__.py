@@ -4,7 +4,7 @@ from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
 from codewm_lsp.hints.engine import Engine, HintOptions, Hints
 from codewm_lsp.hints.snapshot import Change, Snapshot, Workspace
 from codewm_lsp.hints.stand_in import LOOK_BACK, StandIn, stand_in_of, touched
-from codewm_lsp.hints.wording import after_commit, age, stand_in_words, waiting
+from codewm_lsp.hints.wording import after_commit, stand_in_words, waiting
 
 __all__ = [
     "LOOK_BACK",
@@ -20,7 +20,6 @@ __all__ = [
     "StandIn",
     "Workspace",
     "after_commit",
-    "age",
     "stand_in_of",
     "stand_in_words",
     "touched",

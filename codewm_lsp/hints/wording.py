@@ -1,4 +1,4 @@
-"""Words for people: titles of lenses, ages, and what a predicted edit is likely to do."""
+"""Words for people: titles of lenses, and what a predicted edit is likely to do."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.dates import age
 from codewm_lsp.display import clean
 from codewm_lsp.hints.answers import JOINT, REFERENCE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
@@ -20,24 +21,7 @@ TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
 HOW_OFTEN: Final = "The first of such a list changes within the next five commits about one time in six."
-_UNITS: Final = (
-    ("year", 365.25 * 86_400),
-    ("month", 30.44 * 86_400),
-    ("week", 7 * 86_400),
-    ("day", 86_400),
-    ("hour", 3_600),
-    ("minute", 60),
-)
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
-
-
-def age(seconds: float) -> str:
-    """How long ago: ``"4 months ago"``, ``"just now"`` below a minute."""
-    for unit, length in _UNITS:
-        count = int(seconds // length)
-        if count >= 1:
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
 
 
 def likely(action: NDArray[np.float32], kind: DefinitionKind, source: str) -> tuple[str, ...]:

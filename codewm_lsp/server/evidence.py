@@ -17,9 +17,8 @@ from typing import Final
 
 from pygls.uris import from_fs_path
 
-from codewm_lsp.dates import moment
+from codewm_lsp.dates import age, moment
 from codewm_lsp.display import clean
-from codewm_lsp.hints import age
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import is_source
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,11 +68,46 @@ def test_two_versions_of_a_file_find_edits_like_the_one_between_them(
     assert edits[0]["kind"] == "modified"
 
 
+def test_a_diff_from_stdin_finds_edits_like_its_own(history: Any, codewm: Codewm) -> None:
+    text = (history.path / "client.py").read_text()
+    history.write("client.py", text.replace("def put(url, timeout=30)", "def put(url, timeout=60)"))
+    diff = history.git("diff") + "\n"
+    edits = found(codewm("search", "--patch", "-", "--json", "-C", history.path, stdin=diff))
+    assert edits[0]["kind"] == "modified"
+    assert edits[0]["subject"].startswith("Add a timeout")
+    done = codewm("search", "--patch", "-", "-C", history.path, stdin="no diff\n")
+    assert done.returncode == 2
+    assert done.stderr == "codewm: The diff changes no Python file. Send a unified diff, as git diff writes it.\n"
+
+
+def test_words_are_searched_for_without_what_the_model_needs(history: Any, codewm: Codewm, tmp_path: Path) -> None:
+    assert codewm("index", "-C", history.path).returncode == 0
+    program = """
+import sys
+from codewm_lsp.cli.app import main
+try:
+    main()
+finally:
+    print([name for name in ("onnxruntime", "codewm_lsp.hints", "codewm_lsp.ranking") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, "search", "timeout", "-C", history.path],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CODEWM_CACHE": str(tmp_path / "cache")},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Add a timeout" in done.stdout
+    assert done.stdout.endswith("\n[]\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ((), "Say what to search for"),
         (("retry", "--before", "a.py"), "Say what to search for"),
+        (("retry", "--patch", "-"), "Say what to search for"),
         (("--before", "a.py"), "together"),
         (("--before", "missing.py", "--after", "missing.py"), "missing.py"),
         (("retry", "--at", "nowhere"), "nowhere"),

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codewm_lsp.dates import age
 from codewm_lsp.display import clean, joined
 from codewm_lsp.hints import Prediction, SimilarEdit
 from codewm_lsp.hints.answers import REFERENCE, joint_change
-from codewm_lsp.hints.wording import age, likely, next_title, similar_title
+from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
 from codewm_lsp.ranking import Reason
