@@ -187,8 +187,8 @@ async function notNeeded(server: Server, forgotten: ForgottenView, node: Forgott
   await server.ask('codewm.notNeeded', unneeded);
   await forgotten.refresh();
   const undo = 'Undo';
-  const when = change === undefined ? 'again' : 'for this change again';
-  if ((await vscode.window.showInformationMessage(`${file.path} is not named ${when}.`, undo)) === undo) {
+  const how = change === undefined ? 'for good' : 'for this change';
+  if ((await vscode.window.showInformationMessage(`${file.path} is hidden ${how}.`, undo)) === undo) {
     await server.ask('codewm.notNeeded', { ...unneeded, restore: true });
     await forgotten.refresh();
   }

@@ -19,7 +19,7 @@ end
 local function forget(answer, file)
   local question = { root = answer.root, path = file.path, change = answer.change }
   client.ask('codewm.notNeeded', { question }, function()
-    vim.notify('CodeWM: ' .. edits.clean(file.path) .. ' is not named for this change again')
+    vim.notify('CodeWM: ' .. edits.clean(file.path) .. ' is hidden for this change')
     M.show(vim.uri_from_fname(vim.uri_to_fname(answer.root)))
   end)
 end

@@ -17,7 +17,7 @@ result.items = vim.tbl_map(function(item)
   return { vim.fn.bufname(item.bufnr), item.lnum, item.text }
 end, vim.fn.getqflist())
 press('gh')
-wait(function() return said('is not named for this change again') and said('Nothing seems to be missing') end)
+wait(function() return said('is hidden for this change') and said('Nothing seems to be missing') end)
 finish(result)
 """
 
@@ -31,7 +31,7 @@ def test_forgotten_files_are_listed_with_their_reason_and_taken_for_not_needed(c
     assert name.endswith("docs/core.rst")
     assert line == 1
     assert "% changed in 61 of the last 61 commits to core.py" in text
-    assert any("docs/core.rst is not named for this change again" in message for message in found["messages"])
+    assert any("docs/core.rst is hidden for this change" in message for message in found["messages"])
 
 
 SEARCH = """
