@@ -138,7 +138,16 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
             f"{len(kept)} files could not be removed, such as {kept[0]}. Close your editor and run `codewm "
             "clean` again."
         )
-    say("Removed. To uninstall CodeWM itself, run `pip uninstall codewm` and remove the extension from your editor.")
+    command = uninstallation(Path(sys.prefix))
+    say(f"Removed. To uninstall CodeWM itself, run `{command}` and remove the extension from your editor.")
+
+
+def uninstallation(environment: Path) -> str:
+    """The command that uninstalls CodeWM, by the tool that made its environment."""
+    parts = environment.parts
+    if "pipx" in parts:
+        return "pipx uninstall codewm"
+    return "uv tool uninstall codewm" if {"uv", "tools"} <= set(parts) else "pip uninstall codewm"
 
 
 def _agreed() -> bool:
