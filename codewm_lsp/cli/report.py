@@ -90,7 +90,7 @@ class Reporter:
                 self.line((HOW_OFTEN, "dim"))
             self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
             self.line()
-        words = question.words if question.stand_in is None else "its edits"
+        words = question.words if question.stand_in is None else "that commit's edits"
         self.line(("Past edits like " if kind == "similar" else "Likely to change next after ", "bold"), words, ":")
         for edit in question.edits[:SHOWN_EDITS]:
             self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
