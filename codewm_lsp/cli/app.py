@@ -306,6 +306,11 @@ def _mcp_options(parser: _Parser) -> None:
 def _embed_options(parser: _Parser) -> None:
     parser.add_argument("--edits", action="store_true", help='Lines are {"before": "…", "after": "…"}')
     parser.add_argument("--states", action="store_true", help='Lines are {"source": "…"}')
+    parser.add_argument(
+        "--parts",
+        choices=("edit", "edit,action"),
+        help="What --edits embeds: the edit [default], or also its type, scope and size, which finds edits of one type",
+    )
     parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
     parser.add_argument("--json", action="store_true", help="Always on: there is no other format")
 

@@ -147,13 +147,16 @@ def embed(options: Namespace) -> None:
 
     if options.edits == options.states:
         raise OptionError("Choose either --edits or --states.")
+    if options.parts and options.states:
+        raise OptionError("--parts needs --edits: a state has no action.")
     loaded = WorldModel.load(options.model)
     if options.edits:
+        embed_edits = loaded.embed_edits_with_actions if options.parts == "edit,action" else loaded.embed_edits
         embed_lines(
             sys.stdin.buffer,
             sys.stdout,
             EDIT_FIELDS,
-            lambda rows: loaded.embed_edits([(before, after) for before, after in rows]),
+            lambda rows: embed_edits([(before, after) for before, after in rows]),
         )
     else:
         embed_lines(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +40,7 @@ RICH_ACTION: Final = (
 )
 RICH_ACTION_SIZE: Final = len(RICH_ACTION)
 
+ACTION_SHARE: Final = 1 / 3  # chosen on the validation repositories (docs/experiments.md)
 _MANY_NODES: Final = math.log1p(1_000)
 _MANY: Final = math.log1p(15)
 _PARTS: Final = Query(PYTHON.grammar, PYTHON.parts)
@@ -93,6 +95,20 @@ def rich_action(before: str, after: str, definition_kind: DefinitionKind) -> NDA
     action[13] = float(old.headers != new.headers)
     action[14] = (len(after) - len(before)) / max(len(after), len(before))
     return action
+
+
+def beside_actions(edits: NDArray[np.float32], pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    """Embeddings of edits (N, D), with the rich action of each beside them: (N, D + RICH_ACTION_SIZE), length 1.
+
+    The action is that of a whole file and has ``ACTION_SHARE`` of a cosine, so that edits of one type and scope are
+    near each other whatever their words (retrieval by type and scope, paper 1). A row of zeros stays.
+    """
+    actions = np.zeros((len(pairs), RICH_ACTION_SIZE), np.float32)
+    for row, (before, after) in enumerate(pairs):
+        if edits[row].any():
+            action = rich_action(before, after, DefinitionKind.MODULE)
+            actions[row] = action / np.linalg.norm(action)
+    return np.hstack([edits * math.sqrt(1 - ACTION_SHARE), actions * math.sqrt(ACTION_SHARE)]).astype(np.float32)
 
 
 def _parts(text: str) -> _Parts:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp import runtime
 from codewm_lsp.errors import BundleError
-from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
+from codewm_lsp.world_model.actions import RICH_ACTION_SIZE, beside_actions
 from codewm_lsp.world_model.bundle import GRAPHS, Bundle, read_bundle, shipped
 from codewm_lsp.world_model.embedding import (
     EDIT_SIZE,
@@ -94,7 +94,7 @@ class WorldModel:
         self.state_size = STATE_SIZE
         self._common = bundle.common.ranks()
         self._threads = threads
-        self._sessions = {graph: _session(bundle, graph, threads) for graph in graphs}
+        self._sessions = {graph: _session(bundle, graph, threads) for graph in graphs if graph in bundle.graphs}
         self._structures: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._own: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._place_gates = PlaceGates(self._common, self._ask_place_gates)
@@ -118,6 +118,10 @@ class WorldModel:
             rows = order[start : start + _EDITS_AT_ONCE]
             out[rows] = self._embed([features[i] for i in rows])
         return out
+
+    def embed_edits_with_actions(self, pairs: Sequence[tuple[str, str]]) -> Matrix:
+        """``beside_actions`` of the same: (N, EDIT_SIZE + RICH_ACTION_SIZE)."""
+        return beside_actions(self.embed_edits(pairs), pairs)
 
     def embed_states(self, sources: Sequence[str]) -> Matrix:
         """Texts of definitions or files → (N, STATE_SIZE): summed words, then the state of the structure stream.

@@ -47,6 +47,22 @@ def test_no_change_is_a_vector_of_zeros(codewm: Codewm) -> None:
     assert not any(vector)
 
 
+def test_an_action_brings_edits_of_one_type_together(codewm: Codewm) -> None:
+    pairs = [(PLAIN, TIMED), ("", LOGGED), ("", PLAIN), (PLAIN, PLAIN)]
+    plain = vectors(codewm("embed", "--edits", "--parts", "edit", stdin=edit_lines(*pairs)))
+    timed, logged, added, same = vectors(codewm("embed", "--edits", "--parts", "edit,action", stdin=edit_lines(*pairs)))
+    assert [len(vector) - len(plain[0]) for vector in (timed, logged, added, same)] == [15] * 4
+    assert [math.hypot(*vector) for vector in (timed, logged, added)] == pytest.approx([1, 1, 1], abs=1e-3)
+    assert not any(same)
+    assert cosine(logged, added) - cosine(timed, added) > cosine(plain[1], plain[2]) - cosine(plain[0], plain[2])
+
+
+def test_a_state_has_no_action(codewm: Codewm) -> None:
+    done = codewm("embed", "--states", "--parts", "edit,action", stdin='{"source": ""}\n')
+    assert done.returncode == 2
+    assert "--parts needs --edits" in done.stderr
+
+
 def test_a_whole_file_can_be_given(codewm: Codewm) -> None:
     file, changed = f"import net\n\n\n{PLAIN}\n\n{POST}", f"import net\n\n\n{TIMED}\n\n{POST}"
     whole, own = vectors(codewm("embed", "--edits", stdin=edit_lines((file, changed), (PLAIN, TIMED))))
