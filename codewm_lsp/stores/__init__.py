@@ -58,10 +58,8 @@ def _loaded(entry: EntryPoint) -> StoreOpener:
     except OptionError:  # says what to install
         raise
     except Exception as error:  # another package's code
-        raise OptionError(
-            f"the package that opens {entry.name}: stores ({entry.value}) cannot be loaded: {error}"
-        ) from error
+        raise OptionError(f"The package for {entry.name}: stores ({entry.value}) cannot be loaded: {error}") from error
     if not callable(opener):
-        raise OptionError(f"the package that opens {entry.name}: stores ({entry.value}) offers no function")
+        raise OptionError(f"The package for {entry.name}: stores ({entry.value}) offers no function.")
     found: StoreOpener = opener
     return found

@@ -37,8 +37,8 @@ try:
     from psycopg import errors, sql
 except ImportError as _missing:
     raise OptionError(
-        "a store in PostgreSQL needs a package that is not installed: pip install 'codewm[postgres]'. A folder in its "
-        "place (SQLite) needs none"
+        "A store in PostgreSQL needs a package that is not installed. Run `pip install 'codewm[postgres]'`, or use a "
+        "folder (SQLite)."
     ) from _missing
 
 SCHEMA: Final = "codewm"
@@ -100,7 +100,7 @@ class _Address:
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         if ":" in parts.netloc.rpartition("@")[0].rstrip(":") or any(name == "password" for name, _ in options):
             raise OptionError(
-                f"--store {shown}: write the address without a password; it is taken from PGPASSWORD or ~/.pgpass"
+                f"--store {shown}: leave the password out of the address. It is read from PGPASSWORD or ~/.pgpass"
             )
         schema = dict(options).get("schema", SCHEMA)
         if not schema.isidentifier() or schema.startswith("pg_") or len(schema.encode()) > 63:
@@ -188,7 +188,7 @@ class PostgresStore:
 
     def _nothing_there(self) -> IndexStoreError:
         return IndexStoreError(
-            f"There is no store in {self._address.named}. Make it: codewm index --store ADDRESS REPOSITORY…"
+            f"There is no store in {self._address.named}. Create one with codewm index --store ADDRESS REPOSITORY…"
         )
 
     def _find_pgvector(self, connection: _PatientConnection) -> bool:
@@ -232,8 +232,8 @@ class PostgresStore:
                 return
             if holds:
                 raise IndexStoreError(
-                    f"The schema {self._address.schema} holds other tables, and nothing is written among them. Name an "
-                    "empty one, or one that is to be made: ?schema=NAME"
+                    f"The schema {self._address.schema} holds other tables, so nothing is written there. Choose an "
+                    "empty or a new one: ?schema=NAME"
                 )
             if not exists:
                 self._execute(connection, "CREATE SCHEMA {schema}")
@@ -267,7 +267,7 @@ class PostgresStore:
             raise self._failed("cannot be used: it takes too long to answer. Check the address") from error
         except errors.QueryCanceled as error:
             raise self._failed(
-                "cannot be used: it takes too long to answer. Ask again, or its administrator"
+                "cannot be used: it takes too long to answer. Try again, or ask its administrator"
             ) from error
         except errors.InsufficientPrivilege as error:
             right = "fill" if self._fills else "read"

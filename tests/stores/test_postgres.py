@@ -324,7 +324,7 @@ def test_nothing_is_written_among_the_tables_of_somebody_else(make_address: Call
     with psycopg.connect(bare, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")
         connection.execute(f"CREATE TABLE {schema}.edits (mine int)")
-        with pytest.raises(IndexStoreError, match=r"holds other tables, and nothing is written among them"):
+        with pytest.raises(IndexStoreError, match=r"holds other tables, so nothing is written there"):
             opened(address)
         listed = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)).fetchall()
         assert listed == [("edits",)]
