@@ -22,6 +22,7 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
   private readonly listening: vscode.Disposable;
   private nodes: ForgottenNode[] = [];
   private asked = 0;
+  private quiet = false; // whether hints are off or snoozed
   private waiting: NodeJS.Timeout | undefined;
 
   readonly onDidChangeTreeData = this.changed.event;
@@ -36,6 +37,14 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
       staged.onDidCreate(soon),
       this.view.onDidChangeVisibility(() => this.soon(0)),
       server.onDidStart(() => this.soon(0)),
+      server.onDidChange(() => {
+        const { state } = server;
+        const quiet = state.kind === 'running' && state.status !== undefined && (!state.status.enabled || state.status.snoozed > 0);
+        if (quiet !== this.quiet) {
+          this.quiet = quiet;
+          this.soon(0);
+        }
+      }),
       vscode.workspace.onDidSaveTextDocument(soon),
       vscode.workspace.onDidCreateFiles(soon),
       vscode.workspace.onDidDeleteFiles(soon),
@@ -52,6 +61,12 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
   async refresh(): Promise<void> {
     this.asked += 1;
     const number = this.asked;
+    const { state } = this.server;
+    const status = state.kind === 'running' ? state.status : undefined;
+    if (status !== undefined && (!status.enabled || status.snoozed > 0)) {
+      this.list([], status.enabled ? 'Hints are snoozed.' : 'Hints are off.');
+      return;
+    }
     const answers = new Map<string, Forgotten>();
     let problem = '';
     for (const folder of vscode.workspace.workspaceFolders ?? []) {
@@ -67,11 +82,16 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
     }
     const found = [...answers.values()];
     const [telling = found[0]] = found.filter((answer) => answer.missing.length > 0);
-    this.nodes = found.flatMap(({ root, change, missing }) =>
+    const nodes = found.flatMap(({ root, change, missing }) =>
       missing.map((file): ForgottenNode => ({ kind: 'forgotten', root, change, file })),
     );
-    this.view.message = telling?.headline ?? problem;
-    const count = this.nodes.length;
+    this.list(nodes, telling?.headline ?? problem);
+  }
+
+  private list(nodes: ForgottenNode[], message: string): void {
+    this.nodes = nodes;
+    this.view.message = message;
+    const count = nodes.length;
     this.view.badge =
       count === 0 ? undefined : { value: count, tooltip: `${String(count)} ${count === 1 ? 'file is' : 'files are'} usually changed, too` };
     this.changed.fire(undefined);

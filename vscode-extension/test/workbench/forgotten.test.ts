@@ -73,13 +73,21 @@ describe('a repository in which a page always changes with a module', () => {
     await until('that all is well', () => message.textContent(), (seen) => (seen ?? '').startsWith('Nothing seems to be missing from what is staged'));
   });
 
+  step('names nothing while hints are off', async () => {
+    guide.git('reset', '--quiet', 'docs/prices.md');
+    guide.git('checkout', '--quiet', 'docs/prices.md');
+    await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
+    const message = window.pane(VIEW).locator('.message');
+    await window.run('CodeWM: Toggle Hints');
+    await until('that hints are off', () => message.textContent(), (seen) => seen === 'Hints are off.');
+    await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
+    await window.run('CodeWM: Toggle Hints');
+    await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
+  });
+
   step('finds past edits by words, lists them, and shows the first in a diff', async () => {
     await until('an index', async () => {
-      await window.run('CodeWM: Search Past Edits');
-      const input = window.page.locator('.quick-input-widget input[type=text]');
-      await input.waitFor();
-      await input.fill('price gross');
-      await input.press('Enter');
+      await window.runWith('CodeWM: Search Past Edits', 'retry timeout', 'price gross');
       const rows = await until('an answer', () => window.rows('Similar Edits'), (seen) => seen.length > 0, 15_000);
       return rows.length > 0;
     });

@@ -137,6 +137,21 @@ export class Window {
 
   /** Run a command by its title in the palette, as a user does with the keyboard. */
   async run(title: string): Promise<void> {
+    const input = await this.choose(title);
+    await input.waitFor({ state: 'hidden', timeout: PATIENCE });
+  }
+
+  /** Run a command that asks for words, in a box with this placeholder, and give it some. */
+  async runWith(title: string, placeholder: string, words: string): Promise<void> {
+    await this.choose(title);
+    const box = this.page.locator(`.quick-input-widget input[placeholder^="${placeholder}"]`);
+    await box.waitFor({ timeout: PATIENCE });
+    await box.fill(words);
+    await box.press('Enter');
+    await box.waitFor({ state: 'hidden', timeout: PATIENCE });
+  }
+
+  private async choose(title: string): Promise<Locator> {
     const input = this.page.locator('.quick-input-widget input[type=text]');
     await until(`the command palette for "${title}"`, async () => {
       if (!(await input.isVisible())) {
@@ -154,7 +169,7 @@ export class Window {
       await input.press('Enter', { timeout: 5000 });
       return true;
     });
-    await input.waitFor({ state: 'hidden', timeout: PATIENCE });
+    return input;
   }
 
   /** The name of the tab in front. */
