@@ -72,15 +72,16 @@ class HintOptions:
 
     ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
     least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
-    behind a lens on a changed definition. ``limit``: lenses a file; those on definitions that must follow the edits
-    (users of a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there are
-    any while nothing is being edited.
+    behind a lens on a changed definition, and of others counted beside it; below the default, few past edits shown have
+    much to do with the edit (docs). ``limit``: lenses a file; those on definitions that must follow the edits (users of
+    a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there are any while
+    nothing is being edited.
     """
 
     threshold: float = 0.46
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
-    similar_threshold: float = 0.25
+    similar_threshold: float = 0.4
     clean_tree: bool = True
 
 
@@ -157,7 +158,7 @@ class Engine:
         past = self.derived.past(snapshot, [edit])
         hits = self._index.search(edit, vector, k=k, within=past, exclude_definition=(edit.path, edit.definition))
         if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
-            hits = sorted([*hits, *more], key=lambda hit: -hit.score)
+            hits = sorted([*hits, *more], key=lambda hit: (-hit.score, -hit.edit.commit.date))
             hits = hits[:k] if k else hits
         return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
 
@@ -265,7 +266,8 @@ class Engine:
         similar = self._good_enough(snapshot, edit, options)
         if not similar:
             return []
-        close = [one for one in similar if one.score >= CLOSE * similar[0].score]
+        least = max(options.similar_threshold, CLOSE * similar[0].score)
+        close = [one for one in similar if one.score >= least]
         return [
             Hint(
                 kind=HintKind.SIMILAR,

@@ -1,4 +1,4 @@
-"""How the parts of a score are put together."""
+"""The parts of a score, and the plain sum of them by which past edits are found."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 @dataclass(frozen=True, slots=True)
 class Blend:
     """Weights of the parts of a score. An edit is 1 like itself in each of them, so with weights that sum to 1 in all.
+
+    By this sum past edits are found, exactly; the first of them are then ranked by ``reranker``.
 
     ``meaning``: the model's edit vectors, in the measure of the repository's own edits (``whitening``). ``signed``:
     changed words, added and removed ones opposed. ``unsigned``: the same words whatever the direction of the change.
@@ -42,6 +44,10 @@ class Scores:
         """The score of every edit, (N,)."""
         weights = np.array([blend.meaning, blend.signed, blend.unsigned, blend.place], dtype=np.float32)
         return _sum((self.meaning, self.signed, self.unsigned, self.place), weights)
+
+    def at(self, which: NDArray[np.int64] | slice) -> Scores:
+        """Those of some of the edits."""
+        return Scores(self.meaning[which], self.signed[which], self.unsigned[which], self.place[which])
 
     def words(self, blend: Blend) -> NDArray[np.float32]:
         """The two word parts as one, in the proportion of the blend, (N,)."""

@@ -20,8 +20,9 @@ from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
-from codewm_lsp.index.reading import PastEdit, commit_rows, past_edits
+from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
 from codewm_lsp.index.related import AskedEdit, AskedPlace, Related, Window, by_term
+from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
@@ -33,12 +34,16 @@ from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
 LIKE: Final = 0.8
 """Cosine of two edit vectors from which one is "like" the other for a dismissal."""
 
+_PLACES: Final = 20_000  # that are kept in memory, taken apart
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A past edit with its score and the three parts of it (before their weights), each at most 1."""
+    """A past edit with its score, and three parts of it (before they are put together), each at most 1.
+
+    ``score``: how likely it is that the two edits would have been made as one change (``reranker``).
+    """
 
     edit: PastEdit
     score: float
@@ -57,6 +62,15 @@ class Place:
     predicted: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Rows of past edits, best first, with their chances and the parts of their scores."""
+
+    rows: NDArray[np.int64]
+    chances: NDArray[np.float64]
+    scores: Scores
+
+
 class Index:
     """The edits of one repository under one model, in a file of the cache folder; see ``open``.
 
@@ -68,7 +82,11 @@ class Index:
         self.log = log
         self.dismissals = dismissals
         self.blend = blend
+        self.reranker = learnt().reranker
+        if learnt().problem:
+            log.notice(learnt().problem)
         self._hidden: tuple[object, NDArray[np.int64]] = (None, np.zeros(0, dtype=np.int64))
+        self._places: tuple[str, dict[int, PlaceParts]] = ("", {})  # of this generation, by number
         self._history: tuple[SearchRange, History] | None = None
         self._text: TextIndex | None = None
         self._whitening: tuple[EditArrays, NDArray[np.int64], Whitening] | None = None
@@ -184,20 +202,17 @@ class Index:
         def answer(arrays: EditArrays) -> list[Hit]:
             if not len(arrays):
                 return []
-            asked = arrays.range(within)
-            query = self._query(arrays, *said, vector, asked)
-            allowed = self._allowed(arrays, asked, exclude_definition)
-            rows, scores = search.best(arrays, query, k, self.blend, asked, allowed)
-            arrays.matrix.verify(rows[:_VERIFIED])
-            blended, words = scores.blended(self.blend), scores.words(self.blend)
-            edits = self.log.read(partial(past_edits, ids=(rows + 1).tolist()))
+            found = self._ranked(arrays, edit, said, vector, k, within, exclude_definition)
+            arrays.matrix.verify(found.rows[:_VERIFIED])
+            words = found.scores.words(self.blend)
+            edits = self.log.read(partial(past_edits, ids=(found.rows + 1).tolist()))
             return [
                 Hit(
                     past,
-                    float(blended[at]),
-                    min(1.0, float(scores.meaning[at])),
+                    float(found.chances[at]),
+                    min(1.0, float(found.scores.meaning[at])),
                     float(words[at]),
-                    float(scores.place[at]),
+                    float(found.scores.place[at]),
                 )
                 for at, past in enumerate(edits)
             ]
@@ -356,6 +371,37 @@ class Index:
 
         return self.log.ask(answer)
 
+    def chances(
+        self, edit: Edit, vector: NDArray[np.float32], *, exclude_definition: tuple[str, str] | None = None
+    ) -> NDArray[np.float64]:
+        """The score by ``search`` of every edit of the index, (N,); -1 for those that it leaves out."""
+        self._require(vector)
+        said = words_of_edit(edit), place_words(edit.path, edit.definition)
+
+        def answer(arrays: EditArrays) -> NDArray[np.float64]:
+            found = self._ranked(arrays, edit, said, vector, 0, None, exclude_definition)
+            chances = np.full(len(arrays), -1.0)
+            chances[found.rows] = found.chances
+            return chances
+
+        return self.log.ask(answer)
+
+    def compared(
+        self, edit: Edit, vector: NDArray[np.float32], *, exclude_definition: tuple[str, str] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the past edits that ``search`` ranks anew, and their relations to ``edit``: (n,), (n, R)."""
+        self._require(vector)
+        said = words_of_edit(edit), place_words(edit.path, edit.definition)
+
+        def answer(arrays: EditArrays) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+            asked = arrays.range(None)
+            query = self._query(arrays, *said, vector, asked)
+            allowed = self._allowed(arrays, asked, exclude_definition)
+            rows, scores = search.best(arrays, query, CONSIDERED, self.blend, asked, allowed)
+            return rows, self._relations(arrays, edit, len(said[0]), query, asked, rows, scores)
+
+        return self.log.ask(answer)
+
     def history(self, within: Container[str] | None = None) -> History:
         """The counts of the commits in range. The last answer is kept."""
 
@@ -366,6 +412,52 @@ class Index:
             return self._history[1]
 
         return self.log.ask(answer)
+
+    def _ranked(
+        self,
+        arrays: EditArrays,
+        edit: Edit,
+        said: tuple[Mapping[str, int], Mapping[str, int]],
+        vector: NDArray[np.float32],
+        k: int,
+        within: Container[str] | None,
+        exclude_definition: tuple[str, str] | None,
+    ) -> _Ranked:
+        """The ``k`` likeliest past edits (0: all). Those that are not considered follow in the order of the blend."""
+        asked = arrays.range(within)
+        query = self._query(arrays, *said, vector, asked)
+        allowed = self._allowed(arrays, asked, exclude_definition)
+        rows, scores = search.best(arrays, query, max(k, CONSIDERED) if k else 0, self.blend, asked, allowed)
+        first = rows[:CONSIDERED]
+        odds = self.reranker.odds(
+            self._relations(arrays, edit, len(said[0]), query, asked, first, scores.at(slice(CONSIDERED)))
+        )
+        chances = following(odds, scores.blended(self.blend))
+        dates = arrays.dates.values[arrays.commit_of.values[first]]
+        order = np.concatenate([np.lexsort((first, -dates, -odds)), np.arange(len(first), len(rows))])
+        order = order[:k] if k else order
+        return _Ranked(rows[order], chances[order], scores.at(order))
+
+    def _relations(
+        self,
+        arrays: EditArrays,
+        edit: Edit,
+        words: int,
+        query: Query,
+        asked: SearchRange,
+        rows: NDArray[np.int64],
+        scores: Scores,
+    ) -> NDArray[np.float32]:
+        past = self.log.read(partial(places_and_kinds, ids=(rows + 1).tolist()))
+        if self._places[0] != arrays.generation or len(self._places[1]) > _PLACES:
+            self._places = arrays.generation, {}
+        known = self._places[1]
+        missing = {place for place, _ in past} - known.keys()
+        if missing:
+            names = self.log.read(partial(names_of_places, numbers=sorted(missing)))
+            known.update((place, PlaceParts.of(*name)) for place, name in names.items())
+        places, kinds = [known[place] for place, _ in past], [kind for _, kind in past]
+        return relations(edit, words, scores, search.compared(arrays, query, asked, rows), places, kinds)
 
     def _require(self, vectors: NDArray[np.float32], *rows: int) -> None:
         """What is asked is looked at before it is asked: whatever fails after that, it is for what the files hold."""

@@ -32,11 +32,14 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """A question under one collection: by term the products with a document's weights, and the question's length."""
+    """A question under one collection: by term the products with a document's weights, and the question's length, also
+    of what it adds and of what it removes alone."""
 
     numbers: NDArray[np.int64]
     signed: NDArray[np.float32]  # by number of the term
     length: float
+    added: float
+    removed: float
 
     @staticmethod
     def of(terms: Terms, idf: NDArray[np.float32]) -> Weighing:
@@ -45,10 +48,13 @@ class Weighing:
         signed = np.zeros(len(idf), dtype=np.float32)
         np.add.at(signed, terms.numbers, squares)
         signed[0] = 0
+        weighed = terms.weights * idf[terms.numbers]
         return Weighing(
             numbers=terms.numbers[terms.numbers > 0],
             signed=signed,
-            length=float(np.linalg.norm(terms.weights * idf[terms.numbers])),
+            length=float(np.linalg.norm(weighed)),
+            added=float(np.linalg.norm(np.maximum(weighed, 0))),
+            removed=float(np.linalg.norm(np.minimum(weighed, 0))),
         )
 
 
@@ -176,6 +182,30 @@ class Lexicon:
             (_sums(weights * query.signed[terms], bounds) * scale).astype(np.float32),
             (_sums(np.abs(weights * query.signed[terms]), bounds) * scale).astype(np.float32),
         )
+
+    def apart(
+        self, documents: NDArray[np.int64], query: Weighing, idf: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Exact cosines of the words that the query and the given documents added, and of those that they removed.
+
+        0 where either has none of them.
+        """
+        entries, bounds = self._entries_of(documents)
+        terms = self.terms[entries]
+        weights = WEIGHTS[self.counts[entries].view(np.uint8)].astype(np.float64)
+        asked, scale = query.signed[terms], idf[terms]
+        found = []
+        for sign, length in ((1, query.added), (-1, query.removed)):
+            own = np.maximum(sign * weights, 0)
+            inverse = _inverted(_sums(np.square(own * scale), bounds))
+            products = _sums(own * np.maximum(sign * asked, 0), bounds)
+            found.append((products * inverse / (length or 1.0)).astype(np.float32))
+        return found[0], found[1]
+
+    def lengths(self, documents: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many different terms the given documents have."""
+        found: NDArray[np.int64] = self.bounds[documents + 1] - self.bounds[documents]
+        return found
 
     def products(self, query: Weighing, signed: float, unsigned: float) -> NDArray[np.float32]:
         """For every document the products with the query, with signs and without them, under these two weights and not

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,6 +38,32 @@ class PastEdit:
     kind: EditKind
     line: int
     source: Source | None = None
+
+
+def places_and_kinds(connection: sqlite3.Connection, ids: Sequence[int]) -> list[tuple[int, str]]:
+    """The number of the place of each edit, and its kind, in the order of the ids. Raises KeyError for no edit."""
+    found: dict[int, tuple[int, str]] = {}
+    for some, marks in _marked(ids):
+        query = f"SELECT id, place, kind FROM edits WHERE id IN ({marks})"
+        found.update((id_, (place, kind)) for id_, place, kind in connection.execute(query, some))
+    return [found[id_] for id_ in ids]
+
+
+def names_of_places(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Path and definition of places by number."""
+    found: dict[int, tuple[str, str]] = {}
+    for some, marks in _marked(numbers):
+        query = f"SELECT id, path, definition FROM places WHERE id IN ({marks})"
+        rows = connection.execute(query, some)
+        found.update((number, (from_sql(path), from_sql(definition))) for number, path, definition in rows)
+    return found
+
+
+def _marked(ids: Sequence[int]) -> Iterator[tuple[Sequence[int], str]]:
+    """Ids, so many at once as a statement takes, each time with the marks that stand for them in it."""
+    for begin in range(0, len(ids), _AT_ONCE):
+        some = ids[begin : begin + _AT_ONCE]
+        yield some, ",".join("?" * len(some))
 
 
 def sources(connection: sqlite3.Connection) -> dict[int, Source]:

@@ -18,6 +18,7 @@ from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.lexicon import Terms, Weighing
 from codewm_lsp.index.matrix import Matrix
+from codewm_lsp.index.reranker import Compared
 from codewm_lsp.index.segments import Segment
 from codewm_lsp.index.sketch import Probe
 
@@ -83,7 +84,23 @@ def best(
         (rows,) = _candidates(arrays, query.vector[None], blend.meaning, lexical, k, allowed, [exact])
     found = scores(arrays, query, asked, rows)
     order = _order(rows, found.blended(blend), k)
-    return rows[order], Scores(found.meaning[order], found.signed[order], found.unsigned[order], found.place[order])
+    return rows[order], found.at(order)
+
+
+def compared(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray[np.int64]) -> Compared:
+    """What there is besides to compare the given edits by."""
+    added, removed = (np.zeros(len(rows), dtype=np.float32) for _ in range(2))
+    count = np.zeros(len(rows), dtype=np.int64)
+    words = Weighing.of(query.words, asked.words)
+    segments = arrays.segments
+    segment_of = np.searchsorted([one.first_row for one in segments], rows, side="right") - 1
+    for number, segment in enumerate(segments):
+        own = np.flatnonzero(segment_of == number)
+        if len(own):
+            documents = rows[own] - segment.first_row
+            added[own], removed[own] = segment.words.apart(documents, words, asked.words)
+            count[own] = segment.words.lengths(documents)
+    return Compared(added, removed, count)
 
 
 def nearest(
@@ -220,7 +237,7 @@ def _candidates(
         guesses[:, hidden] = -np.inf
     found = []
     for query, own, guessed, score in zip(queries, bounds, guesses, exact, strict=True):
-        tried = _promising(guessed, 2 * k + 64)
+        tried = _promising(guessed, k + 74)
         tried = tried[own[tried] > -np.inf]
         scored = score(tried)
         least = _kth(scored, k)

@@ -30,7 +30,7 @@ from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
-from codewm_lsp.stores.scoring import Bag, StoreQuery, TermCounts, best_first
+from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
 try:
     import psycopg
@@ -397,10 +397,10 @@ class PostgresStore:
         all_words = {number for row in rows for number in row[-3]}
         present = self._counts(connection, all_words, {number for row in rows for number in row[-1]}, size)
         asked = StoreQuery.of(edit, present, _numbers)
-        hits = [hit for row in rows if (hit := self._hit(row, asked, present)) is not None]
-        return best_first(hits)[:k]
+        looked_at = [one for row in rows if (one := self._looked_at(row, asked, present)) is not None]
+        return asked.ranked(looked_at, self._blend)[:k]
 
-    def _hit(self, row: _Row, asked: StoreQuery, present: TermCounts) -> Hit | None:
+    def _looked_at(self, row: _Row, asked: StoreQuery, present: TermCounts) -> LookedAt | None:
         (number, meaning, path, definition, definition_kind, kind, line, *more) = row
         sha, author, date, subject, parent, key, name, words, found, places = more
         try:
@@ -418,7 +418,7 @@ class PostgresStore:
             )
             own = Bag.of(words, np.frombuffer(found, dtype=np.int8), present.words, present.total)
             there = Bag.of(places, np.ones(len(places), dtype=np.int8), present.places, present.total)
-            return asked.hit(past, own, there, float(meaning), self._blend)
+            return asked.compared(past, own, there, float(meaning))
         except _NONSENSE:
             return None  # somebody else wrote it
 

@@ -33,7 +33,7 @@ from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
-from codewm_lsp.stores.scoring import Bag, StoreQuery, TermCounts, best_first
+from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
 COLLECTION: Final = "codewm"
 _EMBEDDED: Final = "qdrant:"
@@ -389,7 +389,7 @@ class QdrantStore:
         for bag, name in ((asked.words, "words"), (asked.place, "place")):
             if values := bag.strengths():
                 queries.append((models.SparseVector(indices=list(values), values=list(values.values())), name))
-        hits: dict[str, Hit] = {}
+        found: dict[str, LookedAt] = {}
         limit, offset = max(CANDIDATES, k), 0
         while offset < limit:
             page = min(_EDITS_PAGE, limit - offset)
@@ -409,16 +409,18 @@ class QdrantStore:
                 ],
             )
             for point in (point for answer in answers for point in answer.points[:page]):
-                if str(point.id) not in hits:
-                    hit = self._scored(point, vector, asked, present)
-                    if hit is not None:
-                        hits[str(point.id)] = hit
+                if str(point.id) not in found:
+                    one = self._looked_at(point, vector, asked, present)
+                    if one is not None:
+                        found[str(point.id)] = one
             offset += page
             if all(len(answer.points) < page for answer in answers):
                 break
-        return best_first(list(hits.values()))[:k]
+        return asked.ranked(list(found.values()), self._blend)[:k]
 
-    def _scored(self, point: Any, vector: NDArray[np.float32], asked: StoreQuery, present: TermCounts) -> Hit | None:
+    def _looked_at(
+        self, point: Any, vector: NDArray[np.float32], asked: StoreQuery, present: TermCounts
+    ) -> LookedAt | None:
         payload = point.payload
         try:
             parent = payload["parent"]
@@ -444,7 +446,7 @@ class QdrantStore:
             meaning = float(np.dot(np.asarray(point.vector["meaning"], dtype=np.float32), vector))
         except _NONSENSE:
             return None  # somebody else wrote it
-        return asked.hit(edit, own, place, meaning, self._blend)
+        return asked.compared(edit, own, place, meaning)
 
 
 class QdrantShelf:

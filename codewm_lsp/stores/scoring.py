@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores
 from codewm_lsp.index.lexicon import WEIGHTS
+from codewm_lsp.index.reranker import CONSIDERED, Compared, PlaceParts, following, learnt, relations
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+
+_LARGEST: Final = 1e6  # part of a score: it is 1 at most where a store is sound
 
 Numbering: TypeAlias = Callable[[NDArray[np.uint64]], list[int]]
 """64-bit terms → the numbers by which a store knows them."""
@@ -41,6 +44,11 @@ class Bag:
         values = WEIGHTS[found.view(np.uint8)].tolist()
         weights = {int(number): float(value) for number, value in zip(numbers, values, strict=True)}
         idf = {number: float(np.log1p(max(1, total) / max(1, present.get(number, 0)))) for number in weights}
+        return cls.weighed(weights, idf)
+
+    @classmethod
+    def weighed(cls, weights: Mapping[int, float], idf: Mapping[int, float]) -> Bag:
+        """From the weights of terms; ``idf``: that of at least these terms."""
         return cls(weights, idf, float(np.sqrt(sum((weight * idf[number]) ** 2 for number, weight in weights.items()))))
 
     @classmethod
@@ -59,15 +67,32 @@ class Bag:
         length = self.length * other.length
         return (sum(products) / length, sum(map(abs, products)) / length) if length else (0.0, 0.0)
 
+    def part(self, sign: int) -> Bag:
+        """Only what was added (1), or removed (-1)."""
+        weights = {number: weight for number, weight in self.weights.items() if sign * weight > 0}
+        return Bag.weighed(weights, self.idf)
+
     def strengths(self) -> dict[int, float]:
         """How much each term weighs, whatever the direction of the change."""
         return {number: abs(weight) * self.idf[number] for number, weight in self.weights.items()}
 
 
 @dataclass(frozen=True, slots=True)
+class LookedAt:
+    """A past edit with the parts of its score, in the order of ``Scores``, and what it is compared by besides."""
+
+    edit: PastEdit
+    parts: tuple[float, float, float, float]
+    added: float
+    removed: float
+    words: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreQuery:
     """An edit that is looked up: its changed words, and those of its place."""
 
+    edit: Edit
     words: Bag
     place: Bag
 
@@ -76,19 +101,46 @@ class StoreQuery:
         """``present``: counts of at least the terms of ``edit``."""
         words = words_of_edit(edit)
         return cls(
+            edit=edit,
             words=Bag.of(numbering(terms(words)), counts(words), present.words, present.total),
             place=Bag.of_place(edit.path, edit.definition, present, numbering),
         )
 
-    def hit(self, past: PastEdit, words: Bag, place: Bag, meaning: float, blend: Blend) -> Hit | None:
-        """A past edit with its score, None where that is no number; ``meaning``: the product of both vectors."""
+    def compared(self, past: PastEdit, words: Bag, place: Bag, meaning: float) -> LookedAt | None:
+        """A past edit compared with this one, None where that gives no numbers; ``meaning``: the product of both
+        vectors."""
         signed, unsigned = self.words.cosines(words)
         _, nearness = self.place.cosines(place)
-        scores = Scores(*(np.array([value], dtype=np.float32) for value in (meaning, signed, unsigned, nearness)))
-        score, by_words = float(scores.blended(blend)[0]), float(scores.words(blend)[0])
-        return Hit(past, score, min(1.0, meaning), by_words, nearness) if np.isfinite(score) else None
+        added, removed = (self.words.part(sign).cosines(words.part(sign))[0] for sign in (1, -1))
+        parts = meaning, signed, unsigned, nearness
+        if not all(abs(part) < _LARGEST for part in (*parts, added, removed)):
+            return None
+        return LookedAt(past, parts, added, removed, len(words.weights))
 
-
-def best_first(hits: list[Hit]) -> list[Hit]:
-    """By score; between equals the newer one."""
-    return sorted(hits, key=lambda hit: (-hit.score, -hit.edit.commit.date, hit.edit.commit.sha, hit.edit.id))
+    def ranked(self, found: Sequence[LookedAt], blend: Blend) -> list[Hit]:
+        """Best first, as an index on this machine ranks them; between equals the newer one."""
+        if not found:
+            return []
+        scores = Scores(*np.array([one.parts for one in found], dtype=np.float32).T)
+        blended = scores.blended(blend)
+        order = np.argsort(-blended, kind="stable")
+        scores, blended = scores.at(order), blended[order]
+        found = [found[place] for place in order.tolist()]
+        first = found[:CONSIDERED]
+        compared = Compared(
+            added=np.array([one.added for one in first], dtype=np.float32),
+            removed=np.array([one.removed for one in first], dtype=np.float32),
+            words=np.array([one.words for one in first], dtype=np.int64),
+        )
+        places = [PlaceParts.of(one.edit.path, one.edit.definition) for one in first]
+        kinds = [one.edit.kind.value for one in first]
+        related = relations(self.edit, len(self.words.weights), scores.at(slice(CONSIDERED)), compared, places, kinds)
+        chances = following(learnt().reranker.odds(related), blended)
+        hits = [
+            Hit(one.edit, chance, min(1.0, one.parts[0]), words, one.parts[3])
+            for one, chance, words in zip(found, chances.tolist(), scores.words(blend).tolist(), strict=True)
+        ]
+        likeliest = sorted(
+            hits[:CONSIDERED], key=lambda hit: (-hit.score, -hit.edit.commit.date, hit.edit.commit.sha, hit.edit.id)
+        )
+        return [*likeliest, *hits[CONSIDERED:]]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codewm_lsp.history import Repository
+from codewm_lsp.hints import Engine, HintKind, HintOptions
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.index import Hit
 
 OpenEngine = Callable[[Path], Any]
 
@@ -54,3 +57,47 @@ def test_the_definitions_own_past_and_the_future_are_left_out(
     assert (edit.path, edit.definition) not in {(one.edit.path, one.edit.definition) for one in everything}
     past = engine.similar(edit, k=0, at=repository.head("HEAD~3"))
     assert {one.edit.commit.subject for one in past} == {"Begin", "Add timeout to users"}
+
+
+def test_a_changed_definition_gets_no_lens_where_the_best_past_edit_is_a_poor_one(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = services(make_repository)
+    engine = open_engine(repository.path)
+    only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
+    like = "def fetch_cards(url, timeout=3):\n    return http.get(url, timeout=timeout, 'cards')\n"
+    (lens,) = engine.hints("cards.py", like, options=only).items
+    assert lens.score >= only.similar_threshold
+    assert "Add timeout to " in lens.title
+    assert lens.title.endswith("and 2 more")
+
+    unlike = "def add(a, b):\n    colour = blend(a)\n    paint(colour)\n    return a - b\n"
+    assert engine.hints("other.py", unlike, options=only).items == ()
+    asked = replace(only, similar_threshold=0.0)
+    (poor,) = engine.hints("other.py", unlike, options=asked).items
+    assert poor.score < only.similar_threshold
+
+
+def test_past_edits_of_other_repositories_stand_among_them_the_newer_first_of_equals(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = services(make_repository)
+    engine = open_engine(repository.path)
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.edits_of(repository.head("HEAD~2")).edits
+    (best,) = engine.engine.similar(engine.snapshot(), edit, k=1)
+
+    class Others:
+        def state(self) -> object:
+            return 0
+
+        def search(self, edit: Edit, vector: Any, model: str, k: int) -> list[Hit]:
+            dates = best.edit.commit.date - 60, best.edit.commit.date + 60
+            return [
+                Hit(replace(best.edit, commit=replace(best.edit.commit, date=date)), best.score, 1.0, 1.0, 1.0)
+                for date in dates
+            ]
+
+    both = Engine(engine.repository, engine.encoder, engine.index, others=Others())
+    dates = [one.edit.commit.date - best.edit.commit.date for one in both.similar(engine.snapshot(), edit, k=3)]
+    assert dates == [60, 0, -60]
