@@ -48,6 +48,7 @@ RELATIONS: Final = (
 )
 _FORMAT: Final = 1
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
+_CERTAIN: Final = 20.0  # log-odds
 _PLAIN: Final = 9.0, -4.5  # slope and offset of the log-odds of a blend
 
 
@@ -81,9 +82,10 @@ class Reranker:
         return Reranker(weights, one, np.float32(slope) * one, offset - slope)  # +1 and -1: a blend is at least -1
 
     def odds(self, relations: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds, in whole ``STEP``s."""
+        """Log-odds, in whole ``STEP``s; beyond ``_CERTAIN`` all are alike."""
         hidden = np.maximum(relations @ self.weights + self.bias, 0)
-        return np.asarray(np.rint((hidden @ self.output + self.offset) / STEP) * STEP, dtype=np.float64)
+        found = np.clip(hidden @ self.output + self.offset, -_CERTAIN, _CERTAIN)
+        return np.asarray(np.rint(found / STEP) * STEP, dtype=np.float64)
 
     def to_bytes(self) -> bytes:
         """The file that ``learnt`` reads, always the same for the same weights."""

@@ -126,9 +126,10 @@ def test_every_edit_is_scored_and_the_best_come_first(
     everything = index.search(edit, vector, k=0)
     assert len(everything) == index.log.size()
     assert [hit.score for hit in everything] == sorted((hit.score for hit in everything), reverse=True)
-    assert (everything[0].edit.path, everything[0].edit.definition) == (edit.path, edit.definition)
-    assert everything[0].edit.commit == edit.commit
-    assert everything[0].score > 0.9
+    itself = (edit.commit, edit.path, edit.definition)
+    (own,) = [hit for hit in everything if (hit.edit.commit, hit.edit.path, hit.edit.definition) == itself]
+    assert own.score > 0.9
+    assert (own.meaning, own.words, own.path) == pytest.approx((1, 1, 1), abs=0.01)
     assert index.search(edit, vector, k=4) == everything[:4]
 
     scores = index.scores(edit, vector)

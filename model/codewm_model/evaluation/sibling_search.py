@@ -1,22 +1,25 @@
-"""E4: of one edit of a commit, are its siblings found among the repository's other edits?"""
+"""E4: of one edit of a commit, are its siblings found among the repository's other edits, and while it is typed?"""
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import CommitEdits, Edit
+from codewm_lsp.history import CommitEdits, Edit, EditKind
 from codewm_lsp.index import LEXICAL, Index
+from codewm_lsp.index.words import words_of_edit
 from codewm_model.evaluation import galleries
 from codewm_model.evaluation.bags import SENTENCES, Bags, Score, bags_of, bm25, by_vectors, cosine, sentences
 from codewm_model.evaluation.cache import Cache
-from codewm_model.evaluation.galleries import Draw
+from codewm_model.evaluation.galleries import Draw, Gallery, rounded
+from codewm_model.evaluation.half_typed import half_typed
 from codewm_model.evaluation.measurement import (
     RANDOM,
     Clone,
@@ -42,6 +45,9 @@ DEFINITIONS: Final = (
 )
 FILES: Final = (Draw("files, newest 400", 400), Draw("files, newest 400, commits of 2 to 32", 400, commits=EARLIER))
 QUERIES: Final = 1_000  # of a repository in one setting
+TYPED: Final = 150  # of a kind of edit, in a setting, that are asked about half typed as well
+TO_COME: Final = "share of the words to come"
+EARLIER_BLEND: Final = "blend of 0.1.0 with {}"
 SLOW_IN: Final = 1_000  # largest gallery for what takes 40 ms an edit or more: sentence encoder, released weights
 TOKENS, TOKENS_IDF = "AST tokens, signed", "AST tokens, signed, idf"
 WORDS, BM25 = "changed words, signed, idf", "changed words, BM25"
@@ -75,17 +81,52 @@ def by_chance(count: int, seed: int) -> Score:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked in a gallery: its name in the tables and the rows that ask, each by what is told of it.
+
+    ``typed``: what there is of an edit, by row; empty where all of it is there.
+    """
+
+    setting: str
+    rows: NDArray[np.int64]
+    typed: Mapping[int, Edit] = dataclasses.field(default_factory=dict)
+
+
+Answers = dict[int, NDArray[np.float32]]
+"""The scores of every edit of a gallery, by the row that asks."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Engine:
-    """What the product's index says of each query against each edit of a gallery."""
+    """What the product's index says of each query against each edit of a gallery.
 
-    blended: dict[int, NDArray[np.float32]]
-    meaning: dict[int, NDArray[np.float32]]
-    bar: dict[int, NDArray[np.float32]]
+    ``ranked``: as the editor has it; ``blended``: by the plain sum that it had in version 0.1.0.
+    """
+
+    ranked: Answers = dataclasses.field(default_factory=dict)
+    blended: Answers = dataclasses.field(default_factory=dict)
+    meaning: Answers = dataclasses.field(default_factory=dict)
+    bar: Answers = dataclasses.field(default_factory=dict)
 
 
-def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vectors: NDArray[np.float32],
-            queries: NDArray[np.int64]) -> _Engine:  # fmt: skip
-    """Ask an index of the gallery, filled and asked as the product does it."""
+def _asked(index: Index, asked: Mapping[int, tuple[Edit, NDArray[np.float32]]]) -> _Engine:
+    """Ask an index as the product does it, for each row by its edit and the vector of that."""
+    found = _Engine()
+    for row, (edit, vector) in asked.items():
+        scores = index.scores(edit, vector)
+        found.meaning[row] = scores.meaning
+        found.blended[row] = scores.blended(index.blend)
+        found.bar[row] = scores.blended(LEXICAL)
+        chances = index.chances(edit, vector, exclude_definition=(edit.path, edit.definition))
+        found.ranked[row] = chances.astype(np.float32)
+    return found
+
+
+@contextmanager
+def filled(
+    commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vectors: NDArray[np.float32]
+) -> Iterator[Index]:
+    """An index of a gallery, filled as the product does it."""
     known = {commit.commit.sha: commit for commit in commits}
     batch = []
     start = 0
@@ -94,19 +135,34 @@ def _engine(commits: Sequence[CommitEdits], edits: Sequence[Sequence[Edit]], vec
         assert commit is not None
         batch.append((dataclasses.replace(known[commit.sha], edits=tuple(own)), vectors[start : start + len(own)]))
         start += len(own)
-    flat = [edit for own in edits for edit in own]
-    found = _Engine({}, {}, {})
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Index.open("gallery", "evaluation", folder=Path(folder), edit_size=vectors.shape[1]) as index,
     ):
         index.log.add(batch)
-        for row in queries.tolist():
-            scores = index.scores(flat[row], vectors[row])
-            found.meaning[row] = scores.meaning
-            found.blended[row] = scores.blended(index.blend)
-            found.bar[row] = scores.blended(LEXICAL)
-    return found
+        yield index
+
+
+def words_to_come(edit: Edit, typed: Edit) -> set[str]:
+    """The words that an edit adds and its typed part does not, yet."""
+    there = words_of_edit(typed)
+    return {word for word, count in words_of_edit(edit).items() if count > 0 and there.get(word, 0) <= 0}
+
+
+def share_to_come(
+    gallery: Gallery, question: _Question, edits: Sequence[Edit], answers: Answers, ties: NDArray[np.float64]
+) -> tuple[float, int]:
+    """The mean share of the words still to come that the best past edit adds, and over how many queries."""
+    shares = []
+    for row, typed in question.typed.items():
+        wanted = words_to_come(edits[row], typed)
+        others = np.flatnonzero(gallery.definition != gallery.definition[row])
+        if not wanted or not len(others):
+            continue
+        best = others[np.lexsort((ties[others], -rounded(answers[row][others])))[0]]
+        shown = {word for word, count in words_of_edit(edits[best]).items() if count > 0}
+        shares.append(len(wanted & shown) / len(wanted))
+    return float(np.mean(shares)) if shares else 0.0, len(shares)
 
 
 def fewest(commits: Sequence[CommitEdits]) -> list[CommitEdits]:
@@ -141,6 +197,10 @@ class _Pool:
         pairs = [(edit.before, edit.after) for edit in self.edits]
         return embed(model, self.clone, pairs, self.cache, self.progress)[rows]
 
+    def embedded(self, model: EvaluatedModel, edits: Sequence[Edit]) -> NDArray[np.float32]:
+        """The embeddings of other edits than these."""
+        return embed(model, self.clone, [(edit.before, edit.after) for edit in edits], self.cache, self.progress)
+
     def sentences(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their embeddings by the sentence encoder, which is slow: of these alone."""
         return sentences(self.clone, self._pairs(rows), self.cache, self.progress)
@@ -162,7 +222,7 @@ class SiblingSearch:
     name = "e4"
     title = "E4: sibling retrieval"
     apart = True
-    better: Mapping[str, bool | None] = dict.fromkeys(galleries.METRICS, True)
+    better: Mapping[str, bool | None] = dict.fromkeys((*galleries.METRICS, TO_COME), True)
 
     def __init__(self, *, large: bool = True) -> None:
         """``large``: with the gallery of the newest 3,000 definitions."""
@@ -206,17 +266,37 @@ class SiblingSearch:
         queries = gallery.sample(settings.limit or QUERIES, settings.seeds[0])
         if not len(queries):
             return
-        rows = pool.rows([edit for own in edits for edit in own])
+        flat = [edit for own in edits for edit in own]
+        rows = pool.rows(flat)
         clone = pool.clone
+        whole = [_Question(draw.name, queries)]
+        typed: list[_Question] = []
+        if not pool.files and draw.commits is None:
+            for kind in EditKind:
+                asking = np.array([row for row in queries.tolist() if flat[row].kind is kind], np.int64)
+                whole.append(_Question(f"{draw.name}, {kind.value}", asking))
+                if kind is not EditKind.REMOVED:
+                    typed.extend(_half_typed(f"{draw.name}, {kind.value}", flat, asking))
 
-        def note(system: str, role: Role, score: Score) -> None:
+        def note(system: str, role: Role, score: Score, questions: Sequence[_Question] = whole) -> None:
             pool.progress(f"{clone.name}: {draw.name}, {system}", 0, 1)
             outcome.roles[system] = role
-            for seed, ranks in zip(settings.seeds, gallery.ranks(queries, score, settings.seeds), strict=True):
-                outcome.figures.extend(
-                    Figure(self.name, metric, draw.name, system, clone.name, value, count, seed)
-                    for metric, (value, count) in ranks.metrics().items()
-                )
+            answers = {row: score(row) for row in questions[0].rows.tolist()} if len(questions[0].rows) else {}
+            for question in questions:
+                if not len(question.rows):
+                    continue
+                for seed, ranks in zip(
+                    settings.seeds, gallery.ranks(question.rows, answers.__getitem__, settings.seeds), strict=True
+                ):
+                    found = ranks.metrics()
+                    if question.typed:
+                        ties = np.random.default_rng([seed, len(gallery)]).random(len(gallery))
+                        found[TO_COME] = share_to_come(gallery, question, flat, answers, ties)
+                    outcome.figures.extend(
+                        Figure(self.name, metric, question.setting, system, clone.name, value, count, seed)
+                        for metric, (value, count) in found.items()
+                        if count
+                    )
 
         names = wanted(settings)
         note(RANDOM, Role.CHANCE, by_chance(len(rows), settings.seeds[0]))
@@ -229,12 +309,33 @@ class SiblingSearch:
             note(reference.system, Role.BASELINE, by_vectors(pool.deltas(reference, rows)))
         for number, model in enumerate(models):
             vectors = pool.vectors(model, rows)
-            engine = _engine(pool.commits, edits, vectors, queries)
-            if number == 0 and "bar" in names:
-                note(BAR, Role.BAR, engine.bar.__getitem__)
-            note(model.name, Role.MODEL, by_vectors(vectors))
-            note(model.whitened, Role.MODEL, engine.meaning.__getitem__)
-            note(model.blend, Role.BLEND, engine.blended.__getitem__)
+            with filled(pool.commits, edits, vectors) as index:
+                for questions in (whole, *([question] for question in typed if len(question.rows))):
+                    told = {row: (flat[row], vectors[row]) for row in questions[0].rows.tolist()}
+                    if questions[0].typed:
+                        made = list(questions[0].typed.values())
+                        embedded = zip(made, pool.embedded(model, made), strict=True)
+                        told = dict(zip(questions[0].typed, embedded, strict=True))
+                    engine = _asked(index, told)
+                    if number == 0 and "bar" in names:
+                        note(BAR, Role.BAR, engine.bar.__getitem__, questions)
+                    alone = {row: vectors @ vector for row, (_, vector) in told.items()}
+                    note(model.name, Role.MODEL, alone.__getitem__, questions)
+                    note(model.whitened, Role.MODEL, engine.meaning.__getitem__, questions)
+                    note(EARLIER_BLEND.format(model.name), Role.BLEND, engine.blended.__getitem__, questions)
+                    note(model.blend, Role.BLEND, engine.ranked.__getitem__, questions)
+
+
+def _half_typed(setting: str, edits: Sequence[Edit], asking: NDArray[np.int64]) -> list[_Question]:
+    """Some of these, whole, half typed, and with their first changed line alone."""
+    made = {row: parts for row in asking.tolist() if (parts := half_typed(edits[row])) is not None}
+    kept = np.sort(np.random.default_rng(0).permutation(sorted(made))[:TYPED]).astype(np.int64).tolist()
+    rows = np.array(kept, np.int64)
+    return [
+        _Question(f"{setting}, those of four lines or more", rows),
+        _Question(f"{setting}, half typed", rows, {row: made[row][0] for row in kept}),
+        _Question(f"{setting}, first line", rows, {row: made[row][1] for row in kept}),
+    ]
 
 
 _EXPLANATION = """\
@@ -248,7 +349,11 @@ over commits of the mean over their edits. R@k: a sibling is among the first k. 
 no other commits, and all of its edits ask. An earlier table of such figures gave the plain words with idf 0.788 on
 definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this way they have about that here, so its
 other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
-the gallery's own edits, as the product's index has it; a blend is that index, asked as the editor asks it. The sentence
+the gallery's own edits, as the product's index has it; the blend is that index, asked as the editor asks it, and the
+*blend of 0.1.0* the plain sum of its parts by which version 0.1.0 ranked. *Added, modified, removed*: queries of one
+kind. *Half typed*: the query holds the first half of its changed lines alone (*first line*: the first of them); asked
+of at most 150 edits of a kind that change four lines or more, which stand whole beside them. *Share of the words to
+come*: of the words that such an edit adds and the query lacks, how many the first past edit adds. The sentence
 encoder and the paper's own weights, where they are asked for, are measured in the smaller galleries; of the latter, the
 state of each side (512 tokens) is what they were trained on, and its change is the edit; for them alone a definition
 that does not parse outside its file (a decorated method, a class of nothing but methods) is made to.
