@@ -211,7 +211,6 @@ def touched(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES, hidden: 
         frozenset(known[path] for path, event in at_hand.files.items() if event is FileEvent.ADDED and path in known),
         at_hand.author,
         at_hand.date,
-        {known[path]: lines for path, lines in at_hand.lines.items() if path in known},
     )
 
 

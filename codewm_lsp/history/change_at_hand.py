@@ -10,7 +10,6 @@ import hashlib
 import os
 import stat
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,7 @@ from codewm_lsp.history.changed_files import MOST_FILES, FileEvent, author_key
 from codewm_lsp.history.every_file import is_by_hand
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.location import Location
-from codewm_lsp.history.objects import Objects, is_text
 from codewm_lsp.history.paths import decode_path, is_inside, to_open
-from codewm_lsp.source import decode
 
 _REGULAR: Final = (b"10", b"00")
 _LARGEST: Final = 8 << 20  # bytes of a file that is compared with what Git has
@@ -38,8 +35,7 @@ class ChangeAtHand:
 
     ``others``: how many more change that are no person's work (lock files, images). ``past``: the commit whose history
     is the past, None before the first one. ``name``: the same while the change grows: the commit it stands on, or the
-    first one of a branch. ``author``: whose it is, as ``author_key`` says; ``date`` in Unix seconds. ``lines``: how
-    many lines of each file come and go, where it is text and the change is not very large.
+    first one of a branch. ``author``: whose it is, as ``author_key`` says; ``date`` in Unix seconds.
     """
 
     files: dict[str, FileEvent]
@@ -49,17 +45,15 @@ class ChangeAtHand:
     author: str
     date: int
     renames: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A regular file in what one of Git's diffs says; ``old`` and ``new`` are blobs, all zeros where there is none."""
+    """A regular file in what one of Git's diffs says; ``old``: the blob before, all zeros where there is none."""
 
     path: str
     event: FileEvent
     old: str
-    new: str
     previous: str | None
 
 
@@ -73,7 +67,7 @@ def index_of_hook(location: Location) -> Path | None:
     return file if inside and file.is_file() and not file.is_symlink() else None
 
 
-def staged(git: HardenedGit, objects: Objects, head: str | None) -> ChangeAtHand:
+def staged(git: HardenedGit, head: str | None) -> ChangeAtHand:
     """What Git's index has that ``head`` has not."""
     if head is None:
         names = git.output("ls-files", "-z", "--cached", files=True, seconds=PATIENT_SECONDS).split(b"\0")
@@ -81,15 +75,15 @@ def staged(git: HardenedGit, objects: Objects, head: str | None) -> ChangeAtHand
         files = dict.fromkeys(filter(is_by_hand, paths), FileEvent.ADDED)
         return ChangeAtHand(files, len(paths) - len(files), None, "", _committer(git, head), int(time.time()))
     out = git.output("diff-index", "--cached", *_RAW, head, "--", files=True, seconds=PATIENT_SECONDS)
-    return _change(objects, out, head, head, _committer(git, head), int(time.time()))
+    return _change(out, head, head, _committer(git, head), int(time.time()))
 
 
-def in_work_tree(git: HardenedGit, objects: Objects, location: Location, head: str | None) -> ChangeAtHand:
+def in_work_tree(git: HardenedGit, location: Location, head: str | None) -> ChangeAtHand:
     """What is staged, what differs from Git's index in files that it has, and new files that are not ignored, unless
     there are very many of them."""
-    known = staged(git, objects, head)
+    known = staged(git, head)
     out = git.output("diff-files", *_RAW, "--ignore-submodules", files=True, seconds=PATIENT_SECONDS, expected=True)
-    files, lines = dict(known.files), dict(known.lines)
+    files = dict(known.files)
     for entry in _entries(out):
         path = entry.path
         if not is_by_hand(path) or not is_inside(path):
@@ -98,18 +92,13 @@ def in_work_tree(git: HardenedGit, objects: Objects, location: Location, head: s
         if data is not None and _blob(data, entry.old) == entry.old:
             continue  # it was touched, and is what it was
         files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else entry.event
-        if len(files) <= MOST_FILES:
-            new_text = "" if entry.event is FileEvent.REMOVED else _text(data)
-            _count(lines, path, objects.texts([entry.old])[entry.old], new_text)
     new = _untracked(git)
     if len(new) <= MOST_FILES:
         files |= dict.fromkeys(new, FileEvent.ADDED)
-        for path in new:
-            _count(lines, path, "", _text(_content(location, path)))
-    return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames, lines)
+    return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames)
 
 
-def between(git: HardenedGit, objects: Objects, base: str, head: str) -> ChangeAtHand:
+def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
     """What ``head`` has that it had not where it left ``base``; both are full ids."""
     status, out, _ = git.run("merge-base", base, head)
     if status:
@@ -120,25 +109,18 @@ def between(git: HardenedGit, objects: Objects, base: str, head: str) -> ChangeA
     common = out.decode("ascii").split()[0]
     raw = git.output("diff-tree", "-r", *_RAW, common, head, "--", seconds=PATIENT_SECONDS)
     own = git.output("rev-list", f"{common}..{head}", "--", seconds=PATIENT_SECONDS).decode("ascii").split()
-    return _change(objects, raw, common, own[-1] if own else head, *_author(git, head))
+    return _change(raw, common, own[-1] if own else head, *_author(git, head))
 
 
-def of_commit(git: HardenedGit, objects: Objects, sha: str) -> ChangeAtHand:
+def of_commit(git: HardenedGit, sha: str) -> ChangeAtHand:
     """What a commit changed against its first parent, as it was about to be made."""
     raw = git.output("diff-tree", "-r", "--root", "--no-commit-id", *_RAW, sha, "--", seconds=PATIENT_SECONDS)
-    return _change(objects, raw, sha, sha, *_author(git, sha))
+    return _change(raw, sha, sha, *_author(git, sha))
 
 
-def _change(objects: Objects, raw: bytes, past: str, name: str, author: str, date: int) -> ChangeAtHand:
+def _change(raw: bytes, past: str, name: str, author: str, date: int) -> ChangeAtHand:
     entries = list(_entries(raw))
     kept = [entry for entry in entries if is_by_hand(entry.path)]
-    lines: dict[str, tuple[int, int]] = {}
-    if len(kept) <= MOST_FILES:
-        blobs = {blob for entry in kept for blob in (entry.old, entry.new) if blob.strip("0")}
-        texts = objects.texts(sorted(blobs))
-        for entry in kept:
-            old, new = (texts.get(blob, "") for blob in (entry.old, entry.new))
-            _count(lines, entry.path, old, new)
     return ChangeAtHand(
         {entry.path: entry.event for entry in kept},
         len(entries) - len(kept),
@@ -147,17 +129,7 @@ def _change(objects: Objects, raw: bytes, past: str, name: str, author: str, dat
         author,
         date,
         {entry.path: entry.previous for entry in kept if entry.previous is not None},
-        lines,
     )
-
-
-def _count(lines: dict[str, tuple[int, int]], path: str, old: str | None, new: str | None) -> None:
-    """Add the lines of one text that the other has not, whatever their order; nothing where one is no text."""
-    if old is None or new is None:
-        return
-    before, after = Counter(old.split("\n")), Counter(new.split("\n"))
-    come, gone = lines.get(path, (0, 0))
-    lines[path] = come + (after - before).total(), gone + (before - after).total()
 
 
 def _committer(git: HardenedGit, head: str | None) -> str:
@@ -190,12 +162,12 @@ def _entries(data: bytes) -> Iterator[_Entry]:
     for entry in fields:
         if not entry.startswith(b":"):
             continue
-        old_mode, new_mode, old, new, status = entry[1:].split(b" ")
+        old_mode, new_mode, old, _, status = entry[1:].split(b" ")
         previous = decode_path(next(fields)) if status[:1] == b"R" else None
         path = decode_path(next(fields))
         if old_mode.startswith(_REGULAR) and new_mode.startswith(_REGULAR):
             event = {b"A": FileEvent.ADDED, b"D": FileEvent.REMOVED}.get(status[:1], FileEvent.MODIFIED)
-            yield _Entry(path, event, old.decode("ascii"), new.decode("ascii"), previous)
+            yield _Entry(path, event, old.decode("ascii"), previous)
 
 
 def _content(location: Location, path: str) -> bytes | None:
@@ -209,10 +181,6 @@ def _content(location: Location, path: str) -> bytes | None:
             return stream.read(_LARGEST + 1)
     except (OSError, ValueError):
         return None
-
-
-def _text(data: bytes | None) -> str | None:
-    return decode(data) if data is not None and is_text(data) else None
 
 
 def _blob(content: bytes, like: str) -> str:

@@ -249,19 +249,19 @@ class Repository:
         """What is staged, against HEAD; where a hook of Git's asks, what is about to be committed."""
         index = index_of_hook(self._location)
         git = self._git if index is None else HardenedGit(self._location, index)
-        return staged(git, self._objects, self._resolve("HEAD"))
+        return staged(git, self._resolve("HEAD"))
 
     def in_work_tree(self) -> ChangeAtHand:
         """What differs from HEAD, staged or not, new files that are not ignored included."""
-        return in_work_tree(self._git, self._objects, self._location, self._resolve("HEAD"))
+        return in_work_tree(self._git, self._location, self._resolve("HEAD"))
 
     def between(self, base: str, head: str) -> ChangeAtHand:
         """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""
-        return between(self._git, self._objects, self.head(base), self.head(head))
+        return between(self._git, self.head(base), self.head(head))
 
     def change_of(self, sha: str) -> ChangeAtHand:
         """What a commit changed, as it was about to be made; ``sha`` is a full id."""
-        return of_commit(self._git, self._objects, sha)
+        return of_commit(self._git, sha)
 
     def under_way(self) -> str | None:
         """What Git is in the middle of that brings what others changed, "merge" or "rebase"; None where nothing is."""

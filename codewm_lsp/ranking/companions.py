@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -96,16 +96,6 @@ SIGNALS: Final = (
     "is_settings",
     "rank",
     "commits",
-    "lines_known",
-    "lines_source_added",
-    "lines_source_removed",
-    "lines_tests",
-    "lines_others",
-    "lines_beside",
-    "author_like_share",
-    "author_days",
-    "author_gap",
-    "same_kind_recent_share",
 )
 """The columns of ``Companions.table``, in their order."""
 
@@ -225,14 +215,12 @@ def _sums(values: Numbers, start: Numbers) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A change that is asked about: its paths, those of them that are new, whose it is, and when; how many lines of
-    each file come and go, where that is known."""
+    """A change that is asked about: its paths, those of them that are new, whose it is, and when."""
 
     paths: tuple[str, ...]
     added: frozenset[str] = frozenset()
     author: str = ""
     date: int = 0
-    lines: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,10 +370,6 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     same_kind = np.bincount(rows[same_with], minlength=width)
     without = same.sum() - np.bincount(rows[same[of]], minlength=width)
     column["same_kind_share"] = same_kind / (same_kind + without + 2.0)
-    newest = np.arange(len(window)) >= len(window) - 60
-    same_kind = np.bincount(rows[same_with & newest[of]], minlength=width)
-    without = same[newest].sum() - np.bincount(rows[(same & newest)[of]], minlength=width)
-    column["same_kind_recent_share"] = same_kind / (same_kind + without + 1.0)
     ago = now - 1 - window[of]
     for span in (10, 50, 300):
         column[f"rate_{span}"] = np.bincount(rows[ago < span], minlength=width) / min(span, max(now, 1))
@@ -412,16 +396,6 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         theirs = slot[theirs]
         np.minimum.at(author_last, theirs[theirs >= 0], (min(len(own), 30) - 1 - of[theirs >= 0]).astype(np.float64))
     column["author_last"] = author_last
-    author_days = np.full(width, 9_999.0)
-    if len(own):
-        days = np.maximum(date - past.dates[own[-30:]], 0) / 86_400.0
-        np.minimum.at(author_days, theirs[theirs >= 0], days[of[theirs >= 0]])
-    column["author_days"] = author_days
-    column["author_gap"] = float(np.log1p(max(date - int(past.dates[own[-1]]), 0) / 3_600)) if len(own) else 99.0
-    theirs_alone = plain * np.isin(together, own)
-    got = np.bincount(place[mine], weights=(with_it * (theirs_alone > 0))[which[mine]], minlength=width)
-    instead = np.bincount(place[mine], weights=theirs_alone[which[mine]], minlength=width)
-    column["author_like_share"] = got / (theirs_alone.sum() - instead + got + 0.1)
 
     # Paths.
     subjects = {kind.subject for kind in kinds}
@@ -441,21 +415,6 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         "is_document": np.array([float(kind.document) for kind in own_kinds]),
         "is_notes": np.array([float(kind.notes) for kind in own_kinds]),
         "is_settings": np.array([float(kind.settings) for kind in own_kinds]),
-    }
-    lines = [
-        (kind, *touched.lines[path]) for kind, path in zip(kinds, touched.paths, strict=True) if path in touched.lines
-    ]
-    beside = np.full(len(past.paths), -1.0)
-    for path, (come, gone) in touched.lines.items():
-        if path in past.number:
-            beside[past.number[path]] = np.log1p(come + gone)
-    column |= {
-        "lines_known": float(len(lines) / max(size, 1)),
-        "lines_source_added": float(np.log1p(sum(come for kind, come, _ in lines if kind.source))),
-        "lines_source_removed": float(np.log1p(sum(gone for kind, _, gone in lines if kind.source))),
-        "lines_tests": float(np.log1p(sum(come + gone for kind, come, gone in lines if kind.test))),
-        "lines_others": float(np.log1p(sum(come + gone for kind, come, gone in lines if not kind.source | kind.test))),
-        "lines_beside": np.where(best_count > 0, beside[best_by], -1.0),
     }
     column |= {
         "changed_files": float(size),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from codewm_lsp.history import Repository
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
 from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import read_missing_files
+from codewm_lsp.ranking.trees import Node
 from codewm_model.data.hidden_files import CochangeRule, questions_of, together
 from codewm_model.evaluation import repositories
 from codewm_model.evaluation.forgotten_files import Candidates, measure, ruled
@@ -74,6 +76,20 @@ def test_questions_of_several_repositories_are_told_apart(coupled: Any) -> None:
         assert measure("", said(both), 0.5, both.hides).recall == measure("", said(one), 0.5, one.hides).recall
 
 
+def _numbers(nodes: Iterable[Node]) -> Iterator[float]:
+    for one in nodes:
+        if isinstance(one, float):
+            yield one
+        else:
+            yield one.threshold
+            yield from _numbers((one.low, one.high))
+
+
+def test_a_short_number_is_near_the_long_one() -> None:
+    for number in (0.0, 1e-35, 0.3333, 2.5, -4.5538251, 123456.0):
+        assert missing_files_fit._short(number) == pytest.approx(number, rel=3e-4)
+
+
 def test_fit_and_measure_are_two_commands(coupled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clones = tmp_path / "clones"
     clones.mkdir()
@@ -85,6 +101,7 @@ def test_fit_and_measure_are_two_commands(coupled: Any, tmp_path: Path, monkeypa
     missing_files_fit.main(commits=30, cache=cache, output=weights)
     model = read_missing_files(weights)
     assert model.trees.roots
+    assert all(number == missing_files_fit._short(number) for number in _numbers(model.trees.roots))
     monkeypatch.setattr("codewm_model.evaluation.forgotten_files.shipped_missing_files", lambda: model)
     import typer
 

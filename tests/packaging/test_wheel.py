@@ -28,6 +28,7 @@ NOT_SOURCE = (
     "tests",
 )
 BUNDLE_BYTES = 600_000
+FORGOTTEN, FORGOTTEN_BYTES = "codewm_lsp/models/missing-files.npz", 40_000
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
 
@@ -118,6 +119,7 @@ def test_the_wheel_holds_the_packages_the_licence_and_the_model(wheel: Path) -> 
     }
     assert any(name.endswith(".onnx") for name in bundle)
     assert any(name.endswith("model.json") for name in bundle)
+    assert bundle.pop(FORGOTTEN) <= FORGOTTEN_BYTES
     assert sum(bundle.values()) <= BUNDLE_BYTES, bundle
 
 

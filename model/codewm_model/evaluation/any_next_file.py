@@ -16,7 +16,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.forgotten import touched
 from codewm_lsp.history import Repository
 from codewm_lsp.ranking.companions import FilePast, Touched, companions
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
@@ -49,10 +48,7 @@ def ranks(repository: Repository, model: MissingFiles, *, commits: int, seed: in
         if not sources or len(there) < 2:
             continue
         revealed = drawn.choice(sources)
-        everything = touched(made, names)
-        name = names[revealed]
-        lines = {name: everything.lines[name]} if name in everything.lines else {}
-        asked = Touched((name,), frozenset(), everything.author, everything.date, lines)
+        asked = Touched((names[revealed],), frozenset(), made.author, made.date)
         candidates = np.array([file for file in range(len(past.paths)) if past.exists(file, place)], dtype=np.int64)
         candidates = candidates[candidates != number[revealed]]
         relevant = np.isin(candidates, [number[path] for path in there if path != revealed])
@@ -105,7 +101,7 @@ def main(
         "seed": seed,
         "commits": commits,
         "questions": {name: len(found[PRODUCT]) for name, found in asked.items()},
-        "left_out": left_out,
+        "left_out": sorted(left_out),
         "means": {system: dict(zip(METRICS, values, strict=True)) for system, values in means.items()},
         "repositories": {
             name: {system: float(np.mean([one[0] for one in found[system]])) for system in systems}

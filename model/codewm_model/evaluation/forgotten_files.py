@@ -158,7 +158,7 @@ def main(
         "hidden": int(asked.hides.sum()),
         "whole": int((~asked.hides).sum()),
         "default": model.threshold,
-        "left_out": left_out,
+        "left_out": sorted(left_out),
         "rows": [asdict(row) for row in found],
         "repositories": {name: asdict(row) for name, row in each.items()},
     }
