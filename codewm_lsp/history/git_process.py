@@ -59,6 +59,9 @@ _OVERRULED: Final = (
     "protocol.allow=never",
     "submodule.recurse=false",
 )
+_NO_INDEX: Final = f"no-index-{os.urandom(8).hex()}"
+"""No file of a Git folder. Many commands read the index, in memory of its size, without any use of it."""
+_LONGEST: Final = 500  # characters of what Git says that a message has
 _PARTIAL: Final = ("lazy fetching disabled", "from promisor remote")
 _INHERITED: Final = frozenset({"GIT_EXEC_PATH"})  # where an unusual installation keeps its parts
 _OF_THE_USER: Final = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
@@ -338,7 +341,7 @@ class HardenedGit:
                 "`git fetch --refetch --no-filter` there."
             )
         return RepositoryError(
-            f"git {command} failed in {self._where}: {complaint.strip() or f'exit status {status}'}. "
+            f"git {command} failed in {self._where}: {essence(complaint) or f'exit status {status}'}. "
             "Run `git fsck` there to see whether it is damaged."
         )
 
@@ -392,6 +395,7 @@ class HardenedGit:
                 environment["GIT_INDEX_FILE"] = str(self._index)
             options = [*options, *_ignored_everywhere(_program_of(environment), _own(os.environ))]
         else:
+            environment["GIT_INDEX_FILE"] = str(location.git_dir / _NO_INDEX)
             options = ["--bare", *options]
         if memory:
             environment["GIT_ALLOC_LIMIT"] = memory
@@ -411,6 +415,13 @@ class HardenedGit:
             raise RepositoryError(
                 f"{program} cannot be run: {error.strerror or error}. Check your Git installation."
             ) from error
+
+
+def essence(complaint: str) -> str:
+    """What Git says of a failure in one line, without its advice."""
+    lines = (line.strip() for line in complaint.splitlines())
+    said = " ".join(line for line in lines if line and not line.startswith("hint:"))
+    return "".join(character if character.isprintable() else "?" for character in said)[:_LONGEST]
 
 
 def _program_of(environment: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.change_at_hand import ChangeAtHand, between, in_work_tree, index_of_hook, of_commit, staged
 from codewm_lsp.history.changed_files import MOST_COMMITS, ChangedFiles, changed_files
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
-from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
+from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError, essence
 from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
@@ -175,6 +175,9 @@ class Repository:
             return found
         where = self.root or self.git_dir
         if rev == "HEAD":
+            status, _, complaint = self._git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+            if status and essence(complaint):  # on a branch without commits nothing is said
+                raise self._git.failure("rev-parse", status, complaint)
             raise RepositoryError(f"{where} has no commits yet. Commit something first.")
         raise RepositoryError(f"{rev!r} is not a commit of {where}. `git log --all` lists all of them.")
 

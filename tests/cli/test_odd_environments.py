@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -137,6 +138,31 @@ def test_numbers_beyond_all_bounds_are_answered_or_refused(history: Any, codewm:
 
 
 @posix
+@pytest.mark.skipif(os.name == "nt", reason="a program on Windows is ended without being asked")
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_interrupt_while_it_starts_ends_it_without_a_word(ignored: bool) -> None:
+    program = """
+import builtins, os, signal, sys
+if {ignored}:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+real = builtins.__import__
+def loading(name, *arguments, **named):
+    if name == "codewm_lsp.errors":
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *arguments, **named)
+builtins.__import__ = loading
+from codewm_lsp.cli import main
+sys.argv = ["codewm", "--version"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program.format(ignored=ignored)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == (0 if ignored else -signal.SIGINT)
+    assert done.stdout.startswith("codewm ") is ignored
+
+
 def test_a_folder_that_was_deleted_under_the_shell_is_said_to_be_so(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

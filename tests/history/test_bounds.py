@@ -150,6 +150,47 @@ def test_a_commit_object_that_is_lost_does_not_end_the_indexing(make_repository:
         assert (odd.edits, odd.commit.subject) == ((), "Broken")
 
 
+def test_a_history_is_read_however_many_files_there_are_in_gits_index(make_repository: MakeRepository) -> None:
+    """Git reads its index where it has no use of it, too, and the memory for 80,000 files is more than it may have."""
+    built = make_repository()
+    blob = built.git("hash-object", "-w", "--stdin", stdin=b"x")
+    listed = "".join(f"100644 {blob}\tassets/{number // 1000}/picture-{number:08}.png\n" for number in range(80_000))
+    built.git("update-index", "--index-info", stdin=listed.encode())
+    built.git("commit", "--quiet", "-m", "Assets", **WHO)
+    for number, text in enumerate((ONE, TWO)):
+        built.write("a.py", text)
+        built.git("add", "a.py")
+        built.git("commit", "--quiet", "-m", str(number), **WHO)
+    assert skipped(built) == {"1": None, "0": None, "Assets": None}
+
+
+@pytest.mark.parametrize("broken", [b"", b"DIRC" + b"\xff" * 500], ids=["empty", "garbage"])
+def test_a_broken_index_of_git_takes_no_history_away_and_is_said_in_one_line(
+    make_repository: MakeRepository, broken: bytes
+) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.commit("Change", {"a.py": TWO})
+    (built.path / ".git" / "index").write_bytes(broken)
+    assert skipped(built) == {"Begin": None, "Change": None}
+    with Repository.open(built.path) as repository, pytest.raises(RepositoryError, match="ls-files failed") as raised:
+        repository.working_edits()
+    assert "\n" not in str(raised.value)
+    assert "index file" in str(raised.value)
+
+
+@pytest.mark.parametrize("file", ["packed-refs", "shallow"])
+def test_a_repository_that_is_damaged_is_not_called_empty(make_repository: MakeRepository, file: str) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.git("pack-refs", "--all")
+    (built.path / ".git" / file).write_bytes(b"\0\xff garbage\n" * 3)
+    with Repository.open(built.path) as repository, pytest.raises(RepositoryError, match=file) as raised:
+        repository.head()
+    assert "git fsck" in str(raised.value)
+    assert str(raised.value).isprintable()
+
+
 PLACES = (
     "HEAD",
     "config",
