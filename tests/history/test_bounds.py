@@ -282,7 +282,7 @@ def test_a_command_that_goes_on_talking_is_stopped(make_repository: MakeReposito
     with pytest.raises(LimitError, match="talk printed more than 1 MB"):
         list(git.records("talk", most=1 << 20))
     for _ in range(5):
-        with pytest.raises(LimitError, match="talk did not end"):
+        with pytest.raises(LimitError, match="talk did not finish"):
             git.run("talk", seconds=0.1, told=b"x" * 1_000_000, most=1 << 40, expected=True)
 
 
