@@ -1,4 +1,4 @@
-"""The JSON that other programs rely on. Its shapes are fixed: a key may be added behind an option, none may change."""
+"""The JSON that other programs rely on. Its shapes are fixed: keys are added, none is changed or taken away."""
 
 from __future__ import annotations
 

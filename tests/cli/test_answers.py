@@ -44,7 +44,7 @@ def test_similar_gives_past_edits_best_first_in_the_fixed_shape(history: Any, co
 def test_next_gives_definitions_with_line_words_and_evidence_in_the_fixed_shape(history: Any, codewm: Codewm) -> None:
     how = ("--at", "HEAD", "--editing", "client.py::delete")
     answer = answered(codewm("next", "--json", "-k", "0", "-C", history.path, *how))
-    assert list(answer) == ["at", "predictions"]
+    assert list(answer) == ["at", "predictions", "files"]
     assert answer["at"] == history.head()
     found = answer["predictions"]
     assert all(list(one) == PREDICTION_KEYS for one in found)
@@ -119,7 +119,8 @@ def test_people_see_score_commit_author_age_path_and_definition(history: Any, co
 
 
 def test_hints_in_json_hold_both_lists(history: Any, codewm: Codewm) -> None:
-    assert list(answered(codewm("hints", "--json", "-C", history.path))) == ["query", "edits", "at", "predictions"]
+    answer = answered(codewm("hints", "--json", "-C", history.path))
+    assert list(answer) == ["query", "edits", "at", "predictions", "files"]
 
 
 def test_what_a_commit_says_cannot_drive_the_terminal(history: Any, codewm: Codewm) -> None:
