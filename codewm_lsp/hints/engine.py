@@ -19,16 +19,16 @@ from codewm_lsp.hints.answers import (
     reasons_similar,
 )
 from codewm_lsp.hints.derived import Derived, Known
-from codewm_lsp.hints.evidence import Evidence
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
+from codewm_lsp.hints.supporting import SupportingEdits
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Hit, Index, Place
+from codewm_lsp.index import Hit, Index, PredictedPlace
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
-from codewm_lsp.ranking.evidence import EvidenceScorer, shipped_scorer
+from codewm_lsp.ranking.evidence_scorer import EvidenceScorer, shipped_scorer
 from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
@@ -144,7 +144,7 @@ class Engine:
         self._model = model
         self._index = index
         self._ranker = ranker or shipped_ranker()
-        self._evidence = Evidence(index, scorer or shipped_scorer())
+        self._supporting = SupportingEdits(index, scorer or shipped_scorer())
         self._others = others
         self.derived = Derived(repository, index, self._ranker)
 
@@ -349,11 +349,13 @@ class Engine:
         if following:
             assert ranked.recent is not None, "the model was asked"
             places = [
-                Place(corpus.paths[corpus.file[row]], corpus.names[row], beginning(one.source.source), one.edit)
+                PredictedPlace(
+                    corpus.paths[corpus.file[row]], corpus.names[row], beginning(one.source.source), one.edit
+                )
                 for row, one in zip(worded, following, strict=True)
             ]
             asked = [edit for edit, _ in ranked.ranking.asked]
-            evidence = self._evidence.behind(places, asked, ranked.recent[0], ranked.known.past)
+            evidence = self._supporting.behind(places, asked, ranked.recent[0], ranked.known.past)
         reasons = self._reasons(ranked, worded)
         predictions = []
         for place, row in enumerate(rows.tolist()):

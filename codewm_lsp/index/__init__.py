@@ -3,7 +3,7 @@
 from codewm_lsp.index.blend import LEXICAL, Blend, Scores
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.edit_log import EditLog
-from codewm_lsp.index.index import Hit, Index, Place
+from codewm_lsp.index.index import Hit, Index, PredictedPlace
 from codewm_lsp.index.reading import PastEdit, Source
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.sweeping import Leftover, leftovers, remove
@@ -24,7 +24,7 @@ __all__ = [
     "IndexUpdate",
     "Leftover",
     "PastEdit",
-    "Place",
+    "PredictedPlace",
     "Scope",
     "Scores",
     "Source",

@@ -21,7 +21,7 @@ from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
-from codewm_lsp.index.related import AskedEdit, AskedPlace, Related, Window, by_term
+from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Related, Window, by_term
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
@@ -53,7 +53,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PredictedPlace:
     """A definition that may be edited next: where it is, its text, and the edit predicted for it, (edit_size,)."""
 
     path: str
@@ -306,7 +306,7 @@ class Index:
         self,
         edit: Edit,
         vector: NDArray[np.float32],
-        places: Sequence[Place],
+        places: Sequence[PredictedPlace],
         *,
         editing: Sequence[tuple[str, str]],
         within: Container[str] | None = None,
@@ -322,31 +322,37 @@ class Index:
             asked = arrays.range(within)
             window = self._newest(arrays, asked)
             commits = [arrays.commit_of.values[self._own_rows(arrays, asked, *one)].astype(np.int64) for one in editing]
-            asked_edit = AskedEdit(
+            asked_edit = CurrentEdit(
                 words=self._by_term(arrays, words_of_edit(edit), asked.words),
                 name=self._by_term(arrays, place_words(edit.path, edit.definition), asked.places),
                 vector=vector,
                 whitened=self._whitened(arrays, vector, asked),
                 commits=commits,
             )
-            asked_places = []
-            for place in places:
-                words = {
-                    word: min(count, MAX_COUNT) for word, count in word_counts(tokenize(place.text).leaves).items()
-                }
-                asked_places.append(
-                    AskedPlace(
-                        text=self._by_term(arrays, words, asked.words),
-                        name=self._by_term(arrays, place_words(place.path, place.definition), asked.places),
-                        words=len(words),
-                        predicted=place.predicted,
-                        whitened=self._whitened(arrays, place.predicted, asked),
-                        own=self._own_rows(arrays, asked, place.path, place.definition),
-                    )
+            asked_places = [
+                AskedPlace(
+                    known=window.known(
+                        (place.path, place.definition, place.text),
+                        partial(self._known_place, arrays, asked, window, place),
+                    ),
+                    predicted=place.predicted,
+                    whitened=self._whitened(arrays, place.predicted, asked),
                 )
+                for place in places
+            ]
             return related.relate(window, asked_edit, asked_places, self.blend)
 
         return self.log.ask(answer)
+
+    def _known_place(self, arrays: EditArrays, asked: SearchRange, window: Window, place: PredictedPlace) -> KnownPlace:
+        words = {word: min(count, MAX_COUNT) for word, count in word_counts(tokenize(place.text).leaves).items()}
+        return KnownPlace.of(
+            window,
+            text=self._by_term(arrays, words, asked.words),
+            name=self._by_term(arrays, place_words(place.path, place.definition), asked.places),
+            words=len(words),
+            own=self._own_rows(arrays, asked, place.path, place.definition),
+        )
 
     def edits(self, rows: Sequence[int]) -> list[PastEdit]:
         """Past edits by row."""

@@ -7,8 +7,8 @@ of a history are looked at, and of these, for each place, the few that are first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from codewm_lsp.index.lexicon import WEIGHTS, Terms
 
 NEWEST: Final = 12_000  # past edits that are looked at
 FIRST: Final = 60  # by each relation that a past edit can be found by
+PLACES: Final = 64  # of which is kept what past edits have to do with them
 
 TO_THE_EDIT: Final = (
     "score",  # as of similar edits
@@ -71,6 +72,7 @@ class Window:
     itself: NDArray[np.float32]  # (N, relations of the past edit itself)
     removed: NDArray[np.float32]  # (N,), weight of the removed words
     added: NDArray[np.float32]
+    places: dict[tuple[str, str, str], KnownPlace] = field(default_factory=dict)  # by path, definition and text
 
     @staticmethod
     def of(arrays: EditArrays, asked: SearchRange, allowed: NDArray[np.bool_] | None) -> Window:
@@ -105,28 +107,62 @@ class Window:
             added=added,
         )
 
+    def known(self, key: tuple[str, str, str], make: Callable[[], KnownPlace]) -> KnownPlace:
+        """What is known of a place with this text. The last ones asked about are kept."""
+        found = self.places.pop(key, None) or make()
+        while len(self.places) >= PLACES:
+            self.places.pop(next(iter(self.places)))
+        self.places[key] = found
+        return found
+
     def near(self, name: NDArray[np.float32]) -> NDArray[np.float32]:
         """How like a place, words by term, those of all edits are, (N,)."""
         return _sums(self.place_weights * name[self.place_terms], self.place_bounds)[self.place]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AskedPlace:
-    """A place as it is asked about: the weights of the words of its text and name by term, each of length 1; the
-    predicted edit's vector and the same whitened; which past edits are its own."""
+class KnownPlace:
+    """What past edits have to do with a place, whatever is being edited.
 
-    text: NDArray[np.float32]
-    name: NDArray[np.float32]
+    ``stands``: which terms stand in its text; ``words``: how many words do. Of all edits how like its text (``text``)
+    and how near its place (``named``) they are, (N,); ``own``: which are its own, oldest first.
+    """
+
+    stands: NDArray[np.bool_]
     words: int
-    predicted: NDArray[np.float32]
-    whitened: NDArray[np.float32]
+    text: NDArray[np.float32]
+    named: NDArray[np.float32]
     own: NDArray[np.int64]
+
+    @staticmethod
+    def of(
+        window: Window, text: NDArray[np.float32], name: NDArray[np.float32], words: int, own: NDArray[np.int64]
+    ) -> KnownPlace:
+        """``text``, ``name``: the weights of the words by term, each of length 1; ``own``: rows of the index."""
+        return KnownPlace(
+            stands=text > 0,
+            words=words,
+            text=_sums(np.abs(window.weights) * text[window.terms], window.bounds),
+            named=window.near(name),
+            own=np.flatnonzero(np.isin(window.rows, own)),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AskedEdit:
-    """The edit in progress likewise. ``commits``: for each of the definitions that are being edited those that changed
-    it."""
+class AskedPlace:
+    """A place with the vector of the edit that is predicted for it, and the same whitened."""
+
+    known: KnownPlace
+    predicted: NDArray[np.float32]
+    whitened: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentEdit:
+    """The edit in progress: the weights of its words and of its place by term, each of length 1, and its vectors.
+
+    ``commits``: for each of the definitions that are being edited those that changed it.
+    """
 
     words: NDArray[np.float32]
     name: NDArray[np.float32]
@@ -157,16 +193,14 @@ def by_term(terms: Terms, idf: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(found / np.float32(max(float(np.linalg.norm(weights)), 1e-9)), dtype=np.float32)
 
 
-def relate(window: Window, edit: AskedEdit, places: Sequence[AskedPlace], blend: Blend) -> list[Related]:
+def relate(window: Window, edit: CurrentEdit, places: Sequence[AskedPlace], blend: Blend) -> list[Related]:
     """For each place the past edits that may stand behind it."""
     if not len(window.rows):
         return [Related(window.rows, np.zeros((0, len(RELATIONS)), dtype=np.float32), window.rows) for _ in places]
-    signed = _sums(window.weights * edit.words[window.terms], window.bounds)
-    unsigned = _sums(np.abs(window.weights * edit.words[window.terms]), window.bounds)
-    asked = np.stack(
-        [edit.vector, edit.whitened, *(vector for one in places for vector in (one.predicted, one.whitened))]
-    )
-    products = (window.vectors @ asked.T).T  # (2 + 2 places, N)
+    words = window.weights * edit.words[window.terms]
+    signed, unsigned = _sums(words, window.bounds), _sums(np.abs(words), window.bounds)
+    asked = np.stack([edit.vector, edit.whitened, *(one.predicted for one in places)])
+    products = (window.vectors @ asked.T).T  # (2 + places, N)
     near = window.near(edit.name)
     score = blend.meaning * products[1] + blend.signed * signed + blend.unsigned * unsigned + blend.place * near
     beside = _beside(score, window.commits)
@@ -190,20 +224,18 @@ def relate(window: Window, edit: AskedEdit, places: Sequence[AskedPlace], blend:
     ).astype(np.float32)
     common = np.unique(np.concatenate([_first(column) for column in (score, products[0], signed, unsigned, beside)]))
     found = []
-    for number, place in enumerate(places):
-        predicted, whitened = products[2 + 2 * number], products[3 + 2 * number]
+    for predicted, place in zip(products[2:], places, strict=True):
+        known = place.known
         both = (0.5 * predicted + products[0]) / max(float(np.linalg.norm(0.5 * place.predicted + edit.vector)), 1e-9)
-        named = window.near(place.name)
-        text = _sums(np.abs(window.weights) * place.text[window.terms], window.bounds)
-        own = np.flatnonzero(np.isin(window.rows, place.own))
-        ways = [_first(column) for column in (predicted, both, text, named, beside * (0.5 + named))]
-        chosen = np.unique(np.concatenate([common, own[-FIRST:], *ways]))
+        ways = [_first(column) for column in (predicted, both, known.text, known.named, beside * (0.5 + known.named))]
+        chosen = np.unique(np.concatenate([common, known.own[-FIRST:], *ways]))
+        own = np.isin(chosen, known.own)
         to_the_place = np.stack(
             [
-                *(predicted[chosen], whitened[chosen], both[chosen], text[chosen]),
-                *_in_the_text(window, chosen, place),
-                *(named[chosen], np.isin(chosen, own)),
-                *_replayed(window, chosen, edit, place),
+                *(predicted[chosen], window.vectors[chosen] @ place.whitened, both[chosen], known.text[chosen]),
+                *_in_the_text(window, chosen, known),
+                *(known.named[chosen], own),
+                *_replayed(window, chosen, edit, known),
             ],
             axis=1,
         )
@@ -212,11 +244,11 @@ def relate(window: Window, edit: AskedEdit, places: Sequence[AskedPlace], blend:
                 to_the_edit[chosen],
                 to_the_place.astype(np.float32),
                 window.itself[chosen],
-                np.tile(_question(edit, place), (len(chosen), 1)),
+                np.tile(_question(edit, known), (len(chosen), 1)),
             ],
             axis=1,
         )
-        joint = np.where(np.isin(chosen, own), together[chosen], -1)
+        joint = np.where(own, together[chosen], -1)
         found.append(Related(window.rows[chosen], values, joint))
     return found
 
@@ -298,18 +330,18 @@ def _entries(window: Window, chosen: NDArray[np.int64]) -> tuple[NDArray[np.int6
     return np.repeat(window.bounds[chosen] - bounds[:-1], lengths) + np.arange(bounds[-1]), bounds
 
 
-def _in_the_text(window: Window, chosen: NDArray[np.int64], place: AskedPlace) -> list[NDArray[np.float32]]:
+def _in_the_text(window: Window, chosen: NDArray[np.int64], place: KnownPlace) -> list[NDArray[np.float32]]:
     entries, bounds = _entries(window, chosen)
-    weights = window.weights[entries] * (place.text[window.terms[entries]] > 0)
+    weights = window.weights[entries] * place.stands[window.terms[entries]]
     removed = _sums(np.maximum(-weights, 0), bounds) / np.maximum(window.removed[chosen], 1e-9)
     added = _sums(np.maximum(weights, 0), bounds) / np.maximum(window.added[chosen], 1e-9)
     return [removed.astype(np.float32), added.astype(np.float32)]
 
 
 def _replayed(
-    window: Window, chosen: NDArray[np.int64], edit: AskedEdit, place: AskedPlace
+    window: Window, chosen: NDArray[np.int64], edit: CurrentEdit, place: KnownPlace
 ) -> list[NDArray[np.float32]]:
-    here = np.where((edit.words < 0) & (place.text > 0), edit.words, np.float32(0))
+    here = np.where((edit.words < 0) & place.stands, edit.words, np.float32(0))
     entries, bounds = _entries(window, chosen)
     terms, weights = window.terms[entries], window.weights[entries]
     found = []
@@ -319,9 +351,9 @@ def _replayed(
     return found
 
 
-def _question(edit: AskedEdit, place: AskedPlace) -> NDArray[np.float32]:
+def _question(edit: CurrentEdit, place: KnownPlace) -> NDArray[np.float32]:
     removed = float(np.maximum(-edit.words, 0).sum())
     total = max(float(np.abs(edit.words).sum()), 1e-9)
-    here = float(np.abs(edit.words[place.text > 0]).sum())
+    here = float(np.abs(edit.words[place.stands]).sum())
     values = [np.log1p(np.count_nonzero(edit.words)), removed / total, np.log1p(place.words), here / total]
     return np.array(values, dtype=np.float32)

@@ -90,7 +90,9 @@ def test_histories_are_mined_once_and_a_scorer_is_put_into_a_bundle(
     assert written.hash == model.hash
     assert len(scorer_of(written).first_bias) == 4
     assert written.metadata["evidence"]["train"] == ["alpha/orders", "beta/sensors"]
-    assert json.loads(report.read_text())["bytes"] == len(written.evidence or b"")
+    said = json.loads(report.read_text())
+    assert said["bytes"] == len(written.evidence or b"")
+    assert list(said["by one relation"]) == ["prediction and edit", "prediction", "words, signed"]
 
     with pytest.raises(TrainingError, match="holds none of the repositories"):
         main(["--repos", str(tmp_path), "--cache", str(cache)])

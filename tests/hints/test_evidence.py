@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions
+from codewm_lsp.hints.answers import JOINT
 from codewm_lsp.index import Dismissal, Scope
 from codewm_lsp.index.related import RELATIONS
-from codewm_lsp.ranking.evidence import EvidenceScorer
+from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
 
 SHOP = """\
 def fetch(page):
@@ -115,6 +116,45 @@ def test_places_cite_past_edits_of_their_own(
     assert own["parse_date"][0] == dates
     alike = first(by_relation(0.5, **{"words, signed": 2}))  # what is like the edit in progress is the same for all
     assert alike["fetch_invoices"] == alike["parse_date"] == [waits]
+
+
+def test_places_lead_with_different_past_edits_where_several_fit_equally(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    repository = make_repository()
+    repository.commit("Begin", {"clients.py": CLIENTS.format(a="", b="", c="/")})
+    repository.commit("Wait for invoices", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c="/")})
+    repository.commit("Read dates with dots", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c=".")})
+    repository.write("clients.py", CLIENTS.format(a=", timeout=3", b=", timeout=3", c="."))
+    asking = open_engine(repository.path)
+
+    def first(scorer: EvidenceScorer) -> list[int]:
+        engine = Engine(asking.repository, asking.encoder, asking.index, scorer=scorer)
+        found = replace(asking, engine=engine).next(asking.repository.working_edits(), k=2)
+        return [one.evidence[0].edit.id for one in found]
+
+    level = first(by_relation(-1.0, age=-0.1))  # the newest three of all, whatever the place
+    assert len(set(level)) == 2
+    apart = first(by_relation(0.5, **{"words, signed": 30}))  # one that fits far better
+    assert len(set(apart)) == 1
+
+
+def test_a_large_commit_is_no_joint_change(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    def texts(wait: int) -> dict[str, str]:
+        many = "".join(f"def ask_{number}():\n    return get({number}, {wait})\n\n\n" for number in range(25))
+        return {"many.py": many}
+
+    repository = make_repository()
+    repository.commit("Begin", texts(1))
+    everything = repository.commit("Wait longer everywhere", texts(2))
+    repository.write("many.py", texts(2)["many.py"].replace("get(0, 2)", "get(0, 3)"))
+    asking = open_engine(repository.path)
+    engine = Engine(asking.repository, asking.encoder, asking.index, scorer=by_relation(0.5, own=2, age=-0.1))
+    found = replace(asking, engine=engine).next(asking.repository.working_edits(), k=0)
+    assert any(past.edit.commit.sha == everything for one in found for past in one.evidence)
+    assert not any(reason.name == JOINT for one in found for past in one.evidence for reason in past.reasons)
 
 
 def test_where_no_past_edit_fits_none_is_shown_and_none_is_named(

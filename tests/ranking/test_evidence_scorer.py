@@ -18,7 +18,7 @@ import pytest
 from codewm_lsp.errors import BundleError
 from codewm_lsp.index.related import RELATIONS
 from codewm_lsp.ranking import scorer_of
-from codewm_lsp.ranking.evidence import shipped_scorer
+from codewm_lsp.ranking.evidence_scorer import shipped_scorer
 from codewm_lsp.world_model import WorldModel, shipped
 from codewm_lsp.world_model.bundle import EVIDENCE, MAX_BYTES, METADATA, read_bundle
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.history import CommitEdits, Edit, Repository, as_before
-from codewm_lsp.index import Blend, Dismissals, EditLog, Index, Place
+from codewm_lsp.index import Blend, Dismissals, EditLog, Index, PredictedPlace
 from codewm_lsp.index.store import Identity
 from codewm_lsp.source import VOCABULARY_HASH
 from codewm_lsp.world_model import WorldModel
@@ -92,7 +92,7 @@ class AskedCommit:
     told: NDArray[np.float32]
     others: Sequence[Edit]
     truth: NDArray[np.float32]
-    places: Sequence[Place]
+    places: Sequence[PredictedPlace]
     within: frozenset[str]
     existed: NDArray[np.bool_] = field(repr=False)
 
@@ -115,7 +115,7 @@ class AskedCommit:
             others=others,
             truth=truth,
             places=[
-                Place(edit.path, edit.definition, text, vector)
+                PredictedPlace(edit.path, edit.definition, text, vector)
                 for edit, text, vector in zip(others, texts, predicted, strict=True)
             ],
             within=frozenset(past.commits[at][0].sha for at in older),

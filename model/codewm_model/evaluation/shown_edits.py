@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.evidence import Evidence, wanted_of
 from codewm_lsp.hints.excerpts import beginning
+from codewm_lsp.hints.supporting import SupportingEdits, wanted_of
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Place
+from codewm_lsp.index import PredictedPlace
 from codewm_lsp.ranking.ranker import Ranker, ordered, rank
 from codewm_lsp.world_model import WorldModel
 from codewm_model.data.replay import Example, Past, Sources, examples, left_over
@@ -94,7 +94,7 @@ def cite(
     vectors: NDArray[np.float32],
     model: WorldModel,
     ranker: Ranker,
-    evidence: Evidence,
+    evidence: SupportingEdits,
     *,
     seed: int,
     systems: tuple[str, str],
@@ -129,7 +129,7 @@ def likeliest(
     model: WorldModel,
     ranker: Ranker,
     vector: NDArray[np.float32],
-) -> list[Place]:
+) -> list[PredictedPlace]:
     """The five places that the product puts first. ``vector``: the embedding of the edit in progress, (1, D)."""
     corpus = example.state.corpus
     sources = Sources(repository, example)
@@ -146,6 +146,6 @@ def likeliest(
         return []
     predicted = model.predict_next(texts, vector).edits
     return [
-        Place(corpus.paths[corpus.file[row]], corpus.names[row], text, one)
+        PredictedPlace(corpus.paths[corpus.file[row]], corpus.names[row], text, one)
         for row, text, one in zip(first, texts, predicted, strict=True)
     ]

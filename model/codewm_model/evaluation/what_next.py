@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.evidence import Evidence, wanted_of
+from codewm_lsp.hints.supporting import SupportingEdits, wanted_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking import ranker_of, scorer_of
 from codewm_lsp.world_model import WorldModel
@@ -130,7 +130,7 @@ def predict(
         foreign = Pool(elsewhere, _embedded(model, elsewhere), others) if elsewhere and others else None
         result = results[name] = Predictions(past.range)
         with gallery.index(past, own.vectors) as index:
-            evidence = Evidence(index, scorer_of(model.bundle))
+            evidence = SupportingEdits(index, scorer_of(model.bundle))
             for number, position in enumerate(asked):
                 progress(number, len(asked))
                 _ask(result, name, model, past, position, own, foreign, evidence, last, seed, distractors)
@@ -172,7 +172,7 @@ def _ask(
     position: int,
     own: Pool,
     foreign: Pool | None,
-    evidence: Evidence,
+    evidence: SupportingEdits,
     last: Mapping[tuple[str, str], list[tuple[int, Edit]]],
     seed: int,
     distractors: int,

@@ -1,4 +1,4 @@
-"""Learns which past edits stand behind a predicted place: ``codewm_lsp.ranking.evidence``, on other histories.
+"""Learns which past edits stand behind a predicted place: ``codewm_lsp.ranking.evidence_scorer``, on other histories.
 
     python -m codewm_model.ranking.evidence_fit --repos CLONES --cache FOLDER --model BUNDLE --output BUNDLE
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import TrainingError
 from codewm_lsp.history import Repository
 from codewm_lsp.index.related import RELATIONS
-from codewm_lsp.ranking.evidence import EvidenceScorer
+from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
 from codewm_lsp.world_model import WorldModel
 from codewm_model.artifacts.bundle_format import bundle_format
 from codewm_model.data.replay import clone_of, read_past
@@ -50,6 +50,7 @@ POOR: Final = 0.1  # share of the first citations below the threshold that fit
 FEWEST_POOR: Final = 20  # citations that such a share is taken of
 SHOWN: Final = 3
 FEWEST: Final = 240  # older edits that a commit is asked about with
+ALONE: Final = ("prediction and edit", "prediction", "words, signed")  # the first is what 0.1.0 showed
 _COMMIT: Final = RELATIONS.index("commit")
 
 
@@ -168,7 +169,7 @@ def fit(
     )
 
 
-def measure(scorer: EvidenceScorer, pairs: Pairs) -> dict[str, float]:
+def measure(scorer: EvidenceScorer | _OneRelation, pairs: Pairs) -> dict[str, float]:
     """Mean and best likeness of the three past edits with the highest scores, by each likeness; see E6."""
     scores = scorer.scores(pairs.values.astype(np.float32))
     rows = []
@@ -181,6 +182,16 @@ def measure(scorer: EvidenceScorer, pairs: Pairs) -> dict[str, float]:
     return dict(
         zip((*names, "best ≥ 0.3", "and from a commit like it"), np.mean(rows, 0).round(4).tolist(), strict=True)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _OneRelation:
+    """Scores by one relation alone: what a scorer has to clear."""
+
+    name: str
+
+    def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values[:, RELATIONS.index(self.name)]
 
 
 def threshold_of(scorer: EvidenceScorer, pairs: Pairs) -> tuple[float, list[tuple[float, float, float]]]:
@@ -222,6 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sets = {name: _gather(options, names, model) for name, names in (("held", VALIDATION), ("train", options.train))}
     train, held = Pairs.joined(list(sets["train"].values())), Pairs.joined(list(sets["held"].values()))
     report: dict[str, Any] = {"train": list(sets["train"]), "places": [len(train), len(held)], "validation": {}}
+    report["by one relation"] = {name: measure(_OneRelation(name), held) for name in ALONE}
     tried: dict[str, list[EvidenceScorer]] = {}
     for units in options.units:
         for epochs in options.epochs:

@@ -11,19 +11,34 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.answers import SimilarEdit, joint_change, reasons_similar
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.index import Hit, Index, Place
+from codewm_lsp.index import Hit, Index, PredictedPlace
 from codewm_lsp.index.related import RELATIONS, Related
-from codewm_lsp.ranking.evidence import EvidenceScorer
+from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 LOOKED_UP: Final = 32  # predictions of one answer whose relations to the past are looked up
 FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress
+LARGEST: Final = 20  # edits of a commit of which it says something that it changed two definitions
+LEVEL: Final = 1.0  # difference of the scores of two past edits that fit about equally well
 _JOINT: Final = 4  # joint changes that are looked at: those that added the place do not count
 _COSINE: Final = RELATIONS.index("prediction and edit")
+_SIZE: Final = RELATIONS.index("commit's size")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Best:
+    """Which past edits fit a place best, and which of its own ones of commits that changed what is being edited do.
+
+    Best first, as numbers among those with ``scores``.
+    """
+
+    fitting: list[int]
+    joint: list[int]
+    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SupportingEdits:
     """Finds past edits for places. ``scorer``: what was learnt about which of them fit."""
 
     index: Index
@@ -31,7 +46,7 @@ class Evidence:
 
     def behind(
         self,
-        places: Sequence[Place],
+        places: Sequence[PredictedPlace],
         editing: Sequence[Edit],
         vector: NDArray[np.float32],
         within: Container[str],
@@ -41,37 +56,48 @@ class Evidence:
         ``editing``: the edits in progress, newest first; ``vector``: the embedding of the newest. Shown are those that
         were learnt to fit, and none where none does. The best of the place's own ones of a commit that also changed
         what is being edited comes before them: that it did is a fact. That it was added by one does not count, as the
-        first commit of a file adds everything in it.
+        first commit of a file adds everything in it, nor does a commit of more than twenty edits. Of those that fit
+        about equally well, one that no likelier place begins with comes first.
         """
         if not places:
             return []
         edited = [(edit.previous_path or edit.path, edit.definition) for edit in editing]
         related = self.index.related(editing[0], vector, places[:LOOKED_UP], editing=edited, within=within)
-        chosen = [(one, *self._best(one)) for one in related]
-        rows = sorted({int(one.rows[at]) for one, best, joint in chosen for at in (*best, *joint)})
+        chosen = [(one, self._best(one)) for one in related]
+        rows = sorted({int(one.rows[at]) for one, best in chosen for at in (*best.fitting, *best.joint)})
         edits = dict(zip(rows, self.index.edits(rows), strict=True))
         found: list[tuple[SimilarEdit, ...]] = []
-        for one, best, joint in chosen:
-            past = {at: edits[int(one.rows[at])] for at in (*best, *joint)}
+        cited: set[int] = set()
+        for one, best in chosen:
+            past = {at: edits[int(one.rows[at])] for at in (*best.fitting, *best.joint)}
             cosines = {at: float(np.clip(one.values[at, _COSINE], -1, 1)) for at in past}
-            leading = next((at for at in joint if past[at].kind is not EditKind.ADDED), None)
-            shown = [
-                SimilarEdit(past[at], cosines[at], reasons_similar(Hit(past[at], cosines[at], cosines[at], 0.0, 0.0)))
-                for at in best
-                if at != leading
-            ]
-            if leading is not None:
-                why = joint_change(edited[int(one.joint[leading])])
-                shown.insert(0, SimilarEdit(past[leading], cosines[leading], (why,)))
-            found.append(tuple(shown[:EVIDENCE]))
+            together = next((at for at in best.joint if past[at].kind is not EditKind.ADDED), None)
+            first = together
+            if first is None:
+                level = (at for at in best.fitting if best.scores[at] >= best.scores[best.fitting[0]] - LEVEL)
+                first = next((at for at in level if past[at].id not in cited), next(iter(best.fitting), None))
+            shown = [] if first is None else [first, *(at for at in best.fitting if at != first)][:EVIDENCE]
+            cited.update(past[at].id for at in shown[:1])
+            found.append(
+                tuple(
+                    SimilarEdit(
+                        past[at],
+                        cosines[at],
+                        (joint_change(edited[int(one.joint[at])]),)
+                        if at == together
+                        else reasons_similar(Hit(past[at], cosines[at], cosines[at], 0.0, 0.0)),
+                    )
+                    for at in shown
+                )
+            )
         return found + [()] * (len(places) - len(found))
 
-    def _best(self, related: Related) -> tuple[list[int], list[int]]:
-        """Which past edits fit best, and which of the place's own of commits that changed what is being edited."""
+    def _best(self, related: Related) -> _Best:
         scores = self.scorer.scores(related.values)
         order = np.lexsort((related.rows, -scores))
         fitting = order[scores[order] >= self.scorer.threshold]
-        return fitting[:EVIDENCE].tolist(), order[related.joint[order] >= 0][:_JOINT].tolist()
+        together = (related.joint[order] >= 0) & (related.values[order, _SIZE] <= np.log1p(LARGEST))
+        return _Best(fitting[:EVIDENCE].tolist(), order[together][:_JOINT].tolist(), scores)
 
 
 def wanted_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -> NDArray[np.float32]:
