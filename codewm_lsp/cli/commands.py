@@ -85,7 +85,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
             if "next" in kinds:
                 if "similar" in kinds:
-                    reporter.heading("Likely to change next")
+                    reporter.heading("Likely to change next", stand_in=question.stand_in is not None)
                 reporter.predictions(predictions, evidence_diffs)
                 reporter.files(files)
             if not options.diff and out.is_terminal:

@@ -82,12 +82,10 @@ class Reporter:
 
     def question(self, question: Question, kind: Literal["similar", "next"]) -> None:
         """What the answer is about."""
-        from codewm_lsp.hints.wording import HOW_OFTEN
-
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
-            if kind == "next" and question.file is None:
-                self.line((HOW_OFTEN, "dim"))
+            if kind == "next":
+                self._how_often()
             self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
             self.line()
         words = question.words if question.stand_in is None else "that commit's edits"
@@ -109,11 +107,18 @@ class Reporter:
         edited = "Only comments and white space are" if question.comments else "Nothing is"
         return f"{edited} being edited: using {stand_in_words(stand_in, self.now)}."
 
-    def heading(self, words: str) -> None:
-        """What follows."""
+    def heading(self, words: str, *, stand_in: bool = False) -> None:
+        """What follows. ``stand_in``: it is said to be next while nothing is being edited."""
         self.line()
         self.line((words, "bold"))
+        if stand_in:
+            self._how_often()
         self.line()
+
+    def _how_often(self) -> None:
+        from codewm_lsp.hints.wording import HOW_OFTEN
+
+        self.line((HOW_OFTEN, "dim"))
 
     def similar(self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], *, several: bool) -> None:
         """Past edits, best first, each beside the edit in progress that it resembles."""

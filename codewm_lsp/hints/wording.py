@@ -20,7 +20,7 @@ from codewm_lsp.world_model.actions import RICH_ACTION
 TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
-HOW_OFTEN: Final = "The first of such a list changes within the next five commits about one time in six."
+HOW_OFTEN: Final = "After a commit, the first place listed changes within the next five commits about one time in ten."
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
 

@@ -81,6 +81,8 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert said[0].startswith(f"Nothing is being edited: using the last commit {newest}")
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
+    place = said.index("Likely to change next")
+    assert "about one time in" in said[place + 1]
 
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})

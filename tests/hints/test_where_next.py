@@ -335,3 +335,24 @@ def test_all_that_must_follow_have_lenses_beyond_the_limit_of_a_file(shop: Any, 
 
     assert following(8) == following(1) == FOLLOWING
     assert following(0) == 0
+
+
+def test_an_unrelated_dirty_file_does_not_halve_what_is_said_of_the_edit_at_hand(
+    shop: Any, open_engine: OpenEngine
+) -> None:
+    asking = open_engine(shop.path)
+    client = (shop.path / "shop/client.py").read_text(encoding="utf-8")
+    at_hand = {"shop/client.py": client.replace('"GET", url', '"GET", url.strip()')}
+
+    def chances(unsaved: dict[str, str]) -> dict[str, float]:
+        snapshot = asking.snapshot(unsaved=unsaved)
+        said = asking.engine.next(snapshot, snapshot.editing("shop/client.py"), k=0)
+        return {one.definition: one.score for one in said}
+
+    alone = chances(at_hand)
+    dirty = {"shop/colours.py": "RED = 1\n\n\ndef mix(a, b):\n    return a * b\n"}
+    beside = chances(at_hand | dirty)
+    likeliest = [name for name in sorted(alone, key=lambda name: -alone[name]) if name in beside][:5]
+    assert "Client.put" in likeliest
+    for name in likeliest:
+        assert beside[name] > alone[name] / 2, (name, alone[name], beside[name])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -37,20 +37,18 @@ from codewm_model.evaluation.repositories import sets
 Floats = NDArray[np.float64]
 
 TRAIN: Final = (
-    "pallets/werkzeug",
-    "pallets/jinja",
-    "tornadoweb/tornado",
-    "httpie/cli",
-    "redis/redis-py",
-    "aio-libs/aiohttp",
-    "pypa/virtualenv",
     "PyCQA/flake8",
-    "borgbackup/borg",
-    "streamlink/streamlink",
+    "aio-libs/aiohttp",
+    "httpie/cli",
+    "pallets/jinja",
+    "pallets/werkzeug",
+    "pypa/virtualenv",
+    "redis/redis-py",
+    "tornadoweb/tornado",
 )
 SHOWN: Final = 10  # of a list of Where Next
 KEPT: Final = 200  # definitions of a look that are remembered
-OPENED, ANYWHERE = "opened", "anywhere"
+OPENED, GLANCED, ANYWHERE = "opened", "glanced at", "anywhere"
 MUST, SIZE = "must", "size"
 SHARES: Final = (0.1, 0.25, 0.5, 1.0)  # of the looks, those with the surest first definition
 SIZES: Final = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 31), (32, 0))  # of files, in definitions that may be next
@@ -59,8 +57,9 @@ Row = list[float]
 """A definition: its probability, changed by the next commit?, by one of the next five?"""
 
 Look = dict[str, list[Row]]
-"""The likeliest definitions ``opened``, of the file that is opened, and ``anywhere`` in the repository; those that
-``must`` follow the commit; and the ``size`` of the file, in definitions that may be next."""
+"""The likeliest definitions of the file that is ``opened`` to be edited, of any file ``glanced at``, and ``anywhere``
+in the repository; those that ``must`` follow the commit; and the ``size`` of the opened file, in definitions that may
+be next."""
 
 
 def looks(repository: Repository, ranker: Ranker, count: int) -> Iterator[Look]:
@@ -99,7 +98,8 @@ def _look(
     opened = sorted(path for path in corpus.paths if any(now.get(path, path) == one for one, _ in soon[0]))
     if not opened:
         return None
-    path = random.Random(commit.sha).choice(opened)
+    chance = random.Random(commit.sha)
+    path, glanced = chance.choice(opened), chance.choice(sorted(corpus.paths))
     asked = [excerpt(edit) for edit in sorted(edits, key=lambda edit: edit.path != path)]
     changed = {(one, edit.definition) for edit in asked for one in (edit.path, edit.previous_path)}
     paths = [corpus.paths[file] for file in corpus.file.tolist()]
@@ -125,8 +125,9 @@ def _look(
         SIZE: [[float((left & here).sum())]],
         MUST: rows({row: one.score for row, one in must.items() if left[row] and not one.linted}),
     }
-    for where, asked_about in ((OPENED, np.flatnonzero(left & here)), (ANYWHERE, np.flatnonzero(left))):
-        order, likely = ordered(ranking, asked_about)
+    at = left & (corpus.file == corpus.number[glanced])
+    for where, some in ((OPENED, left & here), (GLANCED, at), (ANYWHERE, left)):
+        order, likely = ordered(ranking, np.flatnonzero(some))
         look[where] = rows(dict(zip(order.tolist()[:KEPT], likely.tolist(), strict=False)))
     return look
 
@@ -167,9 +168,11 @@ def _log_odds(probability: float) -> float:
 
 def opened(found: Sequence[Look]) -> dict[str, Any]:
     """How often the likeliest definition of the opened file is right: by the size of the file, and of the larger files
-    by how much of the file's probability it has."""
+    by how much of the file's probability it has, and the same of any file."""
     sized = [(int(look[SIZE][0][0]), look[OPENED]) for look in found]
-    larger = sorted((_share(rows), rows[0]) for size, rows in sized if size >= LARGER)[::-1]
+    larger = _surest(rows for size, rows in sized if size >= LARGER)
+    least = larger[len(larger) // 4][0] if larger else 1.0
+    glanced = _surest(look[GLANCED] for look in found if len(look[GLANCED]) >= LARGER)
     return {
         "definitions": {
             f"{least} to {most}" if most else f"{least} and more": _right(firsts)
@@ -181,7 +184,13 @@ def opened(found: Sequence[Look]) -> dict[str, Any]:
             for share in SHARES
             if larger
         },
+        "any file, as sure as that quarter": _right([row for share, row in glanced if share >= least]),
     }
+
+
+def _surest(looks: Iterable[Sequence[Row]]) -> list[tuple[float, Row]]:
+    """The first definition of each, and how much of the file's probability it has, the surest first."""
+    return sorted((_share(rows), rows[0]) for rows in looks)[::-1]
 
 
 def _share(rows: Sequence[Row]) -> float:
@@ -202,7 +211,7 @@ def anywhere(found: Sequence[Look], calibration: CleanTree) -> dict[str, Any]:
             "said": round(float(said.mean()), 3),
             "most": round(float(said.max()), 3),
         },
-        "what must follow": _right(must) if must else {"n": 0},
+        "what must follow": _right(must),
     }
 
 
@@ -212,10 +221,8 @@ def _any(rows: Sequence[Row]) -> Row:
 
 def _right(rows: Sequence[Row]) -> dict[str, float]:
     said = zip(("next commit", "next five"), (1, 2), strict=True)
-    return {
-        "n": len(rows),
-        **{words: round(float(np.mean([row[column] for row in rows])), 3) for words, column in said},
-    }
+    right = {words: round(float(np.mean([row[column] for row in rows])), 3) for words, column in said if rows}
+    return {"n": len(rows), **right}
 
 
 def gathered(name: str, folder: Path, cache: Path, ranker: Ranker, count: int) -> list[Look]:
@@ -244,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for what is gathered from them")
     parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories fitted on")
     parser.add_argument("--validation", nargs="*", default=sets()["validation"], help="those it is confirmed on")
-    parser.add_argument("--commits", type=int, default=100, help="newest commits asked about, of a repository")
+    parser.add_argument("--commits", type=int, default=60, help="newest commits asked about, of a repository")
     options = parser.parse_args(arguments)
     ranker = shipped_ranker()
     parts: dict[str, list[Look]] = {}
@@ -254,6 +261,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             found = gathered(name, options.repos, options.cache, ranker, options.commits)
             print(f"{part} {name}: {len(found)} looks", flush=True)
             parts[part] += found
+    if not parts["train"]:
+        raise SystemExit("Nothing to fit on: no author's commit in --train is followed by five others.")
     fitted = fit(parts["train"])
     report: dict[str, Any] = {"fitted": repr(fitted), "in use": repr(AFTER_COMMIT)}
     for part, found in parts.items():
