@@ -25,7 +25,7 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.source.languages import language_of
 
-CONSIDERED: Final = 300  # past edits, the first by the blend, that are ranked anew; the others come after them
+CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
 STEP: Final = 0.02  # of log-odds: what differs by less is equally like, and the newer one comes first
 FILE: Final = Path(__file__).with_name("reranker.npz")
 RELATIONS: Final = (
