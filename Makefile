@@ -38,7 +38,7 @@ settings: $(VENV)/.tests ## Write the tables of settings, from codewm_lsp/server
 	$(BIN)/python scripts/settings.py
 
 types: $(VENV)/.tests
-	$(BIN)/mypy -p codewm_lsp -p codewm_model -p codewm_export
+	$(BIN)/mypy -p codewm_lsp -p codewm_model -p codewm_export -p benchmarks
 
 pytest: $(VENV)/.tests
 	$(BIN)/python -m pytest $(ARGS)

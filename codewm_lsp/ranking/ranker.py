@@ -29,7 +29,6 @@ Floats = NDArray[np.float32]
 
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
-LESS: Final = 0.25  # of the log-odds after the newest edit, at most, for other edits in progress
 _EVERY: Final = slice(None)
 
 
@@ -58,13 +57,15 @@ class Several:
     They are averaged as (1 / ``sharpness``) · log of the mean of exp(``sharpness`` · odds): 0 would be the plain mean,
     much the maximum. An edit counts ``older`` of the next newer one in that mean. ``count`` · log n and ``slope`` ·
     log n · that mean are added: edits in progress are about the same thing and no independent witnesses, and what has
-    been edited is not there to be edited any more.
+    been edited is not there to be edited any more. What the newest says is never taken back by more than ``less``: a
+    file left dirty has nothing to do with it, most of the time.
     """
 
     sharpness: float = 1.0
     older: float = 1.0
     count: float = 0.0
     slope: float = 0.0
+    less: float = 0.25
 
 
 Case = Mapping[str, float]
@@ -153,8 +154,7 @@ def joined(state: State, editing: Sequence[Edit], odds: Sequence[NDArray[np.floa
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
-    """The log-odds after several edits, newest first: (n, N) → (N,). One edit stands for itself, and what the newest
-    says is never taken back by much: a file left dirty has nothing to do with it, most of the time."""
+    """The log-odds after several edits, newest first: (n, N) → (N,). One edit stands for itself."""
     count = len(odds)
     if count == 1:
         return np.asarray(odds[0])
@@ -164,7 +164,7 @@ def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]
     top = odds.max(0)
     mean = top + np.log((weights[:, None] * np.exp(sharp * (odds - top))).sum(0)) / sharp
     said = mean + np.log(count) * (several.count + several.slope * mean)
-    return np.asarray(np.maximum(said, odds[0] - LESS))
+    return np.asarray(np.maximum(said, odds[0] - several.less))
 
 
 def ordered(ranking: Ranking, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codewm_lsp.history import Edit, alone, file_edits
-from codewm_lsp.ranking.ranker import LESS, Several, together
+from codewm_lsp.ranking.ranker import Several, together
 
 BEFORE = (
     "import os\n\nLIMIT = 3\n\n\nclass Client:\n    open = True\n\n"
@@ -58,5 +58,5 @@ def test_a_file_left_dirty_takes_little_from_what_the_edit_at_hand_says() -> Non
     at_hand, unrelated = np.array([1.0, -2.0, -6.0]), np.array([-5.0, -5.0, -0.5])
     for several in (Several(0.1, 1.0, -1.5, 0.3), Several(2.0, 0.8, -0.5, 0.0)):
         said = together(np.stack([at_hand, unrelated]), several)
-        assert (said >= at_hand - LESS).all()
+        assert (said >= at_hand - several.less).all()
         assert said[2] > at_hand[2]  # what another edit speaks for is still found

@@ -72,7 +72,12 @@ def test_a_model_without_a_ranker_gets_the_shipped_one(copy: Path) -> None:
 
 def test_what_an_earlier_version_wrote_of_the_model_s_logits_is_not_read(copy: Path) -> None:
     calibration = {"weight": 0.5, "slope": 0.9, "intercept": 0.1, "mean": 1.0, "deviation": 2.0}
-    put(copy, packed(lambda said: said.update(calibration=calibration)))
+
+    def as_before(said: dict[str, Any]) -> None:
+        said.update(calibration=calibration)
+        said["several"].pop("less", None)
+
+    put(copy, packed(as_before))
     assert ranker_of(read_bundle(copy)) == shipped_ranker()
 
 

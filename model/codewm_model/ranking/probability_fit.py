@@ -188,7 +188,7 @@ def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
     best: tuple[float, Several] | None = None
     for sharpness in (0.1, 0.25, 0.5, 1.0, 2.0, 4.0):
         for older in (0.6, 0.8, 1.0):
-            plain = Several(sharpness, older)
+            plain = Several(sharpness, older, less=np.inf)
             mean = np.concatenate([together(group.odds, plain) for group, _ in groups])
             count, slope = logistic(np.stack([logs, logs * mean], 1), answers, weights, mean)
             loss = log_loss(mean + logs * (count + slope * mean), answers, weights)
