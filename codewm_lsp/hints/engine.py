@@ -78,7 +78,7 @@ class HintOptions:
     nothing is being edited.
     """
 
-    threshold: float = 0.46
+    threshold: float = 0.5
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.4
