@@ -132,13 +132,13 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "not a probability"),
     "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint has not"),
     "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several has not"),
-    "no table": (lambda: packed(file_weights=np.zeros((2, 2), np.float32)), "no table"),
+    "no table": (lambda: packed(file_weights=np.zeros((2, 2), np.float32)), "not a table"),
     "weights that are no numbers": (
         lambda: packed(lambda said: said["file"].update(weighed=["coupling"]), file_weights=np.full((6, 1), np.nan)),
-        "no table",
+        "not a table",
     ),
-    "trees that end early": (lambda: packed(file_tree_column=np.array([0], np.int16)), "one length"),
-    "trees in a table": (lambda: packed(file_tree_column=np.array([[-1]], np.int16)), "one length"),
+    "trees that end early": (lambda: packed(file_tree_column=np.array([0], np.int16)), "differ in length"),
+    "trees in a table": (lambda: packed(file_tree_column=np.array([[-1]], np.int16)), "differ in length"),
     "arrays nobody knows": (lambda: packed(file_tree_bark=np.zeros(3)), "bark"),
     "nesting without end": (
         lambda: packed(description=np.frombuffer(b"[" * 100_000, np.uint8)),
