@@ -284,7 +284,7 @@ class WhatNext:
 
     name = "e6"
     title = "E6: what next"
-    apart = True
+    apart = False  # another repository is a null
     better: Mapping[str, bool | None] = {
         "MRR": True,
         "R@1": True,
