@@ -111,6 +111,7 @@ def test_the_wheel_holds_the_packages_the_licence_and_the_model(wheel: Path) -> 
         "-".join(wheel.name.split("-")[:2]) + ".dist-info",
     }
     assert "codewm_lsp/py.typed" in sizes
+    assert 0 < sizes["codewm_lsp/index/reranker.npz"] <= 10_000
     assert any(name.endswith("LICENSE") for name in sizes)
     bundle = {
         name: size
