@@ -81,7 +81,7 @@ class HintOptions:
     threshold: float = 0.5
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
-    similar_threshold: float = 0.4
+    similar_threshold: float = 0.3
     clean_tree: bool = True
 
 
