@@ -1,7 +1,7 @@
 """The change that somebody is about to commit, or to have reviewed: which files of any kind it touches.
 
-No file's filters are run, as ``git status`` would: a file of the work tree counts as changed when it is not, byte for
-byte, what Git's index has.
+No file's filters are run, as ``git status`` and ``git diff-files`` would: a file of the work tree counts as changed
+when its content is not what Git's index has, and one that Git converts when its size is another one as well.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from typing import Final
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.changed_files import MOST_FILES, FileEvent, author_key
 from codewm_lsp.history.every_file import is_by_hand
+from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
+from codewm_lsp.history.listing import NESTED, OWN, Folders, index_entries
 from codewm_lsp.history.location import Location
 from codewm_lsp.history.paths import decode_path, is_inside, to_open
 
 _REGULAR: Final = (b"10", b"00")
 _LARGEST: Final = 8 << 20  # bytes of a file that is compared with what Git has
+_MOST_READ: Final = 256 << 20  # bytes of files that are compared; of the others their sizes are
 _UNTRACKED_SECONDS: Final = 3.0  # for looking through the folders
 _RAW: Final = ("-z", "--raw", "--no-abbrev", "-M100%", "-l400")
 """Only files that were moved as they are count as renamed, as in ``changed_files``: what is learnt is what is asked."""
@@ -82,20 +85,51 @@ def in_work_tree(git: HardenedGit, location: Location, head: str | None) -> Chan
     """What is staged, what differs from Git's index in files that it has, and new files that are not ignored, unless
     there are very many of them."""
     known = staged(git, head)
-    out = git.output("diff-files", *_RAW, "--ignore-submodules", files=True, seconds=PATIENT_SECONDS, expected=True)
     files = dict(known.files)
-    for entry in _entries(out):
-        path = entry.path
-        if not is_by_hand(path) or not is_inside(path):
-            continue
-        data = None if entry.event is FileEvent.REMOVED else _content(location, path)
-        if data is not None and _blob(data, entry.old) == entry.old:
-            continue  # it was touched, and is what it was
-        files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else entry.event
+    for path, event in _unstaged(git, location).items():
+        files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else event
     new = _untracked(git)
     if len(new) <= MOST_FILES:
         files |= dict.fromkeys(new, FileEvent.ADDED)
     return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames)
+
+
+def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
+    """What differs from Git's index, of the files that it has."""
+    folders = Folders(str(location.root), {})
+    written = _written(location.git_dir / "index")
+    found: dict[str, FileEvent] = {}
+    touched: dict[str, bool] = {}  # by path, whether it has the size that Git saw
+    left = _MOST_READ
+    for path, entry in index_entries(git).items():
+        if not entry.regular or entry.kept_out or not is_by_hand(path) or not is_inside(path):
+            continue
+        kind = folders.kind(path.rpartition("/")[0])
+        state = _state(location, path) if kind == OWN else None
+        if kind == NESTED or (state is not None and not stat.S_ISREG(state.st_mode)):
+            continue
+        if state is None:
+            found[path] = FileEvent.REMOVED
+            continue
+        same_size = state.st_size == entry.size
+        if same_size and state.st_mtime_ns == entry.modified < written:
+            continue
+        left -= state.st_size
+        data = _content(location, path) if left >= 0 else None
+        if data is not None and entry.blob in (
+            _blob(data, entry.blob),
+            _blob(data.replace(b"\r\n", b"\n"), entry.blob),
+        ):
+            continue  # it was touched, and is what it was
+        touched[path] = same_size
+    try:
+        converted = conversions(git, list(touched))
+    except RepositoryError:
+        converted = {}
+    for path, same_size in touched.items():
+        if not (same_size and converted.get(path)):
+            found[path] = FileEvent.MODIFIED
+    return found
 
 
 def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
@@ -170,17 +204,33 @@ def _entries(data: bytes) -> Iterator[_Entry]:
             yield _Entry(path, event, old.decode("ascii"), previous)
 
 
-def _content(location: Location, path: str) -> bytes | None:
-    """The bytes of a file of the work tree; None where it cannot be read, or is very large."""
+def _written(file: Path) -> int:
+    """When a file was written, in nanoseconds; 0 where there is none."""
     try:
-        full = to_open(os.path.join(str(location.root), *path.split("/")))
-        state = os.lstat(full)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > _LARGEST:
-            return None
-        with open(full, "rb") as stream:
-            return stream.read(_LARGEST + 1)
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _full(location: Location, path: str) -> str:
+    return to_open(os.path.join(str(location.root), *path.split("/")))
+
+
+def _state(location: Location, path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(_full(location, path))
     except (OSError, ValueError):
         return None
+
+
+def _content(location: Location, path: str) -> bytes | None:
+    """The bytes of a regular file of the work tree; None where it cannot be read, or is very large."""
+    try:
+        with open(_full(location, path), "rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= _LARGEST else None
 
 
 def _blob(content: bytes, like: str) -> str:

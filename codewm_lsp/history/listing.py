@@ -39,10 +39,11 @@ _LONGEST: Final = 300.0  # seconds that it is used at most
 _RACY: Final = 2.0  # seconds in which a folder may change again without its time stamp changing
 
 _ENTRY: Final = re.compile(
-    rb"([A-Za-z?]) \d+ ([0-9a-f]+) (\d)\t([^\0]+)\0"
+    rb"([A-Za-z?]) (\d+) ([0-9a-f]+) (\d)\t([^\0]+)\0"
     rb"  ctime: (\d+):(\d+)\n  mtime: (\d+):(\d+)\n  dev: \d+\tino: (\d+)\n  uid: \d+\tgid: \d+\n"
     rb"  size: (\d+)\tflags: [0-9a-f]+\n"
 )
+_REGULAR: Final = b"10"  # what the mode of a regular file begins with
 _KEPT_OUT: Final = frozenset(b"Ssh")  # skip-worktree (a sparse checkout), assume-unchanged
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Entry:
     """A file of Git's index: the blob, and the state of the file when Git last found that it has this content.
 
     ``modified`` and ``changed`` in nanoseconds. ``kept_out``: Git was told not to look whether it is there.
+    ``regular``: neither a symbolic link nor a submodule.
     """
 
     blob: str
@@ -61,6 +63,48 @@ class Entry:
     changed: int
     inode: int
     kept_out: bool
+    regular: bool
+
+
+def index_entries(git: HardenedGit, *pathspecs: str) -> dict[str, Entry]:
+    """The files of Git's index, by path. Raises ``RepositoryError``."""
+    command = ("ls-files", "-z", "-v", "--stage", "--cached")
+    out = git.output(*command, "--debug", "--", *pathspecs, files=True, seconds=PATIENT_SECONDS)
+    found: dict[str, Entry] = {}
+    end = 0
+    for match in _ENTRY.finditer(out):
+        if match.start() != end:
+            break
+        end = match.end()
+        tag, mode, blob, stage, name, changed, changed_rest, modified, rest, inode, size = match.groups()
+        path = exact_path(name)
+        if path is None:
+            continue
+        regular = mode.startswith(_REGULAR)
+        if stage != b"0":
+            found[path] = Entry("", 0, 0, 0, 0, False, regular)
+            continue
+        found[path] = Entry(
+            blob.decode("ascii"),
+            int(size),
+            int(modified) * 1_000_000_000 + int(rest),
+            int(changed) * 1_000_000_000 + int(changed_rest),
+            int(inode),
+            tag[0] in _KEPT_OUT,
+            regular,
+        )
+    if end == len(out):
+        return found
+    # A Git that words this otherwise: what it says for programs has to do.
+    found = {}
+    for entry in git.output(*command, "--", *pathspecs, files=True, seconds=PATIENT_SECONDS).split(b"\0"):
+        head, _, name = entry.partition(b"\t")
+        path = exact_path(name)
+        if head and path is not None:
+            _, mode, blob, stage = head.split(b" ")
+            known = blob.decode("ascii") if stage == b"0" else ""
+            found[path] = Entry(known, 0, 0, 0, 0, head[0] in _KEPT_OUT, mode.startswith(_REGULAR))
+    return found
 
 
 class Folders:
@@ -186,44 +230,9 @@ class Lister:
         except OSError:
             written = None
         if written is None or self._tracked[0] != written:
-            self._tracked = (written, self._read_index())
+            self._tracked = (written, index_entries(self._git, *PATHSPECS))
             self._folders = tuple({path.rpartition("/")[0] for path in self._tracked[1]})
         return written, self._tracked[1]
-
-    def _read_index(self) -> dict[str, Entry]:
-        command = ("ls-files", "-z", "-v", "--stage", "--cached")
-        out = self._git.output(*command, "--debug", *_SOURCE, files=True, seconds=PATIENT_SECONDS)
-        found: dict[str, Entry] = {}
-        end = 0
-        for match in _ENTRY.finditer(out):
-            if match.start() != end:
-                break
-            end = match.end()
-            tag, blob, stage, name, changed, changed_rest, modified, rest, inode, size = match.groups()
-            path = exact_path(name)
-            if path is None:
-                continue
-            if stage != b"0":
-                found[path] = Entry("", 0, 0, 0, 0, False)
-                continue
-            found[path] = Entry(
-                blob.decode("ascii"),
-                int(size),
-                int(modified) * 1_000_000_000 + int(rest),
-                int(changed) * 1_000_000_000 + int(changed_rest),
-                int(inode),
-                tag[0] in _KEPT_OUT,
-            )
-        if end == len(out):
-            return found
-        # A Git that words this otherwise: what it says for programs has to do.
-        found = {}
-        for entry in self._git.output(*command, *_SOURCE, files=True, seconds=PATIENT_SECONDS).split(b"\0"):
-            head, _, name = entry.partition(b"\t")
-            path = exact_path(name)
-            if head and path is not None:
-                found[path] = Entry("", 0, 0, 0, 0, head[0] in _KEPT_OUT)
-        return found
 
     def _untracked(self, folders: Folders, written: object) -> tuple[str, ...]:
         patterns = (_state(str(self._excludes)), _state(os.path.join(self._root, ".gitignore")))

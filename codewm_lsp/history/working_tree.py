@@ -25,6 +25,7 @@ from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import Edit, definition_edits
+from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import HardenedGit
 from codewm_lsp.history.listing import GONE, NESTED, OWN, Entry, Lister, Listing
 from codewm_lsp.history.location import Location
@@ -44,7 +45,6 @@ _MOST_CHARACTERS: Final = 32 << 20  # of untracked files that are looked at
 _KEPT_CHARACTERS: Final = 16 << 20  # of files that differ, remembered
 _KEPT_BASES: Final = 64
 _KEPT_PAIRS: Final = 10_000  # likenesses of two files, remembered
-_ATTRIBUTES: Final = ("filter", "ident", "working-tree-encoding")
 _NANO: Final = 1_000_000_000
 _WINDOWS: Final = os.name == "nt"
 _IDENT: Final = re.compile(rb"\$Id:[^$\n]*\$")
@@ -360,18 +360,11 @@ class WorkingTree:
         self._attribute_files.update(stamp)
         missing = [path for path in paths if path not in self._attributes]
         if missing:
-            answers: dict[str, dict[str, str]] = {path: {} for path in missing}
-            told = "".join(f"{path}\0" for path in missing).encode("utf-8")
             try:
-                out = self._git.output(
-                    *("check-attr", "-z", "--stdin", *_ATTRIBUTES), files=True, told=told, seconds=3.0, expected=True
-                )
-                fields = iter(out.decode("utf-8", "replace").split("\0"))
-                for path, name, value in zip(fields, fields, fields, strict=False):
-                    if value not in ("unspecified", "unset") and path in answers:
-                        answers[path][name] = value
+                answers = conversions(self._git, missing)
             except RepositoryError as error:
                 _log.warning("Cannot read which files Git converts in %s: %s", self._root, error)
+                answers = {path: {} for path in missing}
             self._attributes.update(answers)
         return {path: found for path in paths if (found := self._attributes[path])}
 
