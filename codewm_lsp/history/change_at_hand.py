@@ -17,6 +17,7 @@ from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.changed_files import MOST_FILES, FileEvent, author_key
+from codewm_lsp.history.edits import date_of
 from codewm_lsp.history.every_file import is_by_hand
 from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
@@ -101,7 +102,7 @@ def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
     found: dict[str, FileEvent] = {}
     touched: dict[str, bool] = {}  # by path, whether it has the size that Git saw
     left = _MOST_READ
-    for path, entry in index_entries(git).items():
+    for path, entry in index_entries(git, decode_path).items():
         if not entry.regular or entry.kept_out or not is_by_hand(path) or not is_inside(path):
             continue
         kind = folders.kind(path.rpartition("/")[0])
@@ -177,7 +178,7 @@ def _committer(git: HardenedGit, head: str | None) -> str:
 def _author(git: HardenedGit, commit: str) -> tuple[str, int]:
     out = git.output("diff-tree", "-s", "--always", "--root", "--format=%at%x00%ae", commit, "--")
     date, _, email = out.decode("utf-8", "replace").strip().partition("\0")
-    return author_key(email), int(date)
+    return author_key(email), date_of(date)
 
 
 def _untracked(git: HardenedGit) -> list[str]:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history.edits import date_of
 from codewm_lsp.history.every_file import is_by_hand
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit
 from codewm_lsp.history.paths import decode_path
@@ -104,7 +105,7 @@ def _parse(data: bytes) -> Iterator[ChangedFiles]:
             if not field:
                 continue
             date, author = next(fields), next(fields)
-            head = field.decode("ascii"), author_key(author.decode("utf-8", "replace")), int(date)
+            head = field.decode("ascii"), author_key(author.decode("utf-8", "replace")), date_of(date)
             files, renames = [], []
             continue
         old_mode, new_mode, _, _, status = field[1:].split(b" ")

@@ -12,6 +12,13 @@ from codewm_lsp.source import Definition, DefinitionKind, fingerprint, parse_def
 from codewm_lsp.source.languages import Language, language_of
 
 LAST_DATE: Final = 253_402_300_799
+
+
+def date_of(stamp: str | bytes) -> int:
+    """The seconds since 1970 that a commit names, at most ``LAST_DATE``; 0 where it names none."""
+    return min(int(stamp), LAST_DATE) if stamp.isdigit() and len(stamp) < 19 else 0
+
+
 """The end of the year 9999, in seconds since 1970: a commit may claim any date, and none later can be written."""
 
 

@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,8 +66,11 @@ class Entry:
     regular: bool
 
 
-def index_entries(git: HardenedGit, *pathspecs: str) -> dict[str, Entry]:
-    """The files of Git's index, by path. Raises ``RepositoryError``."""
+def index_entries(git: HardenedGit, named: Callable[[bytes], str | None], *pathspecs: str) -> dict[str, Entry]:
+    """The files of Git's index, by the path that ``named`` gives them; those that it gives none are left out.
+
+    Raises ``RepositoryError``.
+    """
     command = ("ls-files", "-z", "-v", "--stage", "--cached")
     out = git.output(*command, "--debug", "--", *pathspecs, files=True, seconds=PATIENT_SECONDS)
     found: dict[str, Entry] = {}
@@ -77,7 +80,7 @@ def index_entries(git: HardenedGit, *pathspecs: str) -> dict[str, Entry]:
             break
         end = match.end()
         tag, mode, blob, stage, name, changed, changed_rest, modified, rest, inode, size = match.groups()
-        path = exact_path(name)
+        path = named(name)
         if path is None:
             continue
         regular = mode.startswith(_REGULAR)
@@ -99,7 +102,7 @@ def index_entries(git: HardenedGit, *pathspecs: str) -> dict[str, Entry]:
     found = {}
     for entry in git.output(*command, "--", *pathspecs, files=True, seconds=PATIENT_SECONDS).split(b"\0"):
         head, _, name = entry.partition(b"\t")
-        path = exact_path(name)
+        path = named(name)
         if head and path is not None:
             _, mode, blob, stage = head.split(b" ")
             known = blob.decode("ascii") if stage == b"0" else ""
@@ -230,7 +233,7 @@ class Lister:
         except OSError:
             written = None
         if written is None or self._tracked[0] != written:
-            self._tracked = (written, index_entries(self._git, *PATHSPECS))
+            self._tracked = (written, index_entries(self._git, exact_path, *PATHSPECS))
             self._folders = tuple({path.rpartition("/")[0] for path in self._tracked[1]})
         return written, self._tracked[1]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final
 
-from codewm_lsp.history.edits import LAST_DATE, Commit
+from codewm_lsp.history.edits import Commit, date_of
 from codewm_lsp.history.git_process import GitProcess, HardenedGit
 from codewm_lsp.source import Definition, Outline, decode, is_text_encoding, parse_version
 
@@ -245,7 +245,7 @@ def _parse_commit(sha: str, data: bytes) -> tuple[Commit, tuple[str, ...]]:
             who = value
         elif name == b"committer":
             stamp = value.rpartition(b"> ")[2].split(b" ")[0]
-            date = min(int(stamp), LAST_DATE) if stamp.isdigit() and len(stamp) < 19 else 0
+            date = date_of(stamp)
         elif name == b"encoding":
             encoding = value.decode("ascii", "replace")
     paragraph = message.lstrip(b"\n").partition(b"\n\n")[0]

@@ -24,7 +24,7 @@ def test_the_folder_of_clones_is_asked_for_plainly(tmp_path: Path, monkeypatch: 
     with pytest.raises(OptionError, match=r"CODEWM_REPOS is not set.*--smoke"):
         folder_of_clones()
     monkeypatch.setenv("CODEWM_REPOS", str(tmp_path / "missing"))
-    with pytest.raises(OptionError, match="no folder"):
+    with pytest.raises(OptionError, match="not a folder"):
         folder_of_clones()
     monkeypatch.setenv("CODEWM_REPOS", str(tmp_path))
     with pytest.raises(OptionError, match="empty"):

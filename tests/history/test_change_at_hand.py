@@ -56,6 +56,21 @@ def test_the_work_tree_holds_what_is_staged_what_is_not_and_new_files(started: A
     assert found == {"a.py": MODIFIED, "b.rst": MODIFIED, "new.md": ADDED, ".gitignore": ADDED}
 
 
+def test_no_filter_of_the_repository_is_run_to_compare(started: Any, tmp_path: Path) -> None:
+    """What a filter would make of a file is not known: it counts as changed where its size is another one."""
+    started.write(".gitattributes", "*.rst filter=trap\n")
+    started.git("add", "--all")
+    started.git("commit", "--quiet", "-m", "Filter")
+    for name in ("clean", "process"):
+        started.git("config", f"filter.trap.{name}", f"touch {(tmp_path / 'ran').as_posix()}")
+    started.write("b.rst", "WORDS\n")
+    assert in_work_tree(started.path).files == {}
+    started.write("b.rst", "other words\n")
+    started.remove("c.toml")
+    assert in_work_tree(started.path).files == {"b.rst": MODIFIED, "c.toml": REMOVED}
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_file_that_was_touched_but_not_changed_is_no_change(started: Any) -> None:
     (started.path / "a.py").write_text("a = 1\n", encoding="utf-8")
     assert not in_work_tree(started.path).files

@@ -5,6 +5,7 @@ Its encoder is the simplest one that fits the index: words as fixed random direc
 
 from __future__ import annotations
 
+import encodings.cp437  # noqa: F401 (of zip files, for a process that may not read the standard library any more)
 import sys
 import zlib
 from collections.abc import Sequence

@@ -159,7 +159,7 @@ def test_a_bundle_is_replaced_only_when_that_is_asked_for(finished: tuple[Path, 
 
 def test_a_folder_of_another_command_is_refused(tmp_path: Path) -> None:
     claim(tmp_path / "out", "codewm eval")
-    with pytest.raises(OptionError, match="is a folder of codewm eval, not of codewm-train"):
+    with pytest.raises(OptionError, match="belongs to codewm eval, not to codewm-train"):
         claim(tmp_path / "out", "codewm-train")
 
 

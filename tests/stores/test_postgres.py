@@ -380,8 +380,8 @@ def test_a_table_that_is_gone_is_said_in_one_message(
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("postgresql://me:secret@host/x", "without a password"),
-        ("postgresql://host/x?password=secret", "without a password"),
+        ("postgresql://me:secret@host/x", "leave the password out"),
+        ("postgresql://host/x?password=secret", "leave the password out"),
         ("postgresql://host/x?nonsense=secret", "nonsense"),
         ("postgresql://host/x?schema=pg_catalog", "cannot be the name of a schema"),
         ("postgresql://host/x?schema=a%22.b%25s", "cannot be the name of a schema"),

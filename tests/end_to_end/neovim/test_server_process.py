@@ -88,7 +88,7 @@ def test_a_file_outside_any_repository_starts_nothing(tmp_path: Path, neovim: Ne
     (tmp_path / "sessions.py").write_text("def f():\n    pass\n", encoding="utf-8")
     found = neovim(OUTSIDE, tmp_path)
     assert (found["clients"], found["status"]) == (0, "")
-    assert found["messages"] == ["CodeWM is not running for this file. Run :checkhealth codewm."]
+    assert found["messages"] == ["no hints here: outside a Git repository"]
 
 
 def test_the_status_says_model_and_progress_and_the_log_opens(changed: Any, neovim: Neovim) -> None:
