@@ -58,9 +58,7 @@ def test_the_work_tree_holds_what_is_staged_what_is_not_and_new_files(started: A
 
 def test_no_filter_of_the_repository_is_run_to_compare(started: Any, tmp_path: Path) -> None:
     """What a filter would make of a file is not known: it counts as changed where its size is another one."""
-    started.write(".gitattributes", "*.rst filter=trap\n")
-    started.git("add", "--all")
-    started.git("commit", "--quiet", "-m", "Filter")
+    started.commit("Filter", {".gitattributes": "*.rst filter=trap\n"})
     for name in ("clean", "process"):
         started.git("config", f"filter.trap.{name}", f"touch {(tmp_path / 'ran').as_posix()}")
     started.write("b.rst", "WORDS\n")
