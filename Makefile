@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV ?= .venv
 REPO ?= .
 ARGS ?=
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); [ "$$n" -gt 7 ] && echo 8 || echo $$((n + 1)))
 BIN := $(VENV)/bin
 export PYTHON VENV
 
@@ -41,7 +42,7 @@ types: $(VENV)/.tests
 	$(BIN)/mypy -p codewm_lsp -p codewm_model -p codewm_export -p benchmarks
 
 pytest: $(VENV)/.tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 extension: $(VENV)/.tests wheel ## Test the VS Code extension, in the real workbench
 	@sh scripts/extension.sh test
