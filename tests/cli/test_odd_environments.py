@@ -143,8 +143,7 @@ def test_numbers_beyond_all_bounds_are_answered_or_refused(history: Any, codewm:
 def test_an_interrupt_while_it_starts_ends_it_without_a_word(ignored: bool) -> None:
     program = """
 import builtins, os, signal, sys
-if {ignored}:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN if {ignored} else signal.default_int_handler)  # whatever was inherited
 real = builtins.__import__
 def loading(name, *arguments, **named):
     if name == "codewm_lsp.errors":
