@@ -38,6 +38,7 @@ from codewm_lsp.source import Definition
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the edits, however few are wanted otherwise
+FEWEST_COMMITS: Final = 2  # with fewer, nothing is known of what changes together: only what must follow has a lens
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -291,6 +292,8 @@ class Engine:
     ) -> list[Hint]:
         rows, probabilities = self._ordered(ranked, rows)
         shown = probabilities >= options.threshold
+        if len(self.derived.ancestors(ranked.snapshot)) < FEWEST_COMMITS:
+            shown &= np.array([row in ranked.references for row in rows.tolist()], bool)
         rows, probabilities = rows[shown], probabilities[shown]
         linted = np.array([row in ranked.references and ranked.references[row].linted for row in rows.tolist()], bool)
         last = np.argsort(linted, kind="stable")[:limit]  # those that a linter names take no other's place

@@ -356,3 +356,21 @@ def test_an_unrelated_dirty_file_does_not_halve_what_is_said_of_the_edit_at_hand
     assert "Client.put" in likeliest
     for name in likeliest:
         assert beside[name] > alone[name] / 2, (name, alone[name], beside[name])
+
+
+def test_in_a_history_of_one_commit_only_what_must_follow_has_a_lens(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("young")
+    text = "def fetch(url):\n    return url\n\n\ndef load(path):\n    return fetch(path)\n\n\ndef count(items):\n"
+    text += "    return 1\n"
+    repository.commit("Begin", {"a.py": text})
+    engine = open_engine(repository.path)
+    options = HintOptions(threshold=0.0, kinds=frozenset({HintKind.NEXT}))
+    typed = text.replace("return url", "return url.strip()")
+    assert engine.hints("a.py", typed, options=options).items == ()
+    (lens,) = engine.hints("a.py", text.replace("def fetch", "def get"), options=options).items
+    assert lens.definition == "load"
+    repository.commit("Go on", {"a.py": text.replace("return 1", "return len(items)")})
+    with_more = open_engine(repository.path).hints("a.py", typed, options=options).items
+    assert with_more

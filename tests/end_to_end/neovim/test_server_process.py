@@ -50,6 +50,7 @@ STATUS = """
 setup()
 lens()
 wait(function() return require('codewm').status() == 'CodeWM' end)
+wait(function() return table.concat(require('codewm.status').lines(), '\\n'):find(': ready, ') end)
 vim.cmd('CodewmStatus')
 vim.cmd('CodewmLog')
 finish({ log = vim.fn.expand('%:t'), writable = vim.bo.modifiable })

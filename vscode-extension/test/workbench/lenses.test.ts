@@ -254,8 +254,13 @@ describe('a function that is being changed', () => {
     await until('the hint on the line of the cursor', ends, (seen) => seen.length === 1);
     settings({ 'codewm.enable': false });
     await until('no lens', () => window.lenses(), (lenses) => lenses.length === 0);
-    await window.run('CodeWM: Toggle Hints');
-    const toast = await window.notification('CodeWM is turned off by the setting codewm.enable.');
+    const off = 'CodeWM is turned off by the setting codewm.enable.';
+    // The window may hear of the setting after the server: until then the toggle is refused in other words.
+    await until('what the toggle says', async () => {
+      await window.run('CodeWM: Toggle Hints');
+      return window.notifications().filter({ hasText: off }).count();
+    }, (count) => count > 0);
+    const toast = await window.notification(off);
     assert.deepEqual(await toast.locator('.monaco-button').allTextContents(), ['Open Setting']);
     await window.run('Notifications: Clear All Notifications');
     settings({});
