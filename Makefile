@@ -3,7 +3,8 @@
 # make help               the rest
 #
 # Everything lives in .venv and node_modules; nothing outside this folder is touched, but for Debian packages when root runs
-# `make test`, and the VS Code workbench that its tests need: scripts/workbench.sh keeps that in your cache folder.
+# `make test`, a user "pgserver" that PostgreSQL then runs as in the tests, and the VS Code workbench that its tests need:
+# scripts/workbench.sh keeps that in your cache folder.
 
 PYTHON ?= python3
 VENV ?= .venv
