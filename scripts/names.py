@@ -20,6 +20,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
+from pip._internal.models.index import PyPI  # pip knows where its index is
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 PATIENCE: Final = 20.0
 MARKETPLACE: Final = "https://marketplace.visualstudio.com/_apis/public/gallery/extensionquery"
@@ -69,7 +71,7 @@ def names(root: Path, ask: Ask) -> list[Name]:
     publisher, extension = manifest["publisher"], manifest["name"]
     ours = {manifest["description"], _one(r'^description = "(.*)"$', project), *former(root)}
 
-    found = ask(f"https://pypi.org/pypi/{package}/json", None)
+    found = ask(f"{PyPI.pypi_url}/{package}/json", None)
     pypi = _state(found and found["info"]["summary"], ours)
     question = {
         "filters": [{"criteria": [{"filterType": BY_NAME, "value": f"{publisher}.{extension}"}]}],

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from pip._internal.models.index import PyPI
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +39,7 @@ def registries(pypi: str | None, marketplace: str | None, open_vsx: str | None) 
 
     def ask(url: str, question: dict[str, Any] | None) -> Any:
         asked.append(url)
-        if url == "https://pypi.org/pypi/codewm/json":
+        if url == f"{PyPI.pypi_url}/codewm/json":
             return pypi and {"info": {"summary": pypi}}
         if url == "https://open-vsx.org/api/codewm/codewm":
             return open_vsx and {"description": open_vsx}
@@ -97,7 +98,7 @@ def test_a_registry_that_has_nothing_says_so_and_any_other_failure_is_one(
         raise urllib.error.HTTPError(request.full_url, code, "said no", Message(), None)
 
     monkeypatch.setattr("urllib.request.urlopen", opened)
-    assert script.ask("https://pypi.org/pypi/codewm/json", None) is None
+    assert script.ask(f"{PyPI.pypi_url}/codewm/json", None) is None
     code = 503
     assert script.main() == 1
     assert "a registry does not answer" in capsys.readouterr().err
