@@ -384,19 +384,18 @@ class PostgresStore:
         self, connection: _PatientConnection, edit: Edit, vector: NDArray[np.float32], k: int, size: int
     ) -> list[Hit]:
         changed, place = _numbers(terms(words_of_edit(edit))), _numbers(terms(place_words(edit.path, edit.definition)))
-        asked = StoreQuery.of(edit, self._counts(connection, changed, place, size), _numbers)
+        present = self._counts(connection, changed, place, size)
+        asked = StoreQuery.of(edit, present, _numbers)
         limit = max(CANDIDATES, k)
         values: dict[str, Any] = {"vector": _literal(vector), "limit": limit}
         found = statements.FOUND
         if limit < size:
-            present = self._counts(connection, changed, place, size)
             values |= _shared("words", asked.words, present.words, limit)
             values |= _shared("places", asked.place, present.places, limit)
             found = statements.FOUND_NEAR
         rows = list(self._rows(connection, found, values))
         all_words = {number for row in rows for number in row[-3]}
         present = self._counts(connection, all_words, {number for row in rows for number in row[-1]}, size)
-        asked = StoreQuery.of(edit, present, _numbers)
         looked_at = [one for row in rows if (one := self._looked_at(row, asked, present)) is not None]
         return asked.ranked(looked_at, self._blend)[:k]
 
