@@ -7,9 +7,9 @@ full; whatever has an upper bound below the least of the best of these cannot be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,21 +49,14 @@ def scores(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray[n
     )
     signed, unsigned = (np.zeros(len(rows), dtype=np.float32) for _ in range(2))
     words = Weighing.of(query.words, asked.words)
-    segments = arrays.segments
-    segment_of = np.searchsorted([one.first_row for one in segments], rows, side="right") - 1
-    for number, segment in enumerate(segments):
-        own = np.flatnonzero(segment_of == number)
-        if len(own):
-            signed[own], unsigned[own] = segment.words.cosines(rows[own] - segment.first_row, words, asked.words)
+    for segment, own in _by_segment(arrays, [one.first_row for one in arrays.segments], rows):
+        signed[own], unsigned[own] = segment.words.cosines(rows[own] - segment.first_row, words, asked.words)
     places, inverse = np.unique(arrays.place_of.values[rows], return_inverse=True)
     near = np.zeros(len(places), dtype=np.float32)
     place = Weighing.of(query.place, asked.places)
-    segment_of = np.searchsorted([one.first_place for one in segments], places, side="right") - 1
-    for number, segment in enumerate(segments):
-        own = np.flatnonzero(segment_of == number)
-        if len(own):
-            numbers = places[own].astype(np.int64) - segment.first_place
-            _, near[own] = segment.places.cosines(numbers, place, asked.places)
+    for segment, own in _by_segment(arrays, [one.first_place for one in arrays.segments], places):
+        numbers = places[own].astype(np.int64) - segment.first_place
+        _, near[own] = segment.places.cosines(numbers, place, asked.places)
     return Scores(meaning=meaning, signed=signed, unsigned=unsigned, place=near[inverse])
 
 
@@ -92,15 +85,22 @@ def compared(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray
     added, removed = (np.zeros(len(rows), dtype=np.float32) for _ in range(2))
     count = np.zeros(len(rows), dtype=np.int64)
     words = Weighing.of(query.words, asked.words)
-    segments = arrays.segments
-    segment_of = np.searchsorted([one.first_row for one in segments], rows, side="right") - 1
-    for number, segment in enumerate(segments):
+    for segment, own in _by_segment(arrays, [one.first_row for one in arrays.segments], rows):
+        documents = rows[own] - segment.first_row
+        added[own], removed[own] = segment.words.apart(documents, words, asked.words)
+        count[own] = segment.words.lengths(documents)
+    return Compared(added, removed, count)
+
+
+def _by_segment(
+    arrays: EditArrays, firsts: Sequence[int], numbers: NDArray[np.integer[Any]]
+) -> Iterator[tuple[Segment, NDArray[np.int64]]]:
+    """Which of ``numbers`` are of which segment, of those that have any; ``firsts``: the first number of each."""
+    segment_of = np.searchsorted(firsts, numbers, side="right") - 1
+    for number, segment in enumerate(arrays.segments):
         own = np.flatnonzero(segment_of == number)
         if len(own):
-            documents = rows[own] - segment.first_row
-            added[own], removed[own] = segment.words.apart(documents, words, asked.words)
-            count[own] = segment.words.lengths(documents)
-    return Compared(added, removed, count)
+            yield segment, own
 
 
 def nearest(
