@@ -50,7 +50,7 @@ def ask(
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
-    from codewm_lsp.hints import touched
+    from codewm_lsp.hints import differs_without_edits
 
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
@@ -62,7 +62,7 @@ def ask(
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             return Question(edits, head, head, None, "your uncommitted changes", file=file)
         if file is None and (question := _standing_in(repository, head, wanted)) is not None:
-            return replace(question, comments=touched(texts))
+            return replace(question, comments=differs_without_edits(texts))
     else:
         head = repository.head(at)
         if wanted is not None:

@@ -3,7 +3,7 @@
 from codewm_lsp.hints.answers import Hint, HintKind, Prediction, SimilarEdit
 from codewm_lsp.hints.engine import Engine, HintOptions, Hints
 from codewm_lsp.hints.snapshot import Change, Snapshot, Workspace
-from codewm_lsp.hints.stand_in import LOOK_BACK, StandIn, stand_in_of, touched
+from codewm_lsp.hints.stand_in import LOOK_BACK, StandIn, differs_without_edits, stand_in_of
 from codewm_lsp.hints.wording import after_commit, stand_in_words, waiting
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "StandIn",
     "Workspace",
     "after_commit",
+    "differs_without_edits",
     "stand_in_of",
     "stand_in_words",
-    "touched",
     "waiting",
 ]

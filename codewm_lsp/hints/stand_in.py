@@ -55,8 +55,8 @@ AFTER_COMMIT: Final = CleanTree(slope=0.255, intercept=-1.556)
 """Fitted by ``codewm_model.ranking.clean_tree_fit``. No probability makes one in two of it (docs/experiments.md)."""
 
 
-def touched(texts: Mapping[str, str | None]) -> bool:
-    """Whether one of the files that differ is still there: by comments and white space, where there is no edit."""
+def differs_without_edits(texts: Mapping[str, str | None]) -> bool:
+    """Whether one of the files that differ is still there; where there is no edit: by comments and white space."""
     return any(text is not None for text in texts.values())
 
 

@@ -25,8 +25,8 @@ from codewm_lsp.hints import (
     Snapshot,
     Workspace,
     after_commit,
+    differs_without_edits,
     stand_in_words,
-    touched,
     waiting,
 )
 from codewm_lsp.hints.forgotten import Forgotten, forgotten, hidden_files, not_needed
@@ -132,7 +132,7 @@ class Session:
         snapshot = self._workspace.last
         if snapshot is None or not snapshot.is_clean:
             return ""
-        return waiting(snapshot.stand_in, comments=touched(snapshot.texts), asked=options.clean_tree)
+        return waiting(snapshot.stand_in, comments=differs_without_edits(snapshot.texts), asked=options.clean_tree)
 
     def _dismissed(self) -> frozenset[str]:
         """The keys of the hints that are never to be shown."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.hints import HintKind, HintOptions, StandIn, stand_in_of, stand_in_words, touched, waiting
+from codewm_lsp.hints import HintKind, HintOptions, StandIn, differs_without_edits, stand_in_of, stand_in_words, waiting
 from codewm_lsp.hints.wording import changed_title
 from codewm_lsp.history import Repository
 
@@ -141,8 +141,8 @@ def test_a_comment_moves_them_with_their_lines(waited: Any, open_engine: OpenEng
     assert [(hint.definition, hint.line + 2) for hint in before] == [(hint.definition, hint.line) for hint in after]
     snapshot = asking.snapshot(unsaved={CLIENT: "# a comment\n" + text})
     assert snapshot.is_clean
-    assert touched(snapshot.texts)
-    assert not touched(asking.snapshot().texts)
+    assert differs_without_edits(snapshot.texts)
+    assert not differs_without_edits(asking.snapshot().texts)
 
 
 def test_they_give_way_to_edits_without_a_gap_on_the_edited_definition(waited: Any, open_engine: OpenEngine) -> None:
