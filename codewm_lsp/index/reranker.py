@@ -10,8 +10,6 @@ and time have no part in it: they would find the other edits of a commit without
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +21,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
+from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.source.languages import language_of
 
 CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
@@ -117,7 +116,7 @@ def learnt(file: Path = FILE) -> Learnt:
         return Learnt(_read(file.read_bytes()))
     except OSError as error:
         reason = error.strerror or str(error)
-    except (ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, KeyError) as error:
         reason = f"it is damaged: {error}"
     return Learnt(
         Reranker.of_blend(Blend()),
@@ -127,12 +126,9 @@ def learnt(file: Path = FILE) -> Learnt:
 
 
 def _read(data: bytes) -> Reranker:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-            raise ValueError(f"it unpacks to more than {_LARGEST:,} bytes")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        version = arrays["format"].tolist()
-        weights, bias, output, offset = (arrays[name] for name in ("weights", "bias", "output", "offset"))
+    arrays = read_arrays(data, _LARGEST)
+    version = arrays["format"].tolist()
+    weights, bias, output, offset = (arrays[name] for name in ("weights", "bias", "output", "offset"))
     if version != [_FORMAT, len(RELATIONS)]:
         raise ValueError(f"it is of version {version}, this one reads {[_FORMAT, len(RELATIONS)]}")
     hidden = len(bias)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +15,11 @@ import codewm_lsp
 from codewm_lsp.errors import BundleError
 from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.ranking.trees import Trees
+from codewm_lsp.small_arrays import read_arrays
 
 FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"
 _DESCRIPTION: Final = "description"
+_LARGEST: Final = 1 << 20  # bytes of all arrays together
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ def shipped_missing_files() -> MissingFiles:
 def read_missing_files(file: Path) -> MissingFiles:
     """What ``to_arrays`` gave, out of a file. Raises ``BundleError`` where it is missing, or broken."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
-            trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
+        arrays = read_arrays(file.read_bytes(), _LARGEST)
+        description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
+        trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
         if not set(trees.signals) <= set(SIGNALS):
             raise ValueError("it asks about what is not known here")
         return MissingFiles(trees, float(description["threshold"]))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
             f"The weights of `codewm forgotten`, {file}, cannot be read ({error}). Install CodeWM again; "
             "`python -m codewm_model.ranking.missing_files_fit` makes them."

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import lru_cache
@@ -25,6 +22,7 @@ from codewm_lsp.errors import BundleError
 from codewm_lsp.ranking.ranker import BEST, CASES, Case, Joint, Ranker, Several
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.trees import CASE, Trees
+from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.world_model.bundle import RANKER, Bundle, read_bundle, shipped
 
 FORMAT: Final = 1
@@ -85,7 +83,10 @@ class _Unusable(ValueError):
 
 @lru_cache(maxsize=2)
 def _read(data: bytes) -> Ranker:
-    arrays = _arrays(data)
+    try:
+        arrays = read_arrays(data, _LARGEST)
+    except ValueError as error:
+        raise _Unusable(str(error)) from error
     try:
         description = json.loads(arrays[_DESCRIPTION].astype(np.uint8).tobytes().decode("utf-8"))
         if description["format"] != FORMAT:
@@ -108,39 +109,6 @@ def _read(data: bytes) -> Ranker:
         raise
     except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
         raise _Unusable(f"{type(error).__name__}: {error}") from error
-
-
-def _arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of the archive; nothing is unpacked that is larger than a ranker, and no object."""
-    found: dict[str, NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = archive.infolist()
-            if sum(entry.file_size for entry in entries) > _LARGEST:
-                raise _Unusable(f"it unpacks to more than {_LARGEST:,} bytes")
-            for entry in entries:
-                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise _Unusable("it is packed in an unusual way")
-                found[entry.filename.removesuffix(".npy")] = _array(archive.read(entry))
-    except _Unusable:
-        raise
-    except (
-        *(zipfile.BadZipFile, zlib.error, struct.error),
-        *(ValueError, EOFError, OSError, NotImplementedError, RuntimeError),
-    ) as error:
-        raise _Unusable(str(error) or type(error).__name__) from error
-    return found
-
-
-def _array(data: bytes) -> NDArray[Any]:
-    """One array in NumPy's own format. Its shape is believed when the data has that many numbers."""
-    file = io.BytesIO(data)
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise _Unusable("an array is of an unknown version")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.kind not in "fiu":
-        raise _Unusable("an array holds no numbers")
-    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
 
 
 def _weights(level: str, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Case]:
