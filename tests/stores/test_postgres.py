@@ -22,9 +22,9 @@ from codewm_lsp.history import Repository
 from codewm_lsp.index import UpdateOutcome, update
 from codewm_lsp.stores import Source, Store, open_store, source_of
 from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
+from tests.stores.histories import fill, question, two_histories
 
 psycopg = pytest.importorskip("psycopg")
-WORDS = ("timeout", "retry", "session", "cookie", "header", "proxy", "verify", "stream")
 FILL = """
 import sys
 from codewm_lsp.history import Repository
@@ -48,42 +48,10 @@ def folder_store(folder: Path) -> Store:
     return open_store(str(folder), model_hash=MODEL_HASH, edit_size=EDIT_SIZE, create=True)
 
 
-def method(name: str, *words: str) -> str:
-    arguments = ", ".join(f"{word}=None" for word in words)
-    return f"class Client:\n    def {name}(self, {arguments}):\n        return self.{name}_all({', '.join(words)})\n"
-
-
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two repositories in which methods are given more and more arguments: some 150 edits."""
-    from tests.conftest import RepositoryBuilder
-
-    paths = []
-    for name, offset in (("client", 0), ("service", 3)):
-        path = tmp_path_factory.mktemp("histories") / name
-        path.mkdir()
-        builder = RepositoryBuilder(path)
-        builder.git("init", "--quiet", "--initial-branch=main")
-        for number in range(40):
-            words = [WORDS[(number + offset + at) % len(WORDS)] for at in range(number % 3 + 1)]
-            text = method(f"get_{number % 4}", *words)
-            builder.commit(f"Add {words[0]} to {name}", {f"{name}/file_{number % 7}.py": text})
-        paths.append(path)
-    return paths[0], paths[1]
-
-
-def fill(store: Store, *paths: Path) -> None:
-    for path in paths:
-        with Repository.open(path) as repository:
-            done = update(repository, WordEncoder(), store.shelf(source_of(repository)))
-            assert done.outcome is UpdateOutcome.COMPLETE
-
-
-def question(path: Path, at: int) -> tuple[Any, Any]:
-    with Repository.open(path) as repository:
-        edits = [edit for sha in repository.ancestors() for edit in repository.edits_of(sha).edits]
-    edit = edits[at % len(edits)]
-    return edit, WordEncoder().embed_edits([(edit.before, edit.after)])[0]
+    """Some 160 edits in two repositories."""
+    return two_histories(tmp_path_factory.mktemp, commits=40, files=7)
 
 
 def named(hits: list[Any]) -> list[tuple[str, str, str, str]]:

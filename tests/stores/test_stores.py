@@ -8,7 +8,6 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from codewm_lsp.index import UpdateOutcome, update
 from codewm_lsp.index.whitening import FEWEST
 from codewm_lsp.stores import Source, Store, open_store, source_of
 from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
+from tests.stores.histories import WORDS, fill, method, question, two_histories
 
 pytest.importorskip("qdrant_client")
 KINDS = ("sqlite", "qdrant")  # PostgreSQL: test_postgres
-WORDS = ("timeout", "retry", "session", "cookie", "header", "proxy", "verify", "stream")
 
 
 def location(kind: str, folder: Path) -> str:
@@ -37,36 +36,9 @@ def opened(kind: str, folder: Path, *, create: bool = True, model: str = MODEL_H
     return open_store(location(kind, folder), model_hash=model, edit_size=EDIT_SIZE, create=create)
 
 
-def method(name: str, *words: str) -> str:
-    arguments = ", ".join(f"{word}=None" for word in words)
-    return f"class Client:\n    def {name}(self, {arguments}):\n        return self.{name}_all({', '.join(words)})\n"
-
-
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two repositories in which methods are given more and more arguments."""
-    from tests.conftest import RepositoryBuilder
-
-    paths = []
-    for name, offset in (("client", 0), ("service", 3)):
-        path = tmp_path_factory.mktemp("histories") / name
-        path.mkdir()
-        builder = RepositoryBuilder(path)
-        builder.git("init", "--quiet", "--initial-branch=main")
-        for number in range(14):
-            words = [WORDS[(number + offset + at) % len(WORDS)] for at in range(number % 3 + 1)]
-            builder.commit(
-                f"Add {words[0]} to {name}", {f"{name}/file_{number % 4}.py": method(f"get_{number % 4}", *words)}
-            )
-        paths.append(path)
-    return paths[0], paths[1]
-
-
-def fill(store: Store, paths: tuple[Path, ...]) -> None:
-    for path in paths:
-        with Repository.open(path) as repository:
-            done = update(repository, WordEncoder(), store.shelf(source_of(repository)))
-            assert done.outcome is UpdateOutcome.COMPLETE
+    return two_histories(tmp_path_factory.mktemp, commits=14, files=4)
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +46,10 @@ def filled(clones: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("stores")
     stores = {kind: opened(kind, folder) for kind in KINDS}
     for store in stores.values():
-        fill(store, clones)
+        fill(store, *clones)
     yield stores
     for store in stores.values():
         store.close()
-
-
-@cache
-def question(path: Path, at: int) -> tuple[Any, Any]:
-    with Repository.open(path) as repository:
-        edits = [edit for sha in repository.ancestors() for edit in repository.edits_of(sha).edits]
-    edit = edits[at % len(edits)]
-    return edit, WordEncoder().embed_edits([(edit.before, edit.after)])[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -152,7 +116,7 @@ def test_edits_are_measured_by_what_is_usual_among_many(
         words = [WORDS[(number + at) % len(WORDS)] for at in range(number % 3 + 1)]
         builder.commit(f"Change {number}", {f"file_{number % 7}.py": method(f"get_{number % 5}", *words)})
     with closing(opened(kind, tmp_path)) as store:
-        fill(store, (builder.path,))
+        fill(store, builder.path)
         edit, vector = question(builder.path, 3)
         hits = store.search(edit, vector, k=0, accept=lambda past: True)
     assert len(hits) > FEWEST
@@ -220,7 +184,7 @@ def test_what_a_killed_filling_left_uncounted_is_counted_again(clones: tuple[Pat
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_of_another_model_is_refused(kind: str, clones: tuple[Path, Path], tmp_path: Path) -> None:
     with closing(opened(kind, tmp_path)) as store:
-        fill(store, clones[:1])
+        fill(store, *clones[:1])
     with pytest.raises(IndexStoreError, match=r"filled with .*model"):
         opened(kind, tmp_path, create=False, model="another")
 
@@ -264,7 +228,7 @@ def test_an_empty_folder_is_filled_and_what_lies_beside_a_store_stays(
     (tmp_path / kind).mkdir()
     for _ in range(2):
         with closing(opened(kind, tmp_path)) as store:
-            fill(store, clones[:1])
+            fill(store, *clones[:1])
         (tmp_path / kind / "notes.txt").write_text("mine")
     assert (tmp_path / kind / "notes.txt").read_text() == "mine"
 
@@ -272,7 +236,7 @@ def test_an_empty_folder_is_filled_and_what_lies_beside_a_store_stays(
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
 def test_a_pipe_among_a_stores_files_is_not_waited_for(clones: tuple[Path, Path], tmp_path: Path) -> None:
     with closing(opened("sqlite", tmp_path)) as store:
-        fill(store, clones[:1])
+        fill(store, *clones[:1])
     os.mkfifo(tmp_path / "sqlite" / "store" / "other-model-1-v2.sqlite3")
     with closing(opened("sqlite", tmp_path, create=False)) as store:
         assert store.size()
