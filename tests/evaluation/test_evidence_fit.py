@@ -79,7 +79,7 @@ def test_histories_are_mined_once_and_a_scorer_is_put_into_a_bundle(
     monkeypatch.undo()
 
     monkeypatch.setattr(evidence_fit, "FEWEST", 30)
-    monkeypatch.setattr(evidence_fit, "VALIDATION", ("gamma/library",))
+    monkeypatch.setattr(evidence_fit, "sets", lambda: {"train": [], "validation": ["gamma/library"]})
     bundle = Path(shutil.copytree(shipped(), tmp_path / "bundle"))
     report = tmp_path / "report.json"
     arguments = ["--repos", str(clones), "--cache", str(cache), "--train", "alpha/orders", "beta/sensors"]
@@ -95,4 +95,4 @@ def test_histories_are_mined_once_and_a_scorer_is_put_into_a_bundle(
     assert list(said["by one relation"]) == ["prediction and edit", "prediction", "words, signed"]
 
     with pytest.raises(TrainingError, match="holds none of the repositories"):
-        main(["--repos", str(tmp_path), "--cache", str(cache)])
+        main(["--repos", str(tmp_path), "--cache", str(cache), "--train", "alpha/orders"])

@@ -10,7 +10,6 @@ The calibration (``AFTER_COMMIT`` of ``codewm_lsp.hints.stand_in``) is fitted on
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from codewm_lsp.ranking.state import State
 from codewm_lsp.source import Definition
 from codewm_model.data.replay import NEXT_COMMITS, Past, clone_of, read_past
 from codewm_model.evaluation.repositories import sets
+from codewm_model.ranking.fit_command import fit_parser
 
 Floats = NDArray[np.float64]
 
@@ -244,13 +244,12 @@ def gathered(name: str, folder: Path, cache: Path, ranker: Ranker, count: int) -
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m codewm_model.ranking.clean_tree_fit", description="Fit the calibration of a clean working tree."
+    parser = fit_parser(
+        "clean_tree_fit",
+        "Fit the calibration of a clean working tree.",
+        train=TRAIN,
+        validation=sets()["validation"],
     )
-    parser.add_argument("--repos", type=Path, required=True, help="folder of local clones, one per owner+name")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for what is gathered from them")
-    parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories fitted on")
-    parser.add_argument("--validation", nargs="*", default=sets()["validation"], help="those it is confirmed on")
     parser.add_argument("--commits", type=int, default=60, help="newest commits asked about, of a repository")
     options = parser.parse_args(arguments)
     ranker = shipped_ranker()

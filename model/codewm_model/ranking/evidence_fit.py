@@ -24,16 +24,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from codewm_lsp.errors import TrainingError
 from codewm_lsp.history import Repository
 from codewm_lsp.index.related import RELATIONS
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
 from codewm_lsp.world_model import WorldModel
 from codewm_model.artifacts.bundle_format import bundle_format
-from codewm_model.data.replay import clone_of, read_past
+from codewm_model.data.replay import read_past
 from codewm_model.evaluation.asked_places import AskedCommit, HistoryGallery
 from codewm_model.evaluation.likeness import Likeness
-from codewm_model.ranking.where_next_fit import TRAIN, VALIDATION
+from codewm_model.evaluation.repositories import sets
+from codewm_model.ranking.fit_command import fit_parser, from_each_clone
 
 VERSION: Final = 2  # of what is kept in the cache
 UNITS: Final = 32
@@ -213,15 +213,14 @@ def threshold_of(scorer: EvidenceScorer, pairs: Pairs) -> tuple[float, list[tupl
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m codewm_model.ranking.evidence_fit", description="Fit the scorer of past edits."
+    parser = fit_parser(
+        "evidence_fit",
+        "Fit the scorer of past edits.",
+        train=sets()["train"],
+        output="bundle to put the scorer into",
+        report=True,
     )
-    parser.add_argument("--repos", type=Path, required=True, help="folder of local clones, one per owner+name")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for what is mined from them")
     parser.add_argument("--model", type=Path, help="bundle whose vectors are used; the shipped one")
-    parser.add_argument("--output", type=Path, help="bundle to put the scorer into")
-    parser.add_argument("--report", type=Path, help="JSON report to write")
-    parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories learnt on")
     parser.add_argument("--commits", type=int, default=60, help="newest commits asked about")
     parser.add_argument("--units", type=int, nargs="*", default=[UNITS])
     parser.add_argument("--worth", type=float, nargs="*", default=[WORTH])
@@ -230,9 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     model = WorldModel.load(options.model)
-    sets = {name: _gather(options, names, model) for name, names in (("held", VALIDATION), ("train", options.train))}
-    train, held = Pairs.joined(list(sets["train"].values())), Pairs.joined(list(sets["held"].values()))
-    report: dict[str, Any] = {"train": list(sets["train"]), "places": [len(train), len(held)], "validation": {}}
+    by_name = {"held": _gather(options, sets()["validation"], model), "train": _gather(options, options.train, model)}
+    train, held = (Pairs.joined(list(by_name[name].values())) for name in ("train", "held"))
+    report: dict[str, Any] = {"train": list(by_name["train"]), "places": [len(train), len(held)], "validation": {}}
     report["by one relation"] = {name: measure(_OneRelation(name), held) for name in ALONE}
     tried: dict[str, list[EvidenceScorer]] = {}
     for units in options.units:
@@ -262,19 +261,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _gather(options: argparse.Namespace, names: Sequence[str], model: WorldModel) -> dict[str, Pairs]:
-    found: dict[str, Pairs] = {}
-    for name in names:
-        folder = clone_of(options.repos, name)
-        if folder is None:
-            print(f"{name}: no clone in {options.repos}; left out", file=sys.stderr)
-            continue
-        pairs = mined(folder, options.cache, name, model, commits=options.commits)
+    def mine_one(clone: Path, name: str) -> Pairs | None:
+        pairs = mined(clone, options.cache, name, model, commits=options.commits)
         if pairs is not None:
-            found[name] = pairs
             print(f"{name}: {len(pairs)} places, {len(pairs.values)} pairs", file=sys.stderr, flush=True)
-    if not found:
-        raise TrainingError(f"{options.repos} holds none of the repositories: clone them there as owner+name.")
-    return found
+        return pairs
+
+    return from_each_clone(options.repos, names, mine_one)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +37,7 @@ from codewm_model.evaluation.measurement import Clone, EvaluatedModel
 from codewm_model.evaluation.models import embed, load
 from codewm_model.evaluation.repositories import find, newest_commits, sets
 from codewm_model.evaluation.sibling_search import LARGEST, SMALL, filled, words_to_come
+from codewm_model.ranking.fit_command import fit_parser
 
 DRAWS: Final = (SMALL, Draw("definitions, newest 3,000", LARGEST))
 ASKING: Final = 240  # edits of a gallery that ask, drawn from all of them
@@ -338,11 +338,10 @@ def curve(asked: Sequence[Asked], reranker: Reranker) -> list[dict[str, float | 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the top of the file."""
-    parser = argparse.ArgumentParser(prog="python -m codewm_model.ranking.reranker_fit", description=__doc__)
-    parser.add_argument("--repos", type=Path, required=True, help="folder of clones, owner+name each")
-    parser.add_argument("--cache", type=Path, required=True, help="folder to keep what is gathered in")
+    parser = fit_parser(
+        "reranker_fit", "Fit what ranks similar edits anew.", output="file to write it into; without it, only measure"
+    )
     parser.add_argument("--model", default="shipped", help="bundle whose vectors are compared (default: the shipped)")
-    parser.add_argument("--output", type=Path, help="where to write what is learnt; left out: only measure")
     parser.add_argument(
         "--without",
         action="append",

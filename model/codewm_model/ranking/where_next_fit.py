@@ -1,6 +1,6 @@
 """Learns the blend of ``codewm_lsp.ranking.ranker`` on the histories of other repositories.
 
-    python -m codewm_model.ranking.where_next_fit --repos CLONES --cache FOLDER --model BUNDLE --output BUNDLE
+    python -m codewm_model.ranking.where_next_fit --repos CLONES --cache FOLDER --output BUNDLE
 
 ``CLONES`` holds one clone per ``owner+name`` (or ``owner+name/repo``), bare or not; they are only read. What is
 gathered from a repository is kept in the cache and does not depend on a model: to fit the ranker to a new one, the same
@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from codewm_lsp.errors import TrainingError
 from codewm_lsp.ranking.ranker import CASES, Case, Ranker
 from codewm_lsp.ranking.ranker_file import to_bytes
 from codewm_model.artifacts.bundle_format import bundle_format
 from codewm_model.data.gathering import Gathered, Lists, gathered
-from codewm_model.data.replay import clone_of
+from codewm_model.evaluation.repositories import sets
 from codewm_model.evaluation.where_next_protocol import Looks, curve, first_relevant, reliability
 from codewm_model.ranking.boosting import ROUNDS
+from codewm_model.ranking.fit_command import fit_parser, from_each_clone
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, shares_of, with_trees
 from codewm_model.ranking.probability_fit import (
     LEVELS,
@@ -43,51 +43,6 @@ from codewm_model.ranking.probability_fit import (
     out_of_fold,
     threshold_of,
 )
-
-TRAIN: Final = (
-    "psf/black",
-    "celery/celery",
-    "pallets/werkzeug",
-    "pallets/jinja",
-    "tornadoweb/tornado",
-    "sphinx-doc/sphinx",
-    "python-poetry/poetry",
-    "pylint-dev/pylint",
-    "mitmproxy/mitmproxy",
-    "httpie/cli",
-    "redis/redis-py",
-    "sqlalchemy/sqlalchemy",
-    "borgbackup/borg",
-    "scikit-image/scikit-image",
-    "aio-libs/aiohttp",
-    "pypa/pip",
-    "pypa/setuptools",
-    "pypa/virtualenv",
-    "python/mypy",
-    "PyCQA/flake8",
-    "certbot/certbot",
-    "buildbot/buildbot",
-    "boto/botocore",
-    "twisted/twisted",
-    "conan-io/conan",
-    "Textualize/textual",
-    "nltk/nltk",
-    "pydata/xarray",
-    "HypothesisWorks/hypothesis",
-    "gitpython-developers/GitPython",
-    "ipython/ipython",
-    "jupyterhub/jupyterhub",
-    "streamlink/streamlink",
-    "yt-dlp/yt-dlp",
-    "beetbox/beets",
-    "wagtail/wagtail",
-    "encode/django-rest-framework",
-    "django/django",
-    "scikit-learn/scikit-learn",
-    "astropy/astropy",
-)
-VALIDATION: Final = ("tox-dev/tox", "encode/uvicorn", "PyCQA/isort", "urllib3/urllib3", "encode/starlette")
-
 
 PLAIN_DEFINITION: Final = (
     "gone_amount",
@@ -115,32 +70,23 @@ PLAIN_FILE: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
-    parser = argparse.ArgumentParser(
-        prog="python -m codewm_model.ranking.where_next_fit", description="Fit the where-next ranker."
+    parser = fit_parser(
+        "where_next_fit",
+        "Fit the where-next ranker.",
+        train=sets()["train"],
+        output="bundle to put the ranker into",
+        report=True,
     )
-    parser.add_argument("--repos", type=Path, required=True, help="folder of local clones, one per owner+name")
-    parser.add_argument("--cache", type=Path, required=True, help="folder for what is gathered from them")
-    parser.add_argument("--output", type=Path, help="bundle to put the ranker into")
-    parser.add_argument("--report", type=Path, help="JSON report to write")
     parser.add_argument("--curve", type=Path, help="folder for pictures of the lens curve")
-    parser.add_argument("--train", nargs="*", default=list(TRAIN), help="owner/name of the repositories learnt on")
     parser.add_argument("--commits", type=int, default=150, help="newest commits asked about, of a held-out repository")
     parser.add_argument("--train-commits", type=int, default=60, help="the same, of a repository learnt on")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="trees of each level; 0: the linear models alone")
     parser.add_argument("--penalties", type=float, nargs="*", default=[3e-2, 1e-1])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    validation = _gather_all(
-        options, VALIDATION, commits=options.commits, reveals=1, groups=options.commits, all_files=True
-    )
-    train = _gather_all(
-        options,
-        options.train,
-        commits=options.train_commits,
-        reveals=2,
-        groups=min(40, options.train_commits),
-        all_files=False,
-    )
+    held, learnt = options.commits, options.train_commits
+    validation = _gather(options, sets()["validation"], commits=held, reveals=1, groups=held, all_files=True)
+    train = _gather(options, options.train, commits=learnt, reveals=2, groups=min(40, learnt), all_files=False)
     ranker, report = fit(train, validation, options)
     if options.output:
         card = (options.output / "README.md").read_text(encoding="utf-8")
@@ -155,20 +101,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps({name: value for name, value in report.items() if name != "lenses"}, indent=1))
 
 
-def _gather_all(options: argparse.Namespace, names: Sequence[str], **settings: Any) -> dict[str, Gathered]:
-    found: dict[str, Gathered] = {}
-    for name in names:
-        folder = clone_of(options.repos, name)
-        if folder is None:
-            print(f"{name}: no clone in {options.repos}; left out", file=sys.stderr)
-            continue
-        found[name] = gathered(folder, options.cache, name, **settings)
-        one = found[name]
-        said = f"{name}: {len(one.definitions)} lists of definitions, {len(one.files)} of files"
+def _gather(options: argparse.Namespace, names: Sequence[str], **settings: Any) -> dict[str, Gathered]:
+    def mine(clone: Path, name: str) -> Gathered:
+        found = gathered(clone, options.cache, name, **settings)
+        said = f"{name}: {len(found.definitions)} lists of definitions, {len(found.files)} of files"
         print(said, file=sys.stderr, flush=True)
-    if not found:
-        raise TrainingError(f"{options.repos} holds none of the repositories: clone them there as owner+name.")
-    return found
+        return found
+
+    return from_each_clone(options.repos, names, mine)
 
 
 def fit(
