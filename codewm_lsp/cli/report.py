@@ -136,7 +136,7 @@ class Reporter:
             reasons = "; ".join(reason.words for reason in item.reasons)
             if several:
                 place = query.path if query.definition == MODULE_NAME else query.definition
-                reasons = f"like your change to {place}" + (f": {reasons}" if reasons else "")
+                reasons = f"like the change to {place}" + (f": {reasons}" if reasons else "")
             if reasons:
                 self.line("           ", (reasons, "dim"))
             self.diff(diff)

@@ -42,16 +42,22 @@ class Candidate:
         return called(self.edit.edit.definition, self.edit.edit.path)
 
     @property
+    def edited_file(self) -> str:
+        """The name of its file."""
+        return called(MODULE_NAME, self.edit.edit.path)
+
+    @property
     def name(self) -> str:
         """What the candidate is called."""
         return called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
 
     def standing(self, wanted: Iterable[str]) -> list[str]:
-        """Those of the words that stand in it, the rarest first, three at most."""
+        """Those of the words that stand in it besides its own name, the rarest first, three at most."""
         corpus = self.edit.corpus
         low, high = corpus.word_bounds[self.row], corpus.word_bounds[self.row + 1]
         standing = set(corpus.words[low:high].tolist())
         ids = corpus.vocabulary.ids
+        standing.discard(int(corpus.name_words[self.row]))
         found = [word for word in wanted if ids.get(word, -1) in standing and len(word) > 1]
         found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
         return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]

@@ -268,7 +268,7 @@ def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -
 
 def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
-    like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like your change to"
+    like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like the change to"
     return f"{like} {evidence.definition}: {first.commit[:7]} '{clean(first.subject)}' by {clean(first.author)}."
 
 

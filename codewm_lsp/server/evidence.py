@@ -106,7 +106,7 @@ class Evidence:
 
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
-        what = "like the change expected in" if self.kind == "next" else "like your change to"
+        what = "like the change expected in" if self.kind == "next" else "like the change to"
         about = f"about {clean(self.words)}" if self.words else f"{what} {self.definition} ({clean(self.path)})"
         head = [f"# Past edits {about}\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))

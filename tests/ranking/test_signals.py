@@ -112,8 +112,8 @@ def test_explanations_say_what_their_signals_saw() -> None:
         return {one.name: one.say(candidate) for one in found if isinstance(one, Explanation)}
 
     test = said("tests/test_client.py", "test_get")
-    assert test["counterpart"] == "tests the file you are editing"
-    assert test["imports"] == "its file imports the one you are editing"
+    assert test["counterpart"] == "tests client.py"
+    assert test["imports"] == "its file imports client.py"
     assert test["coupling"] == "changed together with get twice"
     assert test["recency"] == "changed in the last commit"
     assert test["frequency"] == "changed twice before"
@@ -122,11 +122,11 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert put["near"] == "next to get"
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
-    assert said("shop/client.py", "Client.__init__")["needs"] == "your edit uses a new attribute"
-    assert (
-        said("shop/client.py", "<module>")["needs"] == "your edit uses fetch_within, limit and 1 more, new to this file"
-    )
-    assert said("shop/client.py", "fetch")["named"] == "your edit mentions fetch"
+    assert said("shop/client.py", "Client.__init__")["needs"] == "get uses a new attribute"
+    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, limit and 1 more, new to this file"
+    fetch = said("shop/client.py", "fetch")
+    assert fetch["named"] == "named in the change to get"
+    assert fetch["gone"] == "still mentions retries"  # and not itself, which the edit no longer mentions either
 
 
 def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:

@@ -34,7 +34,7 @@ def _is_like_it(candidate: Candidate) -> str:
 
 
 def _has_a_changed_line(candidate: Candidate) -> str:
-    return "has a line you changed elsewhere" if candidate.value("removed_lines") > 0.3 else ""
+    return f"has a line that changed in {candidate.edited}" if candidate.value("removed_lines") > 0.3 else ""
 
 
 def _uses_it(candidate: Candidate) -> str:
@@ -42,7 +42,7 @@ def _uses_it(candidate: Candidate) -> str:
 
 
 def _is_named_by_it(candidate: Candidate) -> str:
-    return f"your edit mentions {candidate.name}" if candidate.value("named_changed") > 0 else ""
+    return f"named in the change to {candidate.edited}" if candidate.value("named_changed") > 0 else ""
 
 
 def _is_its_twin(candidate: Candidate) -> str:

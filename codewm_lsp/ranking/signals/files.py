@@ -26,13 +26,13 @@ def _files_changed_together(candidate: Candidate) -> str:
 def _is_the_counterpart(candidate: Candidate) -> str:
     if not candidate.of_file("counterpart"):
         return ""
-    return "tests the file you are editing" if candidate.of_file("is_test") else "is tested by the file you are editing"
+    return f"{'tests' if candidate.of_file('is_test') else 'is tested by'} {candidate.edited_file}"
 
 
 def _imports(candidate: Candidate) -> str:
     if candidate.of_file("imports_it"):
-        return "its file imports the one you are editing"
-    return "the file you are editing imports it" if candidate.of_file("it_imports") else ""
+        return f"its file imports {candidate.edited_file}"
+    return f"{candidate.edited_file} imports its file" if candidate.of_file("it_imports") else ""
 
 
 FILES_CHANGED_TOGETHER: Final = Explanation("file_coupling", _files_changed_together)

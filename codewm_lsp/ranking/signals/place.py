@@ -35,10 +35,10 @@ def _stands_near(candidate: Candidate) -> str:
 def _is_needed(candidate: Candidate) -> str:
     own = candidate.edit.own_file
     if own is not None and candidate.value("unresolved_names"):
-        return f"your edit uses {_named(own.unknown)}, new to this file"
+        return f"{candidate.edited} uses {_named(own.unknown)}, new to this file"
     if own is not None and candidate.value("unused_names"):
-        return f"your edit no longer uses {_named(own.unused)}"
-    return "your edit uses a new attribute" if candidate.value("new_attributes") else ""
+        return f"{candidate.edited} no longer uses {_named(own.unused)}"
+    return f"{candidate.edited} uses a new attribute" if candidate.value("new_attributes") else ""
 
 
 def _named(tokens: Collection[str]) -> str:

@@ -39,7 +39,7 @@ function M.heading(query)
   if query.kind == 'search' then
     return { '# Past edits about ' .. M.clean(query.words) }
   end
-  local about = query.kind == 'next' and 'like the change expected in ' or 'like your change to '
+  local about = query.kind == 'next' and 'like the change expected in ' or 'like the change to '
   local lines = { '# Past edits ' .. about .. M.clean(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
   if #(query.likely or {}) > 0 then
     table.insert(lines, '# likely to change: ' .. table.concat(query.likely, ', '))

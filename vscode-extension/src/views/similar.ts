@@ -204,10 +204,10 @@ function headline(answer: SimilarEdits): string {
   }
   const name = called(query.definition, query.path);
   if (edits.length === 0) {
-    return `No past edits are like ${query.kind === 'next' ? `the change expected in ${name}` : `your change to ${name}`}.`;
+    return `No past edits are like ${query.kind === 'next' ? `the change expected in ${name}` : `the change to ${name}`}.`;
   }
   if (query.kind === 'similar') {
-    return `Past edits most like your change to ${name}:`;
+    return `Past edits most like the change to ${name}:`;
   }
   const what = query.likely.length > 0 ? `, in its ${joined(query.likely)}` : '';
   const why = query.reasons.length > 0 ? ` (${query.reasons.join('; ')})` : '';
