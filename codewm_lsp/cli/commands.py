@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,13 +204,25 @@ def _within(repository: Repository, file: Path | None) -> str | None:
     from codewm_lsp.source.languages import is_source
 
     if not is_source(file.name):
-        raise OptionError(
-            f"{file} is not a Python file." if os.path.lexists(file) else f"No such file or folder: {file}"
-        )
+        raise OptionError(_unreadable(repository, file))
     found = repository.relative(file)
     if found is None:
         raise OptionError(f"{file} is not in the working tree of {repository.root or repository.git_dir}.")
     return found
+
+
+def _unreadable(repository: Repository, file: Path) -> str:
+    """Why nothing can be said of a path that is no source code."""
+    from codewm_lsp.display import joined
+    from codewm_lsp.source.languages import SUFFIXES
+
+    if os.path.lexists(file):
+        what = "a notebook" if file.suffix == ".ipynb" else "not a Python file"
+        return f"{file} is {what}. CodeWM reads {joined(SUFFIXES)} files."
+    with suppress(RepositoryError):
+        repository.head(str(file))
+        return f"No such file or folder: {file}. To ask about that commit, use --at {file}."
+    return f"No such file or folder: {file}"
 
 
 def _pass_on(opened: Opened, console: Console) -> None:

@@ -104,7 +104,7 @@ class Reporter:
             commit = stand_in.commit
             named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
             return f"{question.file} is not being edited: using its newest change, {named}."
-        edited = "Only comments and white space are" if question.comments else "Nothing is"
+        edited = "Only comments and white space are" if question.comments else "No Python code is"
         return f"{edited} being edited: using {stand_in_words(stand_in, self.now)}."
 
     def heading(self, words: str, *, stand_in: bool = False) -> None:
@@ -184,7 +184,9 @@ class Reporter:
         for number, file in enumerate(found):
             if not number:
                 self.heading("Files likely to change next")
-            self.line((f"{number + 1:3d}  ", "dim"), (f"{file.score:.2f}  ", "bold green"), (file.path, "cyan"))
+            self.line(
+                (f"{number + 1:3d}  ", "dim"), (f"{100 * file.score:3.0f} %  ", "bold green"), (file.path, "cyan")
+            )
             self.line("           ", (file.reason, "dim"))
 
     def diff(self, diff: str | None) -> None:

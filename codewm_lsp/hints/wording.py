@@ -95,12 +95,12 @@ def stand_in_words(stand_in: StandIn, now: float) -> str:
 
 def after_commit(stand_in: StandIn, now: float) -> str:
     """What is said above a list of what is next while nothing is edited: from what, and how often it is right."""
-    return f"Nothing is being edited: what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
+    return f"No Python code is being edited: what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
 
 
 def waiting(stand_in: StandIn | None, *, comments: bool, asked: bool) -> str:
     """What is waited for while nothing is edited. ``comments``: they alone are; ``asked``: the stand-in is asked."""
-    edited = "only comments or white space edited yet" if comments else "nothing edited yet"
+    edited = "only comments or white space edited yet" if comments else "no Python code edited yet"
     if not asked:
         return edited
     if stand_in is None:

@@ -38,7 +38,7 @@ def locate(path: Path) -> Location:
                 found = named
     if found is None:
         raise RepositoryError(
-            f"{path} is not inside a Git repository. Choose another folder, or run `git init` and commit there first."
+            f"{given} is not inside a Git repository. Choose another folder, or run `git init` and commit there first."
         )
     return found
 

@@ -64,12 +64,15 @@ def test_a_file_that_is_not_edited_is_asked_about_by_its_newest_change(history: 
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("notes.txt", "notes.txt is not a Python file"),
-        ("none", "No such file or folder: none"),
+        ("notes.txt", "notes.txt is not a Python file. CodeWM reads .py, .pyi and .pyw files."),
+        ("analysis.ipynb", "analysis.ipynb is a notebook. CodeWM reads .py, .pyi and .pyw files."),
+        ("none", "No such file or folder: none\n"),
+        ("HEAD~1", "No such file or folder: HEAD~1. To ask about that commit, use --at HEAD~1."),
         ("../x.py", "Git repository"),
     ],
 )
 def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, history: Any, codewm: Codewm) -> None:
+    history.write("analysis.ipynb", "{}")
     done = codewm("hints", path, cwd=history.path)
     assert (done.returncode, done.stdout) == (2, "")
     assert says in done.stderr
@@ -78,7 +81,7 @@ def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, histor
 def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: Any, codewm: Codewm) -> None:
     said = codewm("hints", history.path).stdout.splitlines()
     newest = f"{history.head()[:7]} 'Add a timeout to delete()' by "
-    assert said[0].startswith(f"Nothing is being edited: using the last commit {newest}")
+    assert said[0].startswith(f"No Python code is being edited: using the last commit {newest}")
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
@@ -87,7 +90,7 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})
     said = codewm("hints", history.path).stdout.splitlines()
-    assert said[0].startswith(f"Nothing is being edited: using the last commit that changes Python, {before} ")
+    assert said[0].startswith(f"No Python code is being edited: using the last commit that changes Python, {before} ")
 
     history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
     said = codewm("hints", history.path).stdout.splitlines()

@@ -64,7 +64,8 @@ async def test_where_next_says_from_what_it_answers_and_how_often_that_is_right(
         head = repository.head()[:7]
         assert answer["predictions"]
         assert answer["about"].startswith(
-            f"Nothing is being edited: what may follow the last commit {head} 'Add timeout to fetch_sessions' by "
+            "No Python code is being edited: what may follow "
+            f"the last commit {head} 'Add timeout to fetch_sessions' by "
         )
         assert "one time in" in answer["about"]
         editor.replace(uri, service("sessions", timeout=True).replace("total = 0", "total = 1"))
@@ -88,14 +89,14 @@ async def test_the_status_says_what_is_waited_for(repository: Any, start_editor:
     head = repository.head()[:7]
     async with start_editor(repository.path) as editor:
         uri = editor.open(CHANGED)
-        await until(f"nothing edited yet; answering from the last commit {head}")
+        await until(f"no Python code edited yet; answering from the last commit {head}")
         editor.insert(uri, 0, 0, "# a comment\n")
         await until(f"only comments or white space edited yet; answering from the last commit {head}")
         editor.replace(uri, service("sessions"))
         await until("")
     async with start_editor(repository.path, settings={"cleanTree": False}) as editor:
         uri = editor.open(CHANGED)
-        await until("nothing edited yet")
+        await until("no Python code edited yet")
         assert await editor.lenses(uri) == []
 
 
