@@ -7,8 +7,6 @@ from histories, by how like the past edit the one that really came was (``codewm
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import BundleError
 from codewm_lsp.index.related import RELATIONS
+from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.world_model.bundle import EVIDENCE, Bundle, read_bundle, shipped
 
 _NAMES: Final = "relations"
@@ -63,10 +62,7 @@ def scorer_of(bundle: Bundle) -> EvidenceScorer:
         return shipped_scorer()
     try:
         return _read(bundle.evidence)
-    except (
-        *(zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError),
-        *(EOFError, OSError, NotImplementedError, RuntimeError),
-    ) as error:
+    except ValueError as error:
         raise BundleError(
             f"{bundle.folder / EVIDENCE} cannot be used ({error}): leave the model option out to use the shipped one"
         ) from error
@@ -87,14 +83,14 @@ def _shipped_bundle() -> Bundle:
 
 @lru_cache(maxsize=2)
 def _read(data: bytes) -> EvidenceScorer:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > _LARGEST:
-            raise ValueError(f"it unpacks to more than {_LARGEST:,} bytes")
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        if arrays[_NAMES].astype(np.uint8).tobytes().decode("utf-8").split("\n") != list(RELATIONS):
-            raise ValueError("it is of other relations than this version has")
-        found = {name: np.asarray(arrays[name], dtype=np.float32) for name in _SHAPES}
-    units, relations = len(found["first_bias"]), len(RELATIONS)
+    arrays = read_arrays(data, _LARGEST)
+    missing = {_NAMES, *_SHAPES} - arrays.keys()
+    if missing:
+        raise ValueError(f"it has no {', '.join(sorted(missing))}")
+    if arrays[_NAMES].astype(np.uint8).tobytes() != "\n".join(RELATIONS).encode("utf-8"):
+        raise ValueError("it is of other relations than this version has")
+    found = {name: np.asarray(arrays[name], dtype=np.float32) for name in _SHAPES}
+    units, relations = found["first_bias"].size, len(RELATIONS)
     shapes = ((relations,), (relations,), (relations, units), (units,), (units,), (), ())
     for name, shape in zip(_SHAPES, shapes, strict=True):
         if found[name].shape != shape or units > _MOST_UNITS or not np.isfinite(found[name]).all():

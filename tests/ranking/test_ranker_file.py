@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,24 +19,8 @@ from codewm_lsp.hints import HintOptions
 from codewm_lsp.ranking import ranker_of
 from codewm_lsp.ranking.ranker_file import shipped_ranker, to_bytes
 from codewm_lsp.world_model import WorldModel, shipped
-from codewm_lsp.world_model.bundle import MAX_BYTES, METADATA, RANKER, read_bundle
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(shipped(), tmp_path / "bundle"))
-
-
-def put(folder: Path, data: bytes | None) -> None:
-    """Replace the ranker and vouch for it, or take it out."""
-    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-    if data is None:
-        (folder / RANKER).unlink()
-        del metadata["files"][RANKER]
-    else:
-        (folder / RANKER).write_bytes(data)
-        metadata["files"][RANKER] = hashlib.sha256(data).hexdigest()
-    (folder / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+from codewm_lsp.world_model.bundle import MAX_BYTES, RANKER, read_bundle
+from tests.ranking.conftest import Put
 
 
 def test_the_shipped_ranker_is_small_and_written_as_it_was_read() -> None:
@@ -54,30 +36,30 @@ def test_the_shipped_ranker_is_small_and_written_as_it_was_read() -> None:
     assert HintOptions().threshold == ranker.threshold
 
 
-def test_the_ranker_does_not_change_what_a_model_is_called(copy: Path) -> None:
+def test_the_ranker_does_not_change_what_a_model_is_called(copy: Path, put: Put) -> None:
     """Indexes are named after it: another ranker must not have them built anew."""
     ranker = shipped_ranker()
-    put(copy, to_bytes(replace(ranker, threshold=0.5)))
+    put(RANKER, to_bytes(replace(ranker, threshold=0.5)))
     changed = WorldModel.load(copy)
     assert changed.hash == WorldModel.load().hash
     assert ranker_of(changed.bundle).threshold == 0.5
-    put(copy, None)
+    put(RANKER, None)
     assert WorldModel.load(copy).hash == changed.hash
 
 
-def test_a_model_without_a_ranker_gets_the_shipped_one(copy: Path) -> None:
-    put(copy, None)
+def test_a_model_without_a_ranker_gets_the_shipped_one(copy: Path, put: Put) -> None:
+    put(RANKER, None)
     assert ranker_of(read_bundle(copy)) is shipped_ranker()
 
 
-def test_what_an_earlier_version_wrote_of_the_model_s_logits_is_not_read(copy: Path) -> None:
+def test_what_an_earlier_version_wrote_of_the_model_s_logits_is_not_read(copy: Path, put: Put) -> None:
     calibration = {"weight": 0.5, "slope": 0.9, "intercept": 0.1, "mean": 1.0, "deviation": 2.0}
 
     def as_before(said: dict[str, Any]) -> None:
         said.update(calibration=calibration)
         said["several"].pop("less", None)
 
-    put(copy, packed(as_before))
+    put(RANKER, packed(as_before))
     assert ranker_of(read_bundle(copy)) == shipped_ranker()
 
 
@@ -148,22 +130,22 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_ranker_is_data_that_is_refused_with_one_message(copy: Path, name: str) -> None:
+def test_a_ranker_is_data_that_is_refused_with_one_message(copy: Path, put: Put, name: str) -> None:
     make, message = BROKEN[name]
-    put(copy, make())
+    put(RANKER, make())
     bundle = read_bundle(copy)
     with pytest.raises(BundleError, match=rf"ranker\.npz cannot be used \(.*(?:{message}).*\): train the model again"):
         ranker_of(bundle)
 
 
-def test_whatever_bytes_vouched_for_end_in_one_message(copy: Path) -> None:
+def test_whatever_bytes_vouched_for_end_in_one_message(copy: Path, put: Put) -> None:
     data = bytearray((copy / RANKER).read_bytes())
     chance = np.random.default_rng(0)
     for _ in range(120):
         broken = bytearray(data)
         for at in chance.integers(0, len(data), 3):
             broken[at] ^= int(chance.integers(1, 256))
-        put(copy, bytes(broken))
+        put(RANKER, bytes(broken))
         bundle = read_bundle(copy)
         with contextlib.suppress(BundleError):
             ranker_of(bundle)
