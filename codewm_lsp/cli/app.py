@@ -451,8 +451,10 @@ def _mcp(options: argparse.Namespace) -> None:
     try:
         from codewm_lsp.cli.mcp_command import serve
     except ImportError as error:
+        from codewm_lsp.installation import install_command
+
         raise OptionError(
-            f"codewm mcp needs {error.name or error}, which is not installed. Run `pip install 'codewm[mcp]'`."
+            f"codewm mcp needs {error.name or error}, which is not installed. Run `{install_command('mcp')}`."
         ) from error
     serve(options)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
+from codewm_lsp.installation import this_installation
 from codewm_lsp.logs import is_log
 
 if TYPE_CHECKING:
@@ -138,16 +139,8 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
             f"{len(kept)} files could not be removed, such as {kept[0]}. Close your editor and run `codewm "
             "clean` again."
         )
-    command = uninstallation(Path(sys.prefix))
+    command = this_installation().removing()
     say(f"Removed. To uninstall CodeWM itself, run `{command}` and remove the extension from your editor.")
-
-
-def uninstallation(environment: Path) -> str:
-    """The command that uninstalls CodeWM, by the tool that made its environment."""
-    parts = environment.parts
-    if "pipx" in parts:
-        return "pipx uninstall codewm"
-    return "uv tool uninstall codewm" if {"uv", "tools"} <= set(parts) else "pip uninstall codewm"
 
 
 def _agreed() -> bool:

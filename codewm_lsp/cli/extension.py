@@ -7,8 +7,8 @@ from importlib.metadata import distributions
 from typing import Final
 
 from codewm_lsp.errors import OptionError
+from codewm_lsp.installation import PROJECT, install_command
 
-PROJECT: Final = "codewm"
 GROUP: Final = "codewm.commands"
 
 
@@ -24,11 +24,11 @@ def run(name: str, command: str, extra: str, arguments: Sequence[str]) -> None:
         for entry in distribution.entry_points
         if (entry.group, entry.name) == (GROUP, name)
     ]
-    remedy = f"pip install 'codewm[{extra}]'"
+    remedy = f"`{install_command(extra)}`"
     if not found:
-        raise OptionError(f"{command} is not installed. Run {remedy}")
+        raise OptionError(f"{command} is not installed. Run {remedy}.")
     try:
         entry = found[0].load()
     except ImportError as error:
-        raise OptionError(f"{command} needs {error.name or error}, which is not installed. Run {remedy}") from error
+        raise OptionError(f"{command} needs {error.name or error}, which is not installed. Run {remedy}.") from error
     entry(list(arguments), command)

@@ -27,6 +27,7 @@ from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
@@ -37,7 +38,7 @@ try:
     from psycopg import errors, sql
 except ImportError as _missing:
     raise OptionError(
-        "A store in PostgreSQL needs a package that is not installed. Run `pip install 'codewm[postgres]'`, or use a "
+        f"A store in PostgreSQL needs a package that is not installed. Run `{install_command('postgres')}`, or use a "
         "folder (SQLite)."
     ) from _missing
 

@@ -31,6 +31,7 @@ from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
@@ -629,7 +630,7 @@ def _library() -> Any:
             import qdrant_client
         except ImportError as error:
             raise OptionError(
-                "A store in Qdrant needs a package that is not installed. Run `pip install 'codewm[qdrant]'`, or "
+                f"A store in Qdrant needs a package that is not installed. Run `{install_command('qdrant')}`, or "
                 "use a folder (SQLite)."
             ) from error
         assert qdrant_client

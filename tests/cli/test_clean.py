@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.cli.cleaning import uninstallation
-
 PROGRAM = "from codewm_lsp.cli import main; main()"
 
 
@@ -112,16 +110,3 @@ def test_a_link_in_place_of_a_folder_is_not_followed(history: Any, codewm: Calla
     kept = everything(tmp_path / "elsewhere")
     codewm("clean", "--yes", "--cache", chosen)
     assert everything(tmp_path / "elsewhere") == kept
-
-
-@pytest.mark.parametrize(
-    ("environment", "command"),
-    [
-        ("/home/ada/.local/share/uv/tools/codewm", "uv tool uninstall codewm"),
-        ("/home/ada/.local/share/pipx/venvs/codewm", "pipx uninstall codewm"),
-        ("/home/ada/src/uv/.venv", "pip uninstall codewm"),
-        ("/usr", "pip uninstall codewm"),
-    ],
-)
-def test_it_is_uninstalled_by_the_tool_that_installed_it(environment: str, command: str) -> None:
-    assert uninstallation(Path(environment)) == command

@@ -13,6 +13,7 @@ import pytest
 
 from codewm_lsp.cli.extension import run as run_extension
 from codewm_lsp.errors import OptionError
+from codewm_lsp.installation import install_command
 
 PICTURES = ("e1-bars", "e2-bars", "e3-bars", "e4-bars", "spectra", "edits")
 
@@ -187,7 +188,7 @@ def test_what_to_install_is_said_where_it_is_missing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'codewm[eval]'" in done.stderr
+    assert f"Run `{install_command('eval')}`." in done.stderr
     assert "Traceback" not in done.stderr
     with pytest.raises(OptionError, match="codewm nothing is not installed"):
         run_extension("no such command", "codewm nothing", "eval", [])

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from codewm_lsp.installation import install_command
+
 
 def run(
     folder: Annotated[Path, typer.Argument(help="The folder of a training run (codewm-train --output).")],
@@ -71,9 +73,8 @@ def main() -> None:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        typer.echo(
-            f"codewm-export needs {error.name}, which is not installed. Run pip install 'codewm[train]'", err=True
-        )
+        remedy = f"Run `{install_command('train')}`."
+        typer.echo(f"codewm-export needs {error.name}, which is not installed. {remedy}", err=True)
         raise SystemExit(2) from None
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(

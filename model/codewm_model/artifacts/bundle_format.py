@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from codewm_lsp.errors import TrainingError
+from codewm_lsp.installation import install_command
 from codewm_lsp.world_model.features import CommonWords
 from codewm_model.networks.code_world_model import CodeWorldModel
 
@@ -56,4 +57,6 @@ def bundle_format() -> BundleFormat:
         found = entry.load()
         if isinstance(found, BundleFormat):
             return found
-    raise TrainingError(f"no installed package writes bundles (entry points {GROUP!r}): pip install 'codewm[train]'")
+    raise TrainingError(
+        f"no installed package writes bundles (entry points {GROUP!r}). Run `{install_command('train')}`."
+    )

@@ -15,7 +15,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "typer":  # the first that the extra brings
             raise
-        sys.stderr.write("codewm-train needs typer, which is not installed. Run pip install 'codewm[train]'\n")
+        from codewm_lsp.installation import install_command
+
+        sys.stderr.write(f"codewm-train needs typer, which is not installed. Run `{install_command('train')}`.\n")
         sys.exit(2)
 
     run()

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from codewm_lsp.installation import install_command
 from codewm_model.cli import config_command as config
 from codewm_model.cli import corpus_command as corpus
 from codewm_model.cli import study_command as study
@@ -56,8 +57,7 @@ def main() -> None:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
-        typer.echo(
-            f"codewm-train needs {error.name}, which is not installed. Run pip install 'codewm[train]'", err=True
-        )
+        remedy = f"Run `{install_command('train')}`."
+        typer.echo(f"codewm-train needs {error.name}, which is not installed. {remedy}", err=True)
         raise SystemExit(2) from None
     app()

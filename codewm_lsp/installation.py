@@ -1,0 +1,75 @@
+"""How CodeWM was installed, and the commands that install more of it, or uninstall it, the same way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+PROJECT: Final = "codewm"
+_COMMANDS: Final[tuple[tuple[frozenset[str], tuple[str, str]], ...]] = (
+    (frozenset({"pipx"}), ("pipx install --force", "pipx uninstall")),
+    (frozenset({"uv", "tools"}), ("uv tool install", "uv tool uninstall")),
+    (frozenset({"uv", "archive-v0"}), ("uvx --from", "uv cache clean")),  # of `uvx`
+    (frozenset(), ("pip install", "pip uninstall")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """``environment``: the folder of its Python environment. ``source``: a path or an address, "" for a registry."""
+
+    environment: Path
+    source: str = ""
+    editable: bool = False
+
+    def adding(self, extra: str) -> str:
+        """The command that installs an extra, with what it needs."""
+        named = f"{PROJECT}[{extra}]"
+        if self.source:
+            named = f"{named} @ {self.source}" if "://" in self.source else f"{self.source}[{extra}]"
+        quote = '"' if os.name == "nt" else "'"
+        return f"{self._commands[0]}{' -e' if self.editable else ''} {quote}{named}{quote}"
+
+    def removing(self) -> str:
+        """The command that uninstalls it."""
+        return f"{self._commands[1]} {PROJECT}"
+
+    @property
+    def _commands(self) -> tuple[str, str]:
+        """By the tool that made its environment."""
+        return next(both for folders, both in _COMMANDS if folders <= {*self.environment.parts})
+
+
+def this_installation() -> Installation:
+    """That of the running program."""
+    environment = Path(sys.prefix)
+    for distribution in distributions(name=PROJECT):
+        source, editable = _origin(distribution.read_text("direct_url.json"))
+        if source:
+            return Installation(environment, source, editable)
+    return Installation(environment)
+
+
+def install_command(extra: str) -> str:
+    """The command that adds an extra to the running program."""
+    return this_installation().adding(extra)
+
+
+def _origin(recorded: str | None) -> tuple[str, bool]:
+    """Where a package came from, as its installer recorded it (PEP 610), and whether it can be edited there."""
+    try:
+        said = json.loads(recorded or "{}")
+        url, version_control = str(said.get("url", "")), said.get("vcs_info", {}).get("vcs", "")
+        editable = bool(said.get("dir_info", {}).get("editable"))
+    except (ValueError, AttributeError):
+        return "", False
+    if url.startswith("file:"):
+        return url2pathname(urlsplit(url).path), editable
+    return f"{version_control}+{url}" if version_control else url, editable

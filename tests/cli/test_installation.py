@@ -1,0 +1,69 @@
+"""What is missing is installed by the tool that installed CodeWM, from where it came; and so is CodeWM uninstalled."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codewm_lsp.installation import Installation
+
+ROOT = Path(__file__).resolve().parents[2]
+UV, PIPX = Path("/home/ada/.local/share/uv/tools/codewm"), Path("/home/ada/.local/share/pipx/venvs/codewm")
+UVX, USR = Path("/home/ada/.cache/uv/archive-v0/k3"), Path("/usr")
+WHEEL, HOSTED = "/tmp/codewm-1-py3-none-any.whl", "git+https://example.org/codewm"
+
+
+@pytest.mark.parametrize(
+    ("environment", "command"),
+    [
+        (UV, "uv tool uninstall codewm"),
+        (PIPX, "pipx uninstall codewm"),
+        (UVX, "uv cache clean codewm"),
+        (Path("/home/ada/src/uv/.venv"), "pip uninstall codewm"),
+        (USR, "pip uninstall codewm"),
+    ],
+)
+def test_it_is_uninstalled_by_the_tool_that_installed_it(environment: Path, command: str) -> None:
+    assert Installation(environment).removing() == command
+
+
+@pytest.mark.parametrize(
+    ("installation", "command"),
+    [
+        (Installation(USR), "pip install 'codewm[train]'"),
+        (Installation(USR, "/src/codewm", editable=True), "pip install -e '/src/codewm[train]'"),
+        (Installation(USR, HOSTED), f"pip install 'codewm[train] @ {HOSTED}'"),
+        (Installation(UV, "/src/code wm"), "uv tool install '/src/code wm[train]'"),
+        (Installation(UV, WHEEL), f"uv tool install '{WHEEL}[train]'"),
+        (Installation(PIPX, "/src/codewm"), "pipx install --force '/src/codewm[train]'"),
+        (Installation(UVX, "/src/codewm"), "uvx --from '/src/codewm[train]'"),
+    ],
+)
+def test_an_extra_is_installed_as_codewm_was(installation: Installation, command: str) -> None:
+    assert installation.adding("train").replace('"', "'") == command
+
+
+@pytest.mark.parametrize(
+    ("recorded", "source"),
+    [
+        ({"url": "file:///src/code%20wm", "dir_info": {}}, "/src/code wm[mcp]"),
+        ({"url": "https://example.org/codewm", "vcs_info": {"vcs": "git", "commit_id": "1"}}, HOSTED),
+        ({}, "codewm[mcp]"),
+        ([], "codewm[mcp]"),
+        ("no JSON", "codewm[mcp]"),
+    ],
+)
+def test_the_running_program_knows_where_it_came_from(recorded: object, source: str, tmp_path: Path) -> None:
+    about = tmp_path / "codewm-0.1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: codewm\nVersion: 0.1.0\n")
+    (about / "direct_url.json").write_text(recorded if isinstance(recorded, str) else json.dumps(recorded))
+    code = "from codewm_lsp.installation import install_command; print(install_command('mcp'))"
+    alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    said = subprocess.run([sys.executable, "-S", "-c", code], env=alone, capture_output=True, text=True, check=True)
+    assert source in said.stdout.replace("\\", "/")
