@@ -15,10 +15,7 @@ extension=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' vscode-extension/package.js
 [ "$extension" = "$version" ] || fail "the tag is $tag, and vscode-extension/package.json says $extension"
 grep -q '"published": true' vscode-extension/package.json ||
     fail 'vscode-extension/package.json says "published": false: set it to true, so that `pip install codewm` may be told'
-grep -q '^M.PUBLISHED = true' neovim/lua/codewm/install.lua ||
-    fail "neovim/lua/codewm/install.lua says PUBLISHED = false: set it to true"
-grep -q '^pip install codewm' README.md ||
-    fail "README.md does not say 'pip install codewm' yet: change its section Install"
+python3 scripts/published.py --check >&2 || fail "not all pages say how a published CodeWM is installed"
 if grep -q "^## \[$version\].*unreleased" CHANGELOG.md; then
     fail "CHANGELOG.md still calls $version unreleased: write its date there"
 fi

@@ -2,7 +2,7 @@
 
 local M = {}
 
-M.PUBLISHED = false -- as in vscode-extension/package.json
+M.PUBLISHED = false -- written by scripts/published.py
 
 --- The command that installs it: from the clone that this plug-in is in, else by its name once that is published.
 function M.command()
