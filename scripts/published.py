@@ -59,9 +59,9 @@ uv tool install codewm
     (
         "docs/install.md",
         """\
-`pipx install .` and `pip install .` do the same, also in a conda environment. If""",
+`pipx install .` and `pip install .` do the same, also in a conda environment. There""",
         """\
-`pipx install codewm` and `pip install codewm` do the same, also in a conda environment. If""",
+`pipx install codewm` and `pip install codewm` do the same, also in a conda environment. There""",
     ),
     (
         "docs/install.md",
