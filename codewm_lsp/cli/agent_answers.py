@@ -63,7 +63,7 @@ class Agent:
         _require_short(definition=definition, intent=intent, at=at)
         edits = edits_of_diff(diff) if diff else ()
         if definition and not (intent or "").strip():
-            raise OptionError("intent is empty. Say in a few words what is to be done with the definition.")
+            raise OptionError("intent is empty. Say in a few words what to do with the definition.")
         opened, budget = self._opened(repository, tokens)
         head = opened.repository.head(at or "HEAD")
         budget.note(self._prepared(opened, head))
@@ -135,7 +135,7 @@ class Agent:
         try:
             folder = Path(repository).expanduser()
         except RuntimeError as error:
-            raise OptionError(f"{repository} names the home folder of no user here.") from error
+            raise OptionError(f"{repository} names the home folder of an unknown user.") from error
         self._unfinished = None
         return self._kept.of(folder), _Budget(max_tokens)
 
@@ -149,7 +149,7 @@ class Agent:
 def _require_short(**arguments: str | None) -> None:
     for name, text in arguments.items():
         if text is not None and len(text) > LONGEST:
-            raise OptionError(f"{name} has {len(text):,} characters; at most {LONGEST:,} are read.")
+            raise OptionError(f"{name} has {len(text):,} characters; the maximum is {LONGEST:,}.")
 
 
 class _Budget:

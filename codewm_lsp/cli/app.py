@@ -546,7 +546,7 @@ COMMANDS: Final = {
             "Show what `codewm forgotten` would have said of your past commits",
             "Ask `codewm forgotten` about your newest commits, each with what was known before it: once as it was "
             "made, and with up to two of its files left out, one at a time. Shows how many of these it would have "
-            "named, how often that would have been right, and how many complete commits it would have spoken of.\n\n"
+            "named, how often that would have been right, and how many complete commits it would have warned about.\n\n"
             'JSON: {"history", "commits", "warned", "hidden", "flags", "right", "later" (right, or changed in the '
             'author\'s next five commits), "threshold", "precision", "recall", "warned_share", "examples" and "vain": '
             '[{"commit", "subject", "path", "chance"}]}.',

@@ -104,7 +104,7 @@ def clean_unused(cache: Path | None, *, dry_run: bool) -> None:
         kept = [one.path for one in found if not remove(one)]
         if kept:
             raise OptionError(
-                f"{len(kept)} files could not be removed, {kept[0]} among them. Close your editor and run "
+                f"{len(kept)} files could not be removed, such as {kept[0]}. Close your editor and run "
                 "`codewm clean --unused` again."
             )
         say("Removed.")

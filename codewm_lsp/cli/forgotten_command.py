@@ -61,7 +61,9 @@ def forgotten(options: Namespace) -> bool:
         found = answer()
         if options.not_needed is not None:
             if not found.change:
-                raise OptionError(f"{found.silent} There is no change for which {options.not_needed} is not needed.")
+                raise OptionError(
+                    f"{found.silent} So {options.not_needed} cannot be marked as not needed with this change."
+                )
             dismissals.add(asked.not_needed(options.not_needed, found.change))
             found = answer()
     if options.format == "text":
@@ -76,7 +78,7 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
     back = [one for one in said_not_needed(dismissals) if one.path == path]
     if not back:
-        raise OptionError(f"Nobody has said that {path} is not needed. `codewm doctor` lists what is hidden.")
+        raise OptionError(f"{path} is not marked as not needed. `codewm doctor` lists what is.")
     for one in back:
         dismissals.remove(one)
 
@@ -212,19 +214,20 @@ def _said(one: Said) -> dict[str, object]:
 
 def _told(reporter: Reporter, found: Backtest) -> None:
     reporter.line(
-        (f"The newest {found.commits:,} of {found.history:,} commits", "bold"), ", each asked about as of then:"
+        (f"The newest {found.commits:,} of {found.history:,} commits", "bold"),
+        ", each checked against the history before it:",
     )
     reporter.line()
-    share = f", {100 * found.right / found.flags:.0f} % of them rightly" if found.flags else ""
+    share = f", {100 * found.right / found.flags:.0f} % of them correct" if found.flags else ""
     reporter.line(
         f"  With one file left out of a commit ({found.hidden:,} times), `codewm forgotten` would have named "
         f"{found.flags:,} files{share}."
     )
     if found.hidden:
         reporter.line(f"  It would have found {100 * found.right / found.hidden:.0f} % of the files left out.")
-    vain = f"  Of the commits as they were made, it would have spoken of {found.warned:,}"
+    vain = f"  Of the commits as they were made, it would have warned about {found.warned:,}"
     reporter.line(f"{vain} ({100 * found.warned / found.commits:.1f} %).")
-    for title, some in (("Rightly, for example:", found.examples), ("In vain, for example:", found.vain)):
+    for title, some in (("Correct, for example:", found.examples), ("Wrong, for example:", found.vain)):
         if some:
             reporter.line()
             reporter.line((title, "bold"))

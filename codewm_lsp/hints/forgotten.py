@@ -108,7 +108,7 @@ def forgotten(
     """
     under_way = repository.under_way() if diff is None else None
     if under_way is not None:
-        why = f"A {under_way} is under way: what it brings is not asked about."
+        why = f"A {under_way} is in progress. The changes it brings are not checked."
         return Forgotten((looked or Looked.STAGED).value, (), (), 0, repository.is_shallow, why, "")
     at_hand, asked = _change(repository, diff, looked)
     past, why = _past(repository, at_hand, folder)
@@ -163,12 +163,12 @@ def _change(repository: Repository, diff: str | None, looked: Looked | None) -> 
 def _past(repository: Repository, at_hand: ChangeAtHand, folder: Path | None) -> tuple[FilePast | None, str]:
     """The commits before the change, and why they cannot tell; "" where they can."""
     if not at_hand.files:
-        why = "Only generated files and the like have changed." if at_hand.others else "Nothing is changed."
+        why = "Only generated and similar files have changed." if at_hand.others else "There are no changes to check."
         return None, why
     if at_hand.past is None:
         return None, "This is the first commit: there is no history to learn from."
     if len(at_hand.files) > MOST_FILES:
-        return None, f"This changes {len(at_hand.files):,} files; changes of more than {MOST_FILES} are not judged."
+        return None, f"This changes {len(at_hand.files):,} files; changes of more than {MOST_FILES} are not checked."
     past = FilePast(file_history(repository, at_hand.past, folder))
     commits = len(past.commits)
     if commits >= ENOUGH:

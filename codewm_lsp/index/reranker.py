@@ -120,8 +120,8 @@ def learnt(file: Path = FILE) -> Learnt:
         reason = f"it is damaged: {error}"
     return Learnt(
         Reranker.of_blend(Blend()),
-        f"{file} cannot be read ({reason}). Similar edits are ranked by a plain sum, which is less good. Install "
-        "CodeWM again.",
+        f"{file} cannot be read ({reason}). Similar edits are ranked by a plain sum, which is less accurate. "
+        "Reinstall CodeWM.",
     )
 
 

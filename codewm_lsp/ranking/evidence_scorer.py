@@ -72,7 +72,7 @@ def shipped_scorer() -> EvidenceScorer:
     """The scorer of the shipped model. Raises BundleError."""
     bundle = _shipped_bundle()
     if bundle.evidence is None:
-        raise BundleError(f"{bundle.folder / EVIDENCE} is missing: install codewm-lsp again")
+        raise BundleError(f"{bundle.folder / EVIDENCE} is missing: reinstall CodeWM")
     return scorer_of(bundle)
 
 
@@ -94,6 +94,6 @@ def _read(data: bytes) -> EvidenceScorer:
     shapes = ((relations,), (relations,), (relations, units), (units,), (units,), (), ())
     for name, shape in zip(_SHAPES, shapes, strict=True):
         if found[name].shape != shape or units > _MOST_UNITS or not np.isfinite(found[name]).all():
-            raise ValueError(f"its {name} is no array of {shape} numbers")
+            raise ValueError(f"its {name} is not an array of shape {shape}")
     numbers = {name: float(found.pop(name)) for name in ("second_bias", "threshold")}
     return EvidenceScorer(**found, **numbers)  # type: ignore[arg-type]

@@ -55,10 +55,10 @@ def read_missing_files(file: Path) -> MissingFiles:
         description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
         trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
         if not set(trees.signals) <= set(SIGNALS):
-            raise ValueError("it asks about what is not known here")
+            raise ValueError("it asks about signals that this version does not have")
         return MissingFiles(trees, float(description["threshold"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"The weights of `codewm forgotten`, {file}, cannot be read ({error}). Install CodeWM again; "
-            "`python -m codewm_model.ranking.missing_files_fit` makes them."
+            f"The weights of `codewm forgotten`, {file}, cannot be read ({error}). Reinstall CodeWM, or run "
+            "`python -m codewm_model.ranking.missing_files_fit` to make them again."
         ) from error

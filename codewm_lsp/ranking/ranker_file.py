@@ -144,6 +144,6 @@ def _part(kind: type[_Part], record: Mapping[str, Any]) -> _Part:
     if kind is Several:
         record = {"less": Several().less, **record}  # 0.1.0 had none
     if set(record) != names or not all(type(value) in (int, float) and np.isfinite(value) for value in record.values()):
-        raise _Unusable(f"its {kind.__name__.lower()} has not the numbers {', '.join(sorted(names))}")
+        raise _Unusable(f"its {kind.__name__.lower()} does not have the numbers {', '.join(sorted(names))}")
     numbers: dict[str, Any] = {name: float(value) for name, value in record.items()}
     return kind(**numbers)

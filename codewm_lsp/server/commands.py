@@ -114,7 +114,7 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     if target.show and evidence.edits:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
-        ls.say(Level.INFO, f"No past edits are like the one of {target.definition}.")
+        ls.say(Level.INFO, f"No past edits are like the change to {target.definition}.")
     return {"root": uri_of(place.root), **evidence.record()}
 
 
@@ -145,7 +145,7 @@ async def search(ls: CodewmServer, wanted: Wanted) -> dict[str, Any]:
     root, found = await _answer(ls.active.questions.search(words, _place(ls, wanted.uri)))
     if wanted.show and found.edits:
         first = found.edits[0]
-        ls.show("search", found.text(time.time()), f"Found first: {first.commit[:7]} '{clean(first.subject)}'.")
+        ls.show("search", found.text(time.time()), f"Best match: {first.commit[:7]} '{clean(first.subject)}'.")
     elif wanted.show:
         ls.say(Level.INFO, f"No past edits match {clean(words)}.")
     return {"root": uri_of(root), **found.record()}

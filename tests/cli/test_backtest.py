@@ -14,10 +14,10 @@ def test_a_team_reads_what_it_would_have_heard(coupled: Any, codewm: Codewm) -> 
     coupled.commit("The code alone", {"core.py": "a = -1\n"})
     done = codewm("backtest", coupled.path, "--commits", "20")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("The newest 20 of 121 commits, each asked about as of then:\n")
-    assert "Of the commits as they were made, it would have spoken of 1 (5.0 %)." in done.stdout
-    assert "Rightly, for example:" in done.stdout
-    vain = done.stdout.split("In vain, for example:\n")[1]
+    assert done.stdout.startswith("The newest 20 of 121 commits, each checked against the history before it:\n")
+    assert "Of the commits as they were made, it would have warned about 1 (5.0 %)." in done.stdout
+    assert "Correct, for example:" in done.stdout
+    vain = done.stdout.split("Wrong, for example:\n")[1]
     assert "docs/core.rst" in vain
     assert "The code alone" in vain
 

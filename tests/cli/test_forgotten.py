@@ -44,7 +44,7 @@ def test_a_hook_hears_only_what_is_missing_from_what_is_staged(changed: Any, cod
     assert "docs/core.rst" in codewm("forgotten", changed.path, "--staged", "--quiet").stdout
     changed.git("reset", "--quiet")
     assert codewm("forgotten", changed.path, "--staged", "--quiet").stdout == ""
-    assert codewm("forgotten", changed.path, "--staged").stdout == "Nothing is changed.\n"
+    assert codewm("forgotten", changed.path, "--staged").stdout == "There are no changes to check.\n"
 
 
 def test_programs_read_json(changed: Any, codewm: Codewm) -> None:
@@ -74,7 +74,7 @@ def test_code_scanning_reads_sarif(changed: Any, codewm: Codewm) -> None:
     changed.git("reset", "--quiet", "--hard")
     (run,) = json.loads(codewm("forgotten", changed.path, "--format", "sarif").stdout)["runs"]
     assert run["results"] == []
-    assert run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "Nothing is changed."
+    assert run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "There are no changes to check."
 
 
 def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_repository: Any, codewm: Codewm) -> None:
@@ -89,7 +89,7 @@ def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_reposi
     assert out.count("\n") == 1
     repository.git("checkout", "--quiet", ".")
     out = codewm("forgotten", repository.path, "--format", "github").stdout
-    assert out == "::notice title=codewm forgotten::Nothing is changed.\n"
+    assert out == "::notice title=codewm forgotten::There are no changes to check.\n"
 
 
 def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(changed: Any, codewm: Codewm) -> None:
@@ -119,17 +119,17 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     assert named()
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
     assert again.returncode == 2
-    assert again.stderr == (
-        "codewm: Nobody has said that docs/core.rst is not needed. `codewm doctor` lists what is hidden.\n"
-    )
+    assert again.stderr == ("codewm: docs/core.rst is not marked as not needed. `codewm doctor` lists what is.\n")
 
 
 def test_nothing_is_hidden_for_a_change_that_is_none(coupled: Any, codewm: Codewm) -> None:
     coupled.write(".git/MERGE_HEAD", f"{coupled.head()}\n")
     done = codewm("forgotten", coupled.path, "--not-needed", "docs/core.rst")
     assert done.returncode == 2
-    assert done.stderr.startswith("codewm: A merge is under way")
-    assert codewm("forgotten", coupled.path).stdout == "A merge is under way: what it brings is not asked about.\n"
+    assert done.stderr.startswith("codewm: A merge is in progress")
+    assert (
+        codewm("forgotten", coupled.path).stdout == "A merge is in progress. The changes it brings are not checked.\n"
+    )
 
 
 def test_an_index_makes_the_history_known_and_clean_removes_it(changed: Any, codewm: Codewm, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_what_is_not_staged_is_asked_about_where_nothing_is_staged(coupled: Any)
     assert asked(coupled.path).asked == "the working tree"
     assert paths(asked(coupled.path)) == ["docs/core.rst"]
     only = asked(coupled.path, looked=Looked.STAGED)
-    assert (only.asked, only.silent) == ("what is staged", "Nothing is changed.")
+    assert (only.asked, only.silent) == ("what is staged", "There are no changes to check.")
 
 
 def test_the_working_tree_can_be_asked_about_whatever_is_staged(changed: Any) -> None:
@@ -143,10 +143,10 @@ def test_a_shallow_clone_says_what_to_fetch(coupled: Any, tmp_path: Path) -> Non
 
 
 def test_nothing_changed_and_nothing_a_person_changed_are_told_apart(coupled: Any) -> None:
-    assert asked(coupled.path).silent == "Nothing is changed."
+    assert asked(coupled.path).silent == "There are no changes to check."
     coupled.write("poetry.lock", "lock\n")
     coupled.git("add", "--all")
-    assert asked(coupled.path).silent == "Only generated files and the like have changed."
+    assert asked(coupled.path).silent == "Only generated and similar files have changed."
 
 
 def test_before_the_first_commit_there_is_nothing_to_learn_from(make_repository: Any) -> None:
@@ -160,7 +160,7 @@ def test_a_change_of_very_many_files_has_no_usual_company(coupled: Any) -> None:
     for number in range(61):
         coupled.write(f"many/{number}.txt", "text\n")
     coupled.git("add", "--all")
-    assert asked(coupled.path).silent == "This changes 61 files; changes of more than 60 are not judged."
+    assert asked(coupled.path).silent == "This changes 61 files; changes of more than 60 are not checked."
 
 
 def test_what_a_merge_or_a_rebase_brings_is_not_asked_about(coupled: Any) -> None:
@@ -171,7 +171,7 @@ def test_what_a_merge_or_a_rebase_brings_is_not_asked_about(coupled: Any) -> Non
     for command, word in ((("merge", "feature"), "merge"), (("rebase", "feature"), "rebase")):
         with pytest.raises(AssertionError):
             coupled.git("-c", "user.name=Ada", "-c", "user.email=ada@example.org", *command)  # ends in a conflict
-        assert asked(coupled.path).silent == f"A {word} is under way: what it brings is not asked about."
+        assert asked(coupled.path).silent == f"A {word} is in progress. The changes it brings are not checked."
         assert asked(coupled.path, "HEAD~1...HEAD").silent == ""
         coupled.git(word, "--abort")
 

@@ -83,7 +83,7 @@ def test_without_what_is_learnt_the_blend_ranks_and_one_message_says_so(
         file.write_bytes(HARMS[harm]())
     found = learnt(file)
     assert str(file) in found.problem
-    assert "Install CodeWM again" in found.problem
+    assert "Reinstall CodeWM" in found.problem
     monkeypatch.setattr(index_module, "learnt", lambda: found)
     repository = open_repository(make_history().path)
     index = open_index(repository)

@@ -69,9 +69,9 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bomb": (lambda: packed(shift=np.zeros(4 << 20, np.float32)), "unpacks to more than"),
     "other relations": (lambda: packed(relations=np.frombuffer(b"thickness", np.uint8)), "other relations"),
     "a part missing": (lambda: packed(second=None), "second"),
-    "a table of another width": (lambda: packed(first=np.zeros((3, 3), np.float32)), "its first is no array"),
-    "no numbers": (lambda: packed(scale=np.full(len(RELATIONS), np.nan, np.float32)), "its scale is no array"),
-    "no number": (lambda: packed(threshold=np.zeros(2, np.float32)), "its threshold is no array"),
+    "a table of another width": (lambda: packed(first=np.zeros((3, 3), np.float32)), "its first is not an array"),
+    "no numbers": (lambda: packed(scale=np.full(len(RELATIONS), np.nan, np.float32)), "its scale is not an array"),
+    "no number": (lambda: packed(threshold=np.zeros(2, np.float32)), "its threshold is not an array"),
     "words": (lambda: packed(shift=np.array(["a"] * len(RELATIONS))), "holds no numbers"),
 }
 

@@ -43,5 +43,5 @@ def test_weights_that_are_missing_or_broken_say_what_to_do(tmp_path: Path) -> No
     broken.write_bytes(b"no weights")
     other = saved(tmp_path / "other.npz", MissingFiles(Trees(("what",), (Split(0, 0.0, 0.0, 0.0, 1.0),)), 0.5))
     for file in (tmp_path / "missing.npz", broken, other):
-        with pytest.raises(BundleError, match="Install CodeWM again"):
+        with pytest.raises(BundleError, match="Reinstall CodeWM"):
             read_missing_files(file)

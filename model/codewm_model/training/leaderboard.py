@@ -52,7 +52,7 @@ def write_leaderboard(sweep: Sweep, found: Sequence[Trial], folder: Path) -> Non
         f"# {sweep.name}",
         "",
         f"{len(found)} of {sweep.trials} trials; `{sweep.metric}`, "
-        f"{'the higher the better' if sweep.direction == 'maximize' else 'the lower the better'}; sampler "
+        f"{'higher is better' if sweep.direction == 'maximize' else 'lower is better'}; sampler "
         f"{sweep.sampler}, seed {sweep.seed}.",
         "",
         "| rank | trial | " + sweep.metric + " | " + " | ".join(names) + " | minutes |",

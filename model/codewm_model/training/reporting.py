@@ -45,7 +45,9 @@ def reporting(kind: str, folder: Path, config: Config, first: int) -> Iterator[C
     except ImportError as error:
         if error.name not in (kind, None):
             raise
-        raise OptionError(f"--report-to {kind} needs a library that is missing: pip install {kind}") from error
+        raise OptionError(
+            f"--report-to {kind} needs {kind}, which is not installed. Run `pip install {kind}`"
+        ) from error
 
 
 def _is_figure(name: str, value: object) -> bool:

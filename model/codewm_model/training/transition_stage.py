@@ -173,7 +173,7 @@ class TransitionStage:
             self.target.load_state_dict(self.start)
             self.frozen = True
             self.cached[:] = False
-            done = "the target encoder is back at its start, and held there"
+            done = "the target encoder was reset to its initial weights and is kept there"
             self.run.report({"stage": "transition", "step": collapse.step, "fixed": done})
 
     def evaluate(self) -> dict[str, float]:

@@ -36,7 +36,7 @@ end
 --- Show again what was hidden last.
 function M.undo()
   if not last then
-    vim.notify('CodeWM: nothing was hidden since Neovim was started')
+    vim.notify('CodeWM: nothing was hidden since Neovim started')
     return
   end
   local undone = last

@@ -11,7 +11,7 @@ function M.command()
   if vim.fn.filereadable(clone .. '/pyproject.toml') == 1 then
     return 'pip install ' .. vim.fn.shellescape(clone)
   end
-  return M.PUBLISHED and 'pip install codewm' or 'pip install a clone of CodeWM, or a wheel of a release'
+  return M.PUBLISHED and 'pip install codewm' or 'pip install /path/to/a/clone/or/wheel'
 end
 
 return M

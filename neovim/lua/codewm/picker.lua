@@ -32,7 +32,7 @@ function M.similar(target, of, how)
   local question = { uri = target.uri, definition = target.definition, show = false }
   client.ask('codewm.showSimilarEdits', { question }, function(answer)
     if vim.tbl_isempty(answer.edits) then
-      vim.notify('CodeWM: no past edits are like the one of ' .. edits.clean(target.definition))
+      vim.notify('CodeWM: no past edits are like the change to ' .. edits.clean(target.definition))
     elseif how == 'diff' then
       windows.all(answer)
     else

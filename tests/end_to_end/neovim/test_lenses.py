@@ -117,5 +117,5 @@ def test_toggle_snooze_and_hide_take_lenses_away_and_bring_them_back(changed: An
         "CodeWM: hints on SessionsClient.fetch_sessions are hidden. To show them again: :CodewmHide!",
         "CodeWM: indexing 1 repository",
         "CodeWM: hints on SessionsClient.fetch_sessions are shown again",
-        "CodeWM: nothing was hidden since Neovim was started",
+        "CodeWM: nothing was hidden since Neovim started",
     ]
