@@ -293,27 +293,29 @@ def _kind(before: str, after: str) -> Any:
 
 
 HOW: Final = """\
-An index is a SQLite file with the commits, the places and the words of edits; a matrix with their vectors (768
-numbers of one byte, a scale and a checksum each) in a file beside it; and *segments* in files that can be made again
-from these at any time. Files are mapped into memory, so that processes share them. The newest few thousand edits are
-in memory and in no segment; segments that are small beside what follows are joined, so there are never many.
+An index consists of a SQLite file with the commits, the locations and the words of edits; a matrix of their vectors
+in a file beside it (768 one-byte numbers, a scale and a checksum each); and *segments*, in files that can be rebuilt
+from these at any time. The files are memory-mapped, so processes share them. The newest few thousand edits are kept
+in memory and belong to no segment. Small segments are merged, so there are never many.
 
-**Search is exact.** What words and places say is summed up for every edit from the lists of the edits that each word of
-the query stands in. Up to 100,000 edits a plain pass multiplies every vector with the query, in blocks of floats.
-A few promising edits are then scored in full, and so is whatever may be among the ten best within the rounding.
+**Search is exact.** For each word of the query, a list holds the edits that contain it; the word and location scores
+of every edit are sums over these lists. Up to 100,000 edits, a plain pass multiplies every vector with the query, in
+blocks of floats. The most promising edits are then scored in full, as is every edit that may be among the ten best
+within rounding.
 
-Above 100,000 edits a segment holds a sketch of its vectors: their coordinates along the 256 directions in which they
-differ most, one byte each, and the lengths of what the first 128 and all 256 of them leave. By the inequality of
-Cauchy and Schwarz, the product with a query is at most the product of the sketches plus the product of both remaining
-lengths (plus the known rounding). One pass over the first 128 directions gives an upper bound for every edit; whatever
-has one below the tenth best of the promising edits cannot be among the ten best. Where many are left, the other 128
-directions are looked at; what is left then is scored in full, the largest bounds first. A test with random indexes,
-ranges, blends and dismissed edits compares the answers with the scores of every edit, with sketches and without.
+Above 100,000 edits, a segment also holds a sketch of its vectors: their coordinates along the 256 directions in which
+they differ most, one byte each, and the lengths of what remains after the first 128 and after all 256. By the
+Cauchy–Schwarz inequality, the product with a query is at most the product of the sketches plus the product of both
+remaining lengths (plus the known rounding error). One pass over the first 128 directions gives an upper bound for
+every edit; an edit whose bound is below the tenth best score so far cannot be among the ten best. If many are left,
+the other 128 directions are used as well. The rest is scored in full, largest bounds first. A test with random
+indexes, ranges, blends and hidden edits compares the answers with the scores of every edit, with sketches and
+without.
 
-The passes over sketches are products of bytes by ONNX Runtime, which uses the processor's instructions for them (VNNI).
-Measured for a million rows of 64 numbers on one thread: 2.9 ms as one row by a matrix of columns, 11.9 ms as a matrix
-of rows by one column, 12.8 ms by NumPy with bytes widened to floats in blocks, 14.3 ms with floats kept (and four times
-the memory).\
+ONNX Runtime computes the byte products over sketches with the processor's own instructions (VNNI). For a million rows
+of 64 numbers on one thread, it took 2.9 ms as one row times a matrix of columns and 11.9 ms as a matrix of rows times
+one column; NumPy took 12.8 ms with bytes converted to floats in blocks, and 14.3 ms with floats kept in memory (at
+four times the memory).\
 """
 
 COLUMNS: Final = (
@@ -328,7 +330,7 @@ COLUMNS: Final = (
     ("adding a commit, by the clock", "add by the clock", 1e3, "ms"),
     ("on disk", "bytes", 1e-6, "MB"),
     ("of it vectors", "vectors", 1e-6, "MB"),
-    ("of it segments, which can be made again", "segments", 1e-6, "MB"),
+    ("of it segments, which can be rebuilt", "segments", 1e-6, "MB"),
     ("memory of the process, added by the index", "resident", 1e-6, "MB"),
     ("of it its own, the rest being mapped files", "private", 1e-6, "MB"),
 )
@@ -346,7 +348,7 @@ def report(figures: Sequence[dict[str, Any]], pool: Pool) -> str:
         "",
         f"CodeWM {codewm_lsp.__version__}, Python {platform.python_version()}, ONNX Runtime {onnxruntime.__version__}, "
         f"NumPy {np.__version__}; {platform.system()} on {platform.machine()}, {os.cpu_count()} cores, one thread. "
-        "Times are those of the processor, unless they say by the clock: other programs were running (load "
+        "Times are processor time unless marked 'by the clock', as other programs were running (load "
         f"{', '.join(number(found['load']) for found in figures)}).",
         "",
         f"| edits | {' | '.join(f'{size:,}' for size in sizes)} |",
@@ -358,11 +360,11 @@ def report(figures: Sequence[dict[str, Any]], pool: Pool) -> str:
         "",
         "![How each cost grows](images/growth.svg)",
         "",
-        f"Real edits: {pool.real:,}, of {len(pool.names)} repositories ({', '.join(pool.names)}). "
+        f"The pool has {pool.real:,} real edits of {len(pool.names)} repositories ({', '.join(pool.names)}). "
         + _made(figures)
-        + f"Asked: {QUERIES} edits of the newest commits, none of them in the index, for 10 past edits each, with "
-        "everything in range and the own definition left out. At each size the answers to "
-        f"{CHECKED} questions were compared with the scores of every edit: "
+        + f"The queries are {QUERIES} edits of the newest commits, which are not in the index. Each asks for 10 past "
+        "edits, with everything in range and its own definition left out. At each size, the answers to "
+        f"{CHECKED} queries were compared with the scores of every edit: "
         f"{', '.join(str(found['equal']) for found in figures)} were the same.",
         "",
     ]
@@ -375,8 +377,8 @@ def _made(figures: Sequence[dict[str, Any]]) -> str:
         return ""
     shares = ", ".join(f"{1 - found['real'] / found['edits']:.0%} of the index of {found['edits']:,}" for found in made)
     return (
-        f"**Not real are {shares}:** each of these was made from a real edit, its vector turned by about 45° along "
-        "differences of other real edits, a third of its words exchanged, its definition another's. "
+        f"**Generated are {shares}:** each of these comes from a real edit, with its vector rotated by about 45° along "
+        "differences of other real edits, a third of its words exchanged, and another definition. "
     )
 
 

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         step = plain(architecture, training, files)
         measured.append((f"plain, {words}", *rate(step, options.seconds)))
     for words, changed in (
-        ("first epoch, target computed as it is met", {}),
+        ("first epoch, target computed when first needed", {}),
         ("target cached", {"cached": True}),
     ):
         step = ours(small, training, data, common, **changed)
@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{corpus.name}, newest {len(data):,} edits; {options.threads} thread(s) of {os.cpu_count()} "
         f"cores; PyTorch {torch.__version__}.",
         "",
-        "| trainer | transitions a second | against plain, same networks | against plain, the paper's | timed on |",
+        "| trainer | transitions per second | compared with plain, same networks | compared with plain, the paper's "
+        "| timed over |",
         "| --- | ---: | ---: | ---: | --- |",
     ]
     for words, speed, steps in measured:
