@@ -143,7 +143,7 @@ def index(options: Namespace) -> None:
 
 def embed(options: Namespace) -> None:
     """Answer JSON lines."""
-    from codewm_lsp.cli.embedding import EDIT_FIELDS, STATE_FIELDS, embed_lines
+    from codewm_lsp.cli.embedding_lines import EDIT_FIELDS, STATE_FIELDS, embed_lines
     from codewm_lsp.world_model import WorldModel
 
     if options.edits == options.states:

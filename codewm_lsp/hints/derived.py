@@ -20,7 +20,7 @@ from codewm_lsp.index import Index
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
-from codewm_lsp.ranking.layout import shared_beginning
+from codewm_lsp.ranking.path_layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds
 from codewm_lsp.ranking.references import References, references
 from codewm_lsp.ranking.state import State

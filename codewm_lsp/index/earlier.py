@@ -13,7 +13,7 @@ import numpy as np
 from codewm_lsp.history import LAST_DATE, Commit
 from codewm_lsp.index.arrays import sane
 from codewm_lsp.index.store import APPLICATION_ID, Damaged, Identity, from_sql
-from codewm_lsp.index.writing import Entry
+from codewm_lsp.index.writing import LoggedCommit
 
 LAYOUT: Final = 1
 BATCH: Final = 2_000  # edits in one transaction
@@ -38,7 +38,7 @@ def settled(path: Path) -> tuple[str, int] | None:
         return sha, int(count)
 
 
-def batches(path: Path, identity: Identity) -> Iterator[list[Entry]]:
+def batches(path: Path, identity: Identity) -> Iterator[list[LoggedCommit]]:
     """Its commits in their order. Raises ``Damaged`` or sqlite3.Error where it cannot be read or is another's."""
     with closing(_opened(path)) as connection, sane():
         found = dict(connection.execute("SELECT key, value FROM meta").fetchall())
@@ -50,7 +50,7 @@ def batches(path: Path, identity: Identity) -> Iterator[list[Entry]]:
         renames: dict[int, list[tuple[str, str]]] = {}
         for commit, old, new in connection.execute("SELECT commit_id, old, new FROM renames ORDER BY rowid"):
             renames.setdefault(commit, []).append((from_sql(old), from_sql(new)))
-        batch: list[Entry] = []
+        batch: list[LoggedCommit] = []
         edits, last = 0, 0
         for row in connection.execute(_COMMITS).fetchall():
             entry = _entry(connection, row, last, tuple(renames.get(row[0], ())), identity.edit_size)
@@ -75,11 +75,11 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _entry(
     connection: sqlite3.Connection, row: Any, last: int, renames: tuple[tuple[str, str], ...], size: int
-) -> Entry:
+) -> LoggedCommit:
     number, sha, parent, author, date, subject, skipped, edits, vectors, scales, lengths, terms, counts = row
     if not (isinstance(date, int) and 0 <= date <= LAST_DATE and isinstance(sha, str)):
         raise Damaged(f"its commit {number} is invalid")
-    entry = Entry(
+    entry = LoggedCommit(
         commit=Commit(sha, from_sql(author), date, from_sql(subject), parent),
         skipped=skipped,
         renames=renames,

@@ -32,7 +32,7 @@ from codewm_lsp.index.store import (
     set_aside,
     to_sql,
 )
-from codewm_lsp.index.writing import Entry, entries, generation_of, insert
+from codewm_lsp.index.writing import LoggedCommit, entries, generation_of, insert
 
 _UNAVAILABLE: Final = frozenset({"shallow", "missing"})  # reasons to skip a commit that may go away by themselves
 _Answer = TypeVar("_Answer")
@@ -129,7 +129,7 @@ class EditLog:
         """The repositories of an index of several, by number."""
         return self.ask(lambda arrays: self.read(reading.sources))
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LoggedCommit]:
         """Everything that is stored, to be put into another index (``store``) without being embedded again."""
         return self.ask(lambda arrays: self.read(lambda connection: list(entries(connection, arrays.matrix))))
 
@@ -157,9 +157,11 @@ class EditLog:
         with self._lock:
             self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in _UNAVAILABLE)
             self._refresh()  # a file that was deleted meanwhile is made anew before it is written to
-        self.store([Entry.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE])
+        self.store(
+            [LoggedCommit.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE]
+        )
 
-    def store(self, commits: Sequence[Entry]) -> None:
+    def store(self, commits: Sequence[LoggedCommit]) -> None:
         """Store commits as they are stored elsewhere; see ``add``."""
 
         def write(connection: sqlite3.Connection) -> None:

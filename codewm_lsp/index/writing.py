@@ -18,7 +18,7 @@ from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoggedCommit:
     """A commit with all that is stored of its edits; row i of the arrays is edit i."""
 
     commit: Commit
@@ -33,11 +33,11 @@ class Entry:
     repository: int | None = None
 
     @staticmethod
-    def of(item: CommitEdits, vectors: NDArray[np.float32], repository: int | None = None) -> Entry:
+    def of(item: CommitEdits, vectors: NDArray[np.float32], repository: int | None = None) -> LoggedCommit:
         """What is to be stored of a commit."""
         words = [words_of_edit(edit) for edit in item.edits]
         rows, scales = quantise(vectors)
-        return Entry(
+        return LoggedCommit(
             commit=item.commit,
             skipped=item.skipped,
             renames=tuple(item.renames),
@@ -62,12 +62,12 @@ def generation_of(connection: sqlite3.Connection) -> str:
     return row[0]
 
 
-def insert(connection: sqlite3.Connection, matrix: Matrix, entries: Sequence[Entry]) -> None:
+def insert(connection: sqlite3.Connection, matrix: Matrix, entries: Sequence[LoggedCommit]) -> None:
     """Write commits that are not there yet, in one write transaction that is open already; their vectors first."""
     (first,) = connection.execute("SELECT coalesce(max(id), 0) FROM edits").fetchone()
     (commit_id,) = connection.execute("SELECT coalesce(max(id), 0) FROM commits").fetchone()
     edit_id = first
-    new: list[Entry] = []
+    new: list[LoggedCommit] = []
     for entry in entries:
         if not _insert_commit(connection, commit_id + 1, entry):
             continue
@@ -90,7 +90,7 @@ WHERE e.id BETWEEN ? AND ? ORDER BY e.id
 """
 
 
-def entries(connection: sqlite3.Connection, matrix: Matrix) -> Iterator[Entry]:
+def entries(connection: sqlite3.Connection, matrix: Matrix) -> Iterator[LoggedCommit]:
     """The opposite of ``insert``: everything that is stored, in its order. Renames are left out."""
     hashes = np.array([0, *(value for (value,) in connection.execute("SELECT hash FROM terms ORDER BY id"))])
     words = hashes.astype(np.int64).view(np.uint64)
@@ -103,7 +103,7 @@ def entries(connection: sqlite3.Connection, matrix: Matrix) -> Iterator[Entry]:
         )
         vectors, scales = matrix.rows(range(row, row + count))
         row += count
-        yield Entry(
+        yield LoggedCommit(
             commit=Commit(sha, from_sql(author), date, from_sql(subject), parent),
             skipped=skipped,
             renames=(),
@@ -117,7 +117,7 @@ def entries(connection: sqlite3.Connection, matrix: Matrix) -> Iterator[Entry]:
         )
 
 
-def _insert_commit(connection: sqlite3.Connection, commit_id: int, entry: Entry) -> bool:
+def _insert_commit(connection: sqlite3.Connection, commit_id: int, entry: LoggedCommit) -> bool:
     commit = entry.commit
     added = connection.execute(
         "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -140,7 +140,7 @@ def _insert_commit(connection: sqlite3.Connection, commit_id: int, entry: Entry)
     return True
 
 
-def _insert_edits(connection: sqlite3.Connection, commit_id: int, edit_id: int, entry: Entry) -> None:
+def _insert_edits(connection: sqlite3.Connection, commit_id: int, edit_id: int, entry: LoggedCommit) -> None:
     known: dict[tuple[str, str], int] = {}
     for path, definition, *_ in entry.edits:
         if (path, definition) not in known:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent
-from codewm_lsp.ranking.layout import conventions_of
+from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.source.languages import is_source
 from codewm_lsp.source.words import split_identifier
 

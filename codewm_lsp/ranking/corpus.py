@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.ranking.layout import Layout
+from codewm_lsp.ranking.path_layout import Layout
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 from codewm_lsp.source.languages import PYTHON
 

@@ -23,7 +23,7 @@ from codewm_lsp.ranking.corpus import (
     simple_name,
     tokens_of,
 )
-from codewm_lsp.ranking.layout import conventions_of
+from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.state import State
 from codewm_lsp.source import MODULE_NAME, split_identifier
 from codewm_lsp.source.languages import language_of

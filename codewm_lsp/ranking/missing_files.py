@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 import codewm_lsp
 from codewm_lsp.errors import BundleError
+from codewm_lsp.ranking.boosted_trees import Trees
 from codewm_lsp.ranking.companions import SIGNALS, Companions
-from codewm_lsp.ranking.trees import Trees
 from codewm_lsp.small_arrays import read_arrays
 
 FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"

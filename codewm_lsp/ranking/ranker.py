@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.ranking.layout import conventions_of
+from codewm_lsp.ranking.boosted_trees import CASE, NO_TREES, Trees
+from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.state import State
-from codewm_lsp.ranking.trees import CASE, NO_TREES, Trees
 from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
 from codewm_lsp.source import DefinitionKind
 

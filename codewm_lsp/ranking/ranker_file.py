@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import BundleError
+from codewm_lsp.ranking.boosted_trees import CASE, Trees
 from codewm_lsp.ranking.ranker import BEST, CASES, Case, Joint, Ranker, Several
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
-from codewm_lsp.ranking.trees import CASE, Trees
 from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.world_model.bundle import RANKER, Bundle, read_bundle, shipped
 

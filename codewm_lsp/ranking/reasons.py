@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from codewm_lsp.ranking.boosted_trees import Trees
 from codewm_lsp.ranking.ranker import BEST, Ranker, columns_of, file_column
 from codewm_lsp.ranking.signal import Explanation, Signal
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
-from codewm_lsp.ranking.trees import Trees
 from codewm_lsp.ranking.values import SignalValues
 
 MOST: Final = 3  # reasons given

@@ -17,7 +17,7 @@ from codewm_lsp.display import clean
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
-from codewm_lsp.ranking.layout import conventions_of, shared_beginning
+from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
 from codewm_lsp.source.languages import Names, Use, UseKind

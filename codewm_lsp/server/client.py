@@ -9,7 +9,7 @@ from typing import Protocol
 from codewm_lsp.server.pace import Pause
 
 
-class Level(Enum):
+class MessageLevel(Enum):
     """How a message reaches the user."""
 
     WARNING = "warning"
@@ -33,7 +33,7 @@ class ProgressBar(Protocol):
 class Client(Protocol):
     """The editor."""
 
-    def say(self, level: Level, text: str) -> None:
+    def say(self, level: MessageLevel, text: str) -> None:
         """One message to the user, or to the log only."""
 
     def can_refresh(self) -> bool:

@@ -15,7 +15,7 @@ from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
 from codewm_lsp.hints.forgotten_words import headline, record, sentence
 from codewm_lsp.index import Scope
-from codewm_lsp.server.client import Level
+from codewm_lsp.server.client import MessageLevel
 from codewm_lsp.server.editor import SERVER, CodewmServer
 from codewm_lsp.server.evidence import Evidence, suggestions_text
 from codewm_lsp.server.uris import file_of, uri_of
@@ -114,7 +114,7 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     if target.show and evidence.edits:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
-        ls.say(Level.INFO, f"No past edits are like the change to {target.definition}.")
+        ls.say(MessageLevel.INFO, f"No past edits are like the change to {target.definition}.")
     return {"root": uri_of(place.root), **evidence.record()}
 
 
@@ -131,7 +131,7 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
         text = suggestions_text(found, time.time(), answer.about)
         ls.show("next-edits", text, f"Likely to change next: {names}.")
     elif target is None or target.show:
-        ls.say(Level.INFO, "Change a definition first to see what is likely to change next.")
+        ls.say(MessageLevel.INFO, "Change a definition first to see what is likely to change next.")
     uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
     return {"root": uri_of(root), "predictions": uris, "about": answer.about}
 
@@ -147,7 +147,7 @@ async def search(ls: CodewmServer, wanted: Wanted) -> dict[str, Any]:
         first = found.edits[0]
         ls.show("search", found.text(time.time()), f"Best match: {first.commit[:7]} '{clean(first.subject)}'.")
     elif wanted.show:
-        ls.say(Level.INFO, f"No past edits match {clean(words)}.")
+        ls.say(MessageLevel.INFO, f"No past edits match {clean(words)}.")
     return {"root": uri_of(root), **found.record()}
 
 

@@ -22,7 +22,7 @@ _UNITS: Final[dict[str, Callable[[str], int]]] = {  # what a character counts, b
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TextChange:
     """One change: the text from ``start`` to ``end`` (line, column in characters) became ``lines``."""
 
     start: tuple[int, int]
@@ -44,7 +44,7 @@ def anchor_on(line: int, text: str) -> Anchor:
     return Anchor(line, len(text) - len(text.lstrip()), text)
 
 
-def shift(anchor: Anchor, change: Change) -> Anchor | None:
+def shift(anchor: Anchor, change: TextChange) -> Anchor | None:
     """Where an anchor stands after ``change``; None when the change took its line away."""
     (first, first_column), (last, last_column) = change.start, change.end
     added = len(change.lines) - 1
@@ -72,17 +72,17 @@ class Document:
         self.version = version
         self.text = text
         self._units = _UNITS[encoding]
-        self._changes: list[tuple[int, Change]] = []
+        self._changes: list[tuple[int, TextChange]] = []
         self._starts = _line_starts(text)
 
-    def apply(self, version: int, start: tuple[int, int] | None, end: tuple[int, int] | None, text: str) -> Change:
+    def apply(self, version: int, start: tuple[int, int] | None, end: tuple[int, int] | None, text: str) -> TextChange:
         """Apply one change of the protocol (positions in the client's units); without a range, all of the text."""
         if start is None or end is None:
             begin, stop, text = _difference(self.text, text)
         else:
             begin = self._split(*start)
             stop = max(begin, self._split(*end))
-        change = Change(self._place(begin), self._place(stop), tuple(_LINE_END.split(text)))
+        change = TextChange(self._place(begin), self._place(stop), tuple(_LINE_END.split(text)))
         self.text = self.text[:begin] + text + self.text[stop:]
         for offset in (begin + len(text), begin):
             self._join(offset)
@@ -92,7 +92,7 @@ class Document:
         del self._changes[:-_KEPT_CHANGES]
         return change
 
-    def changes_since(self, version: int) -> Iterable[Change]:
+    def changes_since(self, version: int) -> Iterable[TextChange]:
         """The changes that came after ``version``, the oldest first."""
         return (change for at, change in self._changes if at > version)
 

@@ -15,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path
 
 import codewm_lsp
-from codewm_lsp.server.client import Level, ProgressBar
+from codewm_lsp.server.client import MessageLevel, ProgressBar
 from codewm_lsp.server.conductor import Conductor
 from codewm_lsp.server.ending import Ending
 from codewm_lsp.server.evidence import DiffFiles
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 STATUS_CHANGED: Final = "codewm/status"  # a notification, to clients that ask for it with an experimental capability
 CLOSING: Final = 0.5  # seconds for the job at hand to end; what it has not written yet is done again next time
 PATIENCE: Final = 10.0  # seconds for an editor to answer what it is asked
-_MESSAGE_TYPES: Final = {Level.WARNING: types.MessageType.Warning, Level.INFO: types.MessageType.Info}
+_MESSAGE_TYPES: Final = {MessageLevel.WARNING: types.MessageType.Warning, MessageLevel.INFO: types.MessageType.Info}
 
 
 class CodewmServer(LanguageServer):
@@ -102,7 +102,7 @@ class CodewmServer(LanguageServer):
 
     def _say(self, problems: Iterable[str]) -> None:
         for problem in problems:
-            self.active.problems.say_once(Level.WARNING, problem)
+            self.active.problems.say_once(MessageLevel.WARNING, problem)
 
     def _options(self, settings: object) -> tuple[Options, list[str]]:
         options, problems = read_options(merge_settings(self.initial_settings, settings))
@@ -123,14 +123,14 @@ class CodewmServer(LanguageServer):
         if kind in self._failures:
             return
         self._failures.add(kind)
-        self.say(Level.WARNING, f"CodeWM hit an error ({error}). See the log.")
+        self.say(MessageLevel.WARNING, f"CodeWM hit an error ({error}). See the log.")
 
     # ---- what the conductor asks of the editor
 
-    def say(self, level: Level, text: str) -> None:
+    def say(self, level: MessageLevel, text: str) -> None:
         """One message to the user, or to the log only."""
-        _log.log(logging.WARNING if level is Level.WARNING else logging.INFO, "to the user: %s", text)
-        if level is Level.LOG:
+        _log.log(logging.WARNING if level is MessageLevel.WARNING else logging.INFO, "to the user: %s", text)
+        if level is MessageLevel.LOG:
             self.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
         else:
             self.window_show_message(types.ShowMessageParams(_MESSAGE_TYPES[level], text))
@@ -220,7 +220,7 @@ class CodewmServer(LanguageServer):
             else:
                 if shown.success:
                     return
-        self.say(Level.INFO, f"{summary} The diff is in {file}")
+        self.say(MessageLevel.INFO, f"{summary} The diff is in {file}")
 
 
 class _Bar:

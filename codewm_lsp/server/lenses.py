@@ -20,8 +20,8 @@ from typing import Final
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints import Hint, Hints
 from codewm_lsp.server.background import Background
-from codewm_lsp.server.client import Client, Level
-from codewm_lsp.server.documents import Anchor, Change, Document, anchor_on, shift
+from codewm_lsp.server.client import Client, MessageLevel
+from codewm_lsp.server.documents import Anchor, Document, TextChange, anchor_on, shift
 from codewm_lsp.server.indexing import Indexing
 from codewm_lsp.server.options import Display, Options
 from codewm_lsp.server.preferences import Preferences
@@ -109,7 +109,7 @@ class Lenses:
         self._files[document.uri] = opened
         if len(document.text) > LARGEST_TEXT:
             text = f"{file} is larger than {LARGEST_TEXT:,} characters: it gets no lenses."
-            self._problems.say_once(Level.LOG, text)
+            self._problems.say_once(MessageLevel.LOG, text)
             self._silent(opened, f"larger than {LARGEST_TEXT:,} characters")
         self._compute(opened, Priority.TYPING)
 
@@ -132,7 +132,7 @@ class Lenses:
         opened = self._files.get(uri)
         return opened.document if opened else None
 
-    def changed(self, uri: str, change: Change) -> None:
+    def changed(self, uri: str, change: TextChange) -> None:
         """The document took in one change: its lenses move with their lines, and a pause will bring new ones."""
         opened = self._files.get(uri)
         if opened is None:
@@ -359,12 +359,12 @@ class Lenses:
         self.refresh_where_changed()
 
 
-def _moved(lenses: Sequence[Lens], change: Change, document: Document) -> tuple[Lens, ...]:
+def _moved(lenses: Sequence[Lens], change: TextChange, document: Document) -> tuple[Lens, ...]:
     anchors = ((lens, _shifted(lens.anchor, lens.hint, change)) for lens in lenses)
     return tuple(Lens(document.anchor(anchor.line), lens.hint) for lens, anchor in anchors if anchor is not None)
 
 
-def _shifted(anchor: Anchor, hint: Hint, change: Change) -> Anchor | None:
+def _shifted(anchor: Anchor, hint: Hint, change: TextChange) -> Anchor | None:
     return anchor if hint.definition == MODULE_NAME else shift(anchor, change)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, RepositoryError
 from codewm_lsp.server.background import Background
-from codewm_lsp.server.client import Client, Level
+from codewm_lsp.server.client import Client, MessageLevel
 from codewm_lsp.server.status import Problem, Trouble
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class Problems:
         self._problems: dict[Path, Problem] = {}
         self._said: set[str] = set()
 
-    def say_once(self, level: Level, text: str) -> None:
+    def say_once(self, level: MessageLevel, text: str) -> None:
         """One message, never twice."""
         if text not in self._said:
             self._said.add(text)
@@ -33,7 +33,7 @@ class Problems:
 
     def announce(self, text: str) -> None:
         """``say_once`` from any thread."""
-        self._background.call(self.say_once, Level.WARNING, text)
+        self._background.call(self.say_once, MessageLevel.WARNING, text)
 
     def add(
         self, what: str, folder: Path, where: Path, error: BaseException, *, quiet: bool = False, served: bool = False
@@ -48,14 +48,14 @@ class Problems:
             return
         if isinstance(error, CodewmError):
             outside = isinstance(error, RepositoryError)
-            level = Level.INFO if outside else Level.WARNING
+            level = MessageLevel.INFO if outside else MessageLevel.WARNING
             message = str(error)
             hushed = quiet or (outside and (served or self._client.shows_status()))
-            self.say_once(Level.LOG if hushed else level, message)
+            self.say_once(MessageLevel.LOG if hushed else level, message)
         else:
             _log.error("%s: %s", what, where, exc_info=error)
             message = f"CodeWM hit an error while {what} ({type(error).__name__}). See the log."
-            self.say_once(Level.WARNING, message)
+            self.say_once(MessageLevel.WARNING, message)
         self._problems[folder] = Problem(folder, _about(error), message)
         self._client.status_changed()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codewm_lsp.cli.embedding import BATCH, EDIT_FIELDS, STATE_FIELDS, embed_lines
+from codewm_lsp.cli.embedding_lines import BATCH, EDIT_FIELDS, STATE_FIELDS, embed_lines
 from codewm_lsp.errors import OptionError
 
 

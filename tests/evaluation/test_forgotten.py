@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from codewm_lsp.history import Repository
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
+from codewm_lsp.ranking.boosted_trees import Node
 from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import read_missing_files
-from codewm_lsp.ranking.trees import Node
 from codewm_model.data.hidden_files import CochangeRule, questions_of, together
 from codewm_model.evaluation import repositories
 from codewm_model.evaluation.forgotten_files import Candidates, measure, ruled

@@ -13,10 +13,10 @@ from codewm_export.onnx_bundle import describe_bundle
 from codewm_lsp.hints import Engine, Workspace
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, update
+from codewm_lsp.ranking.boosted_trees import NO_TREES
 from codewm_lsp.ranking.ranker import Several, ordered, rank, together
 from codewm_lsp.ranking.ranker_file import shipped_ranker, to_bytes
 from codewm_lsp.ranking.references import led, references
-from codewm_lsp.ranking.trees import NO_TREES
 from codewm_lsp.world_model import WorldModel, shipped
 from codewm_model.data.replay import Sources, changed_soon, examples, labels, left_over, read_past
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Role, Settings

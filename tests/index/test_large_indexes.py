@@ -22,7 +22,7 @@ from codewm_lsp.index import Blend, Dismissal, Index, Scope
 from codewm_lsp.index import arrays as index_arrays
 from codewm_lsp.index import index as index_module
 from codewm_lsp.index import search as index_search
-from codewm_lsp.index.writing import Entry
+from codewm_lsp.index.writing import LoggedCommit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
 SIZE = 160  # more than one stage of the sketch
@@ -394,7 +394,7 @@ def write_earlier(path: Path, commits: list[tuple[CommitEdits, NDArray[np.float3
         connection.executemany("INSERT INTO meta VALUES (?, ?)", about.items())
         connection.execute("PRAGMA application_id = 1131373655")
         for number, (item, vectors) in enumerate(commits, 1):
-            entry = Entry.of(item, vectors)
+            entry = LoggedCommit.of(item, vectors)
             commit = entry.commit
             connection.execute(
                 "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from codewm_lsp.errors import BundleError
+from codewm_lsp.ranking.boosted_trees import Split, Trees
 from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.ranking.missing_files import FILE, MissingFiles, read_missing_files, shipped_missing_files, to_arrays
-from codewm_lsp.ranking.trees import Split, Trees
 
 NONE = np.zeros(2, np.int64)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking.boosted_trees import Split, Trees
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.edit_context import EditContext
@@ -20,7 +21,6 @@ from codewm_lsp.ranking.reasons import reasons_next
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS, registry
 from codewm_lsp.ranking.state import State
-from codewm_lsp.ranking.trees import Split, Trees
 from codewm_lsp.ranking.values import signals_of
 from codewm_lsp.source import DefinitionKind
 

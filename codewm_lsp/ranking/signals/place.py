@@ -14,7 +14,7 @@ from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.corpus import KINDS
 from codewm_lsp.ranking.edit_context import EditContext, Floats, OwnFile
-from codewm_lsp.ranking.layout import conventions_of
+from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 

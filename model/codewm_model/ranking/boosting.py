@@ -1,6 +1,6 @@
 """Small regression trees for the where-next blend, boosted by LightGBM to put changed candidates first (LambdaMART).
 
-What is learnt leaves as ``codewm_lsp.ranking.trees``, which needs NumPy alone.
+What is learnt leaves as ``codewm_lsp.ranking.boosted_trees``, which needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.ranking.boosted_trees import CASE, Node, Split, Trees
 from codewm_lsp.ranking.ranker import CASES
-from codewm_lsp.ranking.trees import CASE, Node, Split, Trees
 from codewm_model.data.gathering import Lists
 
 ROUNDS: Final = 200

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from codewm_lsp.ranking.boosted_trees import NO_TREES, Trees
 from codewm_lsp.ranking.ranker import CASES, Case, probabilities
-from codewm_lsp.ranking.trees import NO_TREES, Trees
 from codewm_model.data.gathering import Lists
 from codewm_model.ranking.boosting import fit_trees, scores_of
 

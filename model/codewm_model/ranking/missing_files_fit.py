@@ -13,9 +13,9 @@ import lightgbm
 import numpy as np
 import typer
 
+from codewm_lsp.ranking.boosted_trees import Node, Split, Trees
 from codewm_lsp.ranking.companions import SIGNALS
 from codewm_lsp.ranking.missing_files import FILE, MissingFiles, to_arrays
-from codewm_lsp.ranking.trees import Node, Split, Trees
 from codewm_model.data.hidden_files import HiddenFileQuestions, together
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.forgotten_files import COMMITS, NEWEST, gathered, measure, weighed

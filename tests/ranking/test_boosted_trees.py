@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codewm_lsp.ranking.trees import NO_TREES, Node, Split, Trees
+from codewm_lsp.ranking.boosted_trees import NO_TREES, Node, Split, Trees
 
 NUMBERS = st.floats(-100, 100, allow_nan=False).map(lambda value: float(f"{value:.5g}"))
 LEAVES: st.SearchStrategy[Node] = NUMBERS
