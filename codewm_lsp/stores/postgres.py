@@ -30,6 +30,7 @@ from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
+from codewm_lsp.stores.commits_done import Batch, CommitsDone
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
@@ -51,7 +52,6 @@ FILLING: Final = 60.0  # seconds for each statement while a store is filled
 MOST_ROWS: Final = 2_000_000  # of one answer
 _CHUNK: Final = 200  # rows that are received at once
 _RESTARTING: Final = 0.25  # seconds between two tries to reach a server that went away
-_UNAVAILABLE: Final = frozenset({"shallow", "missing"})
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading rows of another shape ends in."""
 
@@ -493,35 +493,21 @@ class PostgresStore:
         return _key(self._address.schema, "hnsw")
 
 
-class PostgresShelf:
+class PostgresShelf(CommitsDone):
     """One repository's rows."""
 
     def __init__(self, store: PostgresStore, source: Source, number: int) -> None:
+        super().__init__(store.edit_size, set())
         self._store = store
         self._number = number
         self._lock = _key(source.key, "writer")
-        self._unavailable: set[str] = set()
-        self._known: set[str] = set()
         self._look()
 
     def _look(self) -> None:
         statement = "SELECT sha FROM {schema}.commits WHERE repository = %s"
-        self._known = self._store.run(
+        self._done = self._store.run(
             lambda connection: {str(sha) for (sha,) in self._store._rows(connection, statement, (self._number,))}
         )
-
-    @property
-    def edit_size(self) -> int:
-        """Numbers in a vector."""
-        return self._store.edit_size
-
-    def known(self) -> set[str]:
-        """Shas of the commits that are done."""
-        return self._known | self._unavailable
-
-    def unavailable(self) -> frozenset[str]:
-        """Shas of the commits that could not be looked into."""
-        return frozenset(self._unavailable)
 
     def settled(self) -> tuple[str, int] | None:
         """The last commit noted by ``settle``."""
@@ -548,15 +534,9 @@ class PostgresShelf:
         self._store.run(lambda connection: self._store._one(connection, statement, self._lock))
         self._store.make_hnsw()
 
-    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+    def add(self, batch: Batch) -> None:
         """Store commits with the vectors of their edits, all in one transaction."""
-        wanted: dict[str, tuple[CommitEdits, NDArray[np.float32]]] = {}
-        for item, vectors in batch:
-            sha = item.commit.sha
-            if item.skipped in _UNAVAILABLE:
-                self._unavailable.add(sha)
-            elif sha not in self._known:
-                wanted[sha] = item, vectors
+        wanted = self._to_store(batch)
 
         def write(connection: _PatientConnection) -> None:
             with connection.transaction():
@@ -564,7 +544,7 @@ class PostgresShelf:
 
         if wanted:
             self._store.run(write)
-            self._known |= wanted.keys()
+            self._done |= wanted.keys()
 
     def _write(self, connection: _PatientConnection, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
         words: dict[int, int] = {}

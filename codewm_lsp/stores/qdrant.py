@@ -26,13 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
-from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.history import LAST_DATE, Commit, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
+from codewm_lsp.stores.commits_done import Batch, CommitsDone
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
@@ -49,7 +50,6 @@ _PAGE: Final = 1_000  # points listed at once
 _COUNTED_PAGE: Final = 8  # of repositories with the counts of their words, which may be some MB
 _EDITS_PAGE: Final = 300  # of edits with all that belongs to them
 _LARGEST_ABOUT: Final = 1024 * 1024  # bytes of the file that names the collections of a folder
-_UNAVAILABLE: Final = frozenset({"shallow", "missing"})
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
 """What reading an answer of another shape ends in."""
 
@@ -450,36 +450,22 @@ class QdrantStore:
         return asked.compared(edit, own, place, meaning)
 
 
-class QdrantShelf:
+class QdrantShelf(CommitsDone):
     """One repository's points."""
 
     def __init__(self, store: QdrantStore, source: Source) -> None:
+        mine = store._where_is(type="commit", repository=source.key)
+        super().__init__(store.edit_size, {storable(one["commit"]) for one in store._all(mine, ("commit",))})
         self._store = store
         self._source = source
-        self._unavailable: set[str] = set()
         self._id = str(uuid.uuid5(_SPACE, f"repository {source.key}"))
         about = store._payload(self._id)
         self._settled = storable(about.get("settled", ""))
-        mine = store._where_is(type="commit", repository=source.key)
-        self._known = {storable(one["commit"]) for one in store._all(mine, ("commit",))}
         self._edits = int(about.get("edits", 0))
         self._words, self._places = _Counts(about.get("words", "")), _Counts(about.get("places", ""))
         if self._stored() != self._edits:  # the last one to fill it was killed
             self._count_again()
         self._note()
-
-    @property
-    def edit_size(self) -> int:
-        """Numbers in a vector."""
-        return self._store.edit_size
-
-    def known(self) -> set[str]:
-        """Shas of the commits that are done."""
-        return self._known | self._unavailable
-
-    def unavailable(self) -> frozenset[str]:
-        """Shas of the commits that could not be looked into."""
-        return frozenset(self._unavailable)
 
     def settled(self) -> tuple[str, int] | None:
         """The last commit noted by ``settle``."""
@@ -503,27 +489,22 @@ class QdrantShelf:
                 self._count_again()
             self._note()
 
-    def add(self, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+    def add(self, batch: Batch) -> None:
         """Store commits with the vectors of their edits; a commit counts as done after its edits are there."""
         models = _library().models
         edits: list[Any] = []
         commits: list[Any] = []
-        for item, vectors in batch:
-            sha = item.commit.sha
-            if item.skipped in _UNAVAILABLE:
-                self._unavailable.add(sha)
-                continue
-            if sha in self._known:
-                continue
+        wanted = self._to_store(batch)
+        for sha, (item, vectors) in wanted.items():
             for number, (edit, vector) in enumerate(zip(item.edits, vectors, strict=True)):
                 edits.append(self._point(models, item.commit, number, edit, vector))
             payload = {"type": "commit", "repository": self._source.key, "commit": sha}
             commits.append(models.PointStruct(id=self._name("commit", sha), vector={}, payload=payload))
-            self._known.add(sha)
             self._edits += len(item.edits)
         with self._store._question():
             self._store._put(edits)
             self._store._put(commits)
+        self._done |= wanted.keys()
         self._store.forget_weights()
 
     def _point(self, models: Any, commit: Commit, number: int, edit: Edit, vector: NDArray[np.float32]) -> Any:

@@ -9,14 +9,18 @@ import path from 'node:path';
 import { packaged, startMachine } from './machine';
 import { until, Window } from './window';
 
-/** Add a parameter to the first method with one in the largest source file, as people do; the file, and the method's line. */
+const LARGEST = 500_000; // characters of a file; far larger ones get no lenses
+
+/** Add a parameter to the first method with one in the largest file that has such a method; the file, and the method's line. */
 function change(clone: string): [string, number] {
   const files = execFileSync('git', ['ls-files', '*.py'], { cwd: clone, encoding: 'utf8' }).trim().split('\n');
-  const size = (file: string): number => readFileSync(path.join(clone, file)).length;
-  const [file = ''] = files.filter((one) => !one.includes('test')).sort((one, other) => size(other) - size(one));
-  const full = path.join(clone, file);
-  const text = readFileSync(full, 'utf8');
   const method = /^( +def \w+\(\s*self, \w+: \w+)(,|\))/m;
+  const texts = files
+    .filter((file) => !file.includes('test'))
+    .map((file): [string, string] => [file, readFileSync(path.join(clone, file), 'utf8')])
+    .filter(([, text]) => text.length < LARGEST && method.test(text));
+  const [[file, text] = ['', '']] = texts.sort(([, one], [, other]) => other.length - one.length);
+  const full = path.join(clone, file);
   writeFileSync(full, text.replace(method, '$1, timeout: float = 30.0$2'));
   return [file, text.slice(0, text.search(method)).split('\n').length];
 }
