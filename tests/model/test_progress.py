@@ -46,5 +46,17 @@ def test_the_figures_of_a_stage_that_has_none_of_these_are_all_shown(capsys: pyt
     assert said(record, capsys) == "mine 3: an/other 0.5"
 
 
+def test_in_a_file_each_bar_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as progress:
+        for done in range(1, 1_001):
+            progress.mining("project", done, 1_000)
+        for done in range(1, 251):
+            progress.step("edit", done, 250, 1 / done)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == ["mining project 1/1,000", "mining project 200/1,000", "mining project 400/1,000"]
+    assert lines[-1] == "training: edit 250/250 · loss 0.004"
+    assert len(lines) == 12
+
+
 def test_a_collapse_is_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert "COLLAPSE at step 3" in said({**TRANSITION, "alarm": "COLLAPSE at step 3: the target follows"}, capsys)

@@ -21,8 +21,14 @@ _FIGURES: Final = (  # a figure, the one to compare it with, and both in words
 )
 
 
+_LINES: Final = 5  # of a bar that is no bar, after the first
+
+
 class Progress:
-    """Bars on stderr for mining and for each stage; a line for every evaluation. ``quiet``: nothing of all that."""
+    """Bars on stderr for mining and for each stage; a line for every evaluation. ``quiet``: nothing of all that.
+
+    Where stderr is a file, each bar is a line for every fifth of it.
+    """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -33,8 +39,10 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=self._console,
+            disable=not self._console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._said: dict[str, int] = {}
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -88,6 +96,12 @@ class Progress:
         self._console.print(text, highlight=False)
 
     def _update(self, key: str, done: int, total: int, note: str) -> None:
+        if not self._console.is_terminal:
+            part = _LINES * done // max(total, 1)
+            if part > self._said.get(key, -1):
+                self._said[key] = part
+                self.say(f"{key} {done:,}/{total:,}" + (f" · {note}" if note else ""))
+            return
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(key, total=total, note=note)
         self._bars.update(self._tasks[key], completed=done, total=total, note=note)
