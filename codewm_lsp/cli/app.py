@@ -249,8 +249,8 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
     if store:
         _add_store(
             parser,
-            "Search a store of several repositories: a folder, http://HOST:6333/COLLECTION or qdrant:FOLDER "
-            "(see codewm index --store)",
+            "Search a store of several repositories: a folder, postgresql://HOST/DATABASE, "
+            "http://HOST:6333/COLLECTION or qdrant:FOLDER (see codewm index --store)",
         )
     _add_json(parser)
     parser.add_argument(
@@ -291,8 +291,8 @@ def _index_options(parser: _Parser) -> None:
     parser.add_argument("--limit", type=_positive, metavar="N", help="Index only the newest N commits")
     _add_store(
         parser,
-        "Index into one store for all of them: an empty or new folder, http://HOST:6333/COLLECTION for a Qdrant "
-        "server, or qdrant:FOLDER",
+        "Index into one store for all of them: an empty or new folder, postgresql://HOST/DATABASE, "
+        "http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER",
     )
     _add_json(parser)
     _add_model_and_cache(parser)
@@ -309,7 +309,9 @@ def _embed_options(parser: _Parser) -> None:
     parser.add_argument(
         "--parts",
         choices=("edit", "edit,action"),
-        help="What --edits embeds: the edit [default], or also its type, scope and size, which finds edits of one type",
+        metavar="PARTS",
+        help="What --edits embeds: edit [default]; or edit,action, which adds its type, scope and size and finds edits "
+        "of one type",
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
     parser.add_argument("--json", action="store_true", help="Always on: there is no other format")
@@ -332,7 +334,7 @@ def _clean_options(parser: _Parser) -> None:
 
 
 def _forgotten_options(parser: _Parser) -> None:
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="Ask in this folder's repository")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository")
     _add_repository(parser)
     parser.add_argument(
         "--diff",
@@ -483,7 +485,7 @@ COMMANDS: Final = {
             "[PATH] [OPTIONS]",
             "Show similar past edits and likely next edits",
             "Show the past edits most like your uncommitted changes, and the definitions likely to be edited next. If "
-            "nothing is being edited, the newest commit that changes Python is used instead.\n\n"
+            "no Python code is being edited, the newest commit that changes Python is used instead.\n\n"
             "JSON: the fields of codewm similar and of codewm next, in one object.",
             "codewm hints src/client.py --diff",
             lambda parser: _asking(parser, 5, store=True),
@@ -493,8 +495,8 @@ COMMANDS: Final = {
             "similar",
             "[PATH] [OPTIONS]",
             "Show the past edits most like your uncommitted changes",
-            "Show the past edits most like your uncommitted changes. If nothing is being edited, the newest commit "
-            "that changes Python is used instead.\n\n"
+            "Show the past edits most like your uncommitted changes. If no Python code is being edited, the newest "
+            "commit that changes Python is used instead.\n\n"
             'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
             '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
             "codewm similar --diff -k 3",
@@ -532,7 +534,7 @@ COMMANDS: Final = {
             "[PATH] [OPTIONS]",
             "Show files that usually change with yours, and have not",
             "Show files of any kind that usually change together with what is staged, and have not been changed. Only "
-            "what is very likely is named; if the history is too short to tell, that is said.\n\n"
+            "very likely files are named. If the history is too short to tell, the answer says so.\n\n"
             'JSON: {"asked": …, "change", "commits" (behind the answer), "shallow", "silent" (why nothing can be said, '
             'or ""), "changed": [paths], "missing": [{"path", "chance", "reason", "beside", "together", "of", '
             '"evidence": [{"commit", "author", "date", "subject"}]}]}.',

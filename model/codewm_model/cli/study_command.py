@@ -44,7 +44,7 @@ def collapse(
     """Paper 1's finding: a target encoder that follows fast collapses, a static one does not.
 
     Trains fast EMA (0.996), near-static (0.99999), frozen (1.0), and SIGReg without a target network, with several
-    seeds each, and writes collapse.png, .svg, .md and .json. Goes on where it was stopped.
+    seeds each, and writes collapse.png, .svg, .md and .json. A study that was stopped continues.
     """
     with failures_in_words():
         _collapse(repositories, output, validate or [], setting, seeds or [], jobs, cache, edits, report_only)

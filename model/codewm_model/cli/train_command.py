@@ -100,7 +100,7 @@ def run(
         typer.Option("--export/--no-export", help="Export the model and measure it, or leave that to codewm-export."),
     ] = True,
 ) -> None:
-    """Train a model on local clones, export it for `--model`, and say whether it beats what it started from."""
+    """Train a model on local clones, export it for `--model`, and say whether it beats the shipped one."""
     asked = [*(settings or []), *([f"training.on_collapse={on_collapse}"] if on_collapse else [])]
     options = _Options(
         repositories or [], output, corpus, preset, config, validate or [], start, resume, overwrite, asked, report_to,
