@@ -3,8 +3,8 @@
 # make help               the rest
 #
 # Everything lives in .venv and node_modules; nothing outside this folder is touched, but for Debian packages when root runs
-# `make test`, a user "pgserver" that PostgreSQL then runs as in the tests, and the VS Code workbench that its tests need:
-# scripts/workbench.sh keeps that in your cache folder.
+# `make test`, a user "pgserver" that PostgreSQL then runs as in the tests, and the VS Code workbench and the Node that its tests
+# need: scripts/workbench.sh keeps these in your cache folder.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -16,7 +16,7 @@ export PYTHON VENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help hints test check lint format settings types pytest extension vsix train wheel dist docs benchmarks clean
+.PHONY: help hints test check lint format settings types pytest extension web vsix train wheel dist docs benchmarks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ help: ## Show this list
 hints: $(VENV)/.runtime ## Similar past edits and what is likely to come next (REPO=/path, DIFF=1, ARGS="-k 20")
 	@$(BIN)/codewm hints -C "$(REPO)" $(if $(DIFF),--diff) $(ARGS)
 
-test: check pytest extension ## Lint, types and all tests; sets up what they need
+test: check pytest extension web ## Lint, types and all tests; sets up what they need
 
 check: lint types ## Lint and types
 
@@ -47,6 +47,9 @@ pytest: $(VENV)/.tests
 
 extension: $(VENV)/.tests wheel ## Test the VS Code extension, in the real workbench
 	@sh scripts/extension.sh test
+
+web: $(VENV)/.tests ## Test what is in web/: the model in a browser against Python, and its page in Chromium
+	@sh scripts/web.sh test
 
 vsix: ## Build vscode-extension/codewm.vsix (needs Node and npm only)
 	@sh scripts/vsix.sh
@@ -74,6 +77,7 @@ docs: $(VENV)/.docs ## Build the documentation's site into build/site
 clean: ## Remove everything that was built or set up
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cd vscode-extension && rm -rf node_modules dist dist-test server test-results *.vsix
+	rm -rf web/*/node_modules web/*/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml scripts/setup.sh

@@ -42,7 +42,7 @@ from codewm_lsp.world_model.gates import PlaceGates
 
 RECENT: Final = 6
 
-_STATE_WORDS: Final = 160
+STATE_WORDS: Final = 160
 _EDITS_AT_ONCE: Final = 32
 _CACHE: Final = 20_000  # states kept, 512 bytes each
 _OWN_CACHE: Final = 4_000  # sums of a definition's own words kept, 1 KB each: those asked about again at every pause
@@ -212,7 +212,7 @@ class WorldModel:
         """(N, LEXICAL) sums over the words of definitions as they stand."""
         out = np.zeros((len(sources), STATE_SIZE - STRUCTURE), np.float32)
         for row, source in enumerate(sources):
-            words, counts, roles = own_words(source, self._common, most=_STATE_WORDS)
+            words, counts, roles = own_words(source, self._common, most=STATE_WORDS)
             if words:
                 weights = self._place_gates(words, roles) * np.log1p(np.array(counts, np.float32))
                 out[row] = weights @ directions(np.array([word_hash(word) for word in words], np.uint64))

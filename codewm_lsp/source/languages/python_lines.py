@@ -8,14 +8,14 @@ from typing import Final
 from codewm_lsp.source.languages.language import Line, LineKind
 
 _NAME: Final = rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*"
-_HEADER: Final = re.compile(rb"@?(?:async[ \t]+)?(def|class)[ \t]+(%s)" % _NAME)
+HEADER: Final = re.compile(rb"@?(?:async[ \t]+)?(def|class)[ \t]+(%s)" % _NAME)
 _CERTAIN: Final = rb"(?:(?:async[ \t]+)?def[ \t]+%s[ \t]*[(\[]|class[ \t]+%s[ \t]*[(\[:])" % (_NAME, _NAME)
-_CERTAIN_LINE: Final = re.compile(rb"^([ \t\f]*)%s" % _CERTAIN, re.MULTILINE)
-_COMPOUND: Final = re.compile(
+CERTAIN_LINE: Final = re.compile(rb"^([ \t\f]*)%s" % _CERTAIN, re.MULTILINE)
+COMPOUND: Final = re.compile(
     rb"(?:if|elif|else|for|while|try|except|finally|with|match|case|async|def|class)\b(?![ \t]*[=.,)\]])"
 )
 _INDENT: Final = re.compile(rb"[ \t\f]*")
-_TOKEN: Final = re.compile(
+TOKEN: Final = re.compile(
     rb"\"\"\"|'''|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"?|'[^'\\\n]*(?:\\.[^'\\\n]*)*'?|#[^\n]*|\\\n|[(\[{]|[)\]}]|\n",
     re.DOTALL,
 )
@@ -94,7 +94,7 @@ class _Reader:
                 position = stop + 1
                 continue
             kind, name = LineKind.STATEMENT, ""
-            if header := _HEADER.match(data, first, end):
+            if header := HEADER.match(data, first, end):
                 kind = LineKind.CLASS if header.group(1) == b"class" else LineKind.FUNCTION
                 name = header.group(2).decode("utf-8", "replace")
                 self.headers += 1
@@ -103,7 +103,7 @@ class _Reader:
             position, code = self._line(first, max(width, above.width) if above is not None else width)
             stop = self._trimmed(first, position)
             code = self._trimmed(first, min(code, stop))
-            opens = data[code - 1 : code] == b":" or _COMPOUND.match(data, first, code) is not None
+            opens = data[code - 1 : code] == b":" or COMPOUND.match(data, first, code) is not None
             if kind is LineKind.DECORATOR and self._cut and self._reaches_out(first, stop, width):
                 kind = LineKind.STATEMENT
             if sign in b")]}" and above is not None and (above.name or not above.fits):  # closed too early, further up
@@ -138,7 +138,7 @@ class _Reader:
         depth = 0
         self._cut = False
         while True:
-            token = _TOKEN.search(data, position, end)
+            token = TOKEN.search(data, position, end)
             if token is None:
                 if depth or (position == end and data.endswith(b"\\\n", 0, end)):
                     self.whole = False
@@ -148,7 +148,7 @@ class _Reader:
             if sign in (_NEWLINE, _BACKSLASH):
                 if sign == _NEWLINE and depth == 0:
                     return position, start
-                if _CERTAIN_LINE.match(data, position, end):
+                if CERTAIN_LINE.match(data, position, end):
                     self.oddities.append(start)
                     self._cut = True
                     return self._decorated(begin, position), start
@@ -205,7 +205,7 @@ class _Reader:
     def _next_header(self, position: int, width: int, end: int | None = None) -> int:
         """Where the next line begins that certainly begins a definition, and is not indented further than ``width``."""
         end = self._end if end is None else end
-        for match in _CERTAIN_LINE.finditer(self._data, position, end):
+        for match in CERTAIN_LINE.finditer(self._data, position, end):
             if width_of(match.group(1)) <= width:
                 return self._decorated(position, match.start())
         return end
@@ -250,7 +250,7 @@ class _Reader:
 def is_continued(data: bytes, position: int) -> bool:
     """Whether the backslash at the end of the line before goes on with it, and is not within a comment."""
     line = data[data.rfind(b"\n", 0, position - 1) + 1 : position]
-    return all(token.group()[:1] != b"#" for token in _TOKEN.finditer(line))
+    return all(token.group()[:1] != b"#" for token in TOKEN.finditer(line))
 
 
 def width_of(indentation: bytes) -> int:

@@ -184,8 +184,6 @@ export interface Predicted {
 /** The loaded model. Not to be used by two callers at a time. */
 export interface Engine {
   readonly name: string;
-  /** The model's hash, the one in the names of index files. */
-  readonly hash: string;
   tokenise(text: string): Tokens;
   definitions(text: string): readonly Definition[];
   encodeEdit(before: string, after: string): EncodedEdit;

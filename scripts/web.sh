@@ -1,0 +1,47 @@
+#!/bin/sh
+# Builds and tests what is in web/: the model in a browser, and the page that shows it at work.
+#
+#   scripts/web.sh test     types, the engine against Python, the page in headless Chromium
+#   scripts/web.sh data     build/web, what both are made from
+#
+# Environment: VENV (.venv), whose codewm-lsp the engine is held against.
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-test}
+VENV=${VENV:-.venv}
+
+say() { printf '%s\n' "$*" >&2; }
+
+install_packages() {  # in the current folder; scripts of packages are not run: nothing is compiled
+    if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+        say "web: installing what $(basename "$PWD") is built with"
+        npm ci --silent --no-audit --no-fund --ignore-scripts >&2
+        touch node_modules/.package-lock.json
+    fi
+}
+
+data() {
+    "$VENV/bin/python" scripts/web_data.py "$@" >&2
+}
+
+case $what in
+data) data tables gallery; exit 0 ;;
+test) ;;
+*) say "say what to do: test or data"; exit 2 ;;
+esac
+
+code=0
+sh scripts/workbench.sh || code=$?
+if [ "$code" = 3 ]; then
+    say "WEB NOT TESTED: see above for what is missing."
+    exit 0
+fi
+[ "$code" = 0 ] || exit "$code"
+PATH=$(sh scripts/workbench.sh path)/node-24/bin:$PATH
+export PATH
+
+data tables vectors gallery
+(cd web/engine && install_packages && npm run --silent check && npm test --silent)
+if [ -e web/page/package.json ]; then
+    (cd web/page && install_packages && npm run --silent check && npm run --silent build && npm test --silent)
+fi

@@ -1,0 +1,426 @@
+"""Writes what the packages in ``web/`` are built from and tested with, into ``build/web``; ``scripts/web.sh`` runs it.
+
+    .venv/bin/python scripts/web_data.py tables     tables.json: the vocabulary, and what else Python says of Python
+    .venv/bin/python scripts/web_data.py vectors    vectors.json: what Python makes of 2,000 definitions and 400 edits
+    .venv/bin/python scripts/web_data.py gallery    gallery.json and gallery.bin: this repository's own past edits
+
+The definitions are those of this repository and of Python's standard library, whole and damaged. The gallery holds the
+newest edits that the history has; in a shallow clone these are few.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.history import Chain, Edit, Repository, chains
+from codewm_lsp.index.blend import Blend
+from codewm_lsp.index.whitening import Whitening, sample
+from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH, LeafRole, parse_definitions, tokenize, vocabulary
+from codewm_lsp.source.definitions import MAX_DEFINITIONS, MAX_TEXT
+from codewm_lsp.source.languages import PYTHON, python_lines
+from codewm_lsp.source.tokens import MAX_DEPTH, MAX_LEAVES
+from codewm_lsp.source.words import MAX_WORD
+from codewm_lsp.world_model import WorldModel, features, model
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+OUTPUT: Final = ROOT / "build" / "web"
+SEED: Final = 17
+DEFINITIONS: Final = 2_000
+DAMAGED: Final = 500
+EDITS: Final = 400
+ROLLED: Final = 3  # steps
+GALLERY: Final = 2_400
+LARGEST: Final = 6_000  # characters of an edit in the gallery
+PRESETS: Final = 6
+LARGEST_FILE: Final = 9_000  # characters of a preset's file
+SIBLINGS: Final = 4  # definitions of a preset's file
+LEVELS: Final = 7  # of int4, above 0
+SIGNS: Final = "([{\"'\\:@=.é"
+
+SPECIAL: Final = (
+    "",
+    "\n",
+    "def",
+    "def f(",
+    "def f():\n    return '",
+    'def f():\n    """Never closed\n    x = 1\n\ndef g(y):\n    return y\n',
+    "x = [1,\n\ndef after_a_bracket(x):\n    pass\n",
+    "class A:\n    def m(self):\n        0\n\n    @property\n    def m(self):\n        return 2\n\n    def m(x): 0\n",
+    "@decorated(\n    'twice'\n)\nasync def f(*args: int, **kwargs) -> None:\n    await g(args[0], key=kwargs)\n",
+    "if x:\n\tdef tabbed():\n\t\tpass\n        # less\n    else: pass\n",
+    "def naïve_größe(変数: Größe = 'ß', *, π=3.14):\n    '''Über ﬁ und İstanbul.'''\n    return f'{変数!r:>{π}} 🐍'\n",
+    "def 🐍(): pass\nx² = ١٢٣ + Ⅷ\n\udc80\n",
+    "\ufeffimport os\r\nclass C(Base, metaclass=M):\r\n    x: int = 0x_FF\r\n",
+    "<<<<<<< ours\ndef f(): return 1\n=======\ndef f(): return 2\n>>>>>>> theirs\n",
+    "a = b = 1 if c else lambda *x, y=2: (x, y)\nprint >>f, 'two'\nexec 'x'\n",
+    "match p:\n    case Point(x=0, y=[1, *_]) | {'k': v, **r} if v: pass\n    case _: raise E from e\n",
+    "x = '''a\\\n\\'b''' \"\\N{BULLET}\\x41\\u00e9\" rb'\\d'\n",
+    "x = \\\n" + "\\\n" * 250 + "1\n",
+    "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n# only comments: see getHTTPResponse_2\n",
+)
+
+
+def tables() -> dict[str, Any]:
+    """What the engine must not spell out again."""
+    nodes, lines = PYTHON.nodes, python_lines
+    return {
+        "tokeniserVersion": TOKENISER_VERSION,
+        "vocabularyHash": VOCABULARY_HASH,
+        "featuresVersion": features.FEATURES_VERSION,
+        "special": {
+            "pad": vocabulary.PAD,
+            "start": vocabulary.START,
+            "unknown": vocabulary.UNKNOWN,
+            "error": vocabulary.ERROR,
+        },
+        "nodeIds": vocabulary.NODE_IDS,
+        "syntaxIds": vocabulary.SYNTAX_IDS,
+        "firstIdentifier": vocabulary.FIRST_IDENTIFIER,
+        "identifierBuckets": vocabulary.IDENTIFIER_BUCKETS,
+        "roles": [role.name.lower() for role in LeafRole],
+        "nodes": {
+            **{
+                name: getattr(nodes, name)
+                for name in ("comment", "identifier", "string", "statement", "roles", "fields")
+            },
+            **{
+                name: sorted(getattr(nodes, name))
+                for name in ("texts", "literals", "numbers", "hidden", "closed", "transparent", "bodies", "parameters")
+            },
+        },
+        "parts": PYTHON.parts,
+        "lines": {
+            "header": lines.HEADER.pattern.decode("latin-1"),
+            "certainLine": lines.CERTAIN_LINE.pattern.decode("latin-1"),
+            "compound": lines.COMPOUND.pattern.decode("latin-1"),
+            "token": lines.TOKEN.pattern.decode("latin-1"),
+            "statement": PYTHON.headers.statement(64).pattern.decode("latin-1"),
+        },
+        "limits": {
+            "text": MAX_TEXT,
+            "definitions": MAX_DEFINITIONS,
+            "leaves": MAX_LEAVES,
+            "depth": MAX_DEPTH,
+            "word": MAX_WORD,
+            "changed": features.MAX_CHANGED,
+            "context": features.MAX_CONTEXT,
+            "structure": features.MAX_STRUCTURE,
+            "stateWords": model.STATE_WORDS,
+            "recent": model.RECENT,
+        },
+        "identities": features.IDENTITIES,
+        "levels": features.LEVELS,
+        "digits": "".join(one for one in map(chr, range(sys.maxunicode)) if one.isdigit() and not one.isdecimal()),
+        "sourceSuffix": PYTHON.suffixes[0],
+        "blend": {name: getattr(Blend(), name) for name in ("meaning", "signed", "unsigned", "place")},
+    }
+
+
+def vectors(definitions: int = DEFINITIONS, edits: int = EDITS) -> dict[str, Any]:
+    """What Python makes of some texts, for the engine to be held against."""
+    chance = random.Random(SEED)
+    whole = sources(chance, definitions)
+    damaged = [damage(text, chance) for text in chance.sample(whole, min(DAMAGED, definitions // 4))]
+    world = WorldModel.load()
+    texts = [*whole, *damaged, *SPECIAL]
+    pairs = [(text, damage(text, chance)) for text in chance.sample(whole, edits)]
+    pairs += [(text, "") for text in whole[:10]] + [("", text) for text in whole[10:20]]
+    pairs += [
+        ("\n".join(whole[i : i + 4]), "\n".join([*whole[i : i + 3], damage(whole[i + 3], chance)]))
+        for i in range(20, 40)
+    ]
+    common = world.bundle.common.ranks()
+    return {
+        "texts": [text_vector(text, state) for text, state in zip(texts, world.structure_states(texts), strict=True)],
+        "edits": [
+            edit_vector(pair, vector, common) for pair, vector in zip(pairs, world.embed_edits(pairs), strict=True)
+        ],
+        "next": [next_vector(world, pairs[i : i + 9], whole[i : i + 5]) for i in range(0, 100, 10)],
+        "rollOuts": [roll_out(world, text, pairs[i : i + ROLLED]) for i, text in enumerate(whole[:20])],
+        "whitening": whitening_vector(chance),
+    }
+
+
+def file_pair(definitions: Sequence[str], chance: random.Random) -> tuple[str, str]:
+    """A file in which the last definition changes."""
+    return "\n".join(definitions), "\n".join([*definitions[:-1], damage(definitions[-1], chance)])
+
+
+def text_vector(text: str, state: NDArray[np.float32]) -> dict[str, Any]:
+    """Tokens, definitions and state of a text."""
+    tokens = tokenize(text)
+    return {
+        "text": text,
+        "ids": tokens.ids,
+        "depths": tokens.depths,
+        "leaves": [[leaf.text, int(leaf.role), leaf.line] for leaf in tokens.leaves],
+        "definitions": [
+            [one.name, one.kind.value, one.line, one.start, one.end, one.source] for one in parse_definitions(text)
+        ],
+        "state": packed(state),
+    }
+
+
+def edit_vector(pair: tuple[str, str], vector: NDArray[np.float32], common: dict[int, int]) -> dict[str, Any]:
+    """What is read of an edit, and what is made of it."""
+    found = features.edit_features(*pair, common)
+    return {
+        "before": pair[0],
+        "after": pair[1],
+        "vector": packed(vector),
+        "action": packed(found.action),
+        "largest": [found.before, found.after],
+        "changed": list(zip(found.changed.keys, found.changed.role.tolist(), strict=True)),
+        "context": list(zip(found.context.keys, found.context.role.tolist(), strict=True)),
+    }
+
+
+def next_vector(world: WorldModel, pairs: Sequence[tuple[str, str]], texts: Sequence[str]) -> dict[str, Any]:
+    """What is expected on some definitions after some edits."""
+    recent = world.embed_edits(pairs[:6])
+    found = world.predict_next(texts, recent)
+    return {
+        "texts": texts,
+        "recent": [packed(edit) for edit in recent],
+        "vectors": [packed(edit) for edit in found.edits],
+        "logits": found.logits.tolist(),
+        "actions": [packed(action) for action in found.actions],
+    }
+
+
+def roll_out(world: WorldModel, text: str, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The states after one action after the other."""
+    common = world.bundle.common.ranks()
+    actions = [features.edit_features(*pair, common).action for pair in pairs]
+    state = world.structure_states([text])
+    states = []
+    for action in actions:
+        state = world.advance(state, action[None])
+        states.append(packed(state[0]))
+    return {"text": text, "actions": [packed(action) for action in actions], "states": states}
+
+
+def whitening_vector(chance: random.Random) -> dict[str, Any]:
+    """A gallery of random edits, one of these as the query, and the products."""
+    random_numbers = np.random.default_rng(chance.randrange(1 << 30))
+    rows = random_numbers.normal(size=(160, 768)) + 3 * random_numbers.normal(size=768)
+    codes, scales = quantised((rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32))
+    stored = (codes * scales[:, None]).astype(np.float32)
+    query = Whitening.of(stored[sample(len(stored))]).query(stored[7])
+    return {
+        "gallery": described([{"path": "", "definition": ""}] * len(rows), [{}] * len(rows)),
+        "bytes": packed(gallery_bytes([{}] * len(rows), {}, codes, scales)),
+        "query": packed(stored[7]),
+        "products": (stored @ query).tolist(),
+    }
+
+
+def sources(chance: random.Random, count: int) -> list[str]:
+    """Own texts of definitions of this repository and of the standard library."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    files = [*sorted(ROOT.glob("*/**/*.py")), *sorted(library.glob("*.py")), *sorted(library.glob("*/*.py"))]
+    files = [file for file in files if not {".venv", "build", "node_modules", "site-packages"} & set(file.parts)]
+    chance.shuffle(files)
+    found: dict[str, None] = {}
+    for file in files:
+        text = file.read_text(encoding="utf-8", errors="replace")
+        own = [one.source for one in parse_definitions(text) if one.source.strip()]
+        found.update(dict.fromkeys(chance.sample(own, min(len(own), 12))))
+        if len(found) >= count:
+            break
+    return list(islice(found, count))
+
+
+def damage(text: str, chance: random.Random) -> str:
+    """The text as somebody leaves it in the middle of an edit."""
+    lines = text.split("\n")
+    place = chance.randrange(len(lines))
+    line = lines[place]
+    column = chance.randrange(len(line) + 1)
+    indent = line[: len(line) - len(line.lstrip())]
+    ways: list[Callable[[], list[str]]] = [
+        lambda: [*lines[:place], *lines[place + 1 :]],
+        lambda: [*lines[:place], line[:column], *lines[place + 1 :]],
+        lambda: [
+            *lines[: place + 1],
+            f"{indent}self.größe = compute_total(self.größe, limit=10)  # new",
+            *lines[place + 1 :],
+        ],
+        lambda: [one.replace("self", "this") for one in lines],
+        lambda: [
+            *lines[:place],
+            line[:column] + chance.choice(list("([{\"'\\:@=.é")) + line[column:],
+            *lines[place + 1 :],
+        ],
+        lambda: [*lines[:place], *(f"    {one}" if one else one for one in lines[place:])],
+        lambda: ["", *lines[place:], *lines[:place]],
+        lambda: [*lines[:place], f'{indent}"""Half a docstring', *lines[place:]],
+        lambda: [*lines[:place], f"{indent}if ready and not done:", f"{indent}    return None", *lines[place:]],
+    ]
+    return "\n".join(chance.choice(ways)())
+
+
+def gallery() -> tuple[dict[str, Any], bytes]:
+    """The newest edits of this repository: a description, and numbers."""
+    repository = Repository.open(ROOT)
+    commits = list(repository.commits())
+    edits = list(islice((edit for commit in commits for edit in commit.edits if is_readable(edit)), GALLERY))
+    embedded = WorldModel.load().embed_edits([(edit.before, edit.after) for edit in edits])
+    words = [words_of_edit(edit) for edit in edits]
+    every = sorted({word for own in words for word in own})
+    codes, scales = quantised(embedded)
+    numbers = {word: number for number, word in enumerate(every)}
+    description = described(entries(edits), words, every)
+    description |= {"map": on_a_map(embedded), "presets": presets(repository, chains(commits))}
+    return description, gallery_bytes(words, numbers, codes, scales)
+
+
+def is_readable(edit: Edit) -> bool:
+    """Whether it is of a single definition, and short enough for a visitor to read."""
+    return 0 < len(edit.before) + len(edit.after) <= LARGEST and edit.definition != "<module>"
+
+
+def presets(repository: Repository, past: Sequence[Chain]) -> list[dict[str, Any]]:
+    """Edits to begin with, in files that are short, of definitions that were then edited three times more.
+
+    Of the commit only this edit is taken."""
+    found: dict[str, dict[str, Any]] = {}
+    for chain in reversed(past):
+        edits = [edit for edit in chain.edits if edit.before and edit.after][-1 - ROLLED :]
+        first = edits[0] if len(edits) > ROLLED else None
+        if first is None or first.commit is None or first.commit.parent is None or first.path in found:
+            continue
+        if not all(is_readable(edit) for edit in edits):
+            continue
+        before = repository.text_at(first.commit.parent, first.previous_path or first.path)
+        if before is None or len(before) > LARGEST_FILE or before.count(first.before) != 1:
+            continue
+        if len(parse_definitions(before)) > SIBLINGS:
+            found[first.path] = {
+                "title": first.commit.subject,
+                "path": first.path,
+                "definition": first.definition,
+                "before": before,
+                "after": before.replace(first.before, first.after),
+                "next": [
+                    {"subject": edit.commit.subject if edit.commit else "", "before": edit.before, "after": edit.after}
+                    for edit in edits[1:]
+                ],
+            }
+        if len(found) == PRESETS:
+            break
+    return list(found.values())
+
+
+def on_a_map(embedded: NDArray[np.float32]) -> list[list[float]]:
+    """Where each edit lies on the plane along which they differ most, in 0 to 1."""
+    apart = embedded - embedded.mean(0)
+    _, _, axes = np.linalg.svd(apart, full_matrices=False)
+    places = apart @ axes[:2].T
+    low, high = np.quantile(places, [0.005, 0.995], axis=0)
+    return np.clip((places - low) / np.maximum(high - low, 1e-9), 0, 1).round(4).tolist()  # type: ignore[no-any-return]
+
+
+def entries(edits: Sequence[Edit]) -> list[dict[str, Any]]:
+    """What there is to read of past edits."""
+    return [
+        {
+            "commit": edit.commit.sha[:12],
+            "subject": edit.commit.subject,
+            "author": edit.commit.author,
+            "time": edit.commit.date,
+            "path": edit.path,
+            "definition": edit.definition,
+            "kind": edit.kind.value,
+            "before": edit.before,
+            "after": edit.after,
+        }
+        for edit in edits
+        if edit.commit is not None
+    ]
+
+
+def described(
+    edits: Sequence[dict[str, Any]], words: Sequence[dict[str, int]], every: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What of a gallery is text."""
+    return {"format": 1, "size": len(words), "entries": edits, "words": every, "terms": sum(map(len, words))}
+
+
+def gallery_bytes(
+    words: Sequence[dict[str, int]],
+    numbers: dict[str, int],
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+) -> bytes:
+    """What of it is numbers: scales, where the terms of each edit begin, terms, counts, and codes of four bits."""
+    bounds = np.cumsum([0, *map(len, words)])
+    terms = np.array([numbers[word] for own in words for word in own], "<u2")
+    counts = np.array([count for own in words for count in own.values()], "i1")
+    nibbles = codes.astype(np.uint8) & 15
+    halves = nibbles[:, 0::2] | nibbles[:, 1::2] << 4
+    return b"".join(
+        array.tobytes()
+        for array in (scales.astype("<f4"), bounds.astype("<u4"), terms, counts, halves.astype(np.uint8))
+    )
+
+
+def quantised(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Each row as whole numbers from -7 to 7 times a scale, which is the best of some."""
+    largest = np.abs(rows).max(1, keepdims=True)
+    best = np.full(len(rows), np.inf)
+    codes = np.zeros(rows.shape, np.int8)
+    scales = np.ones(len(rows), np.float32)
+    for share in np.linspace(0.3, 1, 15):
+        scale = np.maximum(largest * share / LEVELS, 1e-12)
+        tried = np.clip(np.rint(rows / scale), -LEVELS, LEVELS)
+        error = np.square(tried * scale - rows).sum(1)
+        better = error < best
+        best[better], codes[better], scales[better] = error[better], tried[better], scale[better, 0]
+    return codes, scales
+
+
+def packed(numbers: NDArray[Any] | bytes) -> str:
+    """float32 as base64."""
+    data = numbers if isinstance(numbers, bytes) else np.asarray(numbers, "<f4").tobytes()
+    return base64.b64encode(data).decode("ascii")
+
+
+def write(name: str, content: Any) -> None:
+    """A file of the output folder."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    data = content if isinstance(content, bytes) else json.dumps(content, separators=(",", ":")).encode("utf-8")
+    (OUTPUT / name).write_bytes(data)
+    print(f"{OUTPUT.relative_to(ROOT) / name}: {len(data):,} bytes")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write what is named."""
+    for what in arguments:
+        if what == "tables":
+            write("tables.json", tables())
+        elif what == "vectors":
+            write("vectors.json", vectors())
+        elif what == "gallery":
+            description, numbers = gallery()
+            write("gallery.json", description)
+            write("gallery.bin", numbers)
+        else:
+            sys.exit(__doc__)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
