@@ -21,8 +21,9 @@ from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.path_layout import shared_beginning
-from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds
+from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds, shortlisted_odds
 from codewm_lsp.ranking.references import References, references
+from codewm_lsp.ranking.shortlist import MOST_DEFINITIONS
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, edits_asked, signals_of
 from codewm_lsp.source import Definition, parse_definitions
@@ -138,29 +139,36 @@ class Derived:
 
         return self.memo.get(_KNOWN, key, make)
 
-    def ranking(self, known: Known, editing: Sequence[Edit]) -> Ranking:
-        """How likely each definition is to be next after these edits, newest first."""
+    def ranking(self, known: Known, editing: Sequence[Edit], near: str = "") -> Ranking:
+        """How likely each definition is to be next after these edits, newest first.
+
+        In a very large repository it is worked out for those of a ``shortlist`` of files, and of the file ``near``.
+        """
         asked = tuple(editing[: edits_asked(len(known.state.corpus))])
+        if len(known.state.corpus) <= MOST_DEFINITIONS or near in {edit.path for edit in asked}:
+            near = ""
 
         def make() -> Ranking:
-            return joined(known.state, asked, [self._odds(known, edit) for edit in asked], self._ranker)
+            return joined(known.state, asked, [self._odds(known, edit, near) for edit in asked], self._ranker)
 
-        return self.memo.get(_RANKINGS, (known.key, asked), make)
+        return self.memo.get(_RANKINGS, (known.key, asked, near), make)
 
     def signals(self, known: Known, edit: Edit) -> SignalValues:
         """Everything that an edit in progress says about what comes next; ask for a ``part`` of it."""
         return self.memo.get(_SIGNALS, (known.key, edit), lambda: signals_of(known.state, edit))
 
-    def _odds(self, known: Known, edit: Edit) -> Odds:
+    def _odds(self, known: Known, edit: Edit, near: str) -> Odds:
         """The log-odds of all definitions after one edit. Other documents have the same edits in another order."""
 
         def make() -> Odds:
+            if len(known.state.corpus) > MOST_DEFINITIONS:
+                return shortlisted_odds(known.state, edit, self.signals(known, edit), self._ranker, near)
             signals = signals_of(known.state, edit)
             odds = log_odds(known.state, edit, signals, self._ranker)
             self.memo.get(_SIGNALS, (known.key, edit), signals.without_definitions)
             return odds
 
-        return self.memo.get(_ODDS, (known.key, edit), make)
+        return self.memo.get(_ODDS, (known.key, edit, near), make)
 
     def references(self, known: Known, snapshot: Snapshot, editing: Sequence[Edit]) -> References:
         """The definitions that must follow these edits, newest first."""

@@ -182,7 +182,7 @@ class Engine:
         """
         if not editing:
             return []
-        ranked = self._ranked(snapshot, editing)
+        ranked = self._ranked(snapshot, editing, near=paths[0] if paths else "")
         calibration = AFTER_COMMIT if snapshot.stand_in is not None and editing[0].commit is not None else None
         rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths), calibration)
         if k:
@@ -314,10 +314,11 @@ class Engine:
     def _ranked(
         self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None = None, near: str = ""
     ) -> _Ranked:
-        """Of the files around ``near`` alone, where the repository cannot be read until the deadline."""
+        """``near``: the file looked at. Of the files around it alone, where the repository cannot be read until the
+        deadline."""
         known = self.derived.known(snapshot, editing, deadline, near)
         must = self.derived.references(known, snapshot, editing)
-        return _Ranked(snapshot, known, self.derived.ranking(known, editing), must)
+        return _Ranked(snapshot, known, self.derived.ranking(known, editing, near), must)
 
     def _ordered(
         self, ranked: _Ranked, rows: NDArray[np.int64], calibration: CleanTree | None = None

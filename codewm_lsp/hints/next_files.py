@@ -5,7 +5,7 @@ They are those that usually change together with what has changed so far: the qu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -41,9 +41,12 @@ def past_of_files(repository: Repository, rev: str, folder: Path | None) -> File
     return FilePast(file_history(repository, rev, folder))
 
 
-def in_progress(repository: Repository, editing: Sequence[Edit]) -> ChangeAtHand:
-    """The change of the work tree, with edits that may not be saved."""
-    at_hand = repository.in_work_tree()
+def in_progress(
+    repository: Repository, editing: Sequence[Edit], differing: Mapping[str, str | None] | None = None
+) -> ChangeAtHand:
+    """The change of the work tree, with edits that may not be saved. ``differing``: the source files that differ from
+    HEAD, None where one is gone, where that is known."""
+    at_hand = repository.in_work_tree(differing)
     unsaved = {edit.path: FileEvent.MODIFIED for edit in editing if edit.path not in at_hand.files}
     return replace(at_hand, files={**at_hand.files, **unsaved})
 

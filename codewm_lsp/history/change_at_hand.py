@@ -1,7 +1,8 @@
 """The change that somebody is about to commit, or to have reviewed: which files of any kind it touches.
 
 No file's filters are run, as ``git status`` and ``git diff-files`` would: a file of the work tree counts as changed
-when its content is not what Git's index has, and one that Git converts when its size is another one as well.
+when its content is not what Git's index has, and one that Git converts when its size is another one as well. Source
+files are left to ``working_tree``, which remembers what it has looked at.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,12 +24,13 @@ from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.listing import NESTED, OWN, Folders, index_entries
 from codewm_lsp.history.location import Location
-from codewm_lsp.history.paths import decode_path, is_inside, to_open
+from codewm_lsp.history.paths import PATHSPECS, decode_path, is_inside, to_open
 
 _REGULAR: Final = (b"10", b"00")
 _LARGEST: Final = 8 << 20  # bytes of a file that is compared with what Git has
 _MOST_READ: Final = 256 << 20  # bytes of files that are compared; of the others their sizes are
 _UNTRACKED_SECONDS: Final = 3.0  # for looking through the folders
+_NO_SOURCE: Final = tuple(f":(exclude){glob}" for glob in PATHSPECS)
 _RAW: Final = ("-z", "--raw", "--no-abbrev", "-M100%", "-l400")
 """Only files that were moved as they are count as renamed, as in ``changed_files``: what is learnt is what is asked."""
 
@@ -82,12 +84,15 @@ def staged(git: HardenedGit, head: str | None) -> ChangeAtHand:
     return _change(out, head, head, _committer(git, head), int(time.time()))
 
 
-def in_work_tree(git: HardenedGit, location: Location, head: str | None) -> ChangeAtHand:
+def in_work_tree(
+    git: HardenedGit, location: Location, head: str | None, source: Mapping[str, FileEvent]
+) -> ChangeAtHand:
     """What is staged, what differs from Git's index in files that it has, and new files that are not ignored, unless
-    there are very many of them."""
+    there are very many of them. ``source``: what happened to source files that ``head`` has."""
     known = staged(git, head)
     files = dict(known.files)
-    for path, event in _unstaged(git, location).items():
+    changed = {path: event for path, event in source.items() if is_by_hand(path)}
+    for path, event in (changed | _unstaged(git, location)).items():
         files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else event
     new = _untracked(git)
     if len(new) <= MOST_FILES:
@@ -96,13 +101,13 @@ def in_work_tree(git: HardenedGit, location: Location, head: str | None) -> Chan
 
 
 def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
-    """What differs from Git's index, of the files that it has."""
+    """What differs from Git's index, of the files that it has, source files left out."""
     folders = Folders(str(location.root), {})
     written = _written(location.git_dir / "index")
     found: dict[str, FileEvent] = {}
     touched: dict[str, bool] = {}  # by path, whether it has the size that Git saw
     left = _MOST_READ
-    for path, entry in index_entries(git, decode_path).items():
+    for path, entry in index_entries(git, decode_path, *_NO_SOURCE).items():
         if not entry.regular or entry.kept_out or not is_by_hand(path) or not is_inside(path):
             continue
         kind = folders.kind(path.rpartition("/")[0])

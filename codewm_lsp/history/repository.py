@@ -254,9 +254,19 @@ class Repository:
         git = self._git if index is None else HardenedGit(self._location, index)
         return staged(git, self._resolve("HEAD"))
 
-    def in_work_tree(self) -> ChangeAtHand:
-        """What differs from HEAD, staged or not, new files that are not ignored included."""
-        return in_work_tree(self._git, self._location, self._resolve("HEAD"))
+    def in_work_tree(self, differing: Mapping[str, str | None] | None = None) -> ChangeAtHand:
+        """What differs from HEAD, staged or not, new files that are not ignored included.
+
+        ``differing``: the source files that differ, None where one is gone, where ``working`` has just been asked.
+        """
+        head = self._resolve("HEAD")
+        if self._working is None:
+            return in_work_tree(self._git, self._location, head, {})
+        if differing is None:
+            _, texts, moved = self._working.look(head, {})
+            differing = {**texts, **moved}
+        events = self._working.events(head, differing)
+        return in_work_tree(self._git, self._location, head, events)
 
     def between(self, base: str, head: str) -> ChangeAtHand:
         """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""

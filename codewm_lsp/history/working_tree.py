@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history.changed_files import FileEvent
 from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import HardenedGit
@@ -72,12 +73,14 @@ class _Seen:
 class _Watched:
     """The files of a commit and of Git's index by folder, made once for both: they are looked at again and again.
 
-    Of each file its path, where it is on disk, its blob in the commit and its entry in the index.
+    Of each file its path, where it is on disk, its blob in the commit and its entry in the index. ``clean``: the state
+    in which a file was last found to be as in the commit.
     """
 
     tree: Mapping[str, tuple[bytes, str]]
     tracked: Mapping[str, Entry]
     folders: Mapping[str, tuple[tuple[str, str, str | None, Entry | None], ...]]
+    clean: dict[str, tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class WorkingTree:
         self._lister = Lister(git, location, exclude)
         self._lock = threading.Lock()
         self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
-        self._watched = _Watched({}, {}, {})
+        self._watched = _Watched({}, {}, {}, {})
         self._seen: dict[str, _Seen] = {}
         self._texts: OrderedDict[str, tuple[_Seen, str]] = OrderedDict()  # of files that differ
         self._characters = 0
@@ -131,6 +134,16 @@ class WorkingTree:
             moved = {path: blob for path, blob in blobs.items() if blob is not None}
             texts = {path: file.text for path, file in differing.items() if path not in moved}
             return self._edits_of(differing), texts, moved
+
+    def events(self, head: str | None, differing: Mapping[str, str | None]) -> dict[str, FileEvent]:
+        """What happened since ``head`` to the files that it has; ``differing``: those that differ, None where gone."""
+        with self._lock:
+            tree, _ = self._files(head)
+        return {
+            path: FileEvent.REMOVED if now is None else FileEvent.MODIFIED
+            for path, now in differing.items()
+            if path in tree
+        }
 
     def listed(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` that are the user's: see ``listing``."""
@@ -171,17 +184,25 @@ class WorkingTree:
         found: dict[str, Differing] = {}
         clean: set[str] = set()  # of the opened ones
         changed: dict[str, tuple[str | None, os.stat_result]] = {}
-        for folder, files in self._watch(tree, listing.tracked).folders.items():
+        watched = self._watch(tree, listing.tracked)
+        for folder, files in watched.folders.items():
             kind = listing.folders.kind(folder)
             if kind is NESTED:
                 continue
             for path, full, blob, entry in files:
                 status = _status_of(full) if kind is OWN else GONE
                 if isinstance(status, os.stat_result):
+                    state = _state(status)
+                    if watched.clean.get(path) == state:
+                        if path in owned:
+                            clean.add(path)
+                        continue
                     seen = self._seen.get(path)
-                    if (seen is not None and blob in seen.hashes and _same(seen, status)) or (
-                        blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written)
-                    ):
+                    if blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written):
+                        watched.clean[path] = state
+                        if path in owned:
+                            clean.add(path)
+                    elif seen is not None and blob in seen.hashes and _same(seen, status):
                         if path in owned:
                             clean.add(path)
                     elif status.st_size <= MAX_BLOB:
@@ -214,7 +235,7 @@ class WorkingTree:
             for path in {**tree, **dict.fromkeys(tracked)}:
                 file = (path, self._full(path), tree[path][1] if path in tree else None, tracked.get(path))
                 folders.setdefault(path.rpartition("/")[0], []).append(file)
-            self._watched = _Watched(tree, tracked, {folder: tuple(files) for folder, files in folders.items()})
+            self._watched = _Watched(tree, tracked, {folder: tuple(files) for folder, files in folders.items()}, {})
         return self._watched
 
     def _find_moved(self, found: dict[str, Differing]) -> None:

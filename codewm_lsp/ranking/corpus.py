@@ -40,6 +40,7 @@ _ARRAYS: Final = {
 }
 _FEW_FILES: Final = 64  # differing files up to which what stands where is looked up in another state,
 _FEW_OF: Final = 50  # and one more for so many files
+_ENDS: Final = 0xFFFF
 _DAMPED: Final[Floats] = np.concatenate([np.zeros(1, np.float32), 1 + np.log(np.arange(1, 256, dtype=np.float32))])
 """What so many occurrences of a word in a definition weigh."""
 _Arrays = TypeVar("_Arrays", bound=np.generic)
@@ -314,27 +315,31 @@ class Corpus:
     def part(self, files: Sequence[int]) -> Corpus:
         """Some files alone (ascending). Words weigh in it what they weigh in the whole, so that what is said of a
         definition is the same in both."""
-        rows = [Splice(int(self.first[file]), int(self.first[file + 1]), 0, 0) for file in files]
-        one_each = [Splice(file, file + 1, 0, 0) for file in files]
-        arrays: dict[str, Any] = {name: _taken(getattr(self, name), rows) for name in _OF_DEFINITIONS}
+        chosen = np.array(files, dtype=np.int64)
+        rows = self.rows_of(chosen)
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in _OF_DEFINITIONS}
         for what, name in _BOUNDS.items():
             bounds: Bounds = getattr(self, name)
-            arrays[name] = _sums(_taken(np.diff(bounds), rows))
-            places = [Splice(int(bounds[one.old_low]), int(bounds[one.old_high]), 0, 0) for one in rows]
-            arrays[what] = _taken(getattr(self, what), places)
+            arrays[name] = _sums(np.diff(bounds)[rows])
+            places = _runs(bounds[self.first[chosen]], bounds[self.first[chosen + 1]])
+            arrays[what] = getattr(self, what)[places]
             if what == "words":
-                arrays["counts"] = _taken(self.counts, places)
+                arrays["counts"] = self.counts[places]
         paths = tuple(self.paths[file] for file in files)
         return Corpus(
             self.vocabulary,
             Layout(paths),
-            names=[name for one in rows for name in self.names[one.old_low : one.old_high]],
+            names=[self.names[row] for row in rows.tolist()],
             imports=[self.imports[file] for file in files],
-            first=_sums(_taken(np.diff(self.first), one_each)),
-            _sorted=_Sorted(paths),
+            first=_sums(np.diff(self.first)[chosen]),
+            _sorted=_Sorted(()),
             _whole=self,
             **arrays,
         )
+
+    def rows_of(self, files: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The definitions of these files, one file after the other."""
+        return _runs(self.first[files], self.first[files + 1])
 
     @property
     def whole(self) -> Corpus:
@@ -354,6 +359,11 @@ class Corpus:
     def idf(self) -> Floats:
         """For every word of the vocabulary, log((N + 1) / (n + 0.5)) over the definitions, scaled to at most 1."""
         return self.whole._idf
+
+    def word_frequency(self, words: Sequence[int]) -> NDArray[np.int64]:
+        """In how many definitions each of these words of the vocabulary stands."""
+        frequency = self.whole._frequency  # a word that came later stands nowhere in here
+        return np.array([frequency[word] if word < len(frequency) else 0 for word in words], dtype=np.int64)
 
     def idf_without_one(self, word: int) -> float:
         """``idf`` of a word, had one of the definitions in which it stands not been there."""
@@ -386,6 +396,10 @@ class Corpus:
     def _standing(self, what: _What) -> _Standing:
         """Where these stand, worked out the first time."""
         if what not in self._standings:
+            if self._whole is not None:  # a few definitions, asked about once: looked through, not sorted
+                everything = [Splice(0, 0, 0, len(self.paths))]
+                nothing = _Table.of(Corpus.of({}, self.vocabulary), what)
+                return self._standings.setdefault(what, _Standing(nothing, self, what, everything))
             tables = self._sorted.tables
             if what not in tables:  # of this corpus: one that differs has them all
                 tables[what] = _Table.of(self, what)
@@ -560,9 +574,7 @@ class _Standing:
     def _selected(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where in the table these numbers stand, and which of them."""
         first, last = self._table.ranges(numbers)
-        count = last - first
-        places = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
-        return places, np.repeat(np.arange(len(numbers)), count)
+        return _runs(first, last), np.repeat(np.arange(len(numbers)), last - first)
 
     def _added(self, places: NDArray[np.int64], fresh: NDArray[np.int64], values: NDArray[Any]) -> Floats:
         rows = self._table.rows[places]
@@ -576,11 +588,20 @@ def _among(some: NDArray[np.integer], numbers: NDArray[np.integer]) -> tuple[NDA
     """Where in ``some`` one of these (distinct) numbers stands, and which of them."""
     if not len(some) or not len(numbers):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    ends = np.zeros(_ENDS + 1, dtype=bool)  # most numbers are told from these by their last bits
+    ends[numbers & _ENDS] = True
+    maybe = np.flatnonzero(ends[some & _ENDS])
     order = np.argsort(numbers)
     keys = numbers[order].astype(some.dtype, copy=False)
-    nearest = np.minimum(np.searchsorted(keys, some), len(keys) - 1)
-    at = np.flatnonzero(keys[nearest] == some)
-    return at, order[nearest[at]]
+    nearest = np.minimum(np.searchsorted(keys, some[maybe]), len(keys) - 1)
+    found = np.flatnonzero(keys[nearest] == some[maybe])
+    return maybe[found], order[nearest[found]]
+
+
+def _runs(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers from each start to its end, one run after the other."""
+    sizes = ends - starts
+    return np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
 
 
 def _taken(values: NDArray[_Arrays], splices: Iterable[Splice]) -> NDArray[_Arrays]:

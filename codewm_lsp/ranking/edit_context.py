@@ -167,11 +167,17 @@ class EditContext:
 
     def _idf(self, token: str) -> float:
         """How rare a word is elsewhere: in the definitions that are not being edited."""
-        number = self.corpus.vocabulary.ids.get(token)
-        idf = self.corpus.idf
-        if number is None or number >= len(idf):
-            return 1.0
-        return float(self.corpus.idf_without_one(number) if token in self._here else idf[number])
+        if token not in self._rare:
+            number = self.corpus.vocabulary.ids.get(token)
+            idf = self.corpus.idf
+            if number is None or number >= len(idf):
+                return 1.0
+            self._rare[token] = float(self.corpus.idf_without_one(number) if token in self._here else idf[number])
+        return self._rare[token]
+
+    @cached_property
+    def _rare(self) -> dict[str, float]:
+        return {}
 
     # The edited definition itself: the corpus holds it as it is now
 

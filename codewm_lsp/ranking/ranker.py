@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.boosted_trees import CASE, NO_TREES, Trees
 from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.ranking.shortlist import shortlist
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
 from codewm_lsp.source import DefinitionKind
@@ -197,6 +198,23 @@ def log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) ->
         log_sum = float(np.logaddexp.reduce(here[others])) if others else 0.0
         odds[rows] = joint.own + joint.definition * here + joint.log_sum * log_sum
     return np.asarray(odds)
+
+
+def shortlisted_odds(
+    state: State, edit: Edit, signals: SignalValues, ranker: Ranker, near: str = ""
+) -> NDArray[np.float64]:
+    """The same in a very large repository, (N,): those of the definitions of a ``shortlist`` of files, which ``near``
+    is one of. All others come behind these."""
+    _, of_files = ranker.after(edit)
+    said_of_files = weighed(signals.files, of_files, len(state.corpus.paths))
+    files = shortlist(signals.edit, said_of_files, near)
+    if not files:
+        return np.zeros(len(state.corpus))
+    part = signals.part(files)
+    some = log_odds(part.edit.state, edit, part, ranker)
+    odds = np.full(len(state.corpus), some.min(initial=0.0))
+    odds[state.corpus.rows_of(np.array(files, dtype=np.int64))] = some
+    return odds
 
 
 def _ask_file_trees(

@@ -74,14 +74,9 @@ class State:
             imported,
         )
 
-    def rows_of(self, files: Sequence[int]) -> Numbers:
-        """The definitions of these files, one file after the other."""
-        first = self.corpus.first
-        return np.concatenate([np.zeros(0, np.int64), *(np.arange(first[file], first[file + 1]) for file in files)])
-
     def part(self, files: Sequence[int]) -> State:
         """The state of some files alone (ascending); what is said of a definition is the same in both."""
-        rows = self.rows_of(files)
+        rows = self.corpus.rows_of(np.array(files, dtype=np.int64))
         return State(
             self.corpus.part(files),
             self.changes,

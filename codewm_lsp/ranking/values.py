@@ -110,11 +110,12 @@ class SignalValues:
         assert isinstance(self.definitions, Values), "a part of a part"
         assert isinstance(self.files, Values), "a part of a part"
         context = EditContext(self.edit.state.part(files), self.edit.edit)
-        rows = self.edit.state.rows_of(files)
+        chosen = np.array(files, dtype=np.int64)
+        rows = self.edit.corpus.rows_of(chosen)
         return SignalValues(
             context,
             Selected(self.definitions, rows, Values(DEFINITION_SIGNALS, context)),
-            Selected(self.files, np.array(files, dtype=np.int64), None),
+            Selected(self.files, chosen, None),
         )
 
     def candidate(self, row: int) -> Candidate:

@@ -185,7 +185,8 @@ class Session:
         if self._repository.root is None:
             return []
         try:
-            at_hand = in_progress(self._repository, () if snapshot.is_clean else snapshot.editing(path))
+            editing = () if snapshot.is_clean else snapshot.editing(path)
+            at_hand = in_progress(self._repository, editing, snapshot.keys)
             past = self._engine.derived.memo.get(
                 FILE_PAST, snapshot.head, lambda: past_of_files(self._repository, snapshot.head, self._folder)
             )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from codewm_lsp.hints import HintKind, HintOptions, Prediction
-from codewm_lsp.hints.engine import FOLLOWING
+from codewm_lsp.hints.engine import FOLLOWING, Hints
 from codewm_lsp.history import Edit
 
 OpenEngine = Callable[[Path], Any]
@@ -180,6 +180,35 @@ def test_in_a_very_large_repository_the_newest_edits_alone_are_asked_about(
     assert odds(edits) != odds(edits[:2])
     monkeypatch.setattr("codewm_lsp.ranking.values._LOOKED_AT", 1)
     assert odds(edits) == odds(edits[:2])
+
+
+def test_a_very_large_repository_has_the_same_hints(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    texts = {path: (shop.path / path).read_text() for path in ("shop/client.py", "shop/colours.py")}
+
+    def answers() -> tuple[list[Prediction], list[Hints]]:
+        engine, options = open_engine(shop.path), HintOptions(threshold=0.0)
+        return engine.next(edits), [engine.hints(path, text, options=options) for path, text in texts.items()]
+
+    everything = answers()
+    monkeypatch.setattr("codewm_lsp.hints.derived.MOST_DEFINITIONS", 1)
+    assert answers() == everything
+
+
+def test_in_a_very_large_repository_a_file_that_has_nothing_to_do_with_the_edit_has_hints_when_looked_at(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    path = "shop/colours.py"
+    expected = {one.definition: one.score for one in open_engine(shop.path).next(edits, k=0, paths=[path])}
+    monkeypatch.setattr("codewm_lsp.hints.derived.MOST_DEFINITIONS", 1)
+    monkeypatch.setattr("codewm_lsp.ranking.shortlist._BY_FILE", 0)
+    monkeypatch.setattr("codewm_lsp.ranking.shortlist._BY_EACH", 0)
+    found = {one.definition: one.score for one in open_engine(shop.path).next(edits, k=0, paths=[path])}
+    assert found.keys() == expected.keys()
+    assert len(set(found.values())) == len(set(expected.values()))
 
 
 def test_no_edit_no_prediction(shop: Any, open_engine: OpenEngine) -> None:

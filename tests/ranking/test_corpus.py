@@ -167,7 +167,7 @@ def test_a_part_says_of_its_definitions_what_the_whole_says(texts: dict[str, str
     corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
     some = sorted(data.draw(st.sets(st.integers(0, len(corpus.paths) - 1), min_size=1)))
     state = State.of(corpus, CHANGES)
-    rows = state.rows_of(some)
+    rows = state.corpus.rows_of(np.array(some, dtype=np.int64))
     whole, part = signals_of(state, EDIT), signals_of(State.of(corpus, CHANGES), EDIT).part(some)
     assert part.edit.corpus.names == [corpus.names[row] for row in rows]
     for name in whole.definitions:

@@ -415,6 +415,7 @@ _IMPORT: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=1 << 16)
 def _is_test(path: str) -> bool:
     parts = path.lower().split("/")
     stem = parts[-1].removesuffix(_SUFFIXES[0])
