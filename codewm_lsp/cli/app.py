@@ -201,6 +201,12 @@ def _chance(text: str) -> float:
     return number
 
 
+def _folder(text: str) -> Path:
+    if not text:  # "$UNSET", which would be the folder one stands in
+        raise argparse.ArgumentTypeError("'' is not a folder")
+    return Path(text)
+
+
 def _add_repository(parser: _Parser) -> None:
     parser.add_argument(
         "-C",
@@ -214,7 +220,7 @@ def _add_repository(parser: _Parser) -> None:
 
 def _add_model_and_cache(parser: _Parser) -> None:
     parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="Keep indexes in this folder [env: CODEWM_CACHE]")
+    parser.add_argument("--cache", type=_folder, metavar="DIR", help="Keep indexes in this folder [env: CODEWM_CACHE]")
 
 
 def _add_json(parser: _Parser) -> None:
@@ -329,7 +335,7 @@ def _clean_options(parser: _Parser) -> None:
     parser.add_argument("--unused", action="store_true", help="Only indexes that will not be read again")
     parser.add_argument("-y", "--yes", action="store_true", help="Remove it without asking")
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
+        "--cache", type=_folder, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
     )
 
 
@@ -364,7 +370,7 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument(
         "--install-hook", action="store_true", help="Write a Git hook that asks before each commit, and do nothing else"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
+    parser.add_argument("--cache", type=_folder, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 
 def _backtest_options(parser: _Parser) -> None:
@@ -375,7 +381,7 @@ def _backtest_options(parser: _Parser) -> None:
     )
     parser.add_argument("--threshold", type=_chance, metavar="P", help="Name files from this chance on")
     _add_json(parser)
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
+    parser.add_argument("--cache", type=_folder, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 
 # Commands

@@ -13,7 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 import codewm_lsp
 from codewm_lsp.cli.agent_answers import TOKENS, Agent
-from codewm_lsp.errors import CodewmError
+from codewm_lsp.errors import CodewmError, OutputError
 
 INSTRUCTIONS: Final = (
     "What the Git history of a Python repository says about an edit: past edits like it, what is likely to be edited "
@@ -29,17 +29,24 @@ def serve(options: Namespace) -> None:
     try:
         server_of(agent, turns, str(options.repository)).run("stdio")
     except Exception as error:
-        if not _is_gone(error):
+        failures = list(_failures(error))
+        if not all(isinstance(one, OSError) for one in failures):
             raise
+        if not all(isinstance(one, BrokenPipeError) for one in failures):
+            why = next(one.strerror for one in failures if isinstance(one, OSError))
+            raise OutputError(f"Cannot write the answer: {why}. Free some space, or redirect it elsewhere.") from error
     finally:
         turns.end()
         agent.close()
 
 
-def _is_gone(error: BaseException) -> bool:
-    """Whether nobody reads the answers any more, and nothing else is wrong."""
-    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())  # those of a group
-    return all(map(_is_gone, parts)) if parts else isinstance(error, BrokenPipeError)
+def _failures(error: BaseException) -> Iterator[BaseException]:
+    """What went wrong, one by one where it is a group."""
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    if not parts:
+        yield error
+    for part in parts:
+        yield from _failures(part)
 
 
 class Turns:

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.allocator import let_go
 from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms
 from codewm_lsp.index.matrix import Matrix
@@ -151,6 +152,12 @@ class EditArrays:
 
     def __len__(self) -> int:
         return len(self.commit_of.values)
+
+    def let_go(self) -> None:
+        """Let go of what was read of the files that are mapped: the next question finds it in the system's memory."""
+        self.matrix.let_go()
+        for segment in self._sealed:
+            let_go(segment.place_of)
 
     # Taking in what is in the file
 

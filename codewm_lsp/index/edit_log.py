@@ -256,6 +256,11 @@ class EditLog:
         with self._database.reading() as connection:
             return question(connection)
 
+    def let_go(self) -> None:
+        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while."""
+        with self._lock:
+            self._arrays.let_go()
+
     def version(self) -> object:
         """Equal to what it was before as long as nothing was stored."""
         return self.ask(lambda arrays: (arrays.generation, len(arrays), self._version))

@@ -166,6 +166,10 @@ class Index:
         """What went wrong and was put right when the index was opened or used, one sentence each; also logged once."""
         return self.log.notices
 
+    def let_go(self) -> None:
+        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while."""
+        self.log.let_go()
+
     def close(self) -> None:
         """Close the file."""
         self.log.close()

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.allocator import let_go
 from codewm_lsp.index.store import Damaged, is_plain
 
 MAGIC: Final = b"CodeWM vectors 2"
@@ -86,6 +87,10 @@ class Matrix:
             return
         self._require(rows)
         self._rows = np.memmap(self.path, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
+
+    def let_go(self) -> None:
+        """Let go of what was read of the file."""
+        let_go(self._rows)
 
     def is_whole(self) -> bool:
         """Whether the file is as long as what is mapped of it; reading behind the end of a file kills a process."""

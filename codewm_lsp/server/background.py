@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from codewm_lsp.allocator import give_back
 from codewm_lsp.server.debounce import Debouncer
 from codewm_lsp.server.worker import Priority, Worker
 
@@ -18,10 +17,10 @@ Result = TypeVar("Result")
 class Background:
     """Everything that happens later. To be called on the event loop, where nothing else is said."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[[], None]) -> None:
-        """``finish``: the last thing that the worker does."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[[], None], rest: Callable[[], None]) -> None:
+        """``finish``: the last thing that the worker does. ``rest``: what it does once when it has nothing to do."""
         self._loop = loop
-        self._worker = Worker(finish, tidy=give_back)
+        self._worker = Worker(finish, tidy=rest)
         self._tasks: set[asyncio.Task[None]] = set()
         self.timers = Debouncer(loop.call_later)
         self.closed = False

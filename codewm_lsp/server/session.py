@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from codewm_lsp.allocator import give_back
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.folders import cache_folder
 from codewm_lsp.hints import (
@@ -283,6 +284,10 @@ class Session:
         """Whether it was not renamed or deleted."""
         return self._repository.git_dir.is_dir()
 
+    def rest(self) -> None:
+        """There is nothing to be done for a while: hold no more memory than is needed for the next question."""
+        self._index.let_go()
+
     def close(self) -> None:
         """Let go of the index and of Git."""
         if self._others is not None:
@@ -405,6 +410,12 @@ class Workshop:
     def retry(self) -> None:
         """Forget what failed: the next question tries again."""
         self._problems.clear()
+
+    def rest(self) -> None:
+        """There is nothing to be done for a while: give memory back to the system."""
+        for session in self._sessions.values():
+            session.rest()
+        give_back()
 
     def close(self) -> None:
         """Close every session; the model stays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.index import Source
@@ -38,6 +39,11 @@ def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, 
 def _opener(location: str) -> StoreOpener | None:
     """What opens a location; None: it is a folder."""
     scheme, colon, _ = location.partition(":")
+    if "://" in location:
+        try:
+            urlsplit(location)
+        except ValueError as error:  # the address is not repeated: there may be a password in it
+            raise OptionError(f"--store {scheme}://…: that is not an address ({error})") from error
     entries = list(entry_points(group=GROUP)) if colon and len(scheme) > 1 else []  # C: is a drive
     entry = next((one for one in entries if one.name == scheme), None)
     if entry is not None:

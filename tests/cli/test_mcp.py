@@ -279,3 +279,24 @@ def test_a_client_that_vanishes_ends_the_server_without_a_word(history: Any, tmp
             time.sleep(0.05)
         assert server.poll() == 0
         assert server.stderr.read() == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_behind_the_output_is_said_in_one_line(history: Any, tmp_path: Path) -> None:
+    who = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "agent", "version": "1"}}
+    asked = json.dumps({"jsonrpc": "2.0", "method": "initialize", "id": 1, "params": who})
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, *PROGRAM, "-C", history.path],
+            input=f"{asked}\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path),
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "codewm: Cannot write the answer: No space left on device. Free some space, or redirect it elsewhere.\n"
+    )

@@ -70,6 +70,14 @@ def test_nothing_is_written_where_a_relative_home_or_cache_leads(value: str, his
     assert done.stdout == "None\n" or Path(done.stdout.strip()).is_absolute()
 
 
+def test_a_cache_folder_without_a_name_is_refused(history: Any, codewm: Codewm) -> None:
+    """``--cache "$UNSET"`` would be the folder one stands in: the repository."""
+    done = codewm("hints", "--cache", "", "-C", history.path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--cache" in done.stderr
+    assert history.git("status", "--porcelain", "--ignored") == ""
+
+
 @pytest.mark.parametrize("command", [["similar"], ["hints", "--json"], ["doctor"], ["--help"], ["similar", "--help"]])
 def test_a_full_disk_behind_the_output_is_said_in_one_line(command: list[str], history: Any, tmp_path: Path) -> None:
     if not os.path.exists("/dev/full"):

@@ -267,6 +267,29 @@ def test_a_segment_that_cannot_be_used_is_made_again_without_a_word(
         assert index.search(edit, vector, k=7, within={item.commit.sha for item, _ in commits})[0] == before[0]
 
 
+def held(path: Path) -> int:
+    """Kilobytes of a file that are mapped into this process and counted as its memory."""
+    maps = Path("/proc/self/smaps").read_text().split("VmFlags")
+    of_file = [one for one in maps if f"{path}\n" in one]
+    assert of_file, "it is not mapped"
+    return sum(int(line.split()[1]) for one in of_file for line in one.split("\n") if line.startswith("Rss:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not say what is mapped")
+def test_what_was_read_of_the_files_is_let_go_of_and_found_again(small_segments: None, tmp_path: Path) -> None:
+    commits = some_commits(5, 200)
+    with opened(tmp_path) as index:
+        added(index, commits, 30)
+        edit, vector = question(commits, 17)
+        before = index.search(edit, vector, k=20)
+        vectors = next(tmp_path.rglob("*.vectors"))
+        assert held(vectors) > 0
+        index.let_go()
+        assert not any(held(file) for file in (vectors, *segments_of(index)))
+        assert index.search(edit, vector, k=20) == before
+        assert held(vectors) > 0
+
+
 @pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "a row moved", "a bit flipped"])
 def test_vectors_that_are_broken_are_set_aside_with_their_index(
     harm: str, small_segments: None, tmp_path: Path, caplog: pytest.LogCaptureFixture

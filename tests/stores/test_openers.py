@@ -36,6 +36,13 @@ def test_another_package_opens_its_own_scheme(monkeypatch: pytest.MonkeyPatch) -
     assert store.options == {"model_hash": "abc", "edit_size": 4, "create": True, "patience": 2.0}
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "postgresql://u:secret@[x/db", "https://a\u2100b/c"])
+def test_what_cannot_be_an_address_is_refused_without_being_repeated(location: str) -> None:
+    with pytest.raises(OptionError, match="that is not an address") as caught:
+        opened(location)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

@@ -76,9 +76,11 @@ def main() -> None:
         remedy = f"Run `{install_command('train')}`."
         typer.echo(f"codewm-export needs {error.name}, which is not installed. {remedy}", err=True)
         raise SystemExit(2) from None
+    from codewm_model.cli.failures import run_program
+
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog="Example: codewm-export runs/local --output my-model",
     )(run)
-    app()
+    run_program(app, "codewm-export")

@@ -11,6 +11,7 @@ from codewm_lsp.installation import install_command
 from codewm_model.cli import config_command as config
 from codewm_model.cli import corpus_command as corpus
 from codewm_model.cli import study_command as study
+from codewm_model.cli.failures import run_program
 from codewm_model.cli.sweep_command import sweep
 from codewm_model.cli.train_command import run
 
@@ -60,4 +61,4 @@ def main() -> None:
         remedy = f"Run `{install_command('train')}`."
         typer.echo(f"codewm-train needs {error.name}, which is not installed. {remedy}", err=True)
         raise SystemExit(2) from None
-    app()
+    run_program(app, "codewm-train")
