@@ -1,0 +1,52 @@
+/**
+ * Processor time and sizes of what a visitor waits for: `node test/speed.bench.ts`. Medians over the presets of the
+ * gallery, each edited twenty times.
+ */
+
+import { loadEngine, loadGallery } from '../src/index.ts';
+import { engineFiles, file, json } from './files.ts';
+
+interface Preset {
+  readonly before: string;
+  readonly after: string;
+  readonly path: string;
+  readonly definition: string;
+}
+
+const EDITS = 20;
+const now = (): number => process.cpuUsage().user / 1000;
+const times = new Map<string, number[]>();
+
+function timed<Result>(stage: string, run: () => Result): Result {
+  const began = now();
+  const result = run();
+  times.set(stage, [...(times.get(stage) ?? []), now() - began]);
+  return result;
+}
+
+const files = engineFiles();
+const began = now();
+const engine = await loadEngine(files);
+times.set('load the model', [now() - began]);
+const description = json('build/web/gallery.json') as { readonly presets: readonly Preset[] };
+const gallery = timed('load the gallery', () => loadGallery(description, file('build/web/gallery.bin')));
+for (const { before, after, path, definition } of description.presets) {
+  const first = timed('first: encode', () => engine.encodeEdit(before, after));
+  timed('first: search', () => engine.nearest(gallery, first, 6, { path, definition }));
+  for (let i = 1; i <= EDITS; i++) {
+    const typed = `${after}${'x'.repeat(i)}`.replace('return', `return ${'y'.repeat(i)}`);
+    timed('tokenise', () => engine.tokenise(typed));
+    const edit = timed('encode', () => engine.encodeEdit(before, typed));
+    timed('search', () => engine.nearest(gallery, edit, 6, { path, definition }));
+    const texts = engine.definitions(typed).map(({ source }) => source);
+    timed('where next', () => engine.predictNext(texts, [edit.vector]));
+    const state = engine.encodeState(edit.before);
+    timed('roll out three steps', () => engine.rollOut(state, [edit.action, edit.action, edit.action]));
+  }
+}
+console.log(`${engine.name}, ${gallery.size} past edits, Node ${process.version}; milliseconds of processor time`);
+for (const [stage, all] of times) {
+  const sorted = all.toSorted((a, b) => a - b);
+  const at = (share: number): string => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(1);
+  console.log(`| ${stage} | ${all.length} | median ${at(0.5)} | 95 % ${at(0.95)} | most ${at(1)} |`);
+}

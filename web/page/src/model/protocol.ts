@@ -1,0 +1,98 @@
+/** What the panel and its worker say to each other. */
+
+import type { Definition, Leaf } from '../../../engine/src/api.ts';
+
+/** An edit that a visitor can begin with. */
+export interface Preset {
+  readonly title: string;
+  readonly path: string;
+  readonly definition: string;
+  /** The whole file. */
+  readonly before: string;
+  readonly after: string;
+  /** What the history went on with: the next edits of the same definition, own texts. */
+  readonly next: readonly { readonly subject: string; readonly before: string; readonly after: string }[];
+}
+
+export interface Request {
+  readonly id: number;
+  readonly before: string;
+  readonly after: string;
+  readonly path: string;
+  /** Number of the preset whose texts these are or were, -1 for none: what came next is the preset's. */
+  readonly preset: number;
+}
+
+/** A text with its leaves; only its beginning, if it is long. */
+export interface Shown {
+  readonly text: string;
+  readonly cut: boolean;
+  readonly leaves: readonly (Pick<Leaf, 'start' | 'end' | 'role'> & { readonly changed: boolean })[];
+}
+
+export interface Similar {
+  readonly score: number;
+  readonly parts: Readonly<Record<'meaning' | 'signed' | 'unsigned' | 'place', number>>;
+  readonly shared: readonly string[];
+  readonly subject: string;
+  readonly commit: string;
+  readonly time: number;
+  readonly path: string;
+  readonly definition: string;
+  readonly diff: readonly DiffLine[];
+}
+
+export interface DiffLine {
+  readonly sign: ' ' | '+' | '-';
+  readonly text: string;
+}
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A definition of the shown file, and how likely the network alone thinks an edit of it is. */
+export interface Next {
+  readonly definition: string;
+  readonly kind: Definition['kind'];
+  readonly line: number;
+  readonly share: number;
+  /** The past edit that the expected one is most like. */
+  readonly like: string;
+}
+
+/** One step of the roll-out of states; cosines with the true state after so many edits. */
+export interface Step {
+  readonly subject: string;
+  readonly predicted: number;
+  /** Of the state before the first edit: what repeating it would give. */
+  readonly copied: number;
+}
+
+export type Reply =
+  | { readonly kind: 'ready'; readonly presets: readonly Preset[]; readonly edits: number; readonly map: readonly Point[]; readonly ms: number }
+  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'tokens'; readonly id: number; readonly ms: number; readonly before: Shown; readonly after: Shown; readonly count: number }
+  | {
+      readonly kind: 'edit';
+      readonly id: number;
+      readonly ms: number;
+      readonly empty: boolean;
+      readonly definition: string;
+      readonly vector: Float32Array;
+      readonly parts: readonly number[];
+      readonly words: readonly { readonly word: string; readonly common: boolean; readonly net: number; readonly signed: number; readonly unsigned: number }[];
+    }
+  | { readonly kind: 'nearest'; readonly id: number; readonly ms: number; readonly similar: readonly Similar[]; readonly point: Point | null }
+  | { readonly kind: 'next'; readonly id: number; readonly ms: number; readonly next: readonly Next[] }
+  | {
+      readonly kind: 'rolled';
+      readonly id: number;
+      readonly ms: number;
+      readonly predicted: readonly Point[];
+      readonly actual: readonly Point[];
+      readonly steps: readonly Step[];
+      /** Cosines of the state before with the state after, by how far all states are drawn to their mean: 0, 0.1 … 1. */
+      readonly collapse: readonly number[];
+    };
