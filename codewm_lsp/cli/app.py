@@ -288,6 +288,30 @@ def _search_options(parser: _Parser) -> None:
     _add_model_and_cache(parser)
 
 
+def _explore_options(parser: _Parser) -> None:
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository to show")
+    _add_repository(parser)
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="Write the page into this new or empty folder [default: beside the index of the repository]",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="Replace the page in the output folder")
+    parser.add_argument(
+        "--with-diffs", action="store_true", help="Put the diffs of the edits, and so code, into the page"
+    )
+    parser.add_argument(
+        "--open",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="Open the page in your browser [default: if started in a terminal]",
+    )
+    parser.add_argument("--at", default="HEAD", metavar="REV", help="Show the history of REV [default: HEAD]")
+    parser.add_argument("--no-index", action="store_true", help="Do not index anything before the page is written")
+    _add_model_and_cache(parser)
+
+
 def _index_options(parser: _Parser) -> None:
     parser.add_argument(
         "paths", nargs="*", type=Path, metavar="REPOSITORY", help="Folders in repositories [default: .]"
@@ -431,6 +455,12 @@ def _search(options: argparse.Namespace) -> None:
     search(options)
 
 
+def _explore(options: argparse.Namespace) -> None:
+    from codewm_lsp.cli.explore_command import explore
+
+    explore(options)
+
+
 def _forgotten(options: argparse.Namespace) -> int:
     from codewm_lsp.cli.forgotten_command import forgotten
 
@@ -534,6 +564,18 @@ COMMANDS: Final = {
             "codewm search retry timeout --diff",
             _search_options,
             _search,
+        ),
+        Command(
+            "explore",
+            "[PATH] [OPTIONS]",
+            "Write a page with a map of the repository's past edits",
+            "Write one page about the past edits of a repository, and open it: a map on which edits that are alike "
+            "lie near each other, search by words, the history of each definition, files that change together, and hot "
+            "and forgotten places. It opens from the disk: nothing is served, loaded or sent.\n\n"
+            "The page holds paths, names, and subjects and authors of commits. It holds code only with --with-diffs.",
+            "codewm explore ~/src/project",
+            _explore_options,
+            _explore,
         ),
         Command(
             "forgotten",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codewm_lsp.cli.explore_command import FOLDER
 from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
 from codewm_lsp.installation import this_installation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
 _INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3|changed-files-v\d+\.json)([.-].+)?")
+_PAGE: Final = re.compile(r"index\.html(\.new)?|\.codewm-output\.json")
 _PLACES: Final = re.compile(r"repositories\.json(\.\d+)?")
 _MEASURED: Final = re.compile(r".+-[0-9a-f]{20}\..+")
 _DIFFS: Final = re.compile(r"codewm-[a-z0-9_]{8}")
@@ -54,11 +56,18 @@ def written(cache: Path | None) -> list[Written]:
             *_files(folder, _PLACES.fullmatch),
             *(file for below in _folders(folder, _REPOSITORY.fullmatch) for file in _files(below, _INDEX.fullmatch)),
         ]
+        pages = [
+            file
+            for below in _folders(folder, _REPOSITORY.fullmatch)
+            for page in _folders(below, FOLDER.__eq__)
+            for file in _files(page, _PAGE.fullmatch)
+        ]
         measured = [
             file
             for kind in _folders(folder / "evaluation", re.compile(r"[a-z-]+").fullmatch)
             for file in _files(kind, _MEASURED.fullmatch)
         ]
+        found.append(Written("pages of codewm explore", folder, tuple(pages)))  # in the folders of the indexes
         found.append(Written("indexes and hidden edits", folder, tuple(indexes)))
         found.append(Written("evaluation results", folder / "evaluation", tuple(measured)))
     logs = log_folder()

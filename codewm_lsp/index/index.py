@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -358,6 +359,19 @@ class Index:
             own=self._own_rows(arrays, asked, place.path, place.definition),
         )
 
+    def newest(self, within: Container[str] | None = None) -> NDArray[np.int64]:
+        """Rows of the edits of the commits in range, (E,), in the order of the events of ``history``."""
+
+        def answer(arrays: EditArrays) -> NDArray[np.int64]:
+            rows = map(arrays.rows_of, _order(arrays, arrays.range(within).commits))
+            return np.fromiter(chain.from_iterable(rows), dtype=np.int64)
+
+        return self.log.ask(answer)
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The embeddings of past edits by row, (rows, edit_size)."""
+        return self.log.ask(lambda arrays: arrays.matrix.floats(rows))
+
     def edits(self, rows: Sequence[int]) -> list[PastEdit]:
         """Past edits by row."""
 
@@ -517,9 +531,7 @@ class Index:
         return kept[2].query(vector)
 
     def _count(self, arrays: EditArrays, asked: SearchRange) -> History:
-        chosen = np.flatnonzero(asked.commits)
-        # Newest first; of commits of the same second the one indexed first, since indexing goes backwards.
-        order = chosen[np.lexsort((chosen, -arrays.dates.values[chosen]))].tolist()
+        order = _order(arrays, asked.commits)
         positions = {row: position for position, row in enumerate(order)}
         places, renames = self.log.read(lambda connection: (arrays.places(connection), arrays.renames(connection)))
         return History.of(
@@ -601,6 +613,14 @@ class Index:
         result = np.unique(np.concatenate(hidden))
         self._hidden = (key, result)
         return result
+
+
+def _order(arrays: EditArrays, commits: NDArray[np.bool_]) -> list[int]:
+    """Rows of these commits, newest first; of commits of the same second the one indexed first, since indexing goes
+    backwards."""
+    chosen = np.flatnonzero(commits)
+    order: list[int] = chosen[np.lexsort((chosen, -arrays.dates.values[chosen]))].tolist()
+    return order
 
 
 def _places_of(connection: sqlite3.Connection, paths: set[str], definition: str) -> list[tuple[str, int]]:

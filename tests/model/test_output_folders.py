@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
-from codewm_model.artifacts.output_folder import MARKER, claim
+from codewm_lsp.output_folder import MARKER, claim
 from codewm_model.cli.train_app import app
 
 SMOKE = ("--preset", "smoke", "--from", "scratch")

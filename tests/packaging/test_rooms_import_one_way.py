@@ -19,8 +19,9 @@ BEFORE: dict[str, dict[str, set[str]]] = {
         "stores": {"index", "history", "source"},
         "ranking": {"index", "world_model", "history", "source"},
         "hints": {"ranking", "index", "world_model", "history", "source"},
+        "explore": {"index", "history", "source"},
         "server": {"hints", "ranking", "stores", "index", "world_model", "history", "source"},
-        "cli": {"hints", "ranking", "stores", "index", "world_model", "history", "source"},
+        "cli": {"explore", "hints", "ranking", "stores", "index", "world_model", "history", "source"},
     },
     "codewm_model": {
         "settings": set(),

@@ -22,9 +22,9 @@ def run(
     """Export a training run to a model of int4 ONNX graphs of at most 600,000 bytes, and check it against PyTorch."""
     from codewm_export.onnx_bundle import describe_bundle, write_bundle
     from codewm_lsp.errors import TrainingError
+    from codewm_lsp.output_folder import claim
     from codewm_lsp.world_model.bundle import METADATA, bundle_hash
     from codewm_model.artifacts.model_card import card
-    from codewm_model.artifacts.output_folder import claim
     from codewm_model.artifacts.run_folder import ABOUT, WEIGHTS, read_run
     from codewm_model.cli.failures import failures_in_words
 

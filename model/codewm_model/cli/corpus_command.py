@@ -31,7 +31,7 @@ def build(
     ] = 4_000,
 ) -> None:
     """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""
-    from codewm_model.artifacts.output_folder import claim
+    from codewm_lsp.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.shards import MANIFEST, build_corpus, read_shards
 

@@ -15,7 +15,7 @@ import typer
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_model.artifacts.output_folder import claim
+from codewm_lsp.output_folder import claim
 from codewm_model.cli.eval_progress import Bar
 from codewm_model.evaluation import models as loading
 from codewm_model.evaluation import released_weights as released

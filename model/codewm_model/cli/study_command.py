@@ -61,7 +61,7 @@ def _collapse(
     edits: int,
     report_only: bool,
 ) -> None:
-    from codewm_model.artifacts.output_folder import claim
+    from codewm_lsp.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.repository_corpus import build, load
     from codewm_model.training.study import PLAN, SETTINGS, course, figure, run_all, runs, table

@@ -23,7 +23,7 @@ def sweep(
     device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Try settings with Optuna and rank them. Run the same command again to continue a sweep that was stopped."""
-    from codewm_model.artifacts.output_folder import claim
+    from codewm_lsp.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.training.leaderboard import LEADERBOARD
     from codewm_model.training.sweep import STUDY, run_sweep

@@ -352,7 +352,7 @@ def _folder(options: _Options) -> Iterator[Path]:
 
 def _claim(options: _Options) -> None:
     """Make the output folder, or take it when there is nothing in it that would be lost. Raises OptionError."""
-    from codewm_model.artifacts.output_folder import claim
+    from codewm_lsp.output_folder import claim
     from codewm_model.artifacts.run_folder import CHECKPOINT, WEIGHTS
     from codewm_model.training.checkpoint import has_checkpoint
 

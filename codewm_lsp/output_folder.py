@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import OptionError
-from codewm_model.settings.bounded_files import read_json
 
 MARKER: Final = ".codewm-output.json"
 """Says which command made a folder."""
@@ -61,8 +61,14 @@ def claim(
 
 def _owner(folder: Path) -> str:
     """The command whose mark a folder bears, "" when the mark is none."""
-    try:
-        made_by = read_json(folder / MARKER, _MOST_BYTES).get("made_by")
-    except ValueError:
+    mark = folder / MARKER
+    if not stat.S_ISREG(mark.stat().st_mode):
         return ""
+    with mark.open("rb") as file:
+        text = file.read(_MOST_BYTES + 1)
+    try:
+        record = json.loads(text.decode("utf-8")) if len(text) <= _MOST_BYTES else None
+    except (ValueError, RecursionError):
+        return ""
+    made_by = record.get("made_by") if isinstance(record, dict) else None
     return made_by if isinstance(made_by, str) else ""

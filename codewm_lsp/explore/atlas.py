@@ -1,0 +1,183 @@
+"""What a page about a repository holds: its newest edits on a map, the definitions and files they are of.
+
+No code: paths, names, subjects and authors of commits. The diffs of the edits are added where they are asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codewm_lsp.display import clean
+from codewm_lsp.explore import projection
+from codewm_lsp.explore.file_graph import FileGraph, file_graph
+from codewm_lsp.history import EditKind, Repository
+from codewm_lsp.index import Index, PastEdit
+from codewm_lsp.index.file_history import file_history
+from codewm_lsp.source import words_of_text
+
+MOST_EDITS: Final = 50_000
+"""Newest edits that are on a map."""
+ALIKE: Final = 5
+"""Edits that are named as like another one."""
+MOST_DIFF_BYTES: Final = 48 << 20
+"""Of all diffs together; those of older edits are left out."""
+
+_LONGEST: Final = 300  # characters of a text of the repository
+_LONGEST_DIFF: Final = 20_000
+_REGIONS: Final = 28
+_LEAST_OF_REGION: Final = 12  # edits of a region that gets a name
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of the map and the words that tell it from the rest; ``x``, ``y`` in 0 … 1."""
+
+    x: float
+    y: float
+    edits: int
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """``edits``: newest first. ``places``: (N, 2) in 0 … 1; ``alike``: (N, at most ``ALIKE``) positions in ``edits``.
+    ``definitions``: (path, name) by their newest paths; ``of``: (N,) which of them each edit changed.
+    ``alive``: whether each definition is, as far as the index tells, still there. ``indexed`` of ``commits`` commits
+    are in the index, ``left_out`` edits of theirs are older than ``MOST_EDITS`` others."""
+
+    name: str
+    head: str
+    commits: int
+    indexed: int
+    left_out: int
+    edits: tuple[PastEdit, ...]
+    places: NDArray[np.float32]
+    alike: NDArray[np.int64]
+    definitions: tuple[tuple[str, str], ...]
+    of: NDArray[np.int64]
+    alive: tuple[bool, ...]
+    regions: tuple[Region, ...]
+    files: FileGraph
+    diffs: tuple[str, ...] | None
+
+
+def gather(
+    repository: Repository,
+    index: Index,
+    rev: str,
+    *,
+    reached: frozenset[str],
+    folder: Path | None,
+    diff_of: Callable[[PastEdit], str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Atlas:
+    """What the index says of the history of ``rev``, whose commits are ``reached``.
+
+    ``folder``: the cache folder. ``diff_of``: the diff of an edit; None: none is wanted. Raises RepositoryError,
+    IndexStoreError.
+    """
+    rows = index.newest(reached)
+    history = index.history(reached)
+    of = history.events[1][: len(rows)]
+    left_out = max(0, len(rows) - MOST_EDITS)
+    rows, of = rows[:MOST_EDITS], of[:MOST_EDITS]
+    edits = tuple(index.edits(rows.tolist()))
+    laid_out = projection.project(index.vectors(rows))
+    kept, of = np.unique(of, return_inverse=True)
+    definitions = tuple(history.definitions[number] for number in kept.tolist())
+    return Atlas(
+        name=clean((repository.root or repository.git_dir).name, _LONGEST) or "repository",
+        head=repository.head(rev),
+        commits=len(reached),
+        indexed=len(reached & index.log.known()),
+        left_out=left_out,
+        edits=edits,
+        places=laid_out.positions,
+        alike=laid_out.neighbours[:, :ALIKE],
+        definitions=definitions,
+        of=of,
+        alive=_alive(edits, of, definitions, frozenset(repository.files(rev))),
+        regions=_regions(edits, laid_out.positions),
+        files=file_graph(file_history(repository, rev, folder)),
+        diffs=None if diff_of is None else _diffs(edits, diff_of, progress),
+    )
+
+
+def _alive(
+    edits: Sequence[PastEdit],
+    of: NDArray[np.int64],
+    definitions: Sequence[tuple[str, str]],
+    files: frozenset[str],
+) -> tuple[bool, ...]:
+    """Whether the file of each definition is there, and its newest edit did not remove it."""
+    alive = [path in files for path, _ in definitions]
+    seen = [False] * len(definitions)
+    for edit, number in zip(edits, of.tolist(), strict=True):
+        if not seen[number]:
+            seen[number] = True
+            alive[number] = alive[number] and edit.kind is not EditKind.REMOVED
+    return tuple(alive)
+
+
+def _regions(edits: Sequence[PastEdit], places: NDArray[np.float32]) -> tuple[Region, ...]:
+    """Names for the parts of a map: words of definitions and subjects that are frequent there and not elsewhere."""
+    if len(edits) < 2 * _LEAST_OF_REGION:
+        return ()
+    wanted = min(_REGIONS, len(edits) // _LEAST_OF_REGION)
+    of = projection.regions(places, wanted)
+    said = [
+        {
+            word
+            for word in (
+                *words_of_text(edit.definition),
+                *words_of_text(edit.path),
+                *words_of_text(edit.commit.subject),
+            )
+            if len(word) > 2 and word.isalpha()
+        }
+        for edit in edits
+    ]
+    everywhere = Counter(word for words in said for word in words)
+    found = []
+    for number in range(wanted):
+        own = np.flatnonzero(of == number)
+        if len(own) < _LEAST_OF_REGION:
+            continue
+        here = Counter(word for row in own.tolist() for word in said[row])
+        worth = {
+            word: count / len(own) * math.log(count / len(own) / (everywhere[word] / len(edits)))
+            for word, count in here.items()
+            if count >= 3
+        }
+        words = sorted((word for word in worth if worth[word] > 0.05), key=lambda word: (-worth[word], word))[:2]
+        if words:
+            x, y = np.median(places[own], axis=0).tolist()
+            found.append(Region(x, y, len(own), tuple(clean(word, 24) for word in words)))
+    return tuple(sorted(found, key=lambda region: -region.edits))
+
+
+def _diffs(
+    edits: Sequence[PastEdit], diff_of: Callable[[PastEdit], str], progress: Callable[[int, int], None] | None
+) -> tuple[str, ...]:
+    """The diffs of the newest edits, as many as fit."""
+    found = []
+    size = 0
+    for number, edit in enumerate(edits):
+        if progress is not None and not number % 100:
+            progress(number, len(edits))
+        text = diff_of(edit)
+        if len(text) > _LONGEST_DIFF:
+            text = text[:_LONGEST_DIFF].rpartition("\n")[0] + "\n…"
+        size += len(text)
+        if size > MOST_DIFF_BYTES:
+            break
+        found.append(text)
+    return tuple(found)

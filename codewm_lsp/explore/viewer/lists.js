@@ -1,0 +1,228 @@
+
+"use strict";
+
+// What is written beside the map: lists of edits, one edit, one file, and the tables of places.
+
+const DAY = 86400;
+const FIRST = 40; // rows that a list begins with
+const HALF_LIFE = 120 * DAY; // after which a change counts half for how hot a place is
+
+/**
+ * An element with its properties and children; texts are texts, whatever they hold.
+ * @template {keyof HTMLElementTagNameMap} Name
+ * @param {Name} name
+ * @param {{[property: string]: unknown}} [properties]
+ * @param {(Node | string)[]} children
+ * @returns {HTMLElementTagNameMap[Name]}
+ */
+function el(name, properties = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [property, value] of Object.entries(properties)) {
+    if (property.includes("-")) element.setAttribute(property, String(value));
+    else Object.assign(element, { [property]: value });
+  }
+  element.append(...children);
+  return element;
+}
+
+/** The element of this id, which the page has. @param {string} id */
+function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`This page has no ${id}.`);
+  return element;
+}
+
+/**
+ * A list of edits, its first ones at once and the rest when they are asked for.
+ * @param {Atlas} atlas
+ * @param {readonly number[]} edits
+ * @param {number} current
+ * @param {(edit: number) => void} open
+ * @param {HTMLOListElement | HTMLUListElement} [list]
+ */
+function editList(atlas, edits, current, open, list = el("ul", { className: "plain" })) {
+  list.replaceChildren();
+  let shown = 0;
+  const more = () => {
+    const next = edits.slice(shown, shown + (shown ? 200 : FIRST));
+    shown += next.length;
+    list.append(...next.map((edit) => el("li", {}, editButton(atlas, edit, edit === current, open))));
+    if (shown < edits.length) {
+      const button = el("button", { type: "button", className: "more" }, `Show more of ${counted(edits.length, "edit")}`);
+      const row = el("li", {}, button);
+      button.addEventListener("click", () => {
+        row.remove();
+        const first = list.children.length;
+        more();
+        /** @type {HTMLElement | null | undefined} */ (list.children[first]?.querySelector("button"))?.focus();
+      });
+      list.append(row);
+    }
+  };
+  more();
+  return list;
+}
+
+/**
+ * @param {Atlas} atlas
+ * @param {number} edit
+ * @param {boolean} current
+ * @param {(edit: number) => void} open
+ */
+function editButton(atlas, edit, current, open) {
+  const where = `${atlas.name(edit)} · ${atlas.path(edit)}`;
+  const button = el(
+    "button",
+    { type: "button", className: "edit", ...(current ? { "aria-current": "true" } : {}) },
+    el("span", { className: "what" }, atlas.subject(edit) || "(no subject)"),
+    el("span", { className: "where" }, `${day(atlas.date(edit))} · ${atlas.kind(edit)} · ${where}`),
+  );
+  button.addEventListener("click", () => open(edit));
+  return button;
+}
+
+/**
+ * One edit, with what belongs to it.
+ * @param {Atlas} atlas
+ * @param {number} edit
+ * @param {HTMLElement} home
+ * @param {(edit: number) => void} open
+ */
+function showEdit(atlas, edit, home, open) {
+  const chain = at(atlas.ofDefinition, atlas.definition(edit));
+  const siblings = at(atlas.ofCommit, atlas.commit(edit)).filter((other) => other !== edit);
+  const alike = at(atlas.record.edits.alike, edit);
+  const diff = el("div");
+  home.replaceChildren(
+    el("h2", {}, atlas.name(edit)),
+    el("p", { className: "where" }, `${atlas.path(edit)}, line ${at(atlas.record.edits.line, edit)}`),
+    el("p", {}, atlas.subject(edit) || "(no subject)"),
+    el("p", { className: "where" }, `${atlas.kind(edit)} by ${atlas.author(edit)}, ${day(atlas.date(edit))}, commit `, el("code", {}, atlas.sha(edit))),
+    diff,
+    el("h3", {}, `History of this definition: ${counted(chain.length, "edit")}`),
+    editList(atlas, chain, edit, open),
+    ...(alike.length ? [el("h3", {}, "Most like it"), editList(atlas, alike, -1, open)] : []),
+    ...(siblings.length ? [el("h3", {}, `Also in this commit: ${counted(siblings.length, "edit")}`), editList(atlas, siblings, -1, open)] : []),
+  );
+  if (!atlas.record.diffs) {
+    diff.append(el("p", { className: "where" }, "See the code with ", el("code", {}, `git show ${atlas.sha(edit)}`)));
+    return;
+  }
+  void atlas.diff(edit).then(
+    (text) => diff.append(text === null ? el("p", { className: "where" }, "The diff of this older edit is not in this page.") : diffOf(text)),
+    (error) => diff.append(el("p", {}, String(error))),
+  );
+}
+
+/** @param {string} text a unified diff */
+function diffOf(text) {
+  const names = { "+": "plus", "-": "minus", "@": "head" };
+  return el(
+    "div",
+    { className: "diff", tabIndex: 0, role: "region", "aria-label": "Diff" },
+    ...text.split("\n").map((line) => {
+      const head = line.startsWith("+++") || line.startsWith("---");
+      return el("span", { className: head ? "head" : (names[/** @type {keyof typeof names} */ (line.charAt(0))] ?? "") }, line);
+    }),
+  );
+}
+
+/**
+ * One file of the graph, with those that it changes together with.
+ * @param {Atlas} atlas
+ * @param {number} file
+ * @param {HTMLElement} home
+ * @param {(file: number) => void} open
+ */
+function showFile(atlas, file, home, open) {
+  const { files } = atlas.record;
+  const partners = files.pairs
+    .filter(([one, other]) => one === file || other === file)
+    .map(([one, other, together]) => ({ other: one === file ? other : one, together }))
+    .sort((one, other) => other.together - one.together || one.other - other.other);
+  const own = at(files.commits, file);
+  home.replaceChildren(
+    el("h2", {}, at(files.path, file)),
+    el("p", { className: "where" }, `changed by ${counted(own, "commit")}`),
+    el("h3", {}, "Changes together with"),
+    el(
+      "ul",
+      { className: "plain" },
+      ...partners.map(({ other, together }) => {
+        const button = el(
+          "button",
+          { type: "button", className: "edit" },
+          el("span", { className: "what" }, at(files.path, other)),
+          el("span", { className: "where" }, `in ${together} of its ${counted(at(files.commits, other), "commit")}, and of ${own} here`),
+        );
+        button.addEventListener("click", () => open(other));
+        return el("li", {}, button);
+      }),
+    ),
+  );
+}
+
+/** @typedef {{edits: number[], last: number, heat: number}} Place edits newest first */
+
+/**
+ * Definitions or files that are still there, with their edits.
+ * @param {Atlas} atlas
+ * @param {boolean} files
+ * @returns {Place[]}
+ */
+function placesOf(atlas, files) {
+  const { definitions } = atlas.record;
+  /** @type {Map<number, number[]>} */
+  const edits = new Map();
+  atlas.ofDefinition.forEach((own, definition) => {
+    if (!definitions.alive[definition] || !own.length) return;
+    const key = files ? at(definitions.path, definition) : definition;
+    edits.set(key, (edits.get(key) ?? []).concat(own));
+  });
+  return [...edits.values()].map((own) => {
+    own.sort((one, other) => one - other);
+    const heat = own.reduce((sum, edit) => sum + 0.5 ** ((atlas.last - atlas.date(edit)) / HALF_LIFE), 0);
+    return { edits: own, last: atlas.date(at(own, 0)), heat };
+  });
+}
+
+/**
+ * The two tables.
+ * @param {Atlas} atlas
+ * @param {boolean} files
+ * @param {(edit: number) => void} open
+ */
+function showPlaces(atlas, files, open) {
+  const places = placesOf(atlas, files);
+  const span = atlas.last - atlas.first;
+  const hot = [...places].sort((one, other) => other.heat - one.heat);
+  const quiet = places.filter((place) => place.edits.length >= 3 && atlas.last - place.last > span / 4);
+  quiet.sort((one, other) => other.edits.length * (atlas.last - other.last) - one.edits.length * (atlas.last - one.last));
+  const unit = files ? "File" : "Definition";
+  const note = "Changes count half after 120 days.";
+  byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, unit, "Hot", `Changed most, and lately. ${note}`, open));
+  const about = "Changed often once, still there, and not changed in the last quarter of this history.";
+  byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, unit, "Forgotten", about, open));
+}
+
+/**
+ * @param {Atlas} atlas
+ * @param {Place[]} places
+ * @param {boolean} files
+ * @param {string} unit
+ * @param {string} title
+ * @param {string} about
+ * @param {(edit: number) => void} open
+ */
+function placeTable(atlas, places, files, unit, title, about, open) {
+  const heads = [unit, "Edits", "Last"].map((name, number) => el("th", { scope: "col", ...(number ? { className: "number" } : {}) }, name));
+  const rows = places.map(({ edits, last }) => {
+    const newest = at(edits, 0);
+    const button = el("button", { type: "button" }, files ? atlas.path(newest) : atlas.name(newest));
+    button.addEventListener("click", () => open(newest));
+    const cell = el("td", {}, button, ...(files ? [] : [el("small", {}, atlas.path(newest))]));
+    return el("tr", {}, cell, el("td", { className: "number" }, String(edits.length)), el("td", { className: "number" }, day(last)));
+  });
+  if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: 3 }, "Nothing in this history.")));
+  return el("table", {}, el("caption", {}, title, el("small", {}, about)), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
+}
