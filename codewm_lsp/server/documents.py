@@ -7,13 +7,17 @@ Positions count UTF-16 units, or what the client and the server agreed on.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _KEPT_CHANGES = 1_000
+_WINDOW: Final = 1 << 16  # characters on either side of a change that are kept apart from the rest of a large text
+_WHOLE: Final = 1 << 20  # characters of a text that is kept in one piece
 _UNITS: Final[dict[str, Callable[[str], int]]] = {  # what a character counts, by the encoding agreed on
     "utf-8": lambda letter: len(letter.encode("utf-8", "surrogatepass")),
     "utf-16": lambda letter: 2 if letter > "\uffff" else 1,
@@ -63,6 +67,66 @@ def shift(anchor: Anchor, change: TextChange) -> Anchor | None:
     return anchor if first == last and added == 0 else None
 
 
+class _Text:
+    """A text that is changed in one place after the other, and where its lines start.
+
+    What is around the last change is a piece of its own, so that typing into a text of 50 MB does not copy it.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._before, self._here, self._after = "", text, ""
+        self.starts = _line_starts(text)
+
+    def __len__(self) -> int:
+        return len(self._before) + len(self._here) + len(self._after)
+
+    def __str__(self) -> str:
+        return self._here if not self._before and not self._after else self._before + self._here + self._after
+
+    def part(self, start: int, stop: int) -> str:
+        """The characters from ``start`` to ``stop``."""
+        first = len(self._before)
+        last = first + len(self._here)
+        if first <= start and stop <= last:
+            return self._here[start - first : stop - first]
+        return (
+            self._before[start:stop]
+            + self._here[max(0, start - first) : max(0, stop - first)]
+            + self._after[max(0, start - last) : max(0, stop - last)]
+        )
+
+    def replace(self, start: int, stop: int, text: str) -> None:
+        """Put ``text`` in the place of these characters."""
+        size = len(self)
+        first = len(self._before)
+        if len(self._here) > _WHOLE or not first <= start <= stop <= first + len(self._here):
+            whole = str(self)
+            first = 0 if size <= _WHOLE else max(0, start - _WINDOW)
+            last = size if size <= _WHOLE else stop + _WINDOW
+            self._before, self._here, self._after = whole[:first], whole[first:last], whole[last:]
+        self._here = self._here[: start - first] + text + self._here[stop - first :]
+        self._find_lines(start, stop, len(text) - (stop - start), size)
+
+    def _find_lines(self, start: int, stop: int, longer: int, size: int) -> None:
+        """The lines that were changed start elsewhere now, and those below them are moved."""
+        low, after = self.line_of(start - 1), self.line_of(stop) + 1
+        first = int(self.starts[low])
+        has_more = after < len(self.starts)
+        end = (int(self.starts[after]) if has_more else size) + longer
+        found = _line_starts(self.part(first, end)) + first
+        if has_more:  # it ends where the first line starts that is only moved
+            found = found[:-1]
+        if len(found) == after - low:
+            self.starts[low:after] = found
+            self.starts[after:] += longer
+        else:
+            self.starts = np.concatenate([self.starts[:low], found, self.starts[after:] + longer])
+
+    def line_of(self, offset: int) -> int:
+        """The line that a character stands in."""
+        return int(np.searchsorted(self.starts, max(0, offset), side="right")) - 1
+
+
 class Document:
     """One open text: its newest version, and the changes that led to it."""
 
@@ -70,10 +134,18 @@ class Document:
         self.uri = uri
         self.language = language
         self.version = version
-        self.text = text
+        self._text = _Text(text)
         self._units = _UNITS[encoding]
         self._changes: list[tuple[int, TextChange]] = []
-        self._starts = _line_starts(text)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return str(self._text)
+
+    def __len__(self) -> int:
+        """Its characters."""
+        return len(self._text)
 
     def apply(self, version: int, start: tuple[int, int] | None, end: tuple[int, int] | None, text: str) -> TextChange:
         """Apply one change of the protocol (positions in the client's units); without a range, all of the text."""
@@ -83,11 +155,10 @@ class Document:
             begin = self._split(*start)
             stop = max(begin, self._split(*end))
         change = TextChange(self._place(begin), self._place(stop), tuple(_LINE_END.split(text)))
-        self.text = self.text[:begin] + text + self.text[stop:]
+        self._text.replace(begin, stop, text)
         for offset in (begin + len(text), begin):
             self._join(offset)
         self.version = version
-        self._starts = _line_starts(self.text)
         self._changes.append((version, change))
         del self._changes[:-_KEPT_CHANGES]
         return change
@@ -102,10 +173,11 @@ class Document:
 
     def line(self, line: int) -> str:
         """A line without its end; empty past the last one."""
-        if not 0 <= line < len(self._starts):
+        starts = self._text.starts
+        if not 0 <= line < len(starts):
             return ""
-        stop = self._starts[line + 1] if line + 1 < len(self._starts) else len(self.text)
-        return self.text[self._starts[line] : stop].rstrip("\r\n")
+        stop = int(starts[line + 1]) if line + 1 < len(starts) else len(self._text)
+        return self._text.part(int(starts[line]), stop).rstrip("\r\n")
 
     def width(self, line: int) -> int:
         """The length of a line in the client's units."""
@@ -114,42 +186,38 @@ class Document:
 
     def python_text(self) -> str:
         """The text with ``\\n`` line ends: what the rest of the program reads."""
-        if "\r" not in self.text:
-            return self.text
-        return self.text.replace("\r\n", "\n").replace("\r", "\n")
+        text = self.text
+        return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _place(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, offset) - 1
-        return line, offset - self._starts[line]
+        line = self._text.line_of(offset)
+        return line, offset - int(self._text.starts[line])
 
     def _split(self, line: int, units: int) -> int:
         """``_offset``; in the middle of a character that UTF-16 has two units for, that becomes two, as the client has
         it."""
         offset = self._offset(line, units)
-        before = self.text[offset - 1 : offset]
+        before = self._text.part(max(0, offset - 1), offset)
         if before > "\uffff" and self._units is _UNITS["utf-16"] and self._units_up_to(offset) > units:
             halves = divmod(ord(before) - 0x10000, 0x400)
-            self.text = (
-                f"{self.text[: offset - 1]}{chr(0xD800 + halves[0])}{chr(0xDC00 + halves[1])}{self.text[offset:]}"
-            )
-            self._starts = _line_starts(self.text)
+            self._text.replace(offset - 1, offset, f"{chr(0xD800 + halves[0])}{chr(0xDC00 + halves[1])}")
         return offset
 
     def _units_up_to(self, offset: int) -> int:
-        line, column = self._place(offset)
-        return sum(map(self._units, self.text[self._starts[line] : offset])) if column else 0
+        _, column = self._place(offset)
+        return sum(map(self._units, self._text.part(offset - column, offset)))
 
     def _join(self, offset: int) -> None:
         """Make one character of two halves that meet."""
-        pair = self.text[offset - 1 : offset + 1] if offset else ""
+        pair = self._text.part(offset - 1, offset + 1) if offset else ""
         if len(pair) == 2 and "\ud800" <= pair[0] <= "\udbff" and "\udc00" <= pair[1] <= "\udfff":
             whole = chr(0x10000 + (ord(pair[0]) - 0xD800) * 0x400 + ord(pair[1]) - 0xDC00)
-            self.text = self.text[: offset - 1] + whole + self.text[offset + 1 :]
+            self._text.replace(offset - 1, offset + 1, whole)
 
     def _offset(self, line: int, units: int) -> int:
-        if line >= len(self._starts):
-            return len(self.text)
-        start = self._starts[line]
+        if line >= len(self._text.starts):
+            return len(self._text)
+        start = int(self._text.starts[line])
         text = self.line(line)
         if text.isascii():
             return start + min(units, len(text))
@@ -160,8 +228,8 @@ class Document:
         return start + len(text)
 
 
-def _line_starts(text: str) -> list[int]:
-    return [0, *(end.end() for end in _LINE_END.finditer(text))]
+def _line_starts(text: str) -> NDArray[np.int64]:
+    return np.array([0, *(end.end() for end in _LINE_END.finditer(text))], dtype=np.int64)
 
 
 def _difference(before: str, after: str) -> tuple[int, int, str]:

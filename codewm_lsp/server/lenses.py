@@ -107,7 +107,7 @@ class Lenses:
         """A Python document was opened."""
         opened = OpenFile(document, file, seen=self._background.now())
         self._files[document.uri] = opened
-        if len(document.text) > LARGEST_TEXT:
+        if len(document) > LARGEST_TEXT:
             text = f"{file} is larger than {LARGEST_TEXT:,} characters: it gets no lenses."
             self._problems.say_once(MessageLevel.LOG, text)
             self._silent(opened, f"larger than {LARGEST_TEXT:,} characters")
@@ -170,7 +170,7 @@ class Lenses:
     def held(self) -> Held:
         """What the editor holds now, the document typed in last at first."""
         files = sorted(self._files.values(), key=lambda opened: -opened.typed)
-        texts = {one.file: one.document.python_text() for one in files if len(one.document.text) <= LARGEST_TEXT}
+        texts = {one.file: one.document.python_text() for one in files if len(one.document) <= LARGEST_TEXT}
         return Held(texts, time.monotonic())
 
     # ---- answers
@@ -269,7 +269,7 @@ class Lenses:
         """``held``: what the editor holds now, where it is known already."""
         opened.behind = False
         document, options = opened.document, self._preferences.options
-        if not self._preferences.active() or options.display is Display.OFF or len(document.text) > LARGEST_TEXT:
+        if not self._preferences.active() or options.display is Display.OFF or len(document) > LARGEST_TEXT:
             opened.fresh.set()
             return
         text, version = document.python_text(), document.version

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codewm_lsp.server import documents
 from codewm_lsp.server.documents import Anchor, Document, anchor_on, shift
 
 TEXT = "import os\n\n\ndef one():\n    pass\n\n\ndef two():\n    pass\n"
@@ -152,3 +155,49 @@ def test_ranges_beyond_the_text_end_at_its_end() -> None:
     document.apply(3, (0, 99), (0, 99), "d")
     document.apply(4, (1, 5), (0, 0), "e")  # turned round: nothing is replaced
     assert document.text == f"a{SNAKE}d\nbce"
+
+
+_ends = st.lists(st.sampled_from(["a", SNAKE, "\n", "\r", "\r\n", "bc"]), max_size=6).map("".join)
+
+
+@given(_ends, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 4), _ends), max_size=25))
+def test_a_text_in_pieces_is_the_text_after_any_changes(begun: str, changes: list[tuple[int, int, str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "_WINDOW", 3)
+        patch.setattr(documents, "_WHOLE", 6)
+        opened, text = document(begun, "utf-32"), begun
+        for version, (at, length, new) in enumerate(changes, 2):
+            begin = min(at, len(text))
+            stop = min(begin + length, len(text))
+            places = [fresh_place(text, offset) for offset in (begin, stop)]
+            if any(offset_of(text, place) != offset for place, offset in zip(places, (begin, stop), strict=True)):
+                continue  # between the two characters of a line end, which no position names
+            opened.apply(version, *places, new)
+            text = text[:begin] + new + text[stop:]
+            assert opened.text == text
+            assert len(opened) == len(text)
+            lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            assert [opened.line(line) for line in range(len(lines))] == lines
+            assert opened.line(len(lines)) == ""
+
+
+def fresh_place(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of a character, by the ends of the lines before it."""
+    before = text[:offset].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return len(before) - 1, len(before[-1])
+
+
+def offset_of(text: str, place: tuple[int, int]) -> int:
+    return sum(map(len, text.splitlines(keepends=True)[: place[0]])) + place[1]
+
+
+def test_typing_into_a_large_text_does_not_copy_it() -> None:
+    opened = document("line of a large text\n" * 1_000_000)
+    opened.apply(2, (500_000, 4), (500_000, 4), "x")
+    tracemalloc.start()
+    for version in range(3, 40):
+        opened.apply(version, (500_000 + version, 4), (500_000 + version, 4), "x")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
+    assert opened.line(500_020) == "linex of a large text"
