@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { Forgotten, MissingFile } from '../protocol';
 import type { Server } from '../server';
 import { age, escapeMarkdown, fileName, percent, shortHash } from '../words';
+import { List } from './tree';
 
 export const VIEW = 'codewm.forgotten';
 
@@ -16,30 +17,21 @@ export interface ForgottenNode {
 
 const PAUSE = 700; // milliseconds without a change before it is asked again
 
-export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<ForgottenNode | undefined>();
-  private readonly view: vscode.TreeView<ForgottenNode>;
-  private readonly listening: vscode.Disposable;
-  private nodes: ForgottenNode[] = [];
+export class ForgottenView extends List<ForgottenNode> {
   private asked = 0;
   private quiet = false; // whether hints are off or snoozed
-  private waiting: NodeJS.Timeout | undefined;
 
-  readonly onDidChangeTreeData = this.changed.event;
-
-  constructor(private readonly server: Server) {
-    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
+  constructor(server: Server) {
+    super(VIEW, server);
     const staged = vscode.workspace.createFileSystemWatcher('**/.git/{index,HEAD}');
     const soon = (): void => this.soon(PAUSE);
-    this.listening = vscode.Disposable.from(
+    this.listening.push(
       staged,
       staged.onDidChange(soon),
       staged.onDidCreate(soon),
-      this.view.onDidChangeVisibility(() => this.soon(0)),
       server.onDidStart(() => this.soon(0)),
       server.onDidChange(() => {
-        const { state } = server;
-        const quiet = state.kind === 'running' && state.status !== undefined && (!state.status.enabled || state.status.snoozed > 0);
+        const quiet = this.silence !== undefined;
         if (quiet !== this.quiet) {
           this.quiet = quiet;
           this.soon(0);
@@ -53,18 +45,13 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
     );
   }
 
-  get selected(): ForgottenNode | undefined {
-    return this.view.selection[0];
-  }
-
   /** Ask anew, in every folder of the workspace. */
   async refresh(): Promise<void> {
     this.asked += 1;
     const number = this.asked;
-    const { state } = this.server;
-    const status = state.kind === 'running' ? state.status : undefined;
-    if (status !== undefined && (!status.enabled || status.snoozed > 0)) {
-      this.list([], status.enabled ? 'Hints are snoozed.' : 'Hints are off.');
+    const silence = this.silence;
+    if (silence !== undefined) {
+      this.list([], silence);
       return;
     }
     const answers = new Map<string, Forgotten>();
@@ -99,24 +86,6 @@ export class ForgottenView implements vscode.TreeDataProvider<ForgottenNode>, vs
 
   getTreeItem(node: ForgottenNode): vscode.TreeItem {
     return forgottenItem(node);
-  }
-
-  getChildren(node?: ForgottenNode): ForgottenNode[] {
-    return node === undefined ? this.nodes : [];
-  }
-
-  dispose(): void {
-    clearTimeout(this.waiting);
-    this.listening.dispose();
-    this.view.dispose();
-    this.changed.dispose();
-  }
-
-  private soon(pause: number): void {
-    clearTimeout(this.waiting);
-    if (this.view.visible) {
-      this.waiting = setTimeout(() => void this.refresh(), pause);
-    }
   }
 }
 

@@ -5,6 +5,7 @@ import { MODULE, type NextEdits, type Prediction } from '../protocol';
 import type { Server } from '../server';
 import { called, escapeMarkdown, fileName, joined, percent, shortName } from '../words';
 import type { Details, DetailsView } from './details';
+import { List } from './tree';
 
 export const VIEW = 'codewm.whereNext';
 
@@ -15,26 +16,18 @@ export interface PredictionNode {
 
 const PAUSE = 700; // milliseconds without typing before the list is refreshed
 
-export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<PredictionNode | undefined>();
-  private readonly view: vscode.TreeView<PredictionNode>;
-  private readonly listening: vscode.Disposable;
-  private nodes: PredictionNode[] = [];
+export class WhereNextView extends List<PredictionNode> {
   private asked = 0;
-  private waiting: NodeJS.Timeout | undefined;
   private known = '';
 
-  readonly onDidChangeTreeData = this.changed.event;
-
   constructor(
-    private readonly server: Server,
+    server: Server,
     private readonly details: DetailsView,
   ) {
-    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this });
+    super(VIEW, server);
     const python = (document: vscode.TextDocument): boolean =>
       document.languageId === 'python' && document.uri.scheme === 'file';
-    this.listening = vscode.Disposable.from(
-      this.view.onDidChangeVisibility(() => this.soon(0)),
+    this.listening.push(
       this.view.onDidChangeSelection(({ selection: [node] }) => {
         if (node !== undefined) {
           this.details.show(detailsOf(node));
@@ -59,10 +52,6 @@ export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, v
     );
   }
 
-  get selected(): PredictionNode | undefined {
-    return this.view.selection[0];
-  }
-
   /** Bring the view to the front and list anew. */
   async show(): Promise<void> {
     await vscode.commands.executeCommand(`${VIEW}.focus`);
@@ -76,11 +65,10 @@ export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, v
   async refresh(): Promise<void> {
     this.asked += 1;
     const number = this.asked;
-    const { state } = this.server;
-    const status = state.kind === 'running' ? state.status : undefined;
-    if (status !== undefined && (!status.enabled || status.snoozed > 0)) {
+    const silence = this.silence;
+    if (silence !== undefined) {
       this.list([]);
-      this.view.message = status.enabled ? 'Hints are snoozed.' : 'Hints are off.';
+      this.view.message = silence;
       return;
     }
     const uri = activePython()?.toString() ?? '';
@@ -106,24 +94,6 @@ export class WhereNextView implements vscode.TreeDataProvider<PredictionNode>, v
 
   getParent(): undefined {
     return undefined;
-  }
-
-  getChildren(node?: PredictionNode): PredictionNode[] {
-    return node === undefined ? this.nodes : [];
-  }
-
-  dispose(): void {
-    clearTimeout(this.waiting);
-    this.listening.dispose();
-    this.view.dispose();
-    this.changed.dispose();
-  }
-
-  private soon(pause: number): void {
-    clearTimeout(this.waiting);
-    if (this.view.visible && this.server.state.kind === 'running') {
-      this.waiting = setTimeout(() => void this.refresh(), pause);
-    }
   }
 
   private list(predictions: readonly Prediction[]): void {

@@ -6,6 +6,7 @@ import type { PastEdit, SimilarEdits, Target } from '../protocol';
 import type { Server } from '../server';
 import { age, called, escapeMarkdown, fileName, joined, percent, shortHash, shortName } from '../words';
 import type { Details, DetailsView } from './details';
+import { Tree } from './tree';
 
 export const VIEW = 'codewm.similarEdits';
 
@@ -28,9 +29,7 @@ type Node = EditNode | NoteNode;
 
 const ICONS = { added: 'diff-added', modified: 'diff-modified', removed: 'diff-removed' } as const;
 
-export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.Disposable {
-  private readonly changed = new vscode.EventEmitter<Node | undefined>();
-  private readonly view: vscode.TreeView<Node>;
+export class SimilarEditsView extends Tree<Node> {
   private readonly siblings = new Map<string, Promise<readonly EditNode[]>>();
   private shown:
     | { readonly target: Target | undefined; readonly again: () => Promise<SimilarEdits>; readonly nodes: EditNode[] }
@@ -38,20 +37,18 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
   private previewed: EditNode | undefined;
   private asked = 0;
 
-  readonly onDidChangeTreeData = this.changed.event;
-
-  private readonly listening: vscode.Disposable;
-
   constructor(
     private readonly server: Server,
     private readonly details: DetailsView,
   ) {
-    this.view = vscode.window.createTreeView(VIEW, { treeDataProvider: this, showCollapseAll: true });
-    this.listening = this.view.onDidChangeSelection(({ selection: [node] }) => {
-      if (node !== undefined) {
-        this.details.show(detailsOf(node.kind === 'edit' ? node : node.parent));
-      }
-    });
+    super(VIEW, { showCollapseAll: true });
+    this.listening.push(
+      this.view.onDidChangeSelection(({ selection: [node] }) => {
+        if (node !== undefined) {
+          this.details.show(detailsOf(node.kind === 'edit' ? node : node.parent));
+        }
+      }),
+    );
   }
 
   /** The edit that is selected in the view. */
@@ -155,12 +152,6 @@ export class SimilarEditsView implements vscode.TreeDataProvider<Node>, vscode.D
     return others.length > 0
       ? [...others]
       : [{ kind: 'note', text: 'Nothing else was changed in this commit.', icon: 'circle-slash', parent: node }];
-  }
-
-  dispose(): void {
-    this.listening.dispose();
-    this.view.dispose();
-    this.changed.dispose();
   }
 
   private list(target: Target | undefined, answer: SimilarEdits, again: () => Promise<SimilarEdits>): void {
