@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LINE: Final = "command -v codewm >/dev/null 2>&1 && codewm forgotten --staged --quiet"
 _HOOK: Final = f"""#!/bin/sh
-# Says which files usually change with what is staged, and have not. It keeps no commit from being made.
+# Says which files usually change with what is staged, and have not. It never blocks a commit.
 {LINE}
 exit 0
 """
