@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.explore.projection import project
 from codewm_lsp.history import Chain, Edit, Repository, chains
 from codewm_lsp.index.blend import Blend
 from codewm_lsp.index.whitening import Whitening, sample
@@ -283,7 +284,10 @@ def gallery() -> tuple[dict[str, Any], bytes]:
     codes, scales = quantised(embedded)
     numbers = {word: number for number, word in enumerate(every)}
     description = described(entries(edits), words, every)
-    description |= {"map": on_a_map(embedded), "presets": presets(repository, chains(commits))}
+    description |= {
+        "map": project(embedded).positions.astype(float).round(4).tolist(),
+        "presets": presets(repository, chains(commits)),
+    }
     return description, gallery_bytes(words, numbers, codes, scales)
 
 
@@ -322,15 +326,6 @@ def presets(repository: Repository, past: Sequence[Chain]) -> list[dict[str, Any
         if len(found) == PRESETS:
             break
     return list(found.values())
-
-
-def on_a_map(embedded: NDArray[np.float32]) -> list[list[float]]:
-    """Where each edit lies on the plane along which they differ most, in 0 to 1."""
-    apart = embedded - embedded.mean(0)
-    _, _, axes = np.linalg.svd(apart, full_matrices=False)
-    places = apart @ axes[:2].T
-    low, high = np.quantile(places, [0.005, 0.995], axis=0)
-    return np.clip((places - low) / np.maximum(high - low, 1e-9), 0, 1).round(4).tolist()  # type: ignore[no-any-return]
 
 
 def entries(edits: Sequence[Edit]) -> list[dict[str, Any]]:

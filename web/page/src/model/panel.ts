@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<Role, string>> = {
   syntax: 'syntax',
 };
 const MAP_SIZE = 320;
+const LARGE_PASTE = 50_000; // characters
 
 type Of<Kind extends Reply['kind']> = Extract<Reply, { kind: Kind }>;
 
@@ -70,6 +71,13 @@ class Panel {
     for (const area of [this.before, this.after]) {
       area.disabled = true;
       area.addEventListener('input', () => {
+        this.ask();
+      });
+      area.addEventListener('paste', (event) => {
+        const text = event.clipboardData?.getData('text/plain') ?? '';
+        if (text.length < LARGE_PASTE) return;
+        event.preventDefault(); // a browser's own way takes seconds over so much
+        area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
         this.ask();
       });
     }
@@ -260,7 +268,7 @@ class Panel {
     );
     for (const shown of this.tokens.querySelectorAll('pre')) {
       const changed = shown.querySelector<HTMLElement>('.model-changed');
-      if (changed) shown.scrollTop = Math.max(0, changed.offsetTop - shown.offsetTop - 3 * changed.offsetHeight);
+      if (changed) shown.scrollTop = Math.max(0, changed.offsetTop - 3 * changed.offsetHeight);
     }
   }
 

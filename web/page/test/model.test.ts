@@ -1,0 +1,176 @@
+// The panel of the model in the page as it is published, in Chromium.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { DESKTOP, isWide, launch, open, type Opened, PHONE } from './browser.ts';
+import { serve, type Site } from './site.ts';
+
+const PATIENCE = { timeout: 120_000 };
+const STAGES = 6;
+
+let browser: Browser;
+let site: Site;
+let page: Page;
+let errors: string[];
+
+before(async () => {
+  [browser, site] = await Promise.all([launch(), serve()]);
+  ({ page, errors } = await opened());
+});
+
+afterEach(() => {
+  assert.deepEqual(errors, []);
+});
+
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+async function opened(options: Parameters<typeof open>[2] = {}): Promise<Opened> {
+  const found = await open(browser, site.address, options);
+  await found.page.locator('#model-state').waitFor({ state: 'detached', ...PATIENCE });
+  return found;
+}
+
+/** Waits until all stages have answered the newest text. */
+async function answered(): Promise<void> {
+  await page.waitForFunction((stages) => document.querySelectorAll('.model-times li').length === stages, STAGES, PATIENCE);
+}
+
+/** Puts a text into an editor and waits for the answer. */
+async function write(editor: string, text: string): Promise<void> {
+  await page.locator(editor).evaluate((area, pasted) => {
+    document.querySelector('.model-times')?.replaceChildren();
+    (area as HTMLTextAreaElement).value = pasted;
+    area.dispatchEvent(new Event('input'));
+  }, text);
+  await answered();
+}
+
+/** Chooses an edit of the history and waits for the answer. */
+async function choose(preset: string): Promise<void> {
+  await page.evaluate(() => {
+    document.querySelector('.model-times')?.replaceChildren();
+  });
+  await page.selectOption('#model-preset', []);
+  await page.selectOption('#model-preset', preset);
+  await answered();
+}
+
+async function texts(selector: string): Promise<string[]> {
+  return await page.locator(selector).allTextContents();
+}
+
+async function own(was: string, is: string): Promise<void> {
+  await page.selectOption('#model-preset', '-1');
+  await write('#model-before', was);
+  await write('#model-after', is);
+}
+
+test('each edit of the history shows all that the model makes of it', async () => {
+  const presets = await page.locator('#model-preset option').count();
+  for (let preset = 0; preset < presets - 1; preset++) {
+    await choose(String(preset));
+    assert.ok((await page.locator('.model-nearest > li').count()) >= 5);
+    assert.match((await texts('.model-nearest .chip'))[0] ?? '', /^0\.\d\d$/);
+    assert.ok((await page.locator('.model-nearest .model-diff .model-added, .model-nearest .model-diff .model-removed').count()) > 0);
+    assert.ok((await page.locator('.model-tokens .model-changed').count()) > 0);
+    assert.ok((await page.locator('.model tbody tr').count()) > 3);
+    assert.equal(await page.locator('.model-path > path').count(), 3, 'three predicted edits');
+    assert.equal(await page.locator('.model-path > rect').count(), 3, 'three that followed');
+    assert.match(await page.locator('.model-map').getAttribute('aria-label') ?? '', /3 predicted edits and 3 that really followed/);
+  }
+  assert.ok(presets > 3);
+});
+
+test('what is typed is seen in the words, the tokens and the similar edits', async () => {
+  const code = 'def fetch(url):\n    return get(url)\n';
+  await own(code, code.replace('get(url)', 'get(url, timeout=RETRY_SECONDS)'));
+  assert.match(await page.locator('.model-status').textContent() ?? '', /An edit of fetch/);
+  const words = await texts('.model-body tbody th');
+  assert.ok(words.includes('timeout') && words.includes('=RETRY_SECONDS'), words.join());
+  assert.ok((await texts('.model-tokens .model-changed')).includes('RETRY_SECONDS'));
+  const similar = await texts('.model-nearest summary');
+  await write('#model-after', code.replace('get(url)', 'assert_is_sorted(url)'));
+  assert.notDeepEqual(await texts('.model-nearest summary'), similar);
+});
+
+test('the last keystroke is the one that is answered', async () => {
+  const code = 'def f(x):\n    return x\n';
+  await own(code, code);
+  await page.focus('#model-after');
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('\ndef typed_in_a_hurry(): pass');
+  await page.waitForFunction(
+    () => [...document.querySelectorAll('.model-body tbody th')].some((head) => head.textContent === '=typed_in_a_hurry'),
+    undefined,
+    PATIENCE,
+  );
+  await answered();
+});
+
+test('two texts with the same tokens are no edit', async () => {
+  const code = 'def f(x):\n    return x\n';
+  await own(code, `${code}\n\n`);
+  assert.match(await page.locator('.model-status').textContent() ?? '', /same tokens/);
+  assert.equal(await page.locator('.model-nearest > li').count(), 0);
+});
+
+test('broken syntax is answered like any other', async () => {
+  const code = 'class A:\n    def whole(self):\n        return 1\n';
+  for (const broken of ['def half(', `${code}    def typed(self, x: "\n`, `${code}\n    """Never closed`, '}]) else 🐍 \u0000 é', '']) {
+    await own(code, broken);
+    assert.match(await page.locator('.model-status').textContent() ?? '', /An edit of/, broken);
+    assert.ok((await page.locator('.model-nearest > li').count()) > 0, broken);
+  }
+});
+
+test('ten thousand pasted lines do not block the page', async () => {
+  const lines = Array.from({ length: 2500 }, (_, i) => `def function_${i}(a, b):\n    total = a * ${i} + b\n    return total\n\n`);
+  await own('x = 1\n', '');
+  await page.locator('#model-after').evaluate((area, pasted) => {
+    document.querySelector('.model-times')?.replaceChildren();
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', pasted);
+    area.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  }, lines.join(''));
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  assert.equal((await page.inputValue('#model-after')).split('\n').length, 10_001);
+  await answered();
+  assert.match((await texts('.model-tokens'))[0] ?? '', /Only the beginning/);
+  assert.ok((await page.locator('.model-nearest > li').count()) > 0);
+  await own('', '');
+});
+
+test('code that looks like markup is text', async () => {
+  const evil = 'x = "<img src=x onerror=alert(1)><script>alert(2)</script>"\n';
+  await own('x = 1\n', `${evil}def f():\n    # <b>bold</b>\n    return 1\n`);
+  assert.match(await page.locator('.model-tokens').textContent() ?? '', /<img src=x onerror=alert\(1\)>/);
+  assert.equal(await page.locator('.model img, .model script, .model b').count(), 0);
+});
+
+test('drawing the states together shows the copy indicator going to 1', async () => {
+  await choose('0');
+  const said = async (): Promise<number> => Number(/copy indicator of this edit (\d\.\d+)/.exec((await page.locator('output[for="model-collapse"]').textContent()) ?? '')?.[1]);
+  const healthy = await said();
+  await page.focus('#model-collapse');
+  await page.keyboard.press('End');
+  assert.ok(healthy < 1);
+  assert.equal(await said(), 1);
+  assert.match(await page.locator('output[for="model-collapse"]').textContent() ?? '', /Every state is the same/);
+});
+
+test('the panel fits a phone', async () => {
+  await page.setViewportSize(PHONE);
+  assert.equal(await isWide(page), false);
+  await page.setViewportSize(DESKTOP);
+});
+
+test('a model that cannot be loaded is said to be so', async () => {
+  const { page, context } = await open(browser, 'about:blank', { serviceWorkers: 'block' });
+  await page.route('**/model-worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: 'postMessage({ kind: "failed", message: "it is damaged" })' }));
+  await page.goto(site.address);
+  await page.waitForFunction(() => document.getElementById('model-root')?.textContent?.includes('it is damaged'), undefined, PATIENCE);
+  await context.close();
+});
