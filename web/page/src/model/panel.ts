@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<Role, string>> = {
   syntax: 'syntax',
 };
 const MAP_SIZE = 320;
+const SMALLEST_VIEW = 100; // of the map
 const LARGE_PASTE = 50_000; // characters
 
 type Of<Kind extends Reply['kind']> = Extract<Reply, { kind: Kind }>;
@@ -104,7 +105,7 @@ class Panel {
     const card = (title: string, said: string, ...content: (HTMLElement | SVGElement)[]): HTMLElement =>
       element(
         'section',
-        { className: 'card' },
+        { className: content.includes(this.steps) ? 'card model-wide' : 'card' },
         element('h3', {}, title),
         element('p', { className: 'model-said' }, said),
         element('div', { className: 'model-body', tabIndex: 0, role: 'group', 'aria-label': title }, ...content),
@@ -320,9 +321,17 @@ class Panel {
 
   private drawEdits(): void {
     clear(this.map);
-    const dots = svg('g', { class: 'model-dots' });
-    dots.append(...this.edits.map((point) => svg('circle', { ...at(point), r: '1' })));
+    const dots = svg('path', { class: 'model-dots', d: this.edits.map(({ x, y }) => `M${x * MAP_SIZE} ${y * MAP_SIZE}h0`).join('') });
     this.map.append(dots, svg('g', { class: 'model-path' }));
+  }
+
+  /** Shows the part of the map that some points are in; how much larger that is drawn, as a share. */
+  private zoomTo(points: readonly Point[]): number {
+    const [xs, ys] = [points.map(({ x }) => x * MAP_SIZE), points.map(({ y }) => y * MAP_SIZE)];
+    const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+    const size = Math.min(MAP_SIZE, Math.max(SMALLEST_VIEW, 1.5 * Math.max(right - left, bottom - top)));
+    this.map.setAttribute('viewBox', `${(left + right - size) / 2} ${(top + bottom - size) / 2} ${size} ${size}`);
+    return size / MAP_SIZE;
   }
 
   private drawPath(predicted: readonly Point[], actual: readonly Point[]): void {
@@ -333,16 +342,16 @@ class Panel {
       this.map.setAttribute('aria-label', 'A map of past edits.');
       return;
     }
+    const scale = this.zoomTo([this.point, ...predicted, ...actual]);
     let from = this.point;
     for (const to of predicted) {
-      path.append(arrow(from, to));
+      path.append(arrow(from, to, 7 * scale));
       from = to;
     }
-    actual.forEach(({ x, y }) => {
-      const size = 8;
+    const size = 8 * scale;
+    for (const { x, y } of actual)
       path.append(svg('rect', { x: String(x * MAP_SIZE - size / 2), y: String(y * MAP_SIZE - size / 2), width: String(size), height: String(size) }));
-    });
-    path.append(svg('circle', { ...at(this.point), r: '6' }));
+    path.append(svg('circle', { ...at(this.point), r: String(5 * scale) }));
     const ends = `${predicted.length} predicted edits and ${actual.length} that really followed`;
     this.map.setAttribute('aria-label', `A map of ${this.edits.length} past edits with yours, ${ends}.`);
   }
@@ -417,14 +426,14 @@ function coloured(title: string, { text, cut, leaves }: Shown): HTMLElement {
 }
 
 function at({ x, y }: Point): Record<string, string> {
-  return { cx: (x * MAP_SIZE).toFixed(1), cy: (y * MAP_SIZE).toFixed(1) };
+  return { cx: (x * MAP_SIZE).toFixed(2), cy: (y * MAP_SIZE).toFixed(2) };
 }
 
-function arrow(from: Point, to: Point): SVGElement {
+function arrow(from: Point, to: Point, wings: number): SVGElement {
   const [x1, y1] = [from.x * MAP_SIZE, from.y * MAP_SIZE];
   const [x2, y2] = [to.x * MAP_SIZE, to.y * MAP_SIZE];
   const turn = Math.atan2(y2 - y1, x2 - x1);
-  const wing = (by: number): string => `L ${(x2 - 7 * Math.cos(turn + by)).toFixed(1)} ${(y2 - 7 * Math.sin(turn + by)).toFixed(1)}`;
+  const wing = (by: number): string => `L ${(x2 - wings * Math.cos(turn + by)).toFixed(2)} ${(y2 - wings * Math.sin(turn + by)).toFixed(1)}`;
   const point = `${x2.toFixed(1)} ${y2.toFixed(1)}`;
   return svg('path', { d: `M ${x1.toFixed(1)} ${y1.toFixed(1)} L ${point} ${wing(0.5)} M ${point} ${wing(-0.5)}` });
 }
