@@ -16,7 +16,7 @@ export PYTHON VENV
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help hints test check lint format settings types pytest extension web vsix train wheel dist docs benchmarks clean
+.PHONY: help hints test check lint format settings types pytest extension page web vsix train wheel dist docs benchmarks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ pytest: $(VENV)/.tests
 
 extension: $(VENV)/.tests wheel ## Test the VS Code extension, in the real workbench
 	@sh scripts/extension.sh test
+
+page: $(VENV)/.runtime ## Build the page that shows the model at work into build/site/page (needs Node and npm)
+	@sh scripts/web.sh page
 
 web: $(VENV)/.tests ## Test what is in web/: the model in a browser against Python, and its page in Chromium
 	@sh scripts/web.sh test

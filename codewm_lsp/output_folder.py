@@ -52,7 +52,8 @@ def claim(
                 "with --overwrite"
             )
         if MARKER not in names:
-            (folder / MARKER).write_text(json.dumps({"format": 1, "made_by": maker}) + "\n", encoding="utf-8")
+            text = json.dumps({"format": 1, "made_by": maker}) + "\n"
+            (folder / MARKER).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise OptionError(
             f"--output {folder} cannot be written to ({error.strerror or error}). Choose another folder"

@@ -2,6 +2,7 @@
 # Builds and tests what is in web/: the model in a browser, and the page that shows it at work.
 #
 #   scripts/web.sh test     types, the engine against Python, the page in headless Chromium
+#   scripts/web.sh page     build/site/page, as it is published; needs Node and npm only
 #   scripts/web.sh data     build/web, what both are made from
 #
 # Environment: VENV (.venv), whose codewm-lsp the engine is held against.
@@ -26,8 +27,20 @@ data() {
 
 case $what in
 data) data tables gallery; exit 0 ;;
+page)
+    cached=$(sh scripts/workbench.sh path)/node-24/bin
+    [ ! -x "$cached/node" ] || PATH=$cached:$PATH
+    if ! command -v npm >/dev/null 2>&1; then
+        say "web: npm is not on PATH. Install Node.js 22 or newer (https://nodejs.org), which brings it."
+        exit 1
+    fi
+    data tables gallery
+    (cd web/engine && install_packages)
+    (cd web/page && install_packages && npm run --silent build)
+    exit 0
+    ;;
 test) ;;
-*) say "say what to do: test or data"; exit 2 ;;
+*) say "say what to do: test, page or data"; exit 2 ;;
 esac
 
 code=0
@@ -42,6 +55,4 @@ export PATH
 
 data tables vectors gallery
 (cd web/engine && install_packages && npm run --silent check && npm test --silent)
-if [ -e web/page/package.json ]; then
-    (cd web/page && install_packages && npm run --silent check && npm run --silent build && npm test --silent)
-fi
+(cd web/page && install_packages && npm run --silent check && COMMITS=60 npm run --silent build && npm test --silent)

@@ -146,22 +146,24 @@ def _regions(edits: Sequence[PastEdit], places: NDArray[np.float32]) -> tuple[Re
         for edit in edits
     ]
     everywhere = Counter(word for words in said for word in words)
-    found = []
-    for number in range(wanted):
+    found: dict[tuple[str, ...], Region] = {}
+    sizes = np.bincount(of, minlength=wanted)
+    for number in np.argsort(-sizes, kind="stable").tolist():
         own = np.flatnonzero(of == number)
         if len(own) < _LEAST_OF_REGION:
-            continue
+            break
         here = Counter(word for row in own.tolist() for word in said[row])
         worth = {
             word: count / len(own) * math.log(count / len(own) / (everywhere[word] / len(edits)))
             for word, count in here.items()
             if count >= 3
         }
-        words = sorted((word for word in worth if worth[word] > 0.05), key=lambda word: (-worth[word], word))[:2]
-        if words:
+        words = sorted((word for word in worth if worth[word] > 0.05), key=lambda word: (-worth[word], word))[:3]
+        name = next((pair for pair in (tuple(words[:2]), tuple(words[::2])) if pair and pair not in found), None)
+        if name is not None:
             x, y = np.median(places[own], axis=0).tolist()
-            found.append(Region(x, y, len(own), tuple(clean(word, 24) for word in words)))
-    return tuple(sorted(found, key=lambda region: -region.edits))
+            found[name] = Region(x, y, len(own), tuple(clean(word, 24) for word in name))
+    return tuple(found.values())
 
 
 def _diffs(

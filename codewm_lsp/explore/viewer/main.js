@@ -54,6 +54,7 @@ class Explorer {
     });
     byId("status").textContent = `Selected: ${this.atlas.name(edit)}, ${this.atlas.subject(edit)}`;
     for (const button of document.querySelectorAll("#results .edit")) button.removeAttribute("aria-current");
+    this.detail.parentElement?.scrollTo(0, 0);
     this.map.select(edit, true);
   }
 
@@ -65,6 +66,7 @@ class Explorer {
       this.detail.focus();
     });
     byId("status").textContent = `Selected: ${at(this.atlas.record.files.path, file)}`;
+    this.detail.parentElement?.scrollTo(0, 0);
     this.graph.select(file, true);
   }
 

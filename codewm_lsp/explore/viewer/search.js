@@ -5,6 +5,8 @@
 
 const ENDINGS = ["ations", "ation", "ings", "ing", "ers", "er", "ies", "ied", "ed", "es", "s", "e", "y"];
 
+const PER_COMMIT = 2; // edits of a commit that lead a list: the others say the same
+
 /**
  * The words of a text in lower case, identifiers split.
  * @param {string} text
@@ -70,7 +72,8 @@ class Search {
   }
 
   /**
-   * The edits that hold all words, else those that hold most, best first; of equal ones the newest.
+   * The edits that hold all words, else those that hold most, best first; of equal ones the newest, and the first two of
+   * each commit before the others.
    * @param {string} text
    * @returns {number[]}
    */
@@ -98,6 +101,14 @@ class Search {
     if (!most) return [];
     const found = [];
     for (let edit = 0; edit < atlas.size; edit++) if (hits[edit] === most) found.push(edit);
-    return found.sort((one, other) => at(total, other) - at(total, one) || one - other);
+    found.sort((one, other) => at(total, other) - at(total, one) || one - other);
+    const seen = new Uint16Array(atlas.record.commits.sha.length);
+    const [first, rest] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
+    for (const edit of found) {
+      const commit = atlas.commit(edit);
+      seen[commit] = at(seen, commit) + 1;
+      (at(seen, commit) <= PER_COMMIT ? first : rest).push(edit);
+    }
+    return first.concat(rest);
   }
 }

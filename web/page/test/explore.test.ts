@@ -1,0 +1,178 @@
+// What `codewm explore` writes, opened from the disk in Chromium.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { breaches, isWide, launch, open, type Opened, PHONE, shifts } from './browser.ts';
+
+const PYTHON = path.resolve(process.env['VENV'] ?? '../../.venv', 'bin/python');
+const SLICE = 16_384; // points of a frame: viewer/stage.js
+
+let browser: Browser;
+let folder: string;
+
+before(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'codewm-pages-'));
+  execFileSync(PYTHON, ['test/make_pages.py', folder], { stdio: ['ignore', 'inherit', 'inherit'] });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function opened(name: string, options: Parameters<typeof open>[2] = {}): Promise<Opened> {
+  const found = await open(browser, pathToFileURL(path.join(folder, name, 'index.html')).href, options);
+  await found.page.waitForSelector('html[data-ready]');
+  await whole(found.page, '#map');
+  return found;
+}
+
+/** Waits until all points are drawn. */
+async function whole(page: Page, canvas: string): Promise<void> {
+  await page.waitForSelector(`${canvas}[data-whole="true"]`, { state: 'attached' });
+}
+
+async function search(page: Page, words: string): Promise<void> {
+  await page.fill('#query', words);
+}
+
+test('a page opens from the disk, asks for nothing else and has no errors', async () => {
+  const { page, errors, asked, context } = await opened('real');
+  assert.match((await page.textContent('#summary')) ?? '', /^12 edits in 7 commits by 1 author · 2023-11-14 to 2023-11-20/);
+  assert.deepEqual(asked.filter((address) => !address.startsWith('data:')), [page.url()]);
+  assert.deepEqual(errors, []);
+  assert.ok((await shifts(page)) < 0.01);
+  await context.close();
+});
+
+test('a search lists edits, and one that is chosen shows its diff, its definition and what is like it', async () => {
+  const { page, errors, context } = await opened('real');
+  await search(page, 'timeouts put');
+  assert.equal(await page.textContent('#status'), '1 edit');
+  await page.click('#results .edit');
+  assert.equal(await page.textContent('#detail h2'), 'put');
+  const diff = await page.locator('#detail .diff span').allTextContents();
+  assert.ok(diff.includes('+def put(url, timeout=30):'), diff.join('\n'));
+  assert.match((await page.textContent('#detail')) ?? '', /History of this definition: 2 edits/);
+  await page.locator('#detail h3:has-text("History") + ul .edit').last().click();
+  assert.match((await page.textContent('#detail')) ?? '', /Start <img src=x onerror=alert\(1\)>/);
+  await search(page, 'nothingofthekind');
+  assert.equal(await page.textContent('#status'), 'No edit has these words.');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('names with markup are texts', async () => {
+  for (const name of ['real', 'many']) {
+    const { page, errors, context } = await opened(name);
+    await search(page, 'alert');
+    await page.waitForSelector('#results .edit');
+    await page.click('#results .edit');
+    await page.click('#tab-files');
+    await page.click('#tab-places');
+    assert.deepEqual(errors, []);
+    assert.equal(await page.locator('img').count(), 0);
+    await context.close();
+  }
+});
+
+test('50,000 edits are drawn in frames of a bounded number of points, also while they are moved', async () => {
+  const { page, errors, context } = await opened('many');
+  assert.match((await page.textContent('#summary')) ?? '', /50,000 edits in 12,500 commits by 41 authors.*12 older edits left out/);
+  const box = await page.locator('#map').boundingBox();
+  assert.ok(box);
+  await page.mouse.move(box.x + 300, box.y + 300);
+  await page.mouse.wheel(0, -400);
+  await page.mouse.down();
+  for (let step = 0; step < 20; step++) await page.mouse.move(box.x + 300 + 5 * step, box.y + 300 + 2 * step);
+  await page.mouse.up();
+  await whole(page, '#map');
+  await page.selectOption('#colour', 'time');
+  await search(page, 'timeouts number12001');
+  await whole(page, '#map');
+  const work = await page.$eval('#map', (canvas) => ({ most: Number(canvas.dataset['mostPoints']), frames: Number(canvas.dataset['frames']) }));
+  assert.ok(work.most <= SLICE, `${work.most} points in a frame`);
+  assert.ok(work.frames >= 8);
+  assert.equal(await page.textContent('#status'), '4 edits');
+  await search(page, 'timeouts');
+  const subjects = await page.locator('#results .what').allTextContents();
+  const most = Math.max(...subjects.map((subject) => subjects.filter((other) => other === subject).length));
+  assert.deepEqual([subjects.length, most], [40, 2]); // few edits of each commit lead the list
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('the keyboard reaches all of it', async () => {
+  const { page, errors, context } = await opened('real');
+  await page.focus('#map');
+  await page.keyboard.press('ArrowRight');
+  const first = await page.textContent('#status');
+  assert.match(first ?? '', /^Selected: /);
+  for (const key of ['ArrowLeft', 'ArrowUp', 'ArrowRight', 'ArrowDown']) await page.keyboard.press(key);
+  await page.keyboard.press('+');
+  await page.keyboard.press('0');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'detail');
+  await page.focus('#tab-map');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'tab-files');
+  await whole(page, '#graph');
+  await page.focus('#graph');
+  await page.keyboard.press('ArrowRight');
+  assert.match((await page.textContent('#detail')) ?? '', /(client\.py|guide\.md)changed by 7 commits.*Changes together with/);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.textContent('#detail'), '');
+  await page.focus('#tab-files');
+  await page.keyboard.press('ArrowRight');
+  await page.focus('#hot button');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement?.id), 'detail');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing in the ${colorScheme} theme, in any view`, async () => {
+    const { page, errors, context } = await opened('real', { colorScheme });
+    await search(page, 'timeout');
+    await page.click('#results .edit');
+    await page.waitForSelector('#detail .diff');
+    assert.deepEqual(await breaches(page), []);
+    for (const tab of ['#tab-files', '#tab-places']) {
+      await page.click(tab);
+      assert.deepEqual(await breaches(page), []);
+    }
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
+}
+
+test('it fits a phone', async () => {
+  const { page, errors, context } = await opened('many', { viewport: PHONE, hasTouch: true, isMobile: true });
+  assert.equal(await isWide(page), false);
+  await page.tap('#tab-places');
+  await page.waitForSelector('#hot td button');
+  assert.equal(await isWide(page), false);
+  await page.tap('#hot td button');
+  assert.match((await page.textContent('#detail h2')) ?? '', /^Class\d+\.run$/);
+  assert.equal(await isWide(page), false);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('a place of the map that is clicked selects the edit there', async () => {
+  const { page, context } = await opened('many');
+  await page.click('#zoom-in');
+  await whole(page, '#map');
+  await page.locator('#map').click({ position: { x: 300, y: 300 } });
+  assert.match((await page.textContent('#status')) ?? '', /^Selected: Class\d+\.run/);
+  await page.locator('#legend button').first().click();
+  assert.equal(await page.locator('#legend button[aria-pressed="true"]').count(), 1);
+  await context.close();
+});

@@ -1,0 +1,138 @@
+// The page as it is published, from a server of its own in Chromium: build.mjs must have built it.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import type { Browser, Page } from 'playwright-core';
+import { meanCurve, ticks, valueAt, verdict } from '../src/collapse.ts';
+import { breaches, isWide, launch, open, type Opened, PHONE, shifts } from './browser.ts';
+import { serve, type Site, SITE } from './site.ts';
+
+const MOST_BYTES = 2.6e6;
+
+let browser: Browser;
+let site: Site;
+
+before(async () => {
+  site = await serve();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** The page with the study drawn; and with the model's first answer, where that is looked at. */
+async function opened(options: Parameters<typeof open>[2] = {}, { model = true } = {}): Promise<Opened> {
+  const found = await open(browser, site.address, options);
+  await found.page.waitForFunction(() => (document.getElementById('verdict')?.textContent?.length ?? 0) > 10);
+  if (model) await found.page.waitForFunction(() => !document.getElementById('model-state'), undefined, { timeout: 60_000 });
+  return found;
+}
+
+async function choose(page: Page, arm: string, step: number): Promise<string> {
+  await page.check(`input[name="arm"][value="${arm}"]`);
+  await page.locator('#step').fill(String(step));
+  return (await page.textContent('#verdict')) ?? '';
+}
+
+test('all that is published is at most 2.6 MB compressed, and the first visit loads no more', async () => {
+  const sizes = readdirSync(SITE, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => gzipSync(readFileSync(path.join(entry.parentPath, entry.name))).length);
+  assert.ok(sizes.reduce((sum, size) => sum + size, 0) <= MOST_BYTES);
+  const sent = site.sent();
+  const { errors, asked, context } = await opened({ serviceWorkers: 'block' });
+  assert.ok(site.sent() - sent <= MOST_BYTES, `${site.sent() - sent} bytes`);
+  assert.deepEqual(errors.filter((error) => !/service worker/i.test(error)), []);
+  assert.deepEqual(asked.filter((one) => !one.startsWith(site.address) && !/^(data|blob):/.test(one)), []);
+  await context.close();
+});
+
+test('after the first visit it works offline', async () => {
+  const { page, errors, context } = await opened();
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+  });
+  await context.setOffline(true);
+  await page.reload();
+  await page.waitForFunction(() => (document.getElementById('verdict')?.textContent?.length ?? 0) > 10);
+  await page.waitForFunction(() => !document.getElementById('model-state'), undefined, { timeout: 60_000 });
+  await page.locator('iframe').scrollIntoViewIfNeeded();
+  await page.frameLocator('iframe').locator('html[data-ready]').waitFor({ state: 'attached' });
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('the study says what a copy indicator is, for each target and at each step', async () => {
+  const { page, errors, context } = await opened({}, { model: false });
+  assert.match(await choose(page, 'scaled', 300), /^Collapsed: .*The alarm sounded at step 21\.$/);
+  assert.match(await choose(page, 'frozen', 300), /^Healthy: before and after stay \d\d° apart/);
+  assert.match(await choose(page, 'fast', 300), /^On its way: .*alarm sounded at step 212/);
+  assert.match(await choose(page, 'fast', 60), /^Healthy/);
+  const curves = await page.locator('#curves path.curve').count();
+  assert.equal(curves, 5);
+  for (const measure of ['gap', 'loss', 'rank', 'found']) {
+    await page.selectOption('#measure', measure);
+    const drawn = await page.locator('#curves path.curve').evaluateAll((paths) => paths.map((one) => one.getAttribute('d') ?? ''));
+    assert.ok(drawn.every((d) => /^M[\d. L-]+$/.test(d)), `${measure}: ${drawn[0]}`);
+  }
+  assert.equal(await page.locator('#figures tbody tr').count(), 5);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('the study is for the keyboard', async () => {
+  const { page, context } = await opened({}, { model: false });
+  await page.focus('#step');
+  await page.keyboard.press('Home');
+  assert.equal(await page.textContent('#step-said'), '60');
+  await page.keyboard.press('ArrowRight');
+  assert.equal(await page.textContent('#step-said'), '120');
+  await page.focus('input[name="arm"]:checked');
+  const before = await page.textContent('#arrows-words');
+  await page.keyboard.press('ArrowRight');
+  assert.notEqual(await page.textContent('#arrows-words'), before);
+  await context.close();
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing in the ${colorScheme} theme`, async () => {
+    const { page, errors, context } = await opened({ colorScheme });
+    assert.deepEqual(await breaches(page), []);
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
+}
+
+test('nothing shifts, and it fits a phone', async () => {
+  for (const options of [{}, { viewport: PHONE, isMobile: true, hasTouch: true }]) {
+    const { page, errors, context } = await opened(options);
+    assert.ok((await shifts(page)) < 0.02, `${await shifts(page)}`);
+    assert.equal(await isWide(page), false);
+    assert.deepEqual(errors, []);
+    await context.close();
+  }
+});
+
+test('the map of this project holds its edits', async () => {
+  const { page, context } = await opened({}, { model: false });
+  await page.locator('iframe').scrollIntoViewIfNeeded();
+  const frame = page.frameLocator('iframe');
+  await frame.locator('html[data-ready]').waitFor({ state: 'attached' });
+  assert.match((await frame.locator('#summary').textContent()) ?? '', /^[\d,]+ edits in [\d,]+ commits/);
+  await context.close();
+});
+
+test('curves are means, and values are those of the last step before', () => {
+  const run = (values: number[]) => ({ arm: '', seed: 0, alarm: null, evaluations: [], loss_steps: [10, 20], losses: values });
+  const curve = meanCurve([run([1, 2]), run([3, 6])], (one) => one.loss_steps.map((step, at) => [step, one.losses[at]!]));
+  assert.deepEqual(curve, [[10, 2], [20, 4]]);
+  assert.deepEqual([5, 10, 15, 20, 99].map((step) => valueAt(curve, step)), [2, 2, 2, 4, 4]);
+  assert.deepEqual(ticks(0, 1, false), [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1]);
+  assert.deepEqual(ticks(-4.5, 0, true), [1e-4, 1e-3, 1e-2, 1e-1, 1]);
+  assert.match(verdict(0.9999, 300, 21, 0.03), /Collapsed.*alarm sounded at step 21/);
+  assert.match(verdict(0.68, 300, null, 0.3), /Healthy: before and after stay 47° apart; .* 30 %/);
+});
