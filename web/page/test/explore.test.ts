@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { breaches, isWide, launch, open, type Opened, PHONE, shifts } from './browser.ts';
 
-const PYTHON = path.resolve(process.env['VENV'] ?? '../../.venv', 'bin/python');
+const PYTHON = path.resolve('../..', process.env['VENV'] ?? '.venv', 'bin/python');
 const SLICE = 16_384; // points of a frame: viewer/stage.js
 
 let browser: Browser;

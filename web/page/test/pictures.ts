@@ -9,7 +9,7 @@ import { launch, open } from './browser.ts';
 import { serve } from './site.ts';
 
 const ROOT = path.resolve('../..');
-const CODEWM = path.resolve(process.env['VENV'] ?? '../../.venv', 'bin/codewm');
+const CODEWM = path.resolve(ROOT, process.env['VENV'] ?? '.venv', 'bin/codewm');
 const folder = mkdtempSync(path.join(tmpdir(), 'codewm-pictures-'));
 execFileSync(CODEWM, ['explore', ROOT, '--with-diffs', '--no-open', '--output', path.join(folder, 'codewm')], { stdio: 'inherit' });
 const browser = await launch();
