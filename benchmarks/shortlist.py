@@ -33,13 +33,14 @@ def state_before(path: Path, asked: int, past: int) -> tuple[State, list[Edit]]:
     chance = random.Random(1)
     vocabulary = Vocabulary()
     with Repository.open(path) as repository:
-        files = repository.files(f"HEAD~{asked}")
+        base = repository.head(f"HEAD~{asked}")
+        files = repository.files(base)
         texts = repository.read_all(list(files.values()))
         read = {path: text for path, blob in files.items() if (text := texts[blob]) is not None}
-        newest = {commit: place for place, commit in enumerate(repository.ancestors(f"HEAD~{asked}"))}
-        commits = [one for one in repository.commits(limit=asked + past) if not one.skipped and one.edits]
-    edits = [chance.choice(one.edits) for one in commits if one.commit.sha not in newest]
-    known = [one.edits for one in commits if one.commit.sha in newest]
+        before = frozenset(repository.ancestors(base))
+        newest = [one.edits for one in repository.commits(limit=asked) if one.edits and one.commit.sha not in before]
+        known = [one.edits for one in repository.commits(base, limit=past) if one.edits]
+    edits = [chance.choice(some) for some in newest]
     names: dict[tuple[str, str], int] = {}
     events = [
         (age, names.setdefault((edit.path, edit.definition), len(names)))

@@ -185,11 +185,12 @@ def _last_commit(
     edits: tuple[Edit, ...] = ()
     count = 0
     for changed in repository.commits(head, limit=LOOK_BACK):
-        edits = _of_file(changed.edits, file)
-        if edits:
-            found = changed
-            break
-        if changed.skipped in _ABSENT:
+        some = _of_file(changed.edits, file)
+        if some and (found is None or changed.commit.parent is not None):
+            found, edits = changed, some
+            if changed.commit.parent is not None:  # a first commit may be that of a history merged into this one
+                break
+        if found is None and changed.skipped in _ABSENT:
             _parent(changed)
         count += 1
     if found is None:

@@ -63,18 +63,23 @@ def differs_without_edits(texts: Mapping[str, str | None]) -> bool:
 def stand_in_of(repository: Repository, head: str) -> StandIn | None:
     """The newest commit at ``head`` (a full id) that changes a definition, the user's own before anybody's.
 
-    Of the newest ``LOOK_BACK``; merges and commits of very many definitions are passed over. None where there is none.
+    Of the newest ``LOOK_BACK``; merges and commits of very many definitions are passed over, and so are first commits
+    where there is another one: a history that was merged into this one begins with such. None where there is none.
     """
     authors = repository.authors(head, LOOK_BACK)
     user = repository.user_email().casefold()
     own = [sha for sha, email in authors if user and email.casefold() == user]
+    first: StandIn | None = None
     for wanted in (own, [sha for sha, _ in authors]):
         for changed in _commits(repository, head, [sha for sha, _ in authors], wanted):
             if changed.edits and len(changed.edits) <= MOST_DEFINITIONS:
                 commit = changed.commit
                 edits = tuple(map(excerpt, _renamed(repository, head, changed, [sha for sha, _ in authors])))
-                return StandIn(commit, edits, wanted is own, commit.sha == wanted[0])
-    return None
+                found = StandIn(commit, edits, wanted is own, commit.sha == wanted[0])
+                if commit.parent is not None:
+                    return found
+                first = first or found
+    return first
 
 
 def _commits(repository: Repository, head: str, walked: list[str], wanted: list[str]) -> Iterator[CommitEdits]:

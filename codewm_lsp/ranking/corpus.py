@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -96,11 +97,11 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.ids: dict[str, int] = {}
-        self._parts: list[int] = []
-        self._bounds: list[int] = [0]
+        self._parts: array[int] = array("i")
+        self._bounds: array[int] = array("q", [0])
         self._split_until = 0
         self._tokens: list[str] = []
-        self.codes: list[int] = []
+        self.codes: array[int] = array("I")
         self._split: tuple[Ints, Bounds] | None = None
 
     def __len__(self) -> int:
@@ -129,7 +130,7 @@ class Vocabulary:
             parts = split_identifier(token) if len(token) <= _MAX_TOKEN else ()
             self._parts.extend(dict.fromkeys(self.add(part) for part in parts))
             self._bounds.append(len(self._parts))
-        self._split = np.asarray(self._parts, dtype=np.int32), np.asarray(self._bounds, dtype=np.int64)
+        self._split = np.array(self._parts, dtype=np.int32), np.array(self._bounds, dtype=np.int64)
         return self._split
 
 
@@ -464,8 +465,9 @@ class Corpus:
         """A weight for every word of the vocabulary: the sum of the weights of its lower-case parts."""
         split, bounds = self.vocabulary.split()
         weights = self.weights(parts)[split]
-        total = np.concatenate(([0.0], np.cumsum(weights, dtype=np.float64)))
-        return np.asarray(total[bounds[1:]] - total[bounds[:-1]], dtype=np.float32)
+        found = np.flatnonzero(weights)
+        words = np.searchsorted(bounds, found, side="right") - 1
+        return np.bincount(words, weights[found], minlength=len(bounds) - 1).astype(np.float32)
 
 
 def _idf(frequency: Any, count: int) -> NDArray[np.float64]:

@@ -346,4 +346,6 @@ def _shown_default(value: object) -> str:
         return str(value).lower()
     if isinstance(value, Kinds):
         return "all kinds"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return value.value if isinstance(value, Enum) else str(value)

@@ -108,6 +108,9 @@ class CodewmProtocol(LanguageServerProtocol):
             self._take(number, method, data)
 
     def _take(self, number: int | str | None, method: str, data: dict[str, Any]) -> None:
+        params = data.get("params")
+        if method == types.WORKSPACE_EXECUTE_COMMAND and isinstance(params, dict) and params.get("arguments") is None:
+            data = {**data, "params": {**params, "arguments": []}}  # pygls would call the command without a look
         try:
             message = self.structure_message(data)
         except JsonRpcException as error:

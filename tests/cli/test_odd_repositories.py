@@ -50,6 +50,20 @@ def test_a_worktree_a_submodule_a_bare_and_a_detached_repository_are_answered_fr
     assert hints(codewm, bare.path)["edits"]
 
 
+def test_another_history_that_was_merged_in_ends_no_answer(history: Any, codewm: Codewm) -> None:
+    """As ``git subtree add`` does: the newest commit is the first one of the other history."""
+    before = history.git("log", "-1", "--format=%h %s")
+    history.git("checkout", "--quiet", "--orphan", "other")
+    history.commit("Begin another one", {"other.py": "def other():\n    return 1\n"})
+    history.git("checkout", "--quiet", "main")
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    history.git(*who, "merge", "--quiet", "--allow-unrelated-histories", "-m", "Add it", "other")
+    for command in ("hints", "next", "similar"):
+        done = codewm(command, "-C", history.path)
+        assert done.returncode == 0, done.stderr
+        assert before.split(" ", 1)[1] in done.stdout
+
+
 def test_a_history_that_was_rewritten_is_answered_from_as_it_is_now(history: Any, codewm: Codewm) -> None:
     gone = {edit["commit"] for edit in hints(codewm, history.path, "-k", "0")["edits"]}
     history.git("checkout", "--quiet", "--orphan", "again")

@@ -88,6 +88,14 @@ def test_a_senseless_setting_is_named_and_left_at_its_default(settings: dict[str
     assert "default" in problems[0]
 
 
+def test_a_default_is_shown_as_it_is_written() -> None:
+    _, (problem,) = read_options({"exclude": {}})
+    assert problem.startswith(
+        "Setting codewm.exclude must be a list of globs, not {}. The default (**/node_modules/**, "
+    )
+    assert "'" not in problem
+
+
 def test_an_unknown_setting_is_named() -> None:
     options, problems = read_options({"treshold": 0.5, "kinds": {"similiar": True}})
     assert options == Options()

@@ -92,6 +92,19 @@ def test_what_is_asked_wrongly_is_answered_without_a_message_to_the_user(
         assert client.messages() == []
 
 
+def test_a_command_without_its_arguments_is_refused_however_they_are_missing(
+    repository: Any, server_environment: dict[str, str]
+) -> None:
+    with RawClient(server_environment) as client:
+        client.begin(repository.path)
+        for command in ("codewm.dismiss", "codewm.showSimilarEdits"):
+            for missing in ({}, {"arguments": None}, {"arguments": []}):
+                answer = client.ask("workspace/executeCommand", {"command": command, **missing})
+                assert answer["error"]["code"] == INVALID_PARAMS, missing
+        assert client.ask("workspace/executeCommand", {"command": "codewm.status", "arguments": None})["result"]
+        assert client.messages() == []
+
+
 def test_documents_may_be_closed_twice_changed_before_they_are_open_and_opened_again(
     repository: Any, server_environment: dict[str, str]
 ) -> None:
