@@ -12,6 +12,7 @@ const SAMPLE = 2000;
 const SHRINKAGE = 3000;
 const STEP = 1.5;
 const MOST_SHARED = 6;
+const PANEL = 192; // columns of the covariance that are computed at once
 
 /** What scripts/web_data.py writes beside the binary file. */
 interface GalleryFile {
@@ -216,20 +217,27 @@ class Whitening {
     while (Math.floor(ladder * STEP) <= edits) ladder = Math.floor(ladder * STEP);
     const count = Math.min(ladder, SAMPLE);
     const width = EDIT_SIZE;
-    const rows = new Float32Array(count * width);
-    const columns = new Float32Array(width * count); // the same, one column after the other
+    const columns = new Float32Array(width * count); // one column of the sample after the other
     for (let i = 0; i < count; i++) {
       const row = Math.floor((i * (ladder - 1)) / (count - 1));
-      rows.set(vectors.subarray(row * width, (row + 1) * width), i * width);
+      for (let j = 0; j < width; j++) columns[j * count + i] = vectors[row * width + j];
     }
     for (let j = 0; j < width; j++) {
+      const own = columns.subarray(j * count, (j + 1) * count);
       let sum = 0;
-      for (let i = 0; i < count; i++) sum += rows[i * width + j];
+      for (const value of own) sum += value;
       const mean = Math.fround(sum / count);
-      for (let i = 0; i < count; i++) columns[j * count + i] = rows[i * width + j] -= mean;
+      for (let i = 0; i < count; i++) own[i] -= mean;
     }
-    const products = multiply(tensor([1, width, count], columns), tensor([1, count, width], rows)).data;
-    const covariance = Float64Array.from(products, (product) => product / count);
+    const covariance = new Float64Array(width * width); // its lower triangle, and a little more
+    for (let begin = 0; begin < width; begin += PANEL) {
+      const panel = new Float32Array(count * PANEL);
+      for (let j = 0; j < PANEL; j++) for (let i = 0; i < count; i++) panel[i * PANEL + j] = columns[(begin + j) * count + i];
+      const below = columns.subarray(begin * count);
+      const products = multiply(tensor([1, width - begin, count], below), tensor([1, count, PANEL], panel)).data;
+      for (let i = begin; i < width; i++)
+        for (let j = 0; j < PANEL; j++) covariance[i * width + begin + j] = products[(i - begin) * PANEL + j] / count;
+    }
     let trace = 0;
     for (let i = 0; i < width; i++) trace += covariance[i * width + i];
     const shift = Math.max(((SHRINKAGE / count) * trace) / width, 1e-6);
