@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import codewm_lsp
+from codewm_lsp.garbage import collect_seldom
 from codewm_lsp.logs import log_to
 from codewm_lsp.server.ending import die_at_once
 from codewm_lsp.threads import stay_on_one_core
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("codewm-lsp: waiting for an editor on stdin. To use CodeWM in a terminal, run codewm.", file=sys.stderr)
 
     stay_on_one_core()
+    collect_seldom()
     sys.setswitchinterval(TURN)
     from codewm_lsp.server.handlers import SERVER  # after the argument check: --help answers at once
 

@@ -1,4 +1,4 @@
-"""The commands that run beside an editor keep to one core."""
+"""The commands that run beside an editor keep to one core, and do not search it for garbage all the time."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def test_what_the_user_has_set_is_left_alone() -> None:
             timeout=60,
         )
         assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from codewm_lsp.cli.app import main as run; sys.argv = ['codewm', '--version']",
+        "from codewm_lsp.server.program import main as run; sys.argv = ['codewm-lsp']",
+    ],
+)
+def test_garbage_is_collected_seldom(program: str) -> None:
+    told = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_threshold()[0] > 10_000)); "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{told}{program}; run()"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1] == "True", done.stderr
