@@ -316,7 +316,11 @@ def _explore_options(parser: _Parser) -> None:
 
 def _index_options(parser: _Parser) -> None:
     parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="REPOSITORY", help="Folders in repositories [default: .]"
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="REPOSITORY",
+        help="Folders in repositories; with --processes also files that list them, one per line [default: .]",
     )
     _add_repository(parser)
     parser.add_argument("--at", default="HEAD", metavar="REV", help="Index the history of REV [default: HEAD]")
@@ -325,6 +329,9 @@ def _index_options(parser: _Parser) -> None:
         parser,
         "Index into one store for all of them: an empty or new folder, postgresql://HOST/DATABASE, "
         "http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER",
+    )
+    parser.add_argument(
+        "--processes", type=_positive, metavar="N", help="With --store: read N repositories at a time, a process each"
     )
     _add_json(parser)
     _add_model_and_cache(parser)
@@ -612,7 +619,8 @@ COMMANDS: Final = {
             "Index the whole history now",
             "Index the history of a repository, newest commits first. You can stop it at any time: it continues "
             "where it stopped.\n\n"
-            "With --store, several repositories go into one index for codewm similar and codewm hints.",
+            "With --store, several repositories go into one index for codewm similar and codewm hints. With "
+            "--processes, many are read at a time; one that cannot be read stops no other.",
             "codewm index ~/src/project",
             _index_options,
             _index,

@@ -102,6 +102,11 @@ def index(options: Namespace) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump
 
+    if options.processes is not None:
+        from codewm_lsp.cli.stores import fill_side_by_side
+
+        fill_side_by_side(options)
+        return
     places = [_place(options.repository, path)[0] for path in options.paths] or [options.repository]
     if options.store is not None:
         from codewm_lsp.cli.stores import fill

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.cli.opened import Opened
     from codewm_lsp.hints import SimilarEdit
@@ -87,6 +89,70 @@ def fill(
         else:
             names = ", ".join(source.name for source in store.sources())
             Reporter(out).line(f"{size:,} edits in the store, from {names}")
+
+
+def fill_side_by_side(options: Namespace) -> None:
+    """Index the repositories that are named or listed into a store, many at a time. One that cannot be indexed stops
+    no other, and is named at the end."""
+    from codewm_lsp.cli.filling import Filled, fill_with, read_slice
+    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.wire import dump
+    from codewm_lsp.repository_list import listed
+    from codewm_lsp.stores import open_store
+    from codewm_lsp.stores.places import remember
+    from codewm_lsp.workers import LocalProcesses
+    from codewm_lsp.world_model import WorldModel
+
+    if options.store is None:
+        raise OptionError("--processes needs --store WHERE, the store that all repositories go into.")
+    named = [options.repository / path for path in options.paths] or [options.repository]
+    repositories: list[tuple[str, Path]] = []
+    for path in named:
+        repositories += listed(path) if path.is_file() else [(str(path), path)]
+    out, progress = consoles()
+    model = WorldModel.load(options.model, graphs=())
+    records: list[dict[str, object]] = []
+    failed: list[dict[str, str]] = []
+    with (
+        closing(open_store(options.store, model_hash=model.hash, edit_size=model.edit_size, create=True)) as store,
+        closing(LocalProcesses(read_slice, options.processes)) as workers,
+    ):
+        for found in fill_with(store, repositories, workers, at=options.at, limit=options.limit, model=options.model):
+            if not isinstance(found, Filled):
+                place, message = found
+                failed.append({"repository": place, "message": message})
+                Reporter(progress).line((place, "magenta"), f": {message}")
+                continue
+            remember(options.cache, found.source.key, found.path.resolve())
+            records.append(
+                {
+                    "repository": found.source.name,
+                    "commits": found.done,
+                    "of": found.total,
+                    "added": found.added,
+                    "seconds": round(found.seconds, 3),
+                }
+            )
+            if not options.json:
+                Reporter(out).line(
+                    (found.source.name, "magenta"),
+                    f": {found.done:,} of {found.total:,} commits indexed, {found.added:,} new edits "
+                    f"({found.seconds:.1f} s)",
+                )
+        size = store.size()
+        if options.json:
+            record = {"store": options.store, "edits": size, "repositories": records, "failed": failed}
+            sys.stdout.write(dump(record) + "\n")
+        else:
+            count = len(store.sources())
+            Reporter(out).line(
+                f"{size:,} edits in the store, from {count:,} {'repository' if count == 1 else 'repositories'}"
+            )
+    if failed:
+        raise NothingToAnswerError(
+            f"{len(failed):,} of {len(repositories):,} repositories could not be indexed. Run the same command again "
+            "to go on with them."
+        )
 
 
 def similar_in(location: str, opened: Opened, question: Question, k: int) -> list[tuple[SimilarEdit, Edit]]:

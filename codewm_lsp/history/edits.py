@@ -22,6 +22,10 @@ def date_of(stamp: str | bytes) -> int:
 """The end of the year 9999, in seconds since 1970: a commit may claim any date, and none later can be written."""
 
 
+UNAVAILABLE: Final = frozenset({"shallow", "missing"})
+"""Reasons for which a commit is skipped, and that may go away by themselves."""
+
+
 class EditKind(str, Enum):
     """What happened to the definition."""
 

@@ -10,6 +10,7 @@ from codewm_lsp.index.sweeping import Leftover, leftovers, remove
 from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, update
 from codewm_lsp.index.whitening import Whitening
 from codewm_lsp.index.words import changed_words, place_words
+from codewm_lsp.index.writing import LoggedCommit
 
 __all__ = [
     "LEXICAL",
@@ -23,6 +24,7 @@ __all__ = [
     "Index",
     "IndexUpdate",
     "Leftover",
+    "LoggedCommit",
     "PastEdit",
     "PredictedPlace",
     "Scope",

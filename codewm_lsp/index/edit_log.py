@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
-from codewm_lsp.history import CommitEdits
+from codewm_lsp.history import UNAVAILABLE, CommitEdits
 from codewm_lsp.index import earlier, reading, sweeping
 from codewm_lsp.index.arrays import EditArrays, Stale, listing_of, sane
 from codewm_lsp.index.matrix import Matrix
@@ -34,7 +34,6 @@ from codewm_lsp.index.store import (
 )
 from codewm_lsp.index.writing import LoggedCommit, entries, generation_of, insert
 
-_UNAVAILABLE: Final = frozenset({"shallow", "missing"})  # reasons to skip a commit that may go away by themselves
 _Answer = TypeVar("_Answer")
 
 
@@ -155,10 +154,10 @@ class EditLog:
             if vectors.shape != (len(commit_edits.edits), self._identity.edit_size):
                 raise ValueError(f"vectors of shape {vectors.shape} for {len(commit_edits.edits)} edits")
         with self._lock:
-            self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in _UNAVAILABLE)
+            self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in UNAVAILABLE)
             self._refresh()  # a file that was deleted meanwhile is made anew before it is written to
         self.store(
-            [LoggedCommit.of(item, vectors, repository) for item, vectors in batch if item.skipped not in _UNAVAILABLE]
+            [LoggedCommit.of(item, vectors, repository) for item, vectors in batch if item.skipped not in UNAVAILABLE]
         )
 
     def store(self, commits: Sequence[LoggedCommit]) -> None:

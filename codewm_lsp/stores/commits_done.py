@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import CommitEdits
+from codewm_lsp.history import UNAVAILABLE, CommitEdits
 
 Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
-_UNAVAILABLE: Final = frozenset({"shallow", "missing"})
 
 
 class CommitsDone:
@@ -37,6 +35,6 @@ class CommitsDone:
 
     def _to_store(self, batch: Batch) -> dict[str, tuple[CommitEdits, NDArray[np.float32]]]:
         """By sha, what of a batch is not stored yet; what could not be looked into is noted, and not stored."""
-        self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in _UNAVAILABLE)
+        self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in UNAVAILABLE)
         left_out = self.known()
         return {item.commit.sha: (item, vectors) for item, vectors in batch if item.commit.sha not in left_out}

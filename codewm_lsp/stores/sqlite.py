@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,30 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import CommitEdits, Edit
-from codewm_lsp.index import EditLog, Hit, Index, PastEdit, Source
+from codewm_lsp.index import EditLog, Hit, Index, LoggedCommit, PastEdit, Source
 from codewm_lsp.index.sweeping import is_index
 from codewm_lsp.stores.interface import accepted
 
 _KEY = "store"
+
+
+@dataclass(slots=True)
+class _Right:
+    """The right to write into the one file of all repositories: several of them may be filled under it."""
+
+    log: EditLog
+    holders: int = 0
+
+    def acquire(self) -> bool:
+        if not self.holders and not self.log.acquire_writer():
+            return False
+        self.holders += 1
+        return True
+
+    def release(self) -> None:
+        self.holders -= 1
+        if not self.holders:
+            self.log.release_writer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +43,7 @@ class SqliteShelf:
 
     log: EditLog
     number: int
+    right: _Right
 
     @property
     def edit_size(self) -> int:
@@ -50,13 +70,17 @@ class SqliteShelf:
         """Store commits with the vectors of their edits."""
         self.log.add(batch, repository=self.number)
 
+    def store(self, commits: Sequence[LoggedCommit]) -> None:
+        """Store commits as they are stored elsewhere."""
+        self.log.store([replace(commit, repository=self.number) for commit in commits])
+
     def acquire_writer(self) -> bool:
         """Take the right to index."""
-        return self.log.acquire_writer()
+        return self.right.acquire()
 
     def release_writer(self) -> None:
         """Give it back."""
-        self.log.release_writer()
+        self.right.release()
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -73,6 +97,7 @@ class SqliteStore:
 
     def __init__(self, index: Index) -> None:
         self.index = index
+        self._right = _Right(index.log)
 
     @staticmethod
     def open(folder: Path, *, model_hash: str, edit_size: int, create: bool) -> SqliteStore:
@@ -102,7 +127,7 @@ class SqliteStore:
 
     def shelf(self, source: Source) -> SqliteShelf:
         """The place of a repository."""
-        return SqliteShelf(self.index.log, self.index.log.register(source))
+        return SqliteShelf(self.index.log, self.index.log.register(source), self._right)
 
     def sources(self) -> list[Source]:
         """The repositories that are in it."""

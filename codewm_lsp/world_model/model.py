@@ -304,7 +304,7 @@ def open_session(graph: bytes, threads: int = 1) -> Any:
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     # A graph may name a file with its weights, in the working directory for example; below no folder there is none.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False  # it is kept for each length of a text, and with the arena saves nothing
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 

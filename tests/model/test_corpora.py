@@ -94,6 +94,35 @@ def test_a_repository_is_mined_once(history: Path, tmp_path: Path) -> None:
     assert stamps() == before
 
 
+def test_processes_mine_the_same_and_a_clone_that_cannot_be_mined_stops_no_other(
+    corpus: Path, history: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "clones.txt"
+    file.write_text(f"nowhere\n{history}\n", encoding="utf-8")
+    command = [
+        "corpus",
+        "build",
+        str(file),
+        "--processes",
+        "2",
+        "--output",
+        str(tmp_path / "made"),
+        "--shard-edits",
+        "30",
+    ]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1, done.output
+    assert "nowhere: " in done.output
+    assert "1 of 2 clones could not be mined" in " ".join(done.output.split())
+    first, second = (
+        json.loads((folder / MANIFEST).read_text(encoding="utf-8")) for folder in (corpus, tmp_path / "made")
+    )
+    assert second == first
+    made, expected = ([shard.load() for shard in read_shards(folder)] for folder in (tmp_path / "made", corpus))
+    for one, other in zip(made, expected, strict=True):
+        assert_same(one, other)
+
+
 @pytest.mark.parametrize("table", SHARDS)
 @pytest.mark.parametrize("how", ["cut", "missing", "other"])
 def test_a_damaged_shard_is_named_with_the_remedy(history: Path, tmp_path: Path, table: str, how: str) -> None:

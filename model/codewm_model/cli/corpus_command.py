@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from codewm_lsp.errors import TrainingError
 from codewm_model.cli.failures import failures_in_words
 
 app = typer.Typer(
@@ -21,7 +23,12 @@ def _group() -> None:
 
 @app.command(epilog="Example: codewm-train corpus build ~/src/* --output corpus")
 def build(
-    repositories: Annotated[list[Path], typer.Argument(help="Local clones.", metavar="REPO...")],
+    repositories: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Local clones; with --processes also files that list them, one per line.", metavar="REPO..."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the corpus; repositories are added to one that exists.")
     ],
@@ -29,16 +36,35 @@ def build(
     shard_edits: Annotated[
         int, typer.Option(min=1, help="Edits per shard, the smallest part that training reads at once.")
     ] = 4_000,
+    processes: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Mine N clones at a time, a process each.")
+    ] = None,
 ) -> None:
     """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""
     from codewm_lsp.output_folder import claim
+    from codewm_lsp.repository_list import listed
+    from codewm_lsp.workers import LocalProcesses
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.data.shards import MANIFEST, build_corpus, read_shards
+    from codewm_model.data.shards import MANIFEST, build_corpus, build_corpus_with, mine, read_shards
 
     with failures_in_words():
         claim(output, "codewm-train corpus", unmarked=(MANIFEST,))
+        failed: list[tuple[Path, str]] = []
         with Progress() as progress:
-            build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
+            if processes is None:
+                build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
+            else:
+                clones = [
+                    clone
+                    for one in repositories
+                    for clone in ([path for _, path in listed(one)] if one.is_file() else [one])
+                ]
+                with closing(LocalProcesses(mine, processes)) as workers:
+                    failed = build_corpus_with(
+                        workers, clones, output, edits=edits, part_edits=shard_edits, progress=progress.mining
+                    )
+        for clone, message in failed:
+            typer.echo(f"{clone}: {message}", err=True)
         shards = read_shards(output)
         names = {shard.repository for shard in shards}
         typer.echo(
@@ -46,3 +72,8 @@ def build(
             f"{'repository' if len(names) == 1 else 'repositories'} in {len(shards)} shards; "
             f"{sum(shard.bytes for shard in shards) / (1 << 20):,.0f} MB in memory while training"
         )
+        if failed:
+            raise TrainingError(
+                f"{len(failed):,} of {len(clones):,} clones could not be mined. Run the same command again to go on "
+                "with them."
+            )

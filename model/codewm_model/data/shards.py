@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from codewm_lsp.errors import OptionError, TrainingError
+from codewm_lsp.workers import Failure, Workers
 from codewm_lsp.world_model.embedding import EDIT_SIZE
 from codewm_lsp.world_model.features import LEXICAL, CommonWords
 from codewm_model.data.batches import Dataset
@@ -73,28 +74,77 @@ class Shard:
         return load_part(self.folder, self.number, about(self.folder))
 
 
+@dataclass(frozen=True, slots=True)
+class Mining:
+    """What a worker is asked to mine into a folder."""
+
+    clone: Path
+    folder: Path
+    edits: int
+    part_edits: int
+
+
+def mine(asked: Mining) -> str:
+    """The work of a worker: the name of the folder that was made."""
+    return build(asked.clone, asked.folder, edits=asked.edits, part_edits=asked.part_edits).name
+
+
 def build_corpus(clones: Sequence[Path], folder: Path, *, edits: int, part_edits: int, progress: Progress) -> None:
     """Mine clones into ``folder`` and list them in its manifest, after those that it lists already.
 
     A repository that has moved on since replaces what the manifest said of it. Raises as ``corpus.build`` does.
     """
-    listed: dict[str, dict[str, Any]] = {}
-    if (folder / MANIFEST).exists():
-        listed = {str(entry["name"]): entry for entry in _manifest(folder)["repositories"]}
+    listed = _listed(folder)
     for clone in clones:
         target = build(clone, folder, edits=edits, part_edits=part_edits, progress=progress)
-        found = about(target)
-        listed[found["name"]] = {
-            "name": found["name"],
-            "head": found["head"],
-            "folder": target.name,
-            "edits": sum(part["edits"] for part in found["parts"]),
-            "parts": len(found["parts"]),
-        }
-        written = {"format": 1, **versions(), "repositories": list(listed.values())}
-        partial = folder / (MANIFEST + ".partial")
-        partial.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, folder / MANIFEST)
+        _list(folder, target.name, listed)
+
+
+def build_corpus_with(
+    workers: Workers, clones: Sequence[Path], folder: Path, *, edits: int, part_edits: int, progress: Progress
+) -> list[tuple[Path, str]]:
+    """The same by workers, who see ``folder`` at the same place. One clone that cannot be mined stops no other.
+
+    Returns those that could not be, and why not.
+    """
+    listed = _listed(folder)
+    waiting = list(reversed(clones))
+    under_way = 0
+    failed: list[tuple[Path, str]] = []
+    while waiting or under_way:
+        while waiting and under_way < workers.capacity():
+            clone = waiting.pop().resolve()
+            workers.start(str(clone), Mining(clone, folder.resolve(), edits, part_edits))
+            under_way += 1
+        name, found = workers.finished()
+        under_way -= 1
+        if isinstance(found, Failure):
+            failed.append((Path(name), found.message))
+        else:
+            _list(folder, found, listed)
+        progress("repositories", len(clones) - len(waiting) - under_way, len(clones))
+    return failed
+
+
+def _listed(folder: Path) -> dict[str, dict[str, Any]]:
+    if not (folder / MANIFEST).exists():
+        return {}
+    return {str(entry["name"]): entry for entry in _manifest(folder)["repositories"]}
+
+
+def _list(folder: Path, name: str, listed: dict[str, dict[str, Any]]) -> None:
+    found = about(folder / name)
+    listed[found["name"]] = {
+        "name": found["name"],
+        "head": found["head"],
+        "folder": name,
+        "edits": sum(part["edits"] for part in found["parts"]),
+        "parts": len(found["parts"]),
+    }
+    written = {"format": 1, **versions(), "repositories": list(listed.values())}
+    partial = folder / (MANIFEST + ".partial")
+    partial.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    os.replace(partial, folder / MANIFEST)
 
 
 def read_shards(folder: Path) -> list[Shard]:

@@ -1,0 +1,253 @@
+"""Filling a store with many repositories, which workers read side by side.
+
+Workers read and embed; only this process writes. What a store in a folder is told of a commit is made by the workers,
+too: it takes half of the time of writing. A worker is given a slice of a repository: what is not in the store
+yet, for half a minute. What it found is written, and the next slice begins there. So a slice whose worker died is
+begun again, and nothing is lost or stored twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from codewm_lsp.errors import CodewmError, OptionError
+from codewm_lsp.workers import Failure, Workers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from codewm_lsp.history import CommitEdits
+    from codewm_lsp.index import LoggedCommit, Source, UpdateTarget
+    from codewm_lsp.stores import Store
+    from codewm_lsp.world_model import WorldModel
+
+    Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
+
+SLICE_SECONDS: Final = 30.0
+SLICE_EDITS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySlice:
+    """What a worker is asked: the commits of ``revision`` that are not ``known``. ``logged``: see ``SliceResult``."""
+
+    path: Path
+    revision: str
+    limit: int | None
+    model: Path | None
+    known: frozenset[str]
+    unavailable: frozenset[str]
+    settled: tuple[str, int] | None
+    logged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """What a worker found. ``settled``: see ``UpdateTarget.settle``. ``logged``: for a store that keeps these, commits
+    as they are stored; ``batches`` has the others, and those that could not be looked into."""
+
+    batches: tuple[Batch, ...]
+    logged: tuple[LoggedCommit, ...]
+    settled: tuple[str, int] | None
+    complete: bool
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A repository that was brought up to date."""
+
+    source: Source
+    path: Path
+    done: int
+    total: int
+    added: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Open:
+    path: Path
+    revision: str
+    source: Source
+    shelf: UpdateTarget
+    started: float
+    added: int = 0
+
+
+class _Outbox:
+    """An ``UpdateTarget`` that keeps what it is given."""
+
+    def __init__(self, asked: RepositorySlice, edit_size: int) -> None:
+        self.edit_size = edit_size
+        self.batches: list[Batch] = []
+        self.edits = 0
+        self.settlement: tuple[str, int] | None = None
+        self._asked = asked
+        self._known = set(asked.known)
+        self._unavailable = set(asked.unavailable)
+
+    def known(self) -> set[str]:
+        return self._known
+
+    def unavailable(self) -> frozenset[str]:
+        return frozenset(self._unavailable)
+
+    def settled(self) -> tuple[str, int] | None:
+        return self._asked.settled
+
+    def settle(self, sha: str, count: int) -> None:
+        self.settlement = sha, count
+
+    def add(self, batch: Batch) -> None:
+        from codewm_lsp.history import UNAVAILABLE
+
+        self.batches.append(batch)
+        for item, _ in batch:
+            self._known.add(item.commit.sha)
+            self.edits += len(item.edits)
+            if item.skipped in UNAVAILABLE:
+                self._unavailable.add(item.commit.sha)
+
+    def acquire_writer(self) -> bool:
+        return True
+
+    def release_writer(self) -> None:
+        pass
+
+
+def read_slice(asked: RepositorySlice) -> SliceResult:
+    """The work of a worker."""
+    from codewm_lsp.history import UNAVAILABLE, Repository
+    from codewm_lsp.index import LoggedCommit, UpdateOutcome, update
+
+    model = _model(asked.model)
+    outbox = _Outbox(asked, model.edit_size)
+    with Repository.open(asked.path) as repository:
+        done = update(
+            repository,
+            model,
+            outbox,
+            rev=asked.revision,
+            limit=asked.limit,
+            stop=lambda: outbox.edits >= SLICE_EDITS,
+            deadline=time.monotonic() + SLICE_SECONDS,
+        )
+    batches, logged = outbox.batches, []
+    if asked.logged:
+        commits = [pair for batch in batches for pair in batch]
+        logged = [LoggedCommit.of(item, vectors) for item, vectors in commits if item.skipped not in UNAVAILABLE]
+        unavailable = [pair for pair in commits if pair[0].skipped in UNAVAILABLE]
+        batches = [unavailable] if unavailable else []
+    complete = done.outcome is UpdateOutcome.COMPLETE
+    return SliceResult(tuple(batches), tuple(logged), outbox.settlement, complete, done.done, done.total)
+
+
+@lru_cache(maxsize=1)
+def _model(folder: Path | None) -> WorldModel:
+    from codewm_lsp.world_model import WorldModel
+
+    return WorldModel.load(folder, graphs=("state", "edit"))
+
+
+def fill_with(
+    store: Store,
+    repositories: Sequence[tuple[str, Path]],
+    workers: Workers,
+    *,
+    at: str,
+    limit: int | None,
+    model: Path | None,
+) -> Iterator[Filled | tuple[str, str]]:
+    """Bring the store up to date with repositories, each told of when it is done: filled, or a place and why not."""
+    from codewm_lsp.stores.sqlite import SqliteShelf
+
+    waiting = list(reversed(repositories))
+    named: dict[str, Path] = {}
+    under_way: dict[str, _Open] = {}
+
+    def begin(place: str, one: _Open) -> None:
+        shelf = one.shelf
+        unavailable = shelf.unavailable()
+        known = frozenset(shelf.known())
+        logged = isinstance(shelf, SqliteShelf)
+        asked = RepositorySlice(
+            one.path.resolve(), one.revision, limit, model, known, unavailable, shelf.settled(), logged
+        )
+        under_way[place] = one
+        workers.start(place, asked)
+
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < workers.capacity():
+                place, path = waiting.pop()
+                try:
+                    begin(place, _opened(store, path, at, named))
+                except CodewmError as error:
+                    yield place, str(error)
+            if not under_way:
+                continue
+            place, found = workers.finished()
+            one = under_way.pop(place)
+            try:
+                if isinstance(found, Failure):
+                    one.shelf.release_writer()
+                    yield place, found.message
+                    continue
+                _write(one, found)
+                if not found.complete and (found.batches or found.logged):
+                    begin(place, one)
+                    continue
+                one.shelf.release_writer()
+            except CodewmError as error:
+                yield place, str(error)
+                continue
+            seconds = time.monotonic() - one.started
+            yield Filled(one.source, one.path, found.done, found.total, one.added, seconds)
+    finally:
+        for one in under_way.values():
+            one.shelf.release_writer()
+
+
+def _opened(store: Store, path: Path, at: str, named: dict[str, Path]) -> _Open:
+    from codewm_lsp.errors import IndexStoreError
+    from codewm_lsp.history import Repository
+    from codewm_lsp.stores import source_of
+
+    with Repository.open(path) as repository:
+        source = source_of(repository)
+        revision = repository.head(at)
+    if source.key in named:
+        raise OptionError(
+            f"{path} is the same repository as {named[source.key]} (their histories begin with the same commit)."
+        )
+    shelf = store.shelf(source)
+    if not shelf.acquire_writer():
+        raise IndexStoreError(f"Another process is adding {source.name} to the store and will finish it.")
+    named[source.key] = path
+    return _Open(path, revision, source, shelf, time.monotonic())
+
+
+def _write(one: _Open, found: SliceResult) -> None:
+    from codewm_lsp.stores.sqlite import SqliteShelf
+
+    if isinstance(one.shelf, SqliteShelf) and found.logged:
+        known = one.shelf.known()
+        commits = [commit for commit in found.logged if commit.commit.sha not in known]
+        one.shelf.store(commits)
+        one.added += sum([len(commit.edits) for commit in commits])
+    for batch in found.batches:
+        known = one.shelf.known()
+        fresh = [(item, vectors) for item, vectors in batch if item.commit.sha not in known]
+        if fresh:
+            one.shelf.add(fresh)
+            one.added += sum([len(item.edits) for item, _ in fresh])
+    if found.settled is not None:
+        one.shelf.settle(*found.settled)

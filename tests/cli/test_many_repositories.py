@@ -1,0 +1,165 @@
+"""A store is filled by many workers at once, and by all that are left when some of them die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.cli.filling import Filled, fill_with, read_slice
+from codewm_lsp.errors import OptionError
+from codewm_lsp.repository_list import listed
+from codewm_lsp.stores import Store, open_store
+from codewm_lsp.workers import Failure, LocalProcesses
+from codewm_lsp.world_model import WorldModel
+from tests.cli.workers_that_die import deadly, killed_once, twice
+from tests.stores.histories import two_histories
+
+posix = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def histories(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return two_histories(tmp_path_factory.mktemp, 24, 3)
+
+
+@pytest.fixture(scope="module")
+def repositories(histories: tuple[Path, Path]) -> Path:
+    """A file that lists them."""
+    file = histories[0].parent / "repositories.txt"
+    beside = os.path.relpath(histories[1], file.parent)
+    file.write_text(f"# ours\n\n{histories[0]}\n{beside}\n", encoding="utf-8")
+    return file
+
+
+def opened(folder: Path) -> Store:
+    model = WorldModel.load(graphs=())
+    return open_store(str(folder), model_hash=model.hash, edit_size=model.edit_size, create=True)
+
+
+def fill(store: Store, named: list[tuple[str, Path]], workers: Any) -> list[Any]:
+    with closing(workers):
+        return list(fill_with(store, named, workers, at="HEAD", limit=None, model=None))
+
+
+def edits_in(folder: Path) -> list[tuple[str, int]]:
+    """What is stored, commit by commit."""
+    with closing(opened(folder)) as store:
+        return sorted((entry.commit.sha, len(entry.edits)) for entry in store.index.log.entries())  # type: ignore[attr-defined]
+
+
+def truth(histories: tuple[Path, Path], codewm: Callable[..., Any], folder: Path) -> list[tuple[str, int]]:
+    done = codewm("index", "--store", folder, *histories)
+    assert done.returncode == 0, done.stderr
+    return edits_in(folder)
+
+
+def test_processes_bring_what_one_process_brings_and_bad_lines_stop_nothing(
+    histories: tuple[Path, Path], repositories: Path, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    broken = tmp_path / "many.txt"
+    broken.write_text(f"nowhere\n{histories[0]}\n{histories[1]}\n", encoding="utf-8")
+    done = codewm("index", "--store", tmp_path / "store", "--processes", "2", "--json", broken)
+    assert done.returncode == 1
+    record = json.loads(done.stdout)
+    assert sorted(one["repository"] for one in record["repositories"]) == ["client", "service"]
+    assert [one["repository"] for one in record["failed"]] == ["many.txt:1"]
+    assert "1 of 3 repositories could not be indexed" in " ".join(done.stderr.split())
+    assert edits_in(tmp_path / "store") == truth(histories, codewm, tmp_path / "one by one")
+    again = codewm("index", "--store", tmp_path / "store", "--processes", "2", "--json", repositories)
+    assert [one["added"] for one in json.loads(again.stdout)["repositories"]] == [0, 0]
+
+
+@posix
+def test_a_killed_worker_loses_nothing_and_doubles_nothing(
+    histories: tuple[Path, Path], repositories: Path, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    with closing(opened(tmp_path / "store")) as store:
+        told = fill(store, listed(repositories), LocalProcesses(killed_once, 2))
+        assert sorted(one.source.name for one in told) == ["client", "service"]
+    assert all(path.with_name(f"{path.name}.killed").exists() for path in histories)
+    assert edits_in(tmp_path / "store") == truth(histories, codewm, tmp_path / "one by one")
+
+
+@posix
+def test_a_job_that_kills_its_worker_again_and_again_fails_alone() -> None:
+    with closing(LocalProcesses(deadly, 2)) as workers:
+        workers.start("killer", "kill")
+        workers.start("raiser", "raise")
+        found = dict(workers.finished() for _ in range(2))
+        workers.start("broken", "break")
+        workers.start("good", "fine")
+        found |= dict(workers.finished() for _ in range(2))
+    assert found["good"] == "fine"
+    assert found["raiser"] == Failure("there is nothing here")
+    assert "_no_such_thing" in found["broken"].message
+    assert found["killer"].message == f"the process that worked on it ended 3 times (-{signal.SIGKILL.value})"
+
+
+def test_as_many_jobs_are_done_at_a_time_as_there_are_processes() -> None:
+    with closing(LocalProcesses(twice, 2)) as workers:
+        assert workers.capacity() == 2
+        for number in range(2):
+            workers.start(str(number), number)
+        assert sorted(workers.finished() for _ in range(2)) == [("0", 0), ("1", 2)]
+
+
+def test_a_long_history_is_read_slice_by_slice(
+    histories: tuple[Path, Path], codewm: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Here:
+        """Does each job at once."""
+
+        def __init__(self) -> None:
+            self.slices = 0
+            self.done: list[tuple[str, Any]] = []
+
+        def capacity(self) -> int:
+            return 1
+
+        def start(self, name: str, job: Any) -> None:
+            self.slices += 1
+            self.done.append((name, read_slice(job)))
+
+        def finished(self) -> tuple[str, Any]:
+            return self.done.pop()
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("codewm_lsp.cli.filling.SLICE_SECONDS", 0.0)
+    here = Here()
+    with closing(opened(tmp_path / "store")) as store:
+        told = fill(store, [(path.name, path) for path in histories], here)
+    assert all(isinstance(one, Filled) and one.done == one.total == 24 for one in told)
+    assert here.slices > 2 * len(histories)
+    assert edits_in(tmp_path / "store") == truth(histories, codewm, tmp_path / "one by one")
+
+
+def test_the_same_repository_twice_is_said_once(histories: tuple[Path, Path], tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "store")) as store:
+        told = fill(store, [("a", histories[0]), ("b", histories[0])], LocalProcesses(read_slice, 1))
+    assert [one[0] for one in told if not isinstance(one, Filled)] == ["b"]
+    assert "is the same repository as" in next(one[1] for one in told if not isinstance(one, Filled))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"\xff\xfe", "not UTF-8"), (b"# nothing\n\n", "lists no repository")]
+)
+def test_a_file_that_lists_nothing_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_bytes(content)
+    with pytest.raises(OptionError, match=message):
+        listed(file)
+
+
+def test_without_a_store_there_is_nothing_to_spread(codewm: Callable[..., Any], tmp_path: Path) -> None:
+    done = codewm("index", "--processes", "2", tmp_path)
+    assert done.returncode == 2
+    assert "needs --store" in done.stderr

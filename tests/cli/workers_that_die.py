@@ -1,0 +1,36 @@
+"""Functions for workers, some of which do not survive them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from codewm_lsp.cli.filling import RepositorySlice, SliceResult, read_slice
+from codewm_lsp.errors import RepositoryError
+
+
+def twice(job: int) -> int:
+    return 2 * job
+
+
+def killed_once(asked: RepositorySlice) -> SliceResult:
+    """``read_slice`` in a process that is killed with all it has read, the first time it works on a repository."""
+    mark = asked.path.with_name(f"{asked.path.name}.killed")
+    found = read_slice(asked)
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+
+
+def deadly(job: Any) -> Any:
+    """Kills its process, or raises, or answers."""
+    if job == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job == "raise":
+        raise RepositoryError("there is nothing here")
+    if job == "break":
+        return Path("/")._no_such_thing  # type: ignore[attr-defined]
+    return job
