@@ -79,7 +79,7 @@ class HintOptions:
     nothing is being edited.
     """
 
-    threshold: float = 0.5
+    threshold: float = 0.48
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.3

@@ -453,7 +453,7 @@ class Index:
         allowed = self._allowed(arrays, asked, exclude_definition)
         rows, scores = search.best(arrays, query, max(k, CONSIDERED) if k else 0, self.blend, asked, allowed)
         first = rows[:CONSIDERED]
-        odds = self.reranker.odds(
+        odds = self.reranker.for_edit(edit, self.blend).odds(
             self._relations(arrays, edit, len(said[0]), query, asked, first, scores.at(slice(CONSIDERED)))
         )
         chances = following(odds, scores.blended(self.blend))

@@ -80,6 +80,11 @@ class Reranker:
         one = np.ones(1, dtype=np.float32)
         return Reranker(weights, one, np.float32(slope) * one, offset - slope)  # +1 and -1: a blend is at least -1
 
+    def for_edit(self, edit: Edit, blend: Blend) -> Reranker:
+        """What ranks the past edits of this one: the blend where no definition is named, as the network knows edits
+        of definitions alone."""
+        return self if edit.definition else Reranker.of_blend(blend)
+
     def odds(self, relations: NDArray[np.float32]) -> NDArray[np.float64]:
         """Log-odds, in whole ``STEP``s; beyond ``_CERTAIN`` all are alike."""
         hidden = np.maximum(relations @ self.weights + self.bias, 0)

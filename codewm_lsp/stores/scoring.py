@@ -135,7 +135,8 @@ class StoreQuery:
         places = [PlaceParts.of(one.edit.path, one.edit.definition) for one in first]
         kinds = [one.edit.kind.value for one in first]
         related = relations(self.edit, len(self.words.weights), scores.at(slice(CONSIDERED)), compared, places, kinds)
-        chances = following(learnt().reranker.odds(related), blended)
+        reranker = learnt().reranker.for_edit(self.edit, blend)
+        chances = following(reranker.odds(related), blended)
         hits = [
             Hit(one.edit, chance, min(1.0, one.parts[0]), words, one.parts[3])
             for one, chance, words in zip(found, chances.tolist(), scores.words(blend).tolist(), strict=True)

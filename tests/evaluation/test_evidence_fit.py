@@ -92,6 +92,9 @@ def test_histories_are_mined_once_and_a_scorer_is_put_into_a_bundle(
     assert written.metadata["evidence"]["train"] == ["alpha/orders", "beta/sensors"]
     said = json.loads(report.read_text())
     assert said["bytes"] == len(written.evidence or b"")
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    assert f"learnt on {said['places'][0]:,} places of {len(said['train'])} repositories" in card
+    assert "`ranker.npz` ranks what is edited next" in card
     assert list(said["by one relation"]) == ["prediction and edit", "prediction", "words, signed"]
 
     with pytest.raises(TrainingError, match="holds none of the repositories"):

@@ -20,7 +20,7 @@ from codewm_model.evaluation.where_next_protocol import Looks
 from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
 from codewm_model.ranking.lens_curve import draw
 from codewm_model.ranking.linear_fit import Fit, fit_lists, logistic, shares_of, with_trees
-from codewm_model.ranking.probability_fit import fit_several, odds_of, threshold_of
+from codewm_model.ranking.probability_fit import SEEN, fit_several, odds_of, threshold_of
 
 
 @pytest.fixture(autouse=True)
@@ -89,17 +89,19 @@ def test_without_several_edits_there_is_nothing_to_combine() -> None:
     assert fit_several([], []).count == 0
 
 
-def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: Path) -> None:
-    looks = Looks()
+def test_the_threshold_is_the_highest_at_which_enough_looks_have_a_lens(tmp_path: Path) -> None:
+    looks, fewer = Looks(), Looks()
     for probability in np.repeat(np.arange(0.05, 0.95, 0.05), 20):
         for number in range(10):
             right = number < 10 * probability
             looks.add(1 + number % 2, np.array([probability]), np.array([right]), 8)
+            fewer.add(1 + number % 2, np.array([0.8 * probability]), np.array([right]), 8)
     threshold = threshold_of({"one": looks, "two": looks})
-    _, _, lenses, right = looks.at(threshold)
-    assert right >= 0.55 * lenses
-    _, _, lenses, right = looks.at(threshold - 0.1)
-    assert right < 0.55 * lenses
+    count, seen, _, _ = looks.at(threshold)
+    assert seen >= SEEN * count
+    count, seen, _, _ = looks.at(threshold + 0.06)
+    assert seen < SEEN * count
+    assert threshold_of({"one": looks}, {"two": fewer}) == threshold_of({"two": fewer}) < threshold
     never = Looks()
     never.add(1, np.array([0.9] * 8), np.zeros(8, dtype=bool), 8)
     with pytest.raises(TrainingError, match="Gather more commits"):

@@ -108,6 +108,29 @@ def test_the_order_of_the_blend_is_the_blend() -> None:
     assert odds == pytest.approx(np.rint(odds / STEP) * STEP)
 
 
+def test_an_edit_that_no_definition_is_named_of_is_ranked_by_the_blend(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Any],
+    open_index: Callable[..., Any],
+    encoder: Any,
+) -> None:
+    repository = open_repository(make_history().path)
+    index = open_index(repository)
+    update(repository, encoder, index.log)
+    asked = repository.edits_of(repository.ancestors()[3]).edits[0]
+    vector = encoder.embed_edits([(asked.before, asked.after)])[0]
+
+    def order(one: Edit) -> list[float]:
+        blended = index.scores(one, vector).blended(index.blend)
+        return [blended[hit.edit.id - 1] for hit in index.search(one, vector, k=0)]
+
+    def falls(scores: list[float]) -> bool:
+        return all(later <= earlier + STEP / 5 for earlier, later in itertools.pairwise(scores))
+
+    assert falls(order(replace(asked, definition="")))
+    assert not falls(order(asked)), "of a definition the network has its own order"
+
+
 def test_of_past_edits_that_are_equally_like_the_newer_comes_first(tmp_path: Path) -> None:
     """Three functions of a file got the same line, one after the other; whichever was indexed first."""
     body = "def {0}(url):\n    return get(url)\n"

@@ -44,6 +44,7 @@ def card(name: str, about: dict[str, Any]) -> str:
             cells = [f"{row[key]:.3f}" for key in ("random", "words", *evaluation["models"])]
             lines.append(f"| {row['what']} | {row['queries']:,} | " + " | ".join(cells) + " |")
         lines += ["", evaluation["verdict"], ""]
+    lines += _learnt_beside(about)
     if about.get("diagnostics"):
         lines += ["## Health of the representation", "", "| what | value |", "| --- | --- |"]
         lines += [f"| {key.replace('_', ' ')} | {value:.4g} |" for key, value in about["diagnostics"].items()]
@@ -62,3 +63,23 @@ def card(name: str, about: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _learnt_beside(about: dict[str, Any]) -> list[str]:
+    """What the bundle holds besides the model, and what it was learnt on."""
+    lines = []
+    if ranker := about.get("ranker"):
+        lists, worth = ranker["lists"], ranker["validation_mrr"]
+        lines.append(
+            f"- `ranker.npz` ranks what is edited next: learnt on {lists['definitions']:,} lists of definitions and "
+            f"{lists['files']:,} of files of {len(ranker['train'])} repositories. On {len(ranker['validation'])} "
+            f"validation repositories the first right one has a mean reciprocal rank of {worth['definitions']:.3f} and "
+            f"{worth['files']:.3f}. It does not ask the model."
+        )
+    if evidence := about.get("evidence"):
+        learnt, held = evidence["places"]
+        lines.append(
+            f"- `evidence.npz` chooses the past edits shown behind a prediction: learnt on {learnt:,} places of "
+            f"{len(evidence['train'])} repositories, its threshold chosen on {held:,} of the validation repositories."
+        )
+    return ["## Learnt beside the model", "", *lines, ""] if lines else []

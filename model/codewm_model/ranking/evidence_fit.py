@@ -28,12 +28,11 @@ from codewm_lsp.history import Repository
 from codewm_lsp.index.related import RELATIONS
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
 from codewm_lsp.world_model import WorldModel
-from codewm_model.artifacts.bundle_format import bundle_format
 from codewm_model.data.replay import read_past
 from codewm_model.evaluation.asked_places import AskedCommit, HistoryGallery
 from codewm_model.evaluation.likeness import Likeness
 from codewm_model.evaluation.repositories import sets
-from codewm_model.ranking.fit_command import fit_parser, from_each_clone
+from codewm_model.ranking.fit_command import fit_parser, from_each_clone, put_beside_model
 
 VERSION: Final = 2  # of what is kept in the cache
 UNITS: Final = 32
@@ -253,8 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report["threshold"], report["bytes"] = threshold, len(scorer.to_bytes())
     if options.output:
         about = {"evidence": {name: report[name] for name in ("train", "places", "chosen", "threshold")}}
-        card = (options.output / "README.md").read_text(encoding="utf-8")
-        bundle_format().describe(options.output, about=about, card=card, evidence=scorer.to_bytes())
+        put_beside_model(options.output, about, evidence=scorer.to_bytes())
     if options.report:
         options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=1))

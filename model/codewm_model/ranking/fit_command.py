@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from codewm_lsp.errors import TrainingError
+from codewm_lsp.world_model.bundle import METADATA
+from codewm_model.artifacts.bundle_format import bundle_format
+from codewm_model.artifacts.model_card import card
 from codewm_model.data.replay import clone_of
 
 T = TypeVar("T")
@@ -60,3 +64,9 @@ def from_each_clone(folder: Path, names: Sequence[str], mine: Callable[[Path, st
     if not found:
         raise TrainingError(f"{folder} holds none of the repositories: clone them there as owner+name.")
     return found
+
+
+def put_beside_model(bundle: Path, about: dict[str, Any], **learnt: bytes) -> None:
+    """Put what was learnt (``ranker`` or ``evidence``) into a bundle, and what it was learnt on into its card."""
+    known = json.loads((bundle / METADATA).read_text(encoding="utf-8")) | about
+    bundle_format().describe(bundle, about=about, card=card(known["name"], known), **learnt)

@@ -21,7 +21,7 @@ from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, l
 
 Floats = NDArray[np.float32]
 
-SURE: Final = 0.55  # precision asked for on validation, so that half holds elsewhere
+SEEN: Final = 0.55  # share of the looks at a file that are to have a lens
 LEVELS: Final = ("definitions", "files")
 
 
@@ -210,21 +210,28 @@ def looks_of(one: Gathered, odds: Doubles, several: Several) -> Looks:
     return looks
 
 
-def threshold_of(looks: Mapping[str, Looks]) -> float:
-    """The lowest threshold from which on lenses are right often enough.
+def threshold_of(*sets: Mapping[str, Looks]) -> float:
+    """The highest threshold at which ``SEEN`` of the looks have a lens, in each of these sets of repositories.
 
-    ``SURE`` of them all together, and half of them with one edit in progress, with several, and in the mean repository.
+    At it half of the lenses have to be right: of all together, with one edit in progress, with several, and in the mean
+    repository. Raises TrainingError where they are not.
     """
-    whole = all_looks(looks)
-    for threshold in THRESHOLDS:
-        found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
-        some = found[found[:, 2] >= 5]
-        _, _, lenses, right = whole.at(threshold)
-        parts = [whole.at(threshold, kinds) for kinds in ([0], [1, 2])]
-        enough = [part[3] >= part[2] / 2 for part in parts] + [not len(some) or (some[:, 3] / some[:, 2]).mean() >= 0.5]
-        if lenses and right >= SURE * lenses and all(enough):
+    whole = [all_looks(looks) for looks in sets]
+    for threshold in reversed(THRESHOLDS):
+        if any(seen < SEEN * looks for looks, seen, _, _ in (one.at(threshold) for one in whole)):
+            continue
+        for everything, looks in zip(whole, sets, strict=True):
+            found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
+            some = found[found[:, 2] >= 5]
+            parts = [everything.at(threshold, kinds) for kinds in ([0], [1, 2], [0, 1, 2])]
+            if any(right < lenses / 2 for _, _, lenses, right in parts):
+                break
+            if len(some) and (some[:, 3] / some[:, 2]).mean() < 0.5:
+                break
+        else:
             return threshold
-    raise TrainingError("No threshold is right often enough on the validation repositories. Gather more commits.")
+        break
+    raise TrainingError("No threshold is right often enough where it shows something. Gather more commits.")
 
 
 def all_looks(looks: Mapping[str, Looks]) -> Looks:

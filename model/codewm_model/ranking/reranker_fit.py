@@ -44,10 +44,10 @@ ASKING: Final = 240  # edits of a gallery that ask, drawn from all of them
 TYPED: Final = 80  # of these that ask half typed, and with their first line alone, as well
 WHOLE, HALF, FIRST = "whole", "half typed", "first line"
 HIDDEN: Final = 24
-EPOCHS: Final = 8
+EPOCHS: Final = 12
 BATCH: Final = 32  # questions
 RATE: Final = 3e-3
-ELSEWHERE: Final = 0.3  # weight of finding a sibling in another file, those of the same file taken out
+ELSEWHERE: Final = 0.5  # weight of finding a finished edit's sibling in another file, those of the same taken out
 
 Floats = NDArray[np.float32]
 Scorer = Callable[["Asked"], Floats]
@@ -180,7 +180,11 @@ def fit(
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     data = [
-        (torch.from_numpy(one.relations * told), torch.from_numpy(one.siblings), torch.from_numpy(one.away))
+        (
+            torch.from_numpy(one.relations * told),
+            torch.from_numpy(one.siblings),
+            torch.from_numpy(one.away & (one.what == WHOLE)),
+        )
         for one in asked
         if one.few and one.siblings.any()
     ]

@@ -25,12 +25,11 @@ from numpy.typing import NDArray
 
 from codewm_lsp.ranking.ranker import CASES, Case, Ranker
 from codewm_lsp.ranking.ranker_file import to_bytes
-from codewm_model.artifacts.bundle_format import bundle_format
 from codewm_model.data.gathering import Gathered, Lists, gathered
 from codewm_model.evaluation.repositories import sets
 from codewm_model.evaluation.where_next_protocol import Looks, curve, first_relevant, reliability
 from codewm_model.ranking.boosting import ROUNDS
-from codewm_model.ranking.fit_command import fit_parser, from_each_clone
+from codewm_model.ranking.fit_command import fit_parser, from_each_clone, put_beside_model
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, shares_of, with_trees
 from codewm_model.ranking.probability_fit import (
     LEVELS,
@@ -89,9 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     train = _gather(options, options.train, commits=learnt, reveals=2, groups=min(40, learnt), all_files=False)
     ranker, report = fit(train, validation, options)
     if options.output:
-        card = (options.output / "README.md").read_text(encoding="utf-8")
         about = {"ranker": report["provenance"]}
-        bundle_format().describe(options.output, about=about, card=card, ranker=to_bytes(ranker))
+        put_beside_model(options.output, about, ranker=to_bytes(ranker))
     if options.report:
         options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.curve:
@@ -156,11 +154,12 @@ def fit(
     joint = fit_joint(learnt, by_repository)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, by_repository, strict=True)]
     several = fit_several(learnt, odds)
+    apart_looks = {name: looks_of(train[name], some, several) for name, some in zip(train, odds, strict=True)}
     looks: dict[str, Looks] = {}
     for name, one in validation.items():
         some = odds_of(one.groups, fits["definitions"], fits["files"], joint)
         looks[name] = looks_of(one, some, several)
-    threshold = threshold_of(looks)
+    threshold = threshold_of(looks, apart_looks)
     everything = all_looks(looks)
     report["joint"], report["several"] = asdict(joint), asdict(several)
     report["threshold"] = threshold
@@ -170,6 +169,7 @@ def fit(
     }
     report["lenses"] = {
         "curve": {name: curve(one) for name, one in {**looks, "all": everything}.items()},
+        "curve of the train repositories, by the other half": curve(all_looks(apart_looks)),
         "reliability": reliability(everything),
     }
     report["plain blend"] = {
