@@ -112,7 +112,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         "no signal 'thickness'",
     ),
     "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "not a probability"),
-    "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint has not"),
+    "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint does not have"),
     "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several has not"),
     "no table": (lambda: packed(file_weights=np.zeros((2, 2), np.float32)), "not a table"),
     "weights that are no numbers": (
