@@ -113,7 +113,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "not a probability"),
     "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint does not have"),
-    "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several has not"),
+    "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several does not have"),
     "no table": (lambda: packed(file_weights=np.zeros((2, 2), np.float32)), "not a table"),
     "weights that are no numbers": (
         lambda: packed(lambda said: said["file"].update(weighed=["coupling"]), file_weights=np.full((6, 1), np.nan)),
