@@ -1,12 +1,14 @@
-"""Jobs that are spread over processes of this machine: a function, and what it is asked.
+"""Jobs that are spread over processes of this machine, or over a Ray cluster: a function, and what it is asked.
 
-Whoever is free gets the next job. One whose worker dies (killed, out of memory) is given to another
+Whoever is free gets the next job. One whose worker dies (killed, out of memory, a machine gone) is given to another
 worker, so the function must come to the same when it is begun again.
 """
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +16,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Protocol
 
-from codewm_lsp.errors import CodewmError
+from codewm_lsp.errors import CodewmError, OptionError
 from codewm_lsp.garbage import collect_seldom
 
 RETRIES: Final = 2
 """How often a job is begun again when its worker has died of it."""
+
+STAY_ON_LOOPBACK: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""The variable by which Ray is told, on every system, to keep to 127.0.0.1."""
 
 Function = Callable[[Any], Any]
 
@@ -112,6 +117,69 @@ class LocalProcesses:
         process.start()
         theirs.close()
         return process, ours
+
+
+class RayWorkers:
+    """The cores of a Ray cluster, one job each. ``address``: of a running cluster; empty: Ray is started here.
+
+    Every machine of the cluster has this CodeWM, and sees the same files at the same paths. Raises OptionError.
+    """
+
+    def __init__(self, function: Function, address: str) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+        here = address in ("", "local") or address.startswith("127.0.0.1:")
+        if here:  # else Ray takes this machine's other address, where others can reach it
+            os.environ.setdefault(STAY_ON_LOOPBACK, "0")
+        try:
+            import ray
+        except ImportError:
+            from codewm_lsp.installation import install_command
+
+            raise OptionError(f"--ray needs Ray. Run `{install_command('ray')}`.") from None
+        self._ray: Any = ray
+        settings: dict[str, Any] = {"address": address}
+        if here:
+            settings["_node_ip_address"] = "127.0.0.1"
+        if address in ("", "local"):
+            settings |= {"address": "local", "include_dashboard": False}
+        try:
+            ray.init(**settings, log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+            raise OptionError(f"Cannot use {where}: {error}") from error
+        self._task = ray.remote(_answer).options(num_cpus=1, max_retries=RETRIES)
+        self._function = function
+        self._started: dict[Any, str] = {}
+
+    def capacity(self) -> int:
+        """The cores that the cluster has at the moment."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def start(self, name: str, job: Any) -> None:
+        """Have a job done."""
+        self._started[self._task.remote(self._function, job)] = name
+
+    def finished(self) -> tuple[str, Any]:
+        """Wait for the next result."""
+        ready, _ = self._ray.wait(list(self._started), num_returns=1)
+        name = self._started.pop(ready[0])
+        try:
+            return name, self._ray.get(ready[0])
+        except self._ray.exceptions.RayError as error:
+            return name, Failure(f"Ray gave it up ({type(error).__name__})")
+
+    def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
+        self._ray.shutdown()
+
+
+def chosen(function: Function, processes: int | None, address: str | None) -> Workers:
+    """Workers as the options ``--processes`` and ``--ray`` (None: not given) ask for them."""
+    if address is None:
+        return LocalProcesses(function, processes or 1)
+    if processes is not None:
+        raise OptionError("--processes and --ray exclude each other: a Ray cluster has as many workers as cores.")
+    return RayWorkers(function, address)
 
 
 def _serve(connection: Connection, function: Function) -> None:

@@ -320,7 +320,7 @@ def _index_options(parser: _Parser) -> None:
         nargs="*",
         type=Path,
         metavar="REPOSITORY",
-        help="Folders in repositories; with --processes also files that list them, one per line [default: .]",
+        help="Folders in repositories; with --processes or --ray also files that list them, one per line [default: .]",
     )
     _add_repository(parser)
     parser.add_argument("--at", default="HEAD", metavar="REV", help="Index the history of REV [default: HEAD]")
@@ -332,6 +332,13 @@ def _index_options(parser: _Parser) -> None:
     )
     parser.add_argument(
         "--processes", type=_positive, metavar="N", help="With --store: read N repositories at a time, a process each"
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="With --store: read repositories on all cores of a Ray cluster [default: Ray on this machine]",
     )
     _add_json(parser)
     _add_model_and_cache(parser)
@@ -620,7 +627,7 @@ COMMANDS: Final = {
             "Index the history of a repository, newest commits first. You can stop it at any time: it continues "
             "where it stopped.\n\n"
             "With --store, several repositories go into one index for codewm similar and codewm hints. With "
-            "--processes, many are read at a time; one that cannot be read stops no other.",
+            "--processes or --ray, many are read at a time; one that cannot be read stops no other.",
             "codewm index ~/src/project",
             _index_options,
             _index,

@@ -102,7 +102,7 @@ def index(options: Namespace) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump
 
-    if options.processes is not None:
+    if options.processes is not None or options.ray is not None:
         from codewm_lsp.cli.stores import fill_side_by_side
 
         fill_side_by_side(options)

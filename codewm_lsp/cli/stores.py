@@ -100,12 +100,16 @@ def fill_side_by_side(options: Namespace) -> None:
     from codewm_lsp.repository_list import listed
     from codewm_lsp.stores import open_store
     from codewm_lsp.stores.places import remember
-    from codewm_lsp.workers import LocalProcesses
+    from codewm_lsp.workers import chosen
     from codewm_lsp.world_model import WorldModel
 
     if options.store is None:
-        raise OptionError("--processes needs --store WHERE, the store that all repositories go into.")
+        raise OptionError("--processes and --ray need --store WHERE, the store that all repositories go into.")
     named = [options.repository / path for path in options.paths] or [options.repository]
+    address: str | None = options.ray
+    if address and (options.repository / address).exists():  # `--ray LIST`, without an address
+        named = [options.repository / address, *(named if options.paths else ())]
+        address = ""
     repositories: list[tuple[str, Path]] = []
     for path in named:
         repositories += listed(path) if path.is_file() else [(str(path), path)]
@@ -115,7 +119,7 @@ def fill_side_by_side(options: Namespace) -> None:
     failed: list[dict[str, str]] = []
     with (
         closing(open_store(options.store, model_hash=model.hash, edit_size=model.edit_size, create=True)) as store,
-        closing(LocalProcesses(read_slice, options.processes)) as workers,
+        closing(chosen(read_slice, options.processes, address)) as workers,
     ):
         for found in fill_with(store, repositories, workers, at=options.at, limit=options.limit, model=options.model):
             if not isinstance(found, Filled):

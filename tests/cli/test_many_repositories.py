@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +25,7 @@ from codewm_lsp.world_model import WorldModel
 from tests.cli.workers_that_die import deadly, killed_once, twice
 from tests.stores.histories import two_histories
 
+ROOT = Path(__file__).resolve().parents[2]
 posix = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 
 
@@ -162,4 +167,33 @@ def test_a_file_that_lists_nothing_is_refused(content: bytes, message: str, tmp_
 def test_without_a_store_there_is_nothing_to_spread(codewm: Callable[..., Any], tmp_path: Path) -> None:
     done = codewm("index", "--processes", "2", tmp_path)
     assert done.returncode == 2
-    assert "needs --store" in done.stderr
+    assert "need --store" in done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'codewm[ray]'")
+@posix
+def test_a_node_that_is_removed_from_a_ray_cluster_loses_nothing_and_doubles_nothing(
+    histories: tuple[Path, Path], repositories: Path, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.ray_cluster", str(tmp_path / "store"), str(repositories), str(marks)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        told, _ = process.communicate(timeout=150)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    record = json.loads(told.strip().splitlines()[-1])
+    assert record["failed"] == []
+    assert record["removed_while_reading"]
+    assert sorted(name for name, _ in record["filled"]) == ["client", "service"]
+    expected = truth(histories, codewm, tmp_path / "one by one")
+    assert edits_in(tmp_path / "store") == expected
+    assert sum(added for _, added in record["filled"]) == sum(edits for _, edits in expected)

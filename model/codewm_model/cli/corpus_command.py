@@ -26,7 +26,7 @@ def build(
     repositories: Annotated[
         list[Path],
         typer.Argument(
-            help="Local clones; with --processes also files that list them, one per line.", metavar="REPO..."
+            help="Local clones; with --processes or --ray also files that list them, one per line.", metavar="REPO..."
         ),
     ],
     output: Annotated[
@@ -39,11 +39,15 @@ def build(
     processes: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Mine N clones at a time, a process each.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Mine on all cores of a Ray cluster (local: Ray on this machine)."),
+    ] = None,
 ) -> None:
     """Mine local clones into shards that `codewm-train --corpus DIR` trains from, however many they are."""
     from codewm_lsp.output_folder import claim
     from codewm_lsp.repository_list import listed
-    from codewm_lsp.workers import LocalProcesses
+    from codewm_lsp.workers import chosen
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.shards import MANIFEST, build_corpus, build_corpus_with, mine, read_shards
 
@@ -51,7 +55,7 @@ def build(
         claim(output, "codewm-train corpus", unmarked=(MANIFEST,))
         failed: list[tuple[Path, str]] = []
         with Progress() as progress:
-            if processes is None:
+            if processes is None and ray is None:
                 build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
             else:
                 clones = [
@@ -59,7 +63,7 @@ def build(
                     for one in repositories
                     for clone in ([path for _, path in listed(one)] if one.is_file() else [one])
                 ]
-                with closing(LocalProcesses(mine, processes)) as workers:
+                with closing(chosen(mine, processes, ray)) as workers:
                     failed = build_corpus_with(
                         workers, clones, output, edits=edits, part_edits=shard_edits, progress=progress.mining
                     )
