@@ -139,6 +139,11 @@ class Derived:
 
         return self.memo.get(_KNOWN, key, make)
 
+    def has_read(self, snapshot: Snapshot) -> bool:
+        """Whether all files of the state are known."""
+        last = self.memo.last(_CORPORA)
+        return last is not None and last[0] == snapshot.contents
+
     def ranking(self, known: Known, editing: Sequence[Edit], near: str = "") -> Ranking:
         """How likely each definition is to be next after these edits, newest first.
 

@@ -171,7 +171,13 @@ class Engine:
         return [SimilarEdit(edit, score, ()) for edit, score in found]
 
     def next(
-        self, snapshot: Snapshot, editing: Sequence[Edit], *, k: int = 10, paths: Sequence[str] | None = None
+        self,
+        snapshot: Snapshot,
+        editing: Sequence[Edit],
+        *,
+        k: int = 10,
+        paths: Sequence[str] | None = None,
+        patience: float | None = None,
     ) -> list[Prediction]:
         """The ``k`` definitions most likely to be edited next, best first (0: all), given the edits in progress.
 
@@ -179,15 +185,23 @@ class Engine:
         ``paths`` keeps those of these files alone. Where edits of a commit stand for edits in progress, that commit is
         no part of the past: it could but be its own evidence. Evidence and wording of a very long answer are worked out
         for its first hundred only.
+
+        ``patience``: as in ``hints``. Where reading the repository takes longer, the answer is from the files around
+        the newest edit, and ``has_read`` says so.
         """
         if not editing:
             return []
-        ranked = self._ranked(snapshot, editing, near=paths[0] if paths else "")
+        deadline = None if patience is None else time.monotonic() + patience
+        ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
         calibration = AFTER_COMMIT if snapshot.stand_in is not None and editing[0].commit is not None else None
         rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths), calibration)
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
         return self._predictions(ranked, rows, probabilities)
+
+    def has_read(self, snapshot: Snapshot) -> bool:
+        """Whether all files of the state are known: if not, answers are from those around the one looked at."""
+        return self.derived.has_read(snapshot)
 
     def hints(
         self, snapshot: Snapshot, path: str, *, options: HintOptions | None = None, patience: float | None = None

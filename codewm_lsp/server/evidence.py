@@ -146,8 +146,8 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """The likeliest first. ``about``: what they are from while nothing is being edited, and how often they are right;
-    else empty."""
+    """The likeliest first. ``about``: what they are from, and how often they are right, while nothing is edited or the
+    repository is still being read; else empty."""
 
     items: tuple[Suggestion, ...]
     about: str

@@ -49,6 +49,7 @@ from codewm_lsp.world_model import WorldModel
 _log = logging.getLogger(__name__)
 
 LARGEST_TEXT: Final = 1 << 20  # characters of a document that are still read: the limit of history's files
+READING: Final = 1.5  # seconds of reading a large repository for the first time before what is known is listed
 SHOWN: Final = 10  # past edits or predictions behind one command
 FILE_PAST: Final = Kind[FilePast]("the past of all files", 1)
 Notify = Callable[[str], None]
@@ -159,7 +160,8 @@ class Session:
     def next(self, path: str | None, change: Change, options: Options, *, evidence: bool = True) -> Suggestions:
         """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at.
 
-        Without ``evidence`` no past edit is read. While nothing is edited, the answer says what it is from.
+        Without ``evidence`` no past edit is read. While nothing is edited, or the repository is still being read, the
+        answer says what it is from.
         """
         snapshot, gone = self._workspace.apply(change), self._dismissed()
         suggestions = [
@@ -172,14 +174,16 @@ class Session:
                 reasons=tuple(reason.words for reason in prediction.reasons),
                 evidence=self._changes(prediction.evidence) if evidence else (),
             )
-            for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3)
+            for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3, patience=READING)
             if not matches_any(prediction.path, options.exclude)
             and dismissal_key(HintKind.NEXT, prediction.path, prediction.definition) not in gone
         ]
         listed = [*suggestions[:SHOWN], *self._files(snapshot, path, options)]
         stand_in = snapshot.stand_in if snapshot.is_clean else None
-        about = after_commit(stand_in, time.time()) if stand_in is not None else ""
-        return Suggestions(tuple(listed), about)
+        about = [after_commit(stand_in, time.time())] if stand_in is not None else []
+        if not self._engine.has_read(snapshot):
+            about.append("From the files around this one, as the others are still being read: ask again in a moment.")
+        return Suggestions(tuple(listed), " ".join(about))
 
     def _files(self, snapshot: Snapshot, path: str | None, options: Options) -> list[Suggestion]:
         """Files that have no definitions, and are likely to change next."""

@@ -309,6 +309,23 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
     assert (found.items, calls) == (everything, 3)
 
 
+def test_where_next_does_not_wait_until_a_large_repository_is_read(shop: Any, open_engine: OpenEngine) -> None:
+    shop.commit("Add many", {f"many/part_{number}.py": f"def part_{number}(): pass\n" for number in range(80)})
+    edits = working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    everything = open_engine(shop.path).next(edits, k=0)
+    asked = open_engine(shop.path)
+    engine, snapshot = asked.engine, asked.snapshot()
+    found = engine.next(snapshot, edits, k=0, patience=0.0)
+    assert not engine.has_read(snapshot)
+    assert "shop/client.py::Client.put" in named(found)
+    assert len(found) < len(everything)
+    calls = 1
+    while not engine.has_read(snapshot):
+        found = engine.next(snapshot, edits, k=0, patience=0.0)
+        calls += 1
+    assert (found, calls) == (everything, 3)
+
+
 def test_a_file_that_was_emptied_leads_to_others(shop: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(shop.path)
     (shop.path / "shop/client.py").write_text("", encoding="utf-8")
