@@ -8,12 +8,8 @@ __all__ = ["main"]
 def main() -> None:
     """The ``codewm`` command; ends the process."""
     leave_out_working_directory()
-    import signal
+    from codewm_lsp.starting import ended_by_an_interrupt
 
-    interrupted = signal.getsignal(signal.SIGINT)
-    if interrupted is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # while nothing has begun, it ends the process without a word
-    from codewm_lsp.cli.app import main as run
-
-    signal.signal(signal.SIGINT, interrupted)
+    with ended_by_an_interrupt():
+        from codewm_lsp.cli.app import main as run
     run()

@@ -1,7 +1,8 @@
-"""A standard output that cannot be written to: one line, as of `codewm`."""
+"""An output that cannot be written to, and an interrupt at the start: what `codewm` does, the others do, too."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,23 @@ def test_a_closed_output_is_said_in_one_line_and_a_reader_that_has_enough_is_no_
     assert "standard output is closed" in done.stderr
     done = run("codewm-train", "--help", shell="| true")
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a program on Windows is ended without being asked")
+@pytest.mark.parametrize("loaded", ["typer", "torch"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_interrupt_while_it_starts_ends_it_without_a_word(program: str, loaded: str) -> None:
+    code = f"""
+import builtins, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever was inherited
+real = builtins.__import__
+def loading(name, *arguments, **named):
+    if name == "{loaded}":
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *arguments, **named)
+builtins.__import__ = loading
+from {PROGRAMS[program]} import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -10,8 +10,11 @@ __all__ = ["main"]
 def main() -> None:
     """The ``codewm-export`` command."""
     leave_out_working_directory()
+    from codewm_lsp.starting import ended_by_an_interrupt
+
     try:
-        from codewm_export.cli.export_app import main as run
+        with ended_by_an_interrupt():
+            from codewm_export.cli.export_app import main as run
     except ModuleNotFoundError as error:
         if error.name != "typer":  # the first that the extra brings
             raise

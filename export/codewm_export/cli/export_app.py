@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from codewm_lsp.installation import install_command
+from codewm_lsp.starting import ended_by_an_interrupt
 
 
 def run(
@@ -69,9 +70,10 @@ def _ranker_of(folder: Path) -> tuple[str, bytes] | None:
 def main() -> None:
     """Entry point; says what to install where the training extra is missing."""
     try:
-        import onnx  # noqa: F401
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
+        with ended_by_an_interrupt():
+            import onnx  # noqa: F401
+            import safetensors  # noqa: F401
+            import torch  # noqa: F401
     except ImportError as error:
         remedy = f"Run `{install_command('train')}`."
         typer.echo(f"codewm-export needs {error.name}, which is not installed. {remedy}", err=True)
