@@ -108,3 +108,33 @@ def test_a_configuration_without_later_settings_still_loads() -> None:
     assert config.architecture.encoder == "looped"
     assert config.training.seed == 7
     assert as_toml(config).startswith(f"format = {FORMAT}")
+
+
+def test_a_papers_networks_come_with_its_losses_and_leave_the_length_alone() -> None:
+    base = PRESETS["base"].training
+    first, second = (configured("base", None, (), name)[1] for name in ("paper1", "paper2"))
+    assert (first.architecture.loops, first.architecture.predictor) == (6, "paper1")
+    assert (second.architecture.loops, second.training.loop_weight, second.training.variance_weight) == (3, 0.3, 0.1)
+    for config in (first, second):
+        assert config.training.decay == 0.99999
+        assert (config.training.sibling_weight, config.training.contrast_weight) == (0, 0)
+        assert config.training.transition_steps == base.transition_steps
+    assert "loops = 3" in shown("--preset", "base", "--architecture", "paper2")
+
+
+def test_an_architecture_brings_what_it_has_and_the_file_goes_over_it(tmp_path: Path) -> None:
+    config = configured("base", None, (), "koopman")[1]
+    assert (config.architecture.encoder, config.architecture.predictor) == ("looped", "koopman")
+    file = written(tmp_path, "[architecture]\nloops = 2\n")
+    assert configured("base", file, (), "paper1")[1].architecture.loops == 2
+    with pytest.raises(OptionError, match="unknown architecture 'paper3'; did you mean 'paper"):
+        configured("base", None, (), "paper3")
+
+
+def test_networks_of_ones_own_choice_start_from_scratch(tmp_path: Path) -> None:
+    for also in ([], ["--from", "scratch", "--resume"]):
+        done = CliRunner().invoke(
+            app, ["run", str(tmp_path), "-o", str(tmp_path / "o"), "--architecture", "mlp", *also]
+        )
+        assert done.exit_code == 2
+        assert "--architecture is for a new model" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,9 @@ from codewm_model.training.leaderboard import Trial
 from codewm_model.training.sweep import run_sweep
 from codewm_model.training.sweep_file import read_sweep
 from codewm_model.training.trainer import Interrupted
+from tests.postgres_server import postgres
+
+__all__ = ["postgres"]
 
 FILE = """
 name = "a small sweep"
@@ -52,7 +56,7 @@ def written(folder: Path, history: Path, *, trials: int = 3, sampler: str = "ran
     return file
 
 
-def swept(file: Path, folder: Path, stop: Callable[[], bool] = lambda: False) -> list[Trial]:
+def swept(file: Path, folder: Path, stop: Callable[[], bool] = lambda: False, database: str = "") -> list[Trial]:
     return run_sweep(
         read_sweep(file),
         folder,
@@ -61,6 +65,7 @@ def swept(file: Path, folder: Path, stop: Callable[[], bool] = lambda: False) ->
         step=lambda stage, step, total, loss: None,
         stop=stop,
         done=lambda trial: None,
+        database=database,
     )
 
 
@@ -82,6 +87,38 @@ def test_a_stopped_sweep_goes_on_to_the_same_leaderboard(history: Path, tmp_path
     assert values == sorted(values)
     more = swept(written(tmp_path, history, trials=4), tmp_path / "parts")
     assert len(more) == 4
+
+
+def test_machines_share_a_sweep_in_a_database(history: Path, tmp_path: Path, postgres: Any) -> None:
+    address = postgres.get_uri()
+    file = written(tmp_path, history, trials=4)
+    asked: list[int] = []
+
+    def stop() -> bool:  # in the middle of the second trial of the first machine
+        asked.append(1)
+        return len(asked) == 6
+
+    with pytest.raises(Interrupted):
+        swept(file, tmp_path / "first", stop, address)
+    second = swept(file, tmp_path / "second", database=address)
+    assert len(second) == 3, "three have ended; the fourth is the first machine's, which is only stopped"
+    assert len({trial.number for trial in second}) == 3
+    first = swept(file, tmp_path / "first", database=address)
+    assert sorted(trial.number for trial in first) == [0, 1, 2, 3]
+    ran = [sorted(folder.name for folder in (tmp_path / name / "trials").iterdir()) for name in ("first", "second")]
+    assert ran == [["0000", "0001"], ["0002", "0003"]], "each has gone on with its own, and with no other's"
+    other = written(tmp_path, history, trials=4, search="architecture.loops = {low = 1, high = 3}")
+    with pytest.raises(OptionError, match="the database holds a sweep 'a small sweep' with other settings or data"):
+        swept(other, tmp_path / "third", database=address)
+
+
+def test_what_is_wrong_with_a_database_is_said_without_its_password(history: Path, tmp_path: Path) -> None:
+    file = written(tmp_path, history)
+    with pytest.raises(OptionError, match="the database of the sweep cannot be used") as raised:
+        swept(file, tmp_path / "a", database="postgresql://ada:secret@127.0.0.1:1/x")
+    assert "secret" not in str(raised.value)
+    with pytest.raises(OptionError, match="address of a PostgreSQL database"):
+        swept(file, tmp_path / "b", database="mysql://ada@host/x")
 
 
 def test_the_leaderboard_is_text_numbers_and_pictures(history: Path, tmp_path: Path) -> None:

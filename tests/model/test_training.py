@@ -16,9 +16,12 @@ from codewm_lsp.history import Repository
 from codewm_lsp.world_model import WorldModel
 from codewm_model.artifacts.run_folder import read_run
 from codewm_model.data.batches import Dataset
-from codewm_model.data.repository_corpus import build, load, use
+from codewm_model.data.repository_corpus import build, common_words, load, use
 from codewm_model.networks.code_world_model import set_rounding
+from codewm_model.settings.config import PRESETS, Config
 from codewm_model.training.inference import all_states, embed_edits
+from codewm_model.training.loading import Material
+from codewm_model.training.train_from import RunSettings, train_from
 
 Train = Callable[..., "subprocess.CompletedProcess[str]"]
 Finished = tuple[Path, str]
@@ -120,3 +123,20 @@ def test_a_repository_without_python_cannot_be_trained_on(make_repository, train
     done = train(builder.path, "--output", tmp_path / "out", "--preset", "smoke", "--from", "scratch")
     assert done.returncode == 1
     assert "no edit of a Python definition" in done.stderr
+
+
+def test_weights_that_are_never_rounded_are_not_rounded_in_the_last_evaluation(history: Path, tmp_path: Path) -> None:
+    corpus = load(build(history, tmp_path, edits=400))
+    stages = {"transition_steps": 6, "edit_steps": 0, "next_steps": 0, "predictor_steps": 0}
+    last = []
+    for quantise_from in (1.0, 2.0):
+        folder = tmp_path / str(quantise_from)
+        folder.mkdir()
+        training = dataclasses.replace(
+            PRESETS["smoke"].training, **stages, quantise_from=quantise_from, evaluate_every=3, threads=1
+        )
+        material = Material(Dataset([corpus]), [], common_words([corpus]), [])
+        result = train_from(RunSettings(folder, Config(training=training), material))
+        last.append(result.diagnostics())
+    assert last[0]
+    assert last[0] == last[1]

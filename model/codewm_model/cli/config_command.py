@@ -26,13 +26,24 @@ Settings = Annotated[
 ]
 
 
+Networks = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        metavar="NAME",
+        help="The networks to use: paper1 or paper2 (with that paper's losses), or one that codewm-train config "
+        "architectures lists.",
+    ),
+]
+
+
 @app.command(epilog="Example: codewm-train config show --preset base > training.toml")
-def show(preset: Preset = None, config: File = None, settings: Settings = None) -> None:
+def show(preset: Preset = None, config: File = None, settings: Settings = None, architecture: Networks = None) -> None:
     """Print the settings in force as TOML, each with the reason for its default."""
     from codewm_model.settings.toml_files import as_toml, configured
 
     with failures_in_words():
-        typer.echo(as_toml(configured(preset, config, settings or [])[1]), nl=False)
+        typer.echo(as_toml(configured(preset, config, settings or [], architecture)[1]), nl=False)
 
 
 @app.command(epilog="Example: codewm-train config architectures")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from codewm_lsp.errors import OptionError
 from codewm_model.cli.failures import failures_in_words
+from codewm_model.cli.train_command import find_device
+
+if TYPE_CHECKING:
+    from codewm_model.training.study import Course
 
 app = typer.Typer(help="Rerun what the papers found, on repositories of your own.", no_args_is_help=True)
 
@@ -28,7 +34,12 @@ def collapse(
         list[Path] | None,
         typer.Option(help="A clone to evaluate on, which is not trained on; at least one, may be repeated."),
     ] = None,
-    setting: Annotated[str, typer.Option(help="reduced (two CPU cores), full (as in the paper) or smoke.")] = "reduced",
+    setting: Annotated[
+        str,
+        typer.Option(
+            help="reduced (an hour of a core), long (the paper's 15,000 steps, small), full (as in the paper) or smoke."
+        ),
+    ] = "reduced",
     seeds: Annotated[
         list[int] | None, typer.Option(help="Seeds to use instead of those of the setting; may be repeated.")
     ] = None,
@@ -37,17 +48,25 @@ def collapse(
         Path | None, typer.Option(help="Folder for the corpora of clones (default: in the output folder).")
     ] = None,
     edits: Annotated[int, typer.Option(help="Maximum edits per repository, newest first.")] = 4_000,
+    device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "cpu",
+    until: Annotated[
+        int,
+        typer.Option(help="Take every run to this step and no further (0 = to its end); a later call goes on.", min=0),
+    ] = 0,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Only draw the figure and the table again.")
     ] = False,
 ) -> None:
     """Paper 1's finding: a target encoder that follows fast collapses, a static one does not.
 
-    Trains fast EMA (0.996), near-static (0.99999), frozen (1.0), and SIGReg without a target network, with several
-    seeds each, and writes collapse.png, .svg, .md and .json. A study that was stopped continues.
+    Trains fast EMA (0.996), near-static (0.99999), frozen (1.0), and two recipes without a target network, with several
+    seeds each, and writes collapse.png, .svg, .md and .json, which grow while it runs. A study that was
+    stopped continues.
     """
     with failures_in_words():
-        _collapse(repositories, output, validate or [], setting, seeds or [], jobs, cache, edits, report_only)
+        _collapse(
+            repositories, output, validate or [], setting, seeds or [], jobs, cache, edits, device, until, report_only
+        )
 
 
 def _collapse(
@@ -59,12 +78,14 @@ def _collapse(
     jobs: int,
     cache: Path | None,
     edits: int,
+    device: str,
+    until: int,
     report_only: bool,
 ) -> None:
     from codewm_lsp.output_folder import claim
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.data.repository_corpus import build, load
-    from codewm_model.training.study import PLAN, SETTINGS, course, figure, run_all, runs, table
+    from codewm_model.data.repository_corpus import build
+    from codewm_model.training.study import PLAN, SETTINGS, courses_of, read_course, run_all, runs
 
     if name not in SETTINGS:
         raise OptionError(f"Unknown setting {name!r}. Choose one of {', '.join(SETTINGS)}")
@@ -79,6 +100,7 @@ def _collapse(
             files.append(
                 [build(clone, cache or output / "corpus", edits=edits, progress=progress.mining) for clone in clones]
             )
+        about = _about(name, chosen.words, files, jobs)
         if not report_only:
             run_all(
                 name,
@@ -87,42 +109,56 @@ def _collapse(
                 files[0],
                 files[1],
                 jobs=jobs or os.cpu_count() or 1,
+                until=until,
+                device=str(find_device(device)),
                 progress=lambda done, total: progress.step("all runs", done, total, float("nan")),
+                grown=lambda: _write(output, [c for c in map(read_course, planned) if c], about),
             )
-    courses = [course(run) for run in planned]
-    figure(courses, output)
-    corpora = [load(file) for files_of in files for file in files_of]
-    about: dict[str, Any] = {
+    courses = courses_of(planned)
+    typer.echo(_write(output, courses, about))
+    minutes = sum(c.minutes for c in courses if c.run.complete)
+    typer.echo(f"{name}: {chosen.words}; {minutes:.0f} core minutes. Figure: {output / 'collapse.png'}")
+
+
+def _about(name: str, what: str, files: Sequence[Sequence[Path]], jobs: int) -> dict[str, Any]:
+    """What a study was made of and on."""
+    from codewm_model.data.repository_corpus import load
+
+    corpora = [(use, load(file)) for use, of in zip(("train", "validation"), files, strict=True) for file in of]
+    return {
         "setting": name,
-        "what": chosen.words,
-        "seeds": sorted({c.run.seed for c in courses}),
+        "what": what,
         "repositories": [
-            {
-                "name": c.name.replace("+", "/"),
-                "head": c.head,
-                "edits": len(c),
-                "use": "train" if i < len(files[0]) else "validation",
-            }
-            for i, c in enumerate(corpora)
+            {"name": c.name.replace("+", "/"), "head": c.head, "edits": len(c), "use": use} for use, c in corpora
         ],
-        "minutes": sum(c.minutes for c in courses),
         "jobs": jobs or os.cpu_count() or 1,
-        "runs": [
-            {
-                "arm": c.run.arm.name,
-                "seed": c.run.seed,
-                "alarm": c.alarm,
-                "minutes": c.minutes,
-                "steps": c.steps,
-                "evaluations": [dict(e) for e in c.evaluations],
-                "loss_steps": c.loss_steps,
-                "losses": c.losses,
-            }
-            for c in courses
-        ],
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
     }
-    (output / "collapse.json").write_text(json.dumps(about), encoding="utf-8")
-    text = table(courses)
+
+
+def _write(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> str:
+    """Write the figure, the table and every value as they are now; the table."""
+    from codewm_model.training.study import figure, table, table_of_runs
+
+    if not courses:
+        return ""
+    figure(courses, output)
+    found = [
+        {
+            "arm": c.run.arm.name,
+            "seed": c.run.seed,
+            "alarm": c.alarm,
+            "complete": c.run.complete,
+            "minutes": c.minutes if c.run.complete else None,
+            "steps": c.steps,
+            "evaluations": [dict(e) for e in c.evaluations],
+            "loss_steps": c.loss_steps,
+            "losses": c.losses,
+        }
+        for c in courses
+    ]
+    seeds = sorted({c.run.seed for c in courses})
+    (output / "collapse.json").write_text(json.dumps({**about, "seeds": seeds, "runs": found}), encoding="utf-8")
+    text = table(courses) + "\n\n" + table_of_runs(courses)
     (output / "collapse.md").write_text(text + "\n", encoding="utf-8")
-    typer.echo(text)
-    typer.echo(f"{name}: {chosen.words}; {about['minutes']:.0f} core minutes. Figure: {output / 'collapse.png'}")
+    return text

@@ -21,6 +21,15 @@ def sweep(
         Path | None, typer.Option("--output", "-o", help="Folder of the sweep (default: FILE without its ending).")
     ] = None,
     device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "auto",
+    database: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            envvar="CODEWM_SWEEP_DATABASE",
+            show_envvar=True,
+            help="A PostgreSQL database (postgresql://USER@HOST/NAME) in which several machines share the sweep.",
+        ),
+    ] = "",
 ) -> None:
     """Try settings with Optuna and rank them. Run the same command again to continue a sweep that was stopped."""
     from codewm_lsp.output_folder import claim
@@ -44,6 +53,7 @@ def sweep(
                     step=progress.step,
                     stop=stop,
                     done=lambda t: progress.say(f"trial {t.number}: {t.failure or t.value}, {dict(t.settings)}"),
+                    database=database,
                 )
         except Interrupted:
             raise TrainingError(f"stopped. Run the same command again to continue the sweep in {folder}") from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from codewm_lsp.errors import OptionError, TrainingError
-from codewm_model.cli.config_command import File, Preset, Settings
+from codewm_model.cli.config_command import File, Networks, Preset, Settings
 from codewm_model.cli.failures import failures_in_words
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Options:
     device: str
     name: str | None
     export: bool
+    architecture: str | None
 
 
 def run(
@@ -80,6 +81,7 @@ def run(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in the output folder.")] = False,
     settings: Settings = None,
+    architecture: Networks = None,
     on_collapse: Annotated[
         str | None,
         typer.Option(metavar="WHAT", help="What to do about a collapse: warn, stop or fix."),
@@ -104,7 +106,7 @@ def run(
     asked = [*(settings or []), *([f"training.on_collapse={on_collapse}"] if on_collapse else [])]
     options = _Options(
         repositories or [], output, corpus, preset, config, validate or [], start, resume, overwrite, asked, report_to,
-        cache, device, name, export,
+        cache, device, name, export, architecture,
     )  # fmt: skip
     with failures_in_words():
         _train(options)
@@ -118,7 +120,7 @@ def _train(options: _Options) -> None:
         raise OptionError("Nothing to train on. Name local clones, or a corpus with --corpus DIR, but not both.")
     if options.resume and options.overwrite:
         raise OptionError("--resume and --overwrite cannot be used together.")
-    preset, config = configured(options.preset, options.config, options.settings)
+    preset, config = configured(options.preset, options.config, options.settings, options.architecture)
     device = find_device(options.device)
     with group(device), _folder(options) as folder:
         _train_together(options, preset, config, device, folder)
@@ -134,6 +136,8 @@ def _train_together(options: _Options, preset: str, config: Config, device: torc
     from codewm_model.training.training_run import Begun
 
     begun = Begun(preset, options.start or ("shipped" if preset == "local" else "scratch"))
+    if options.architecture and (options.resume or begun.start != "scratch"):
+        raise OptionError("--architecture is for a new model: add --from scratch, and leave out --resume")
     checkpoint = read_checkpoint(folder) if options.resume else None
     if checkpoint:
         begun = checkpoint.begun

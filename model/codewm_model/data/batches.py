@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codewm_lsp.source.vocabulary import PAD
 from codewm_model.data.repository_corpus import RepositoryCorpus
 from codewm_model.settings.stages import STAGES
 
@@ -57,20 +56,16 @@ class Dataset:
         which = self.repository[rows]
         return [(int(r), np.flatnonzero(which == r), rows[which == r] - self.edit_start[r]) for r in np.unique(which)]
 
-    def structures(self, states: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Padded token ids and depths (B, T) of some states."""
+    def structures(self, states: NDArray[np.int64]) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """Token ids and depths of some states, an array of each for every state."""
         which = np.searchsorted(self.state_start, states, side="right") - 1
-        spans = []
+        ids, depths = [], []
         for repository, state in zip(which.tolist(), states.tolist(), strict=True):
             corpus = self.corpora[repository]
             local = state - self.state_start[repository]
-            spans.append((corpus, int(corpus.structure_offsets[local]), int(corpus.structure_offsets[local + 1])))
-        width = max(end - start for _, start, end in spans)
-        ids = np.full((len(states), width), PAD, np.int64)
-        depths = np.zeros((len(states), width), np.int64)
-        for row, (corpus, start, end) in enumerate(spans):
-            ids[row, : end - start] = corpus.structure_ids[start:end]
-            depths[row, : end - start] = corpus.structure_depths[start:end]
+            tokens = slice(int(corpus.structure_offsets[local]), int(corpus.structure_offsets[local + 1]))
+            ids.append(corpus.structure_ids[tokens])
+            depths.append(corpus.structure_depths[tokens])
         return ids, depths
 
     def lengths(self, states: NDArray[np.int64]) -> NDArray[np.int64]:

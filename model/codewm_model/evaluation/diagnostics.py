@@ -34,6 +34,6 @@ def nearest_neighbours(predicted: Tensor, target: Tensor, ks: tuple[int, ...] = 
         own = similarity[torch.arange(len(similarity)), torch.arange(start, start + len(similarity))]
         higher = (similarity > own[:, None] + 1e-7).sum(1)
         ties = ((similarity - own[:, None]).abs() <= 1e-7).sum(1) - 1
-        ranks.append(higher + (torch.rand(len(higher)) * (ties + 1)).long())
+        ranks.append(higher + (torch.rand(len(higher)).to(ties.device) * (ties + 1)).long())
     rank = torch.cat(ranks)
     return {f"knn@{k}": float((rank < k).float().mean()) for k in ks}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
+from codewm_model.networks.packed import Places, gelu
 from codewm_model.networks.quantisation import Rounding
 from codewm_model.settings.config import ArchitectureConfig
 
@@ -28,9 +29,16 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.rounding = Rounding()
 
+    def used(self) -> Tensor:
+        """The weight as the forward pass uses it."""
+        return self.rounding(self.weight) if self.rounded else self.weight
+
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.rounding(self.weight) if self.rounded else self.weight
-        return x @ weight + self.bias
+        return x @ self.used() + self.bias
+
+    def of_rows(self, rows: Tensor) -> Tensor:
+        """The same of (N, in), in one operation."""
+        return torch.addmm(self.bias, rows, self.used())
 
 
 class Embedding(nn.Module):
@@ -73,6 +81,11 @@ class Block(nn.Module):
         out: Tensor = x + self.down(F.gelu(self.up(self.norm_mlp(x)), approximate="tanh"))
         return out
 
+    def packed(self, x: Tensor, places: Places) -> Tensor:
+        """The same over the tokens of several texts without padding: (N, D) → (N, D)."""
+        x = x + self.out.of_rows(places.attention(self.qkv.of_rows(self.norm_attention(x)), self.heads))
+        return x + self.down.of_rows(gelu(self.up.of_rows(self.norm_mlp(x))))
+
 
 def attention_bias(mask: Tensor) -> Tensor:
     """(B, T) booleans → (B, 1, 1, T) added to the scores: 0 where kept, very low elsewhere."""
@@ -87,11 +100,11 @@ def sinusoids(tokens: Tensor, width: int) -> Tensor:
 
 
 class ActionEncoder(nn.Module):
-    """The rich action (15 numbers) → (B, state_size)."""
+    """The rich action (15 numbers), or the first numbers of it → (B, state_size)."""
 
-    def __init__(self, config: ArchitectureConfig) -> None:
+    def __init__(self, config: ArchitectureConfig, numbers: int = RICH_ACTION_SIZE) -> None:
         super().__init__()
-        self.up = Linear(RICH_ACTION_SIZE, config.state_size)
+        self.up = Linear(numbers, config.state_size)
         self.down = Linear(config.state_size, config.state_size)
 
     def forward(self, action: Tensor) -> Tensor:

@@ -114,6 +114,12 @@ class TrainingConfig:
         0.3, "the same over states that stand still: 1.0 costs some of the direction of the change", least=0
     )
     sigreg_weight: float = setting(0.0, "SIGReg on online states; what holds a training without target up", least=0)
+    sigreg_directions: int = setting(
+        256, "that SIGReg looks along in a step; new ones in each, so that few are enough", least=1, most=65_536
+    )
+    loop_weight: float = setting(
+        0.0, "prediction loss on the state after each loop but the last; paper 2: 0.3, for encoders it suits", least=0
+    )
     longest: int = setting(0, "definitions with more tokens are left out of the transition stage; 0: none", least=0)
     covariance_of: Literal["correlations", "covariances"] = setting(
         "correlations", "free of scale; paper 1's covariances vanish with the representation, which invites collapse"
@@ -222,4 +228,34 @@ PRESETS: dict[str, Config] = {
             edits_per_repository=400,
         )
     ),
+}
+
+
+PAPERS: Final[dict[str, dict[str, dict[str, Scalar]]]] = {
+    "paper1": {
+        "architecture": {
+            "encoder": "paper1",
+            "predictor": "paper1",
+            "loops": 6,
+            "state_expansion": 4,
+            "predictor_loops": 6,
+            "predictor_expansion": 4,
+        },
+        "training": {
+            "decay": 0.99999,
+            "delta_origin": "online",
+            "norm_weight": 0.1,
+            "contrast_weight": 0.0,
+            "composition_weight": 0.0,
+            "covariance_weight": 0.01,
+            "covariance_of": "covariances",
+            "variance_weight": 0.0,
+            "sibling_weight": 0.0,
+        },
+    },
+}
+"""The networks of the papers, with the losses they were trained with, by the name that ``--architecture`` takes."""
+PAPERS["paper2"] = {
+    "architecture": PAPERS["paper1"]["architecture"] | {"encoder": "reference", "predictor": "reference", "loops": 3},
+    "training": PAPERS["paper1"]["training"] | {"loop_weight": 0.3, "variance_weight": 0.1, "covariance_weight": 0.1},
 }

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from codewm_lsp.world_model.embedding import compose, lexical_sums
@@ -16,20 +16,33 @@ from codewm_lsp.world_model.features import MAX_CHANGED, MAX_CONTEXT, of_similar
 from codewm_model.data.batches import Dataset, tensor
 from codewm_model.data.repository_corpus import PaddedWords, padded
 from codewm_model.networks.code_world_model import CodeWorldModel, EditEncoder, StateEncoder
+from codewm_model.networks.packed import PackedTexts
 from codewm_model.training.parallel import processes, spread
 
 TOKENS_AT_ONCE: Final = 1_500  # padded, on a CPU: what stays in its cache is half as fast again as four times as much
 TOKENS_ON_A_GPU: Final = 60_000
 
 
-def encode_states(encoder: nn.Module, data: Dataset, states: NDArray[np.int64], device: torch.device) -> Tensor:
-    """States (N,) → (N, state_size), in batches of similar length; differentiable unless called under no_grad."""
+def encode_states(
+    encoder: StateEncoder,
+    data: Dataset,
+    states: NDArray[np.int64],
+    device: torch.device,
+    how: Callable[[PackedTexts], Tensor] | None = None,
+) -> Tensor:
+    """States (N,) → (N, state_size), in batches of similar length; differentiable unless called under no_grad.
+
+    ``how`` the encoder does it, where not as usual; it may give more than one row of numbers for each.
+    """
     most = (TOKENS_AT_ONCE if device.type == "cpu" else TOKENS_ON_A_GPU) * processes()
     order: list[int] = []
     pieces = []
+
+    def encode(numbers: Tensor) -> Tensor:
+        return (how or encoder.packed)(PackedTexts.of(*data.structures(numbers.numpy()), device))
+
     for rows in of_similar_length(data.lengths(states).tolist(), most):
-        ids, depths = data.structures(states[rows])
-        pieces.append(spread(encoder, tensor(ids, device), tensor(depths, device)).float())
+        pieces.append(spread(encode, torch.from_numpy(states[rows])).float())
         order += rows
     inverse = np.empty(len(order), np.int64)
     inverse[order] = np.arange(len(order))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from codewm_model.settings.config import ArchitectureConfig, Config, TrainingCon
 
 DONE: Final = "done.json"
 PLAN: Final = "plan.json"
+GROWS_EVERY: Final = 600.0
+"""Seconds between two drawings of the table and the figure while runs go on."""
 _RUN: Final = (  # "" is the working directory, which may be a stranger's repository
     "import sys; sys.path[:] = [entry for entry in sys.path if entry]; "
     "from codewm_model.training.study import main; sys.exit(main(sys.argv[1:]))"
@@ -40,6 +43,7 @@ class Arm:
     settings: Mapping[str, Any]
     paper: str  # what the paper says of it
     scaled: bool = False  # the decay is that of the paper's 15,000 steps, raised to the length of this run
+    networks: str = "reference"  # architecture of the state encoder and of the predictor
 
 
 ARMS: Final = (
@@ -56,18 +60,32 @@ ARMS: Final = (
         "the same",
         scaled=True,
     ),
+    Arm("frozen", "frozen (1.0)", {"decay": 1.0}, "within ± 0.002 of near-static (2 seeds)"),
     Arm(
         "near-static",
         "near-static EMA (0.99999)",
         {"decay": 0.99999},
         "0.9898 ± 0.0006 (3 seeds, 15,000 steps)",
     ),
-    Arm("frozen", "frozen (1.0)", {"decay": 1.0}, "within ± 0.002 of near-static (2 seeds)"),
     Arm(
         "sigreg",
         "no target network, SIGReg",
         {"target": "none", "sigreg_weight": 0.05, "delta_weight": 0.0, "norm_weight": 0.0, "covariance_weight": 0.0},
         "not in the paper (LeJEPA)",
+    ),
+    Arm(
+        "two-loss",
+        "no target network, two losses",
+        {
+            "target": "none",
+            "sigreg_weight": 0.1,
+            "sigreg_directions": 1_024,
+            "delta_weight": 0.0,
+            "norm_weight": 0.0,
+            "covariance_weight": 0.0,
+        },
+        "not in the paper (LeWorldModel)",
+        networks="leworldmodel",
     ),
 )
 
@@ -80,6 +98,7 @@ class StudySize:
     architecture: ArchitectureConfig
     training: TrainingConfig
     seeds: tuple[int, ...]
+    seeds_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # arms that have fewer
 
 
 _PAPER: Final = TrainingConfig(
@@ -116,6 +135,13 @@ _NETWORKS: Final = ArchitectureConfig(
 _SMALL: Final = dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1)
 SETTINGS: Final[Mapping[str, StudySize]] = {
     "full": StudySize("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
+    "long": StudySize(
+        "15,000 steps of 32 windows of definitions of up to 48 tokens, one loop, the paper's rate of 1e-4",
+        _SMALL,
+        dataclasses.replace(_PAPER, transition_batch=32, longest=48),
+        (42, 43, 44),
+        {"sigreg": (42, 43), "two-loss": (42, 43)},
+    ),
     "reduced": StudySize(
         "300 steps of 32 windows of definitions of up to 48 tokens, one loop, a rate of 5e-4",
         _SMALL,
@@ -171,7 +197,7 @@ def runs(setting: StudySize, output: Path, seeds: Sequence[int] = ()) -> list[Ru
         RunOf(arm, seed, output / "runs" / f"{arm.name}-{seed}")
         for seed in (seeds or setting.seeds)
         for arm in ARMS
-        if shorter or not arm.scaled
+        if (shorter or not arm.scaled) and (seeds or seed in setting.seeds_of.get(arm.name, setting.seeds))
     ]
 
 
@@ -181,23 +207,52 @@ def config_of(setting: StudySize, run: RunOf) -> Config:
     if run.arm.scaled:
         length = _PAPER.transition_steps / setting.training.transition_steps
         training = dataclasses.replace(training, decay=round(training.decay**length, 4))
-    return Config(architecture=setting.architecture, training=training)
+    networks = dataclasses.replace(setting.architecture, encoder=run.arm.networks, predictor=run.arm.networks)
+    return Config(architecture=networks, training=training)
 
 
-def train_run(setting: StudySize, run: RunOf, corpora: Sequence[Path], validation: Sequence[Path]) -> None:
-    """Train one run to its end, from its checkpoint on if it has one. Raises TrainingError."""
-    from codewm_model.artifacts.run_folder import CHECKPOINT
+def train_run(
+    setting: StudySize,
+    run: RunOf,
+    corpora: Sequence[Path],
+    validation: Sequence[Path],
+    *,
+    until: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Train one run to its end, from its checkpoint on if it has one; to step ``until`` where that is not 0.
+
+    Raises TrainingError, and Interrupted when it is at ``until`` or when the process that has started it has ended.
+    """
+    import torch
+
+    from codewm_model.artifacts.run_folder import CHECKPOINT, write_run
     from codewm_model.data.batches import Dataset
     from codewm_model.data.repository_corpus import common_words, load
     from codewm_model.training.checkpoint import has_checkpoint, read_checkpoint
     from codewm_model.training.loading import Material
     from codewm_model.training.train_from import RunSettings, train_from
+    from codewm_model.training.trainer import Interrupted
 
     run.folder.mkdir(parents=True, exist_ok=True)
     train_on, held = [load(file) for file in corpora], [load(file) for file in validation]
     material = Material(Dataset(train_on), held, common_words(train_on), [])
     checkpoint = read_checkpoint(run.folder) if has_checkpoint(run.folder) else None
-    result = train_from(RunSettings(run.folder, config_of(setting, run), material, checkpoint=checkpoint))
+    config, parent = config_of(setting, run), os.getppid()
+    at = checkpoint.step if checkpoint else 0
+    if until and at >= until:
+        raise Interrupted
+
+    def advance(stage: str, step: int, steps: int, loss: float) -> None:
+        nonlocal at
+        at = step
+
+    def stop() -> bool:
+        return os.getppid() != parent or at == until
+
+    settings = RunSettings(run.folder, config, material, checkpoint=checkpoint, device=torch.device(device))
+    result = train_from(settings, advance=advance, stop=stop)
+    write_run(run.folder, result.model, result.common, config, {"trained_on": []})
     (run.folder / DONE).write_text(json.dumps({"minutes": round(result.minutes, 2)}))
     (run.folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -210,25 +265,32 @@ def run_all(
     validation: Sequence[Path],
     *,
     jobs: int,
+    until: int = 0,
+    device: str = "cpu",
     progress: Callable[[int, int], None],
+    grown: Callable[[], None] = lambda: None,
 ) -> None:
-    """All runs that are not complete yet, ``jobs`` processes of one thread at a time.
+    """All runs that are not complete yet, or not at step ``until``, ``jobs`` processes of one thread at a time.
 
-    ``progress(steps done, steps in all)`` is called every second. Raises TrainingError when a run fails.
+    ``progress(steps done, steps in all)`` is called every second, ``grown`` when a run has come to its end and, where
+    there is more to show, every ten minutes. Raises TrainingError when a run fails.
     """
     plan = output / PLAN
     plan.write_text(
         json.dumps(
             {
                 "setting": name,
+                "until": until,
+                "device": device,
                 "corpora": [str(file.resolve()) for file in corpora],
                 "validation": [str(file.resolve()) for file in validation],
             }
         )
     )
-    waiting = [run for run in planned if not run.complete]
-    going: dict[subprocess.Popen[bytes], RunOf] = {}
     steps = SETTINGS[name].training.transition_steps
+    waiting = [run for run in planned if not run.complete and not 0 < until <= _steps_done(run, steps)]
+    going: dict[subprocess.Popen[bytes], RunOf] = {}
+    shown, at = sum(_steps_done(run, steps) for run in planned), time.monotonic()
     try:
         while waiting or going:
             while waiting and len(going) < jobs:
@@ -238,8 +300,13 @@ def run_all(
                     arguments = ["-c", _RUN, str(plan), run.arm.name, str(run.seed)]
                     going[subprocess.Popen([sys.executable, *arguments], stdout=said, stderr=said)] = run
             time.sleep(1)
-            progress(sum(_steps_done(run, steps) for run in planned), steps * len(planned))
-            for process in [p for p in going if p.poll() is not None]:
+            now = sum(_steps_done(run, steps) for run in planned)
+            progress(now, steps * len(planned))
+            ended = [process for process in going if process.poll() is not None]
+            if ended or (now > shown and time.monotonic() - at > GROWS_EVERY):
+                shown, at = now, time.monotonic()
+                grown()
+            for process in ended:
                 run = going.pop(process)
                 if process.returncode:
                     last = (run.folder / "output.txt").read_text(errors="replace").strip().splitlines()[-1:]
@@ -250,6 +317,7 @@ def run_all(
     finally:
         for process in going:
             process.terminate()
+            process.wait()
 
 
 def _steps_done(run: RunOf, steps: int) -> int:
@@ -279,15 +347,34 @@ class Course:
         """Mean of the last evaluations: the paper's five, of a short run its second half."""
         return float(np.mean(self.curve(name)[-max(1, min(5, len(self.steps) // 2)) :]))
 
+    def best(self, name: str) -> tuple[int, float]:
+        """The step at which a figure was highest, and the figure."""
+        at = int(np.argmax(self.curve(name)))
+        return self.steps[at], self.curve(name)[at]
 
-def course(run: RunOf) -> Course:
-    """Read a run. Raises TrainingError when it holds no evaluation."""
+    def loss_rises(self) -> int | None:
+        """The step at which the loss shows it: its mean over ten records is twice the lowest such mean before."""
+        means = np.convolve(self.losses, np.full(10, 0.1), "valid") if len(self.losses) >= 10 else np.zeros(0)
+        risen = np.flatnonzero(means > 2 * np.minimum.accumulate(means)) if len(means) else np.zeros(0, np.int64)
+        return self.loss_steps[int(risen[0]) + 9] if len(risen) else None
+
+
+def courses_of(planned: Sequence[RunOf]) -> list[Course]:
+    """All runs that have been evaluated at least once. Raises TrainingError when there is none."""
+    found = [course for course in map(read_course, planned) if course]
+    if not found:
+        raise TrainingError("no run has been evaluated yet: run the study again without --report-only")
+    return found
+
+
+def read_course(run: RunOf) -> Course | None:
+    """What there is of a run; None before its first evaluation."""
     records = read_log(run.folder / LOG)
     evaluations = [r for r in records if r.get("evaluation")]
     losses = [r for r in records if "loss" in r]
     alarms = [r["step"] for r in records if "alarm" in r]
     if not evaluations:
-        raise TrainingError(f"{run.folder} holds no evaluation: run the study again without --report-only")
+        return None
     done = run.folder / DONE
     return Course(
         run=run,
@@ -321,18 +408,42 @@ _COLUMNS: Final = (
 
 
 def table(courses: Sequence[Course]) -> str:
-    """One Markdown row an arm: ours, mean ± deviation over seeds, and what the paper says."""
+    """One Markdown row an arm: ours, mean ± deviation over seeds, and what the paper says.
+
+    The figures are of the runs that have come to their end; where none has, of those that are on their way.
+    """
     lines = [
-        "| target | seeds | " + " | ".join(title for title, _, _ in _COLUMNS) + " | alarm at step | the paper |",
-        "| --- | --- | " + " | ".join("---" for _ in _COLUMNS) + " | --- | --- |",
+        "| target | runs | " + " | ".join(title for title, _, _ in _COLUMNS) + " | the paper |",
+        "| --- | --- | " + " | ".join("---" for _ in _COLUMNS) + " | --- |",
     ]
     for arm in ARMS:
         of = [c for c in courses if c.run.arm is arm]
         if not of:
             continue
-        cells = [spread([c.last(name) for c in of], digits) for _, name, digits in _COLUMNS]
-        alarms = ", ".join(str(c.alarm) if c.alarm else "silent" for c in of)
-        lines.append(f"| {arm.words} | {len(of)} | " + " | ".join(cells) + f" | {alarms} | {arm.paper} |")
+        whole = [c for c in of if c.run.complete]
+        going = ", ".join(f"one at step {c.steps[-1]:,}" for c in of if c not in whole)
+        runs_of = " + ".join(filter(None, [f"{len(whole)} whole" if whole else "", going]))
+        cells = [spread([c.last(name) for c in whole or of], digits) for _, name, digits in _COLUMNS]
+        lines.append(f"| {arm.words} | {runs_of} | " + " | ".join(cells) + f" | {arm.paper} |")
+    return "\n".join(lines)
+
+
+def table_of_runs(courses: Sequence[Course]) -> str:
+    """One Markdown row a run: how far it is, what it warned of and when, and where it was best."""
+    lines = [
+        "| target | seed | last step | alarm at step | loss doubles at step | honest cosine, best (at step) "
+        "| KNN@5, best (at step) | of a copy there | lowest loss | minutes |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for c in courses:
+        (cosine_at, cosine), (found_at, found) = c.best("transition_cosine"), c.best("knn@5")
+        copied = c.curve("copy_knn@5")[c.steps.index(found_at)]
+        minutes = f"{c.minutes:.0f}" if c.run.complete else "not done"
+        lines.append(
+            f"| {c.run.arm.words} | {c.run.seed} | {c.steps[-1]:,} | {c.alarm or 'silent'} "
+            f"| {c.loss_rises() or 'never'} | {cosine:.3f} ({cosine_at:,}) | {found:.3f} ({found_at:,}) "
+            f"| {copied:.3f} | {min(c.losses):.4f} | {minutes} |"
+        )
     return "\n".join(lines)
 
 
@@ -342,7 +453,7 @@ def figure(courses: Sequence[Course], output: Path) -> list[Path]:
 
     from codewm_model.evaluation import plots
 
-    palette = (plots.ORANGE, plots.VERMILION, plots.BLUE, plots.GREEN, plots.PURPLE)
+    palette = (plots.ORANGE, plots.VERMILION, plots.GREEN, plots.BLUE, plots.PURPLE, plots.SKY)
     colours = dict(zip((arm.name for arm in ARMS), palette, strict=True))
     panels = (
         ("gap to 1 of the copy indicator", "gap"),
@@ -356,10 +467,12 @@ def figure(courses: Sequence[Course], output: Path) -> list[Path]:
     with plots.styled():
         plotted, axes = pyplot.subplots(2, 3, figsize=(13, 7), constrained_layout=True)
         for axis, (title, name) in zip(axes.flat, panels, strict=True):
+            labelled: list[Arm] = []
             for found in courses:
                 colour = colours[found.run.arm.name]
                 style: dict[str, Any] = {"color": colour, "alpha": 0.85, "linewidth": 1.3}
-                label = found.run.arm.words if found.run.seed == courses[0].run.seed else None
+                label = found.run.arm.words if found.run.arm not in labelled else None
+                labelled.append(found.run.arm)
                 if name == "loss":
                     axis.plot(found.loss_steps, found.losses, label=label, **style)
                 elif name == "gap":
@@ -382,11 +495,19 @@ def figure(courses: Sequence[Course], output: Path) -> list[Path]:
 def main(arguments: Sequence[str]) -> int:
     """``python -m codewm_model.training.study PLAN ARM SEED``: one run in a process of its own."""
     plan, arm, seed = json.loads(Path(arguments[0]).read_text()), arguments[1], int(arguments[2])
-    setting = SETTINGS[plan["setting"]]
+    from codewm_model.training.trainer import Interrupted
+
+    setting, parent = SETTINGS[plan["setting"]], os.getppid()
     (run,) = (r for r in runs(setting, Path(arguments[0]).parent, [seed]) if r.arm.name == arm)
     try:
-        train_run(setting, run, [Path(f) for f in plan["corpora"]], [Path(f) for f in plan["validation"]])
+        corpora, validation = ([Path(file) for file in plan[use]] for use in ("corpora", "validation"))
+        train_run(setting, run, corpora, validation, until=plan["until"], device=plan["device"])
     except TrainingError as error:
         print(error, file=sys.stderr)
+        return 1
+    except Interrupted:
+        if os.getppid() == parent:
+            return 0
+        print("stopped, as the command that had started it has ended", file=sys.stderr)
         return 1
     return 0

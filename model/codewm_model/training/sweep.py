@@ -3,6 +3,9 @@
 Optuna chooses the settings and keeps what was tried in a SQLite file, so that a sweep that was stopped goes on: with
 the trial that was running from that trial's checkpoint, and then with new ones, to the same end as without a stop. The
 leaderboard and its plots are written anew after every trial.
+
+With a PostgreSQL database instead of the file, several machines share one sweep: each asks for trials until there are
+enough, goes on with those that it began itself, and writes the leaderboard of all.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +32,7 @@ from codewm_model.training.train_from import Result, RunSettings, train_from
 
 STUDY: Final = "study.db"
 _KEPT: Final = "trial {}"
+_WORKER: Final = "worker"
 Mining = Callable[[str, int, int], None]
 
 
@@ -40,23 +45,24 @@ def run_sweep(
     step: Callable[[str, int, int, float], None],
     stop: Callable[[], bool],
     done: Callable[[Trial], None],
+    database: str = "",
 ) -> list[Trial]:
     """Run what is left of a sweep below ``folder`` and return all its trials, the best first.
 
-    Raises OptionError when the folder holds another sweep or the figure does not exist, Interrupted when asked to stop.
+    ``database``: the address of a PostgreSQL one to share the sweep in, by its name. Raises OptionError when the folder
+    or the database holds another sweep, the database cannot be used or the figure does not exist, Interrupted when
+    asked to stop.
     """
     optuna = _optuna()
     folder.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{folder.resolve() / STUDY}",
-        study_name="sweep",
-        direction=sweep.direction,
-        load_if_exists=True,
-    )
-    begun = study.user_attrs.setdefault("identity", sweep.identity())
+    study = _shared(optuna, sweep, database) if database else _study(optuna, sweep, folder)
+    begun = study.user_attrs.get("identity", sweep.identity())
     if begun != sweep.identity():
-        raise OptionError(f"{folder} holds a sweep with other settings or data: choose another --output, or delete it")
+        where = f"the database holds a sweep {sweep.name!r}" if database else f"{folder} holds a sweep"
+        other = "give this one another name" if database else "choose another --output, or delete it"
+        raise OptionError(f"{where} with other settings or data: {other}")
     study.set_user_attr("identity", begun)
+    worker = _worker(folder)
     data = _Data(sweep, folder, mining)
     running, complete = optuna.trial.TrialState.RUNNING, optuna.trial.TrialState.COMPLETE
     failed = optuna.trial.TrialState.FAIL
@@ -65,10 +71,11 @@ def run_sweep(
         planned = min(planned, len(_grid(sweep)))
         for settings in _grid(sweep):
             study.enqueue_trial(settings, skip_if_exists=True)
-    waiting = [trial.number for trial in study.get_trials(states=(running,))]
-    while waiting or sum(trial.state in (complete, failed) for trial in study.trials) < planned:
-        study.sampler = _sampler(optuna, sweep, len(study.trials))
-        number = waiting.pop(0) if waiting else study.ask(_distributions(optuna, sweep)).number
+    mine = [trial for trial in study.get_trials(states=(running,)) if trial.user_attrs.get(_WORKER, worker) == worker]
+    waiting = [trial.number for trial in mine]
+    counted = (complete, failed, running) if database else (complete, failed)  # what others run will be there as well
+    while waiting or sum(trial.state in counted for trial in study.trials) < planned:
+        number = waiting.pop(0) if waiting else _asked(optuna, study, sweep, worker, shared=bool(database))
         settings = dict(study.trials[number].params)
         began = time.monotonic()
         try:
@@ -88,6 +95,47 @@ def run_sweep(
     found = trials(study, sweep)
     write_leaderboard(sweep, found, folder)
     return found
+
+
+def _study(optuna: Any, sweep: Sweep, folder: Path) -> Any:
+    storage = f"sqlite:///{folder.resolve() / STUDY}"
+    return optuna.create_study(storage=storage, study_name="sweep", direction=sweep.direction, load_if_exists=True)
+
+
+def _shared(optuna: Any, sweep: Sweep, database: str) -> Any:
+    scheme, separator, rest = database.partition("://")
+    if not separator or scheme not in ("postgresql", "postgres"):
+        raise OptionError("--database takes the address of a PostgreSQL database: postgresql://USER@HOST/NAME")
+    try:
+        return optuna.create_study(
+            storage=optuna.storages.RDBStorage(f"postgresql+psycopg://{rest}", engine_kwargs={"pool_pre_ping": True}),
+            study_name=sweep.name,
+            direction=sweep.direction,
+            load_if_exists=True,
+        )
+    except ImportError as error:
+        raise OptionError(f"--database needs {error.name}, which is missing: pip install 'codewm[postgres]'") from None
+    except Exception as error:  # of the driver, of SQLAlchemy or of Optuna; the address holds a password: not shown
+        first = str(error.__cause__ or error).splitlines()[0].replace(rest, "…")
+        raise OptionError(
+            f"the database of the sweep cannot be used ({first}): check the address and the server"
+        ) from None
+
+
+def _worker(folder: Path) -> str:
+    """A name of this folder among those that share a sweep."""
+    file = folder / "worker.txt"
+    if not file.exists():
+        file.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _asked(optuna: Any, study: Any, sweep: Sweep, worker: str, *, shared: bool) -> int:
+    """The number of a new trial. Two that ask a database at once draw apart: each by its worker as well."""
+    study.sampler = _sampler(optuna, sweep, len(study.trials) + (int(worker[:6], 16) if shared else 0))
+    trial = study.ask(_distributions(optuna, sweep))
+    trial.set_user_attr(_WORKER, worker)
+    return int(trial.number)
 
 
 class _Data:

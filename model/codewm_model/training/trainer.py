@@ -23,6 +23,7 @@ from codewm_model.artifacts.run_folder import CHECKPOINT
 from codewm_model.data.batches import Dataset, generator
 from codewm_model.data.repository_corpus import use
 from codewm_model.networks.code_world_model import set_rounding
+from codewm_model.settings.config import TrainingConfig
 from codewm_model.settings.stages import STAGES, steps_of
 from codewm_model.training.checkpoint import Checkpoint, write_checkpoint
 from codewm_model.training.edit_stage import EditStage
@@ -92,6 +93,7 @@ def _run_stage(
             {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
         ],
         lr=rate,
+        fused=True,
     )
     if optimiser_state is not None:
         with _of_checkpoint(run):
@@ -118,7 +120,7 @@ def _run_stage(
         for group in optimiser.param_groups:
             group["lr"] = rate * _schedule(step, steps, training.warmup)
         for module in modules:
-            set_rounding(module, step >= training.quantise_from * steps)
+            set_rounding(module, _is_rounded(training, step, steps))
         torch.manual_seed(hash((training.seed, STAGES.index(stage), step)) % (1 << 62))
         random = generator(training.seed, stage, step)
         losses = work.losses(random)
@@ -143,7 +145,7 @@ def _run_stage(
             last = now
         if (step + 1) % training.evaluate_every == 0 or done:
             for module in modules:
-                set_rounding(module, step + 1 >= training.quantise_from * steps)
+                set_rounding(module, _is_rounded(training, min(step + 1, steps - 1), steps))
             run.report({"stage": stage, "step": step + 1, "evaluation": True} | work.evaluate())
         stopping = any_of_all(run.stop())
         if (step + 1) % training.checkpoint_every == 0 or done or stopping:
@@ -200,6 +202,11 @@ def _quantise_finished(run: Run, stage: str) -> None:
     for name in STAGES[: STAGES.index(stage)]:
         for module in _trained(run, name):
             set_rounding(module, True)
+
+
+def _is_rounded(training: TrainingConfig, step: int, steps: int) -> bool:
+    """Whether the forward pass of a step uses the weights as int4 holds them; never with ``quantise_from`` at 1."""
+    return step >= training.quantise_from * steps
 
 
 def _schedule(step: int, steps: int, warmup: int) -> float:

@@ -44,6 +44,13 @@ class TransitionStage:
         self.frozen = training.target == "ema" and training.decay >= 1.0
         self.step = 0
         self.alarm = CollapseAlarm(training)
+        self.how = getattr(run.model.state, "every_loop", None) if training.loop_weight else None
+        if training.loop_weight and self.how is None:
+            raise TrainingError(
+                "loop_weight needs an encoder that can be read after every loop, and "
+                f"{run.config.architecture.encoder!r} cannot: set training.loop_weight = 0 or "
+                "architecture.encoder = 'reference'"
+            )
 
     def state(self) -> dict[str, Any]:
         """The target encoder, and what it has given so far: in another batch the last bits would differ."""
@@ -86,7 +93,9 @@ class TransitionStage:
         states, where = np.unique(run.data.states[edits], return_inverse=True)
         where = where.reshape(-1, 2)
         with torch.autocast(run.device.type, torch.bfloat16, enabled=training.bf16 or run.device.type == "cuda"):
-            online = encode_states(run.model.state, run.data, states, run.device)
+            every_loop = encode_states(run.model.state, run.data, states, run.device, self.how)
+        loops = every_loop if every_loop.ndim == 3 else every_loop[:, None]  # (N, loops, D)
+        online = loops[:, -1]
         target = online if training.target == "none" else self.targets(states)
         before, after = online[where[:, 0]], online[where[:, 1]]
         target_before, target_after = target[where[:, 0]], target[where[:, 1]]
@@ -107,6 +116,11 @@ class TransitionStage:
             "covariance": training.covariance_weight * decorrelation(predicted),
             "variance": training.variance_weight * objectives.variance_loss(online),
         }
+        if training.loop_weight:
+            # deep supervision (paper 2): what each earlier loop gives has to predict the next state as well
+            earlier = [run.model.transition(loops[where[:, 0], i], action) for i in range(loops.shape[1] - 1)]
+            weight = training.loop_weight * training.prediction_weight
+            losses["loops"] = weight * sum((distance(one, target_after) for one in earlier), start=predicted.sum() * 0)
         if training.contrast_weight:
             # the prediction is nearer to the true next state than to any other of the batch, the one before included
             nearness = F.normalize(predicted, dim=-1) @ F.normalize(target, dim=-1).T
@@ -116,7 +130,7 @@ class TransitionStage:
                 nearness, wanted, torch.ones_like(wanted), training.temperature
             )
         if training.sigreg_weight:
-            directions = torch.randn(256, online.shape[1], device=online.device)
+            directions = torch.randn(training.sigreg_directions, online.shape[1], device=online.device)
             losses["sigreg"] = training.sigreg_weight * objectives.sigreg_loss(online, directions)
         if training.composition_weight:
             # several steps, each from the last prediction
@@ -150,8 +164,8 @@ class TransitionStage:
         self.step += 1
         if not self.frozen and training.target == "ema":
             with torch.no_grad():
-                for kept, new in zip(self.target.parameters(), self.run.model.state.parameters(), strict=True):
-                    kept.lerp_(new, 1 - training.decay)
+                kept, new = list(self.target.parameters()), list(self.run.model.state.parameters())
+                torch._foreach_lerp_(kept, new, 1 - training.decay)
         if self.step == training.transition_steps:
             save_file(self.target.state_dict(), self.run.folder / TARGET)
 

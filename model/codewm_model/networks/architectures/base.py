@@ -11,6 +11,7 @@ from codewm_lsp.source import VOCABULARY
 from codewm_lsp.source.tokens import MAX_DEPTH
 from codewm_lsp.source.vocabulary import PAD
 from codewm_model.networks.layers import Embedding, Linear
+from codewm_model.networks.packed import PackedTexts
 from codewm_model.settings.config import ArchitectureConfig
 
 
@@ -24,6 +25,11 @@ class StateEncoder(nn.Module):
     @abstractmethod
     def forward(self, ids: Tensor, depths: Tensor) -> Tensor:
         """(B, T) token ids and depths, padded with ``PAD`` → (B, state_size)."""
+
+    def packed(self, texts: PackedTexts) -> Tensor:
+        """The same without padding; an encoder that does not know how to do that gets it padded."""
+        state: Tensor = self(*texts.padded())
+        return state
 
 
 class TransitionPredictor(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from codewm_model.networks.architectures.base import SummingEncoder, TransitionPredictor
 from codewm_model.networks.architectures.registry import Architecture
 from codewm_model.networks.layers import ActionEncoder, Block, Linear, attention_bias, sinusoids
+from codewm_model.networks.packed import PackedTexts
 from codewm_model.settings.config import ArchitectureConfig
 
 
@@ -24,6 +25,17 @@ class LoopedEncoder(SummingEncoder):
         for _ in range(self.loops):
             x = self.block(x, bias)
         return x
+
+    def packed(self, texts: PackedTexts) -> Tensor:
+        embedded = self.token(texts.ids) + self.depth(texts.depths)  # (N, D)
+        places = texts.places()
+        x = embedded + 0.3 * sinusoids(texts.positions, self.width)
+        for _ in range(self.loops):
+            x = self.block.packed(x, places)
+        read = self.norm(x) + embedded
+        gate = torch.sigmoid(self.gate.of_rows(read))
+        state: Tensor = places.summed(gate * read) @ self.value.used() + places.summed(gate) * self.value.bias
+        return state / 8
 
 
 class LoopedPredictor(TransitionPredictor):

@@ -15,6 +15,7 @@ from codewm_lsp.source.vocabulary import PAD
 from codewm_model.networks.architectures.base import StateEncoder, TransitionPredictor
 from codewm_model.networks.architectures.registry import Architecture
 from codewm_model.networks.layers import ActionEncoder, Block, Embedding, Linear, attention_bias, sinusoids
+from codewm_model.networks.packed import PackedTexts, Places
 from codewm_model.settings.config import ArchitectureConfig
 
 
@@ -31,7 +32,11 @@ class ReferenceEncoder(StateEncoder):
         self.query = nn.Parameter(torch.randn(self.width) / self.width**0.5)
         self.key = Linear(self.width, self.width)
         self.value = Linear(self.width, self.width)
-        self.norm = nn.LayerNorm(self.width)
+        self.norm = self.readout(config)
+
+    def readout(self, config: ArchitectureConfig) -> nn.Module:
+        """What the pooled tokens go through last."""
+        return nn.LayerNorm(config.state_size)
 
     def forward(self, ids: Tensor, depths: Tensor) -> Tensor:
         mask = ids != PAD
@@ -47,6 +52,30 @@ class ReferenceEncoder(StateEncoder):
         state: Tensor = self.norm(pooled)
         return state
 
+    def packed(self, texts: PackedTexts) -> Tensor:
+        return self.read(*self.looped(texts)[-1])
+
+    def every_loop(self, texts: PackedTexts) -> Tensor:
+        """The states that each loop would give, were it the last: (B, loops, state_size)."""
+        return torch.stack([self.read(x, places) for x, places in self.looped(texts)], 1)
+
+    def looped(self, texts: PackedTexts) -> list[tuple[Tensor, Places]]:
+        """All tokens and a CLS for every text (N + B, D) after each loop."""
+        x = self.token(texts.ids) + self.depth(texts.depths) + sinusoids(texts.positions, self.width)
+        x = torch.cat([x, self.cls.expand(texts.texts, -1)])  # (N + B, D)
+        places = texts.with_one_more()
+        found = []
+        for _ in range(self.loops):
+            x = self.block.packed(x, places)
+            found.append((x, places))
+        return found
+
+    def read(self, x: Tensor, places: Places) -> Tensor:
+        """Attention pooling over the tokens of each text, and the readout."""
+        scores = x @ (self.key.used() @ self.query)  # what the key's bias adds is the same for all of a text
+        state: Tensor = self.norm(self.value.of_rows(places.weighted(scores, x)))
+        return state
+
 
 class ReferencePredictor(TransitionPredictor):
     """The first of the two tokens after two looped blocks, and a LayerNorm (paper 1)."""
@@ -58,7 +87,11 @@ class ReferencePredictor(TransitionPredictor):
         self.blocks = nn.ModuleList(
             Block(config.state_size, config.heads, config.predictor_expansion) for _ in range(2)
         )
-        self.norm = nn.LayerNorm(config.state_size)
+        self.norm = self.readout(config)
+
+    def readout(self, config: ArchitectureConfig) -> nn.Module:
+        """What the first token goes through last."""
+        return nn.LayerNorm(config.state_size)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         x = torch.stack([state, self.action(action)], 1)  # (B, 2, D)

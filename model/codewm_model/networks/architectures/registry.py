@@ -29,6 +29,8 @@ OURS: Final[Mapping[str, str]] = MappingProxyType(
         "mini-transformer": "codewm_model.networks.architectures.mini_transformer",
         "koopman": "codewm_model.networks.architectures.koopman",
         "reference": "codewm_model.networks.architectures.paper_networks",
+        "paper1": "codewm_model.networks.architectures.paper1",
+        "leworldmodel": "codewm_model.networks.architectures.leworldmodel",
     }
 )
 Kind = Literal["encoder", "predictor"]

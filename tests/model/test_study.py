@@ -1,0 +1,123 @@
+"""``codewm-train study collapse``: which runs it makes, what it says while they go on, and that it goes on itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from codewm_model.artifacts.run_folder import read_run
+from codewm_model.artifacts.training_log import LOG
+from codewm_model.cli.train_app import app
+from codewm_model.training.study import (
+    DONE,
+    PLAN,
+    SETTINGS,
+    config_of,
+    courses_of,
+    main,
+    read_course,
+    run_all,
+    runs,
+    table,
+    table_of_runs,
+)
+
+
+@pytest.fixture(scope="module")
+def study(history: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished study of a few steps, and what it has printed."""
+    output = tmp_path_factory.mktemp("study") / "study"
+    given = [str(history), "--validate", str(history), "--setting", "smoke", "--jobs", "2", "--edits", "200"]
+    done = CliRunner().invoke(app, ["study", "collapse", *given, "--output", str(output)])
+    assert done.exit_code == 0, done.output
+    return output, done.stdout
+
+
+def test_the_long_study_has_three_seeds_an_arm_and_two_without_a_target(tmp_path: Path) -> None:
+    planned = runs(SETTINGS["long"], tmp_path)
+    seeds = {arm: sorted(r.seed for r in planned if r.arm.name == arm) for arm in {r.arm.name for r in planned}}
+    assert seeds == {
+        "fast": [42, 43, 44],
+        "near-static": [42, 43, 44],
+        "frozen": [42, 43, 44],
+        "sigreg": [42, 43],
+        "two-loss": [42, 43],
+    }
+    assert [r.seed for r in planned[:5]] == [42] * 5, "every arm once before any has a second seed"
+    fast = config_of(SETTINGS["long"], planned[0]).training
+    assert (fast.decay, fast.transition_steps, fast.transition_batch, fast.transition_rate) == (0.996, 15_000, 32, 1e-4)
+
+
+def test_every_arm_is_in_the_table_with_how_far_it_came(study: tuple[Path, str]) -> None:
+    output, said = study
+    for words in ("fast EMA (0.996)", "frozen (1.0)", "no target network, SIGReg", "no target network, two losses"):
+        assert f"| {words} | 1 whole |" in said
+        assert f"| {words} | 42 | 8 |" in said
+    assert (output / "collapse.png").stat().st_size > 10_000
+    found = json.loads((output / "collapse.json").read_text())
+    assert [run["steps"] for run in found["runs"]] == [[4, 8]] * 6
+    assert found["repositories"][1]["use"] == "validation"
+
+
+def test_a_run_leaves_weights_that_can_be_measured_afterwards(study: tuple[Path, str]) -> None:
+    model, _, _ = read_run(study[0] / "runs" / "two-loss-42")
+    assert type(model.state).__name__ == "ProjectedEncoder"
+
+
+def test_an_unfinished_run_is_shown_as_far_as_it_is(study: tuple[Path, str], tmp_path: Path) -> None:
+    log = (study[0] / "runs" / "frozen-42" / LOG).read_text().splitlines(keepends=True)
+    first = next(number for number, line in enumerate(log) if '"evaluation": true' in line)
+    planned = [run for run in runs(SETTINGS["smoke"], tmp_path) if run.arm.name in ("frozen", "fast")]
+    frozen = next(run for run in planned if run.arm.name == "frozen")
+    frozen.folder.mkdir(parents=True)
+    (frozen.folder / LOG).write_text("".join(log[: first + 1]))
+    courses = courses_of(planned)
+    assert [course.run for course in courses] == [frozen], "a run without an evaluation has no row"
+    assert "| frozen (1.0) | one at step 4 |" in table(courses)
+    assert "not done" in table_of_runs(courses)
+
+
+def test_a_run_whose_command_has_ended_stops_and_goes_on_later(
+    study: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / PLAN).write_bytes((study[0] / PLAN).read_bytes())
+    parents = iter([1, 1, 1, 1])  # at the start, and after two steps; then another process
+    monkeypatch.setattr("codewm_model.training.study.os.getppid", lambda: next(parents, 2))
+    assert main([str(tmp_path / PLAN), "fast", "42"]) == 1
+    assert "stopped" in capsys.readouterr().err
+    run = next(r for r in runs(SETTINGS["smoke"], tmp_path) if r.arm.name == "fast")
+    assert not run.complete
+    assert main([str(tmp_path / PLAN), "fast", "42"]) == 0
+    assert (run.folder / DONE).exists()
+    whole, again = (
+        read_course(next(r for r in runs(SETTINGS["smoke"], folder) if r.arm.name == "fast"))
+        for folder in (study[0], tmp_path)
+    )
+    assert whole is not None
+    assert again is not None
+    assert again.evaluations == whole.evaluations, "to the last bit"
+
+
+def test_runs_can_be_taken_to_a_step_before_any_is_taken_to_its_end(study: tuple[Path, str], tmp_path: Path) -> None:
+    plan = json.loads((study[0] / PLAN).read_text())
+    corpora, validation = ([Path(file) for file in plan[use]] for use in ("corpora", "validation"))
+    planned = [run for run in runs(SETTINGS["smoke"], tmp_path) if run.arm.name == "frozen"]
+    grown: list[str] = []
+    for until in (4, 0):
+        run_all(
+            "smoke",
+            planned,
+            tmp_path,
+            corpora,
+            validation,
+            jobs=1,
+            until=until,
+            progress=lambda done, total: None,
+            grown=lambda: grown.append(table(courses_of(planned))),
+        )
+    first, second = grown
+    assert "one at step 4" in first
+    assert "1 whole" in second
