@@ -251,3 +251,67 @@ def test_training_in_turns_is_deterministic_and_resumes_to_the_last_bit(
     run(tmp_path / "parts", None, True)
     whole, parts = (read_checkpoint(tmp_path / name).model for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def commit_lines(count: int, path: str = "shop/client.py") -> list[dict[str, str]]:
+    """Records like CommitPack's, each of which changes two functions."""
+    text = (
+        "def fetch(url):\n    return get(url, limit={0})\n\n\ndef send(url, data):\n    return post(url, data, {0})\n"
+    )
+    return [
+        {
+            "commit": f"{number:040x}",
+            "old_file": path,
+            "new_file": path,
+            "old_contents": text.format(number),
+            "new_contents": text.format(number + 1),
+            "subject": f"Raise the limit to {number + 1}",
+            "lang": "Python",
+            "repos": "ada/shop",
+        }
+        for number in reversed(range(count))
+    ]
+
+
+def test_a_file_of_commits_becomes_a_corpus_that_is_trained_from(tmp_path: Path) -> None:
+    file = tmp_path / "sample.jsonl"
+    records = [*commit_lines(12), *commit_lines(3, "notes.md")]
+    file.write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
+    folder = tmp_path / "corpus"
+    done = CliRunner().invoke(app, ["corpus", "build", "--commits", str(file), "--output", str(folder)])
+    assert done.exit_code == 0, done.output
+    assert "24 edits of 1 repository" in done.stdout
+    (shard,) = read_shards(folder)
+    assert shard.repository == "sample"
+    loaded = load(shard.folder)
+    assert len(loaded.commits) == 12
+    assert loaded.commits[0] == f"{11:040x}", "the first line is the newest"
+    assert (loaded.states[2:, 1] == loaded.states[:-2, 0]).all(), "what one commit leaves, the next begins with"
+    config = overridden(PRESETS["smoke"], ["threads=1", "edit_steps=0", "next_steps=0", "predictor_steps=0"])
+    result = train_from(RunSettings(tmp_path, config, of_corpus(folder, config.training, [], None)))
+    assert any("loss" in record for record in result.records)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "sample.jsonl:2 is not JSON"),
+        ("[1]", "sample.jsonl:2 is not an object"),
+        ('{"commit": "a", "old_file": 3}', "sample.jsonl:2 has no text for old_file"),
+        ('"' + "x" * (1 << 22) + '"', "sample.jsonl:2 has more than 4 MiB"),
+    ],
+    ids=["cut short", "a list", "a number", "too long"],
+)
+def test_a_line_that_is_no_commit_is_named(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "sample.jsonl"
+    file.write_text(json.dumps(commit_lines(1)[0]) + "\n" + line + "\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["corpus", "build", "--commits", str(file), "--output", str(tmp_path / "corpus")])
+    assert done.exit_code == 1
+    assert said in " ".join(done.stderr.split())
+    assert not list((tmp_path / "corpus").glob("sample-*"))
+
+
+def test_a_corpus_is_built_of_something(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["corpus", "build", "--output", str(tmp_path / "corpus")])
+    assert done.exit_code == 2
+    assert "--commits FILE" in done.stderr

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from codewm_lsp.errors import TrainingError
+from codewm_lsp.errors import OptionError, TrainingError
 from codewm_model.cli.failures import failures_in_words
 
 app = typer.Typer(
@@ -23,15 +23,22 @@ def _group() -> None:
 
 @app.command(epilog="Example: codewm-train corpus build ~/src/* --output corpus")
 def build(
-    repositories: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Local clones; with --processes or --ray also files that list them, one per line.", metavar="REPO..."
-        ),
-    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the corpus; repositories are added to one that exists.")
     ],
+    repositories: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Local clones; with --processes or --ray also files that list them, one per line.", metavar="REPO..."
+        ),
+    ] = None,
+    commits: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON lines as CommitPack has them, one changed file of a commit a line; may be repeated.",
+        ),
+    ] = None,
     edits: Annotated[int, typer.Option(min=0, help="Maximum edits per repository, newest first (0 = all).")] = 4_000,
     shard_edits: Annotated[
         int, typer.Option(min=1, help="Edits per shard, the smallest part that training reads at once.")
@@ -49,24 +56,26 @@ def build(
     from codewm_lsp.repository_list import listed
     from codewm_lsp.workers import chosen
     from codewm_model.cli.train_progress import Progress
-    from codewm_model.data.shards import MANIFEST, build_corpus, build_corpus_with, mine, read_shards
+    from codewm_model.data.shards import MANIFEST, add_commits, build_corpus, build_corpus_with, mine, read_shards
 
     with failures_in_words():
+        if not repositories and not commits:
+            raise OptionError("Nothing to build of. Name local clones, or a file of commits with --commits FILE.")
         claim(output, "codewm-train corpus", unmarked=(MANIFEST,))
+        clones = repositories or []
         failed: list[tuple[Path, str]] = []
         with Progress() as progress:
             if processes is None and ray is None:
-                build_corpus(repositories, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
+                build_corpus(clones, output, edits=edits, part_edits=shard_edits, progress=progress.mining)
             else:
                 clones = [
-                    clone
-                    for one in repositories
-                    for clone in ([path for _, path in listed(one)] if one.is_file() else [one])
+                    clone for one in clones for clone in ([path for _, path in listed(one)] if one.is_file() else [one])
                 ]
                 with closing(chosen(mine, processes, ray)) as workers:
                     failed = build_corpus_with(
                         workers, clones, output, edits=edits, part_edits=shard_edits, progress=progress.mining
                     )
+            add_commits(commits or [], output, edits=edits, part_edits=shard_edits)
         for clone, message in failed:
             typer.echo(f"{clone}: {message}", err=True)
         shards = read_shards(output)

@@ -112,12 +112,18 @@ def _collapse(
                 until=until,
                 device=str(find_device(device)),
                 progress=lambda done, total: progress.step("all runs", done, total, float("nan")),
-                grown=lambda: _write(output, [c for c in map(read_course, planned) if c], about),
+                grown=lambda: _grow(output, [c for c in map(read_course, planned) if c], about),
             )
     courses = courses_of(planned)
     typer.echo(_write(output, courses, about))
     minutes = sum(c.minutes for c in courses if c.run.complete)
     typer.echo(f"{name}: {chosen.words}; {minutes:.0f} core minutes. Figure: {output / 'collapse.png'}")
+
+
+def _grow(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> None:
+    """Write what there is of a study while it goes on."""
+    if courses:
+        _write(output, courses, about)
 
 
 def _about(name: str, what: str, files: Sequence[Sequence[Path]], jobs: int) -> dict[str, Any]:
@@ -140,8 +146,6 @@ def _write(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) ->
     """Write the figure, the table and every value as they are now; the table."""
     from codewm_model.training.study import figure, table, table_of_runs
 
-    if not courses:
-        return ""
     figure(courses, output)
     found = [
         {

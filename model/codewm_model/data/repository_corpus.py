@@ -171,33 +171,40 @@ def build(
     with Repository.open(source) as repository:
         name, head = repository_name(repository), repository.head()
         target = corpus_folder(folder, name, head, edits, part_edits)
-        if (target / ABOUT).exists():
-            return target
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")  # another process may mine the same
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        parts: list[dict[str, int]] = []
-        commits = 0
-        try:
-            for arrays in _mine(repository, name, edits, part_edits, progress):
-                write_part(partial, len(parts), arrays)
-                parts.append(_statistics(arrays, sum(part["edits"] for part in parts)))
-                commits += len(arrays["commits"])
-            if not parts:
-                raise TrainingError(f"{source}: no edit of a Python definition in its history; nothing to train on")
-            if commits < 2:
-                raise TrainingError(
-                    f"{source}: only one commit of its history changes Python definitions, and it takes several to "
-                    f"learn from; if the clone is shallow, run git fetch --unshallow in it"
-                )
-            written = {"name": name, "head": head, **versions(), "parts": parts}
-            (partial / ABOUT).write_text(json.dumps(written, indent=1), encoding="utf-8")
-            if not (target / ABOUT).exists():
-                shutil.rmtree(target, ignore_errors=True)
-                os.replace(partial, target)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        if not (target / ABOUT).exists():
+            write_corpus(target, name, head, _mine(repository, name, edits, part_edits, progress), str(source))
         return target
+
+
+def write_corpus(target: Path, name: str, head: str, mined: Iterator[dict[str, NDArray[Any]]], source: str) -> None:
+    """Write the parts of a repository's corpus to ``target``, whole or not at all.
+
+    Raises TrainingError when there is nothing to learn from in ``source``.
+    """
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")  # another process may mine the same
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    parts: list[dict[str, int]] = []
+    commits = 0
+    try:
+        for arrays in mined:
+            write_part(partial, len(parts), arrays)
+            parts.append(_statistics(arrays, sum(part["edits"] for part in parts)))
+            commits += len(arrays["commits"])
+        if not parts:
+            raise TrainingError(f"{source}: no edit of a Python definition in its history; nothing to train on")
+        if commits < 2:
+            raise TrainingError(
+                f"{source}: only one commit of its history changes Python definitions, and it takes several to "
+                f"learn from; if the clone is shallow, run git fetch --unshallow in it"
+            )
+        written = {"name": name, "head": head, **versions(), "parts": parts}
+        (partial / ABOUT).write_text(json.dumps(written, indent=1), encoding="utf-8")
+        if not (target / ABOUT).exists():
+            shutil.rmtree(target, ignore_errors=True)
+            os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _statistics(arrays: Mapping[str, NDArray[Any]], first: int) -> dict[str, int]:
@@ -283,6 +290,18 @@ class _CorpusPart:
             **self.context.arrays("context"),
             **self.place_words.arrays("place_words"),
         }
+
+
+def parts_of(commits: Iterable[CommitEdits], part_edits: int) -> Iterator[dict[str, NDArray[Any]]]:
+    """The parts of a corpus of these commits, the newest first; without places, as whole files are not known."""
+    part = _CorpusPart()
+    for item in commits:
+        part.add(item)
+        if len(part.rows) >= part_edits:
+            yield part.arrays()
+            part = _CorpusPart()
+    if part.rows:
+        yield part.arrays()
 
 
 def _mine(

@@ -23,6 +23,7 @@ from codewm_lsp.workers import Failure, Workers
 from codewm_lsp.world_model.embedding import EDIT_SIZE
 from codewm_lsp.world_model.features import LEXICAL, CommonWords
 from codewm_model.data.batches import Dataset
+from codewm_model.data.commit_file import build_from_commits
 from codewm_model.data.repository_corpus import (
     MOST_BYTES,
     RepositoryCorpus,
@@ -124,6 +125,14 @@ def build_corpus_with(
             _list(folder, found, listed)
         progress("repositories", len(clones) - len(waiting) - under_way, len(clones))
     return failed
+
+
+def add_commits(files: Sequence[Path], folder: Path, *, edits: int, part_edits: int) -> None:
+    """Read files of commits into ``folder`` and list them in its manifest. Raises as ``build_from_commits`` does."""
+    listed = _listed(folder)
+    for file in files:
+        target = build_from_commits(file, folder, edits=edits, part_edits=part_edits)
+        _list(folder, target.name, listed)
 
 
 def _listed(folder: Path) -> dict[str, dict[str, Any]]:

@@ -175,7 +175,8 @@ class _Gelu(torch.autograd.Function):
         x, gate = ctx.saved_tensors
         slope = (x * x).mul_(3 * _SLOPE * _CUBIC).add_(_SLOPE).mul_(x)  # x times the derivative of 2 u
         slope.mul_(gate * (1 - gate)).add_(gate)
-        return slope.mul_(gradients[0])
+        gradient: Tensor = slope.mul_(gradients[0])
+        return gradient
 
 
 def gelu(x: Tensor) -> Tensor:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from codewm_lsp.errors import TrainingError
 from codewm_model.artifacts.run_folder import TARGET
 from codewm_model.data.batches import Dataset, TransitionSampler, tensor
 from codewm_model.evaluation import diagnostics
-from codewm_model.networks.code_world_model import CodeWorldModel
+from codewm_model.networks.code_world_model import CodeWorldModel, StateEncoder
 from codewm_model.training import objectives
 from codewm_model.training.collapse_alarm import Collapse, CollapseAlarm
 from codewm_model.training.inference import encode_states
@@ -164,7 +164,8 @@ class TransitionStage:
         self.step += 1
         if not self.frozen and training.target == "ema":
             with torch.no_grad():
-                kept, new = list(self.target.parameters()), list(self.run.model.state.parameters())
+                kept: list[Tensor] = list(self.target.parameters())
+                new: list[Tensor] = list(self.run.model.state.parameters())
                 torch._foreach_lerp_(kept, new, 1 - training.decay)
         if self.step == training.transition_steps:
             save_file(self.target.state_dict(), self.run.folder / TARGET)
@@ -214,7 +215,7 @@ def transitions(data: Dataset, rows: NDArray[np.int64], count: int, *, longest: 
 
 @torch.no_grad()
 def measure_transitions(
-    model: CodeWorldModel, target_encoder: nn.Module, data: Dataset, rows: NDArray[np.int64], device: torch.device
+    model: CodeWorldModel, target_encoder: StateEncoder, data: Dataset, rows: NDArray[np.int64], device: torch.device
 ) -> dict[str, float]:
     """E1: both forms of the transition cosine, copy indicator, effective ranks, KNN of the true next state."""
     states, where = np.unique(data.states[rows], return_inverse=True)
