@@ -36,9 +36,11 @@ from codewm_model.evaluation.pictures import draw
 from codewm_model.evaluation.protocols import NAMES, protocols_of
 from codewm_model.evaluation.sibling_search import BASELINES
 from codewm_model.evaluation.significance import summarise
+from codewm_model.evaluation.text_baselines import TEXT_BASELINES
 from codewm_model.evaluation.written_report import REPORT, Report, ReportSection, write
 
-OPTIONAL: Final = ("minilm",)
+OPTIONAL: Final = ("minilm", *TEXT_BASELINES)
+"""Those that need packages with weights of their own."""
 
 
 def evaluate(
@@ -72,7 +74,7 @@ def evaluate(
         typer.Option(
             metavar="A,B,…",
             help=f"Baselines to compare with: any of {', '.join([*BASELINES, *OPTIONAL])}; all, or none (default: all "
-            "but minilm, which is slow and needs codewm\\[minilm]).",
+            f"but {', '.join(OPTIONAL)}, which need codewm\\[baselines]).",
         ),
     ] = None,
     reference: Annotated[

@@ -27,6 +27,7 @@ from codewm_model.evaluation.models import embed
 from codewm_model.evaluation.released_weights import deltas, label
 from codewm_model.evaluation.repositories import newest_files, span
 from codewm_model.evaluation.sibling_search import BAGS, bag_scores, by_chance, wanted
+from codewm_model.evaluation.text_baselines import text_scores
 
 PAIRS: Final = 200  # of a repository (paper 1)
 MINED: Final = 400  # what E4 asks for as well, so that both share one file of the cache
@@ -85,6 +86,8 @@ class PaperRetrieval:
         if "minilm" in names:
             found = [sentences(c, p[:PAIRS], cache, progress) for c, p in zip(used, pairs, strict=True)]
             bench.note(SENTENCES, Role.BASELINE, by_vectors(np.concatenate(found)))
+        for system, score in text_scores([pair for p in pairs for pair in p[:PAIRS]], names).items():
+            bench.note(system, Role.BASELINE, score)
         for reference in settings.references:
             found = [deltas(reference, c, p[:PAIRS], cache, progress) for c, p in zip(used, pairs, strict=True)]
             bench.note(reference.system, Role.BASELINE, by_vectors(np.concatenate(found)))

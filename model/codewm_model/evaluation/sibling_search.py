@@ -34,6 +34,7 @@ from codewm_model.evaluation.measurement import (
 from codewm_model.evaluation.models import embed
 from codewm_model.evaluation.released_weights import deltas, mended
 from codewm_model.evaluation.repositories import newest_commits, newest_files, span
+from codewm_model.evaluation.text_baselines import text_scores
 
 LARGEST: Final = 3_000
 EARLIER: Final = range(2, 33)  # sizes of the commits of an earlier table, found by what its plain baselines had
@@ -53,7 +54,7 @@ TOKENS, TOKENS_IDF = "AST tokens, signed", "AST tokens, signed, idf"
 WORDS, BM25 = "changed words, signed, idf", "changed words, BM25"
 BAR: Final = "words signed 0.4 + unsigned 0.4 + path 0.2"
 BASELINES: Final = {"tokens": TOKENS, "tokens-idf": TOKENS_IDF, "words": WORDS, "bm25": BM25, "bar": BAR}
-"""Those that need nothing more installed, by the name that ``--baselines`` knows; ``minilm`` needs an extra."""
+"""Those that need nothing more installed, by the name that ``--baselines`` knows."""
 
 BAGS: Final = frozenset({"tokens", "tokens-idf", "words", "bm25"})
 
@@ -203,16 +204,16 @@ class _Pool:
 
     def sentences(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their embeddings by the sentence encoder, which is slow: of these alone."""
-        return sentences(self.clone, self._pairs(rows), self.cache, self.progress)
+        return sentences(self.clone, self.pairs(rows), self.cache, self.progress)
 
     def deltas(self, reference: Reference, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Their changes of state by released weights, which are slow as well."""
-        pairs = self._pairs(rows)
+        pairs = self.pairs(rows)
         if not self.files:
             pairs = [(mended(before), mended(after)) for before, after in pairs]
         return deltas(reference, self.clone, pairs, self.cache, self.progress)
 
-    def _pairs(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
+    def pairs(self, rows: NDArray[np.int64]) -> list[tuple[str, str]]:
         return [(self.edits[row].before, self.edits[row].after) for row in rows.tolist()]
 
 
@@ -305,6 +306,8 @@ class SiblingSearch:
                 note(label, Role.BASELINE, score)
         if "minilm" in names and draw.size <= SLOW_IN:
             note(SENTENCES, Role.BASELINE, by_vectors(pool.sentences(rows)))
+        for label, score in text_scores(pool.pairs(rows), names).items():
+            note(label, Role.BASELINE, score)
         for reference in settings.references if draw.size <= SLOW_IN else ():
             note(reference.system, Role.BASELINE, by_vectors(pool.deltas(reference, rows)))
         for number, model in enumerate(models):
