@@ -22,6 +22,7 @@ from codewm_model.evaluation.measurement import Clone, Reference
 from codewm_model.evaluation.released_weights import (
     LENGTH,
     ReleasedEncoder,
+    ReleasedPredictor,
     deltas,
     label,
     load,
@@ -29,8 +30,18 @@ from codewm_model.evaluation.released_weights import (
     parsed,
     tokens,
 )
+from codewm_model.evaluation.targets import targets_of
 
-SETTINGS = {"vocab_size": 662, "model_dim": 8, "num_heads": 2, "mlp_hidden": 16, "encoder_loops": 2}
+SETTINGS = {
+    "vocab_size": 662,
+    "model_dim": 8,
+    "num_heads": 2,
+    "mlp_hidden": 16,
+    "encoder_loops": 2,
+    "predictor_loops": 2,
+    "predictor_depth": 2,
+    "action_dim": 7,
+}
 CLONE = Clone("alpha/orders", Path("nowhere"), "0" * 40)
 FUNCTION = "def first(x):\n    return x + 1\n"
 
@@ -44,7 +55,15 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.nn.init.normal_(encoder.cls_token)
     torch.nn.init.normal_(encoder.attn_pool.query)
     named = {f"state_encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}
-    save_file({**named, "predictor.norm.bias": torch.zeros(8)}, folder / "frozen.safetensors")
+    predictor = ReleasedPredictor(8, 2, 16, 2, 2, 7)
+    named |= {
+        f"{'action_encoder.net' if name.startswith('action') else 'predictor'}.{name.removeprefix('action.')}": value
+        for name, value in predictor.state_dict().items()
+    }
+    save_file(named, folder / "frozen.safetensors")
+    torch.nn.init.normal_(encoder.attn_pool.query)
+    target = {f"state_encoder.{name}": value.contiguous() for name, value in encoder.state_dict().items()}
+    save_file(target, folder / "frozen_target.safetensors")
     (folder / "frozen.config.json").write_text(json.dumps(SETTINGS), "utf-8")
     return folder / "frozen.safetensors"
 
@@ -156,19 +175,47 @@ def test_a_version_that_was_encoded_is_not_encoded_again(tmp_path: Path) -> None
 
 
 def test_released_weights_stand_in_the_tables(weights: Path, tmp_path: Path) -> None:
-    arguments = ["--smoke", "--protocols", "e3,e4", "--baselines", "none", "--reference", weights, "--limit", 4]
+    arguments = ["--smoke", "--protocols", "e1,e3,e4", "--baselines", "none", "--reference", weights, "--limit", 4]
     program = Path(sys.executable).with_name("codewm")
     rest = ["--seeds", 0, "--cache", tmp_path / "cache", "-o", tmp_path / "out"]
     done = subprocess.run([program, "eval", *map(str, [*arguments, *rest])], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
     report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     system = "the paper's release, frozen"
+    first = report["protocols"]["e1"]
+    assert first["roles"][system] == "baseline"
+    assert system in first["results"]["all edits"]["transition cosine, honest"]
+    assert f"copy of the state before ({system})" in first["roles"]
     for protocol in ("e3", "e4"):
         assert report["protocols"][protocol]["roles"][system] == "baseline"
         for setting, metrics in report["protocols"][protocol]["results"].items():
             elsewhere = any(part in setting for part in ("3,000", "four lines or more", "half typed", "first line"))
             assert (system in next(iter(metrics.values()))) == (not elsewhere), setting
     assert "--reference frozen.safetensors" in report["command"]
+
+
+def test_a_prediction_takes_the_first_numbers_of_an_action(weights: Path) -> None:
+    (reference,) = load([weights])
+    assert reference.advance is not None
+    states, actions = np.ones((3, 8), np.float32), np.random.default_rng(0).random((3, 15), np.float32)
+    other = np.concatenate([actions[:, :7], np.zeros((3, 8), np.float32)], 1)
+    found = reference.advance(states, actions)
+    assert found.shape == (3, 8)
+    np.testing.assert_array_equal(found, reference.advance(states, other))
+    assert not np.allclose(found[0], found[1])
+
+
+def test_weights_without_their_target_are_left_out_of_transitions_and_said(weights: Path, tmp_path: Path) -> None:
+    for name in ("frozen.safetensors", "frozen.config.json"):
+        (tmp_path / name).write_bytes(weights.with_name(name).read_bytes())
+    beside, alone = load([weights]), load([tmp_path / "frozen.safetensors"])
+    (found,), notes = targets_of([], beside)
+    assert notes == ""
+    text = "    @property\n    def name(self):\n        return 1\n"
+    np.testing.assert_allclose(found.states([text]), beside[0].encode([mended(text)]), atol=1e-6)
+    assert not np.allclose(found.states([text]), found.target.states([text]))
+    assert targets_of([], alone)[0] == []
+    assert "frozen_target.safetensors beside it" in targets_of([], alone)[1]
 
 
 def test_what_is_no_released_encoder_is_named_with_the_remedy(weights: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from codewm_lsp.world_model import rich_action
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.measurement import Clone, EvaluatedModel, Figure, Outcome, Progress, Role, Settings
 from codewm_model.evaluation.repositories import newest_commits, span
-from codewm_model.evaluation.targets import Matrix, TargetEncoder, targets_of
+from codewm_model.evaluation.targets import Matrix, Transitioning, targets_of
 from codewm_model.evaluation.transitions import MINED, cosines, turn
 
 STEPS: Final = 3
@@ -37,7 +37,7 @@ class Composition:
         self, repositories: Sequence[Clone], models: Sequence[EvaluatedModel], settings: Settings, progress: Progress
     ) -> Outcome:
         """Roll out on the chains of each repository."""
-        measured, notes = targets_of(models)
+        measured, notes = targets_of(models, settings.references)
         outcome = Outcome(explanation=_EXPLANATION + notes)
         cache = Cache(settings.cache)
         for clone in repositories:
@@ -52,16 +52,15 @@ class Composition:
                 )
                 continue
             outcome.ranges[clone.name] = span(commits)
-            for model, target in measured:
+            for model in measured:
                 progress(f"{clone.name}: rolling out with {model.name}", 0, 1)
-                self._model(clone, model, target, windows, settings, outcome, several=len(models) > 1)
+                self._model(clone, model, windows, settings, outcome, several=len(measured) > 1)
         return outcome
 
     def _model(
         self,
         clone: Clone,
-        model: EvaluatedModel,
-        target: TargetEncoder,
+        model: Transitioning,
         windows: Sequence[Sequence[Edit]],
         settings: Settings,
         outcome: Outcome,
@@ -69,8 +68,8 @@ class Composition:
         several: bool,
     ) -> None:
         versions = [[own[0].before, *(edit.after for edit in own)] for own in windows]
-        online = [model.world.structure_states([own[step] for own in versions]) for step in range(STEPS + 1)]
-        true = [target.states([own[step] for own in versions]) for step in range(STEPS + 1)]
+        online = [model.states([own[step] for own in versions]) for step in range(STEPS + 1)]
+        true = [model.target.states([own[step] for own in versions]) for step in range(STEPS + 1)]
         actions = [
             np.stack([rich_action(e.before, e.after, e.definition_kind) for e in (own[step] for own in windows)])
             for step in range(STEPS)
@@ -82,7 +81,7 @@ class Composition:
         online, true, actions = ([rows[moved] for rows in own] for own in (online, true, actions))
         turned = turn(online[0].shape[1])
         origins = {HONEST: true, PAPER: online, TURNED: [rows @ turned for rows in online]}
-        outcome.roles[model.name] = Role.MODEL
+        outcome.roles[model.name] = model.role
         label = {null: f"{null} ({model.name})" if several else null for null in NULLS}
         outcome.roles |= dict.fromkeys(label.values(), Role.BASELINE)
         for seed in settings.seeds:
@@ -140,12 +139,12 @@ def window(chain: Chain) -> tuple[Edit, ...] | None:
     return None
 
 
-def _rolled(model: EvaluatedModel, online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool) -> list[Matrix]:
+def _rolled(model: Transitioning, online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool) -> list[Matrix]:
     """The predicted state after each step: from the true state before it, or from the prediction before it."""
     states: list[Matrix] = []
     for step, action in enumerate(actions):
         start = states[-1] if free and states else online[step]
-        states.append(model.world.advance(start, action))
+        states.append(model.advance(start, action))
     return states
 
 

@@ -98,12 +98,18 @@ class EvaluatedModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Weights that the paper's authors released: ``encode`` gives the states (N, size) of whole files."""
+    """Weights that the paper's authors released: ``encode`` gives the states (N, size) of whole files.
+
+    ``advance``: states (N, size) and rich actions (N, 15) → the predicted next states. ``target``: states by the target
+    encoder that was trained against; None where that was not released.
+    """
 
     name: str
     hash: str
     size: int
     encode: Callable[[Sequence[str]], NDArray[np.float32]]
+    advance: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]] | None = None
+    target: Callable[[Sequence[str]], NDArray[np.float32]] | None = None
 
     @property
     def system(self) -> str:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -198,6 +198,28 @@ class _Block(nn.Module):
         return mixed
 
 
+class ReleasedPredictor(nn.Module):
+    """The released transition predictor: state and action through two looped blocks (paper, the model)."""
+
+    def __init__(self, size: int, heads: int, hidden: int, loops: int, depth: int, numbers: int) -> None:
+        super().__init__()
+        self.loops, self.numbers = loops, numbers
+        self.action = nn.Sequential(nn.Linear(numbers, size), nn.GELU(), nn.Linear(size, size))
+        self.blocks = nn.ModuleList(_Block(size, heads, hidden) for _ in range(depth))
+        self.norm = nn.LayerNorm(size)
+
+    @torch.no_grad()
+    def advance(self, states: NDArray[np.float32], actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Online states (N, size) and rich actions (N, 15), of which it takes the first → the predicted next states."""
+        action = self.action(torch.from_numpy(np.ascontiguousarray(actions[:, : self.numbers])))
+        hidden = torch.stack([torch.from_numpy(np.ascontiguousarray(states)), action], 1)
+        for block in self.blocks:
+            for _ in range(self.loops):
+                hidden = block(hidden)
+        out: NDArray[np.float32] = self.norm(hidden[:, 0]).numpy()
+        return out
+
+
 class _Readout(nn.Module):
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -242,8 +264,10 @@ class ReleasedEncoder(nn.Module):
     @torch.no_grad()
     def encode(self, sources: Sequence[str]) -> NDArray[np.float32]:
         """The states (N, size) of whole files."""
-        out: NDArray[np.float32] = self(torch.tensor([tokens(source) for source in sources])).numpy()
-        return out
+        found = [np.zeros((0, self.embedding.embedding_dim), np.float32)]
+        for start in range(0, len(sources), _AT_ONCE):
+            found.append(self(torch.tensor([tokens(source) for source in sources[start : start + _AT_ONCE]])).numpy())
+        return np.concatenate(found)
 
 
 def load(files: Sequence[Path]) -> tuple[Reference, ...]:
@@ -253,16 +277,11 @@ def load(files: Sequence[Path]) -> tuple[Reference, ...]:
         config = file.with_suffix(".config.json")
         try:
             settings = json.loads(config.read_text("utf-8"))
-            encoder = ReleasedEncoder(
-                settings["vocab_size"],
-                settings["model_dim"],
-                settings["num_heads"],
-                settings["mlp_hidden"],
-                settings["encoder_loops"],
-            )
             weights = load_file(file)
-            own = {name.removeprefix("state_encoder."): value for name, value in weights.items()}
-            encoder.load_state_dict({name: own[name] for name in encoder.state_dict()})
+            encoder = _encoder(settings, weights)
+            beside = file.with_name(f"{file.stem}_target.safetensors")
+            target = _encoder(settings, load_file(beside)) if beside.exists() else None
+            predictor = _predictor(settings, weights) if "action_dim" in settings else None
         except OSError as error:
             raise OptionError(
                 f"--reference {file}: {error.filename or file} cannot be read ({error.strerror or error}); name a "
@@ -273,8 +292,48 @@ def load(files: Sequence[Path]) -> tuple[Reference, ...]:
                 f"--reference {file} is not a state encoder of the paper's release: {str(error).splitlines()[0]}"
             ) from error
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-        found.append(Reference(file.stem, digest, settings["model_dim"], encoder.eval().encode))
+        found.append(
+            Reference(
+                file.stem,
+                digest,
+                settings["model_dim"],
+                encoder.encode,
+                predictor.advance if predictor else None,
+                target.encode if target else None,
+            )
+        )
     return tuple(found)
+
+
+def _encoder(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> ReleasedEncoder:
+    encoder = ReleasedEncoder(
+        settings["vocab_size"],
+        settings["model_dim"],
+        settings["num_heads"],
+        settings["mlp_hidden"],
+        settings["encoder_loops"],
+    )
+    own = {name.removeprefix("state_encoder."): value for name, value in weights.items()}
+    encoder.load_state_dict({name: own[name] for name in encoder.state_dict()})
+    return encoder.eval()
+
+
+def _predictor(settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> ReleasedPredictor:
+    predictor = ReleasedPredictor(
+        settings["model_dim"],
+        settings["num_heads"],
+        settings["mlp_hidden"],
+        settings["predictor_loops"],
+        settings["predictor_depth"],
+        settings["action_dim"],
+    )
+    renamed = {"action": "action_encoder.net", "blocks": "predictor.blocks", "norm": "predictor.norm"}
+    own = {
+        name: weights[renamed[name.split(".")[0]] + name.removeprefix(name.split(".")[0])]
+        for name in predictor.state_dict()
+    }
+    predictor.load_state_dict(own)
+    return predictor.eval()
 
 
 def deltas(

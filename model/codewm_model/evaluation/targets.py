@@ -7,7 +7,9 @@ which no bundle holds: it is read from the run, or made again from its seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,7 +20,8 @@ from safetensors import SafetensorError
 from codewm_lsp.errors import OptionError, TrainingError
 from codewm_lsp.world_model.features import of_similar_length, padded_structures, structure_tokens
 from codewm_model.artifacts.run_folder import TARGET, read_tensors
-from codewm_model.evaluation.measurement import EvaluatedModel
+from codewm_model.evaluation.measurement import EvaluatedModel, Reference, Role
+from codewm_model.evaluation.released_weights import mended
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.settings.config import Config
 
@@ -56,16 +59,62 @@ def _encoded(encoder: torch.nn.Module, sources: Sequence[str]) -> Matrix:
     return np.stack(found)
 
 
-def targets_of(models: Sequence[EvaluatedModel]) -> tuple[list[tuple[EvaluatedModel, TargetEncoder]], str]:
-    """The models whose target encoders are at hand, with them; and a note on the others for the report."""
-    found: list[tuple[EvaluatedModel, TargetEncoder]] = []
+@dataclass(frozen=True, slots=True)
+class Transitioning:
+    """What predicts next states: a model of this project, or released weights.
+
+    ``states``: texts → online states; ``advance``: states and rich actions → predicted states; ``run``: the folder of
+    the training run, where there is one.
+    """
+
+    name: str
+    role: Role
+    states: Callable[[Sequence[str]], Matrix]
+    advance: Callable[[Matrix, Matrix], Matrix]
+    target: TargetEncoder
+    run: Path | None = None
+
+
+def targets_of(
+    models: Sequence[EvaluatedModel], references: Sequence[Reference] = ()
+) -> tuple[list[Transitioning], str]:
+    """All whose target encoders are at hand; and a note on the others for the report."""
+    found: list[Transitioning] = []
     notes = ""
     for model in models:
         try:
-            found.append((model, target_of(model)))
+            target = target_of(model)
         except OptionError as error:
             notes += f"\nNot measured: {error}.\n"
+            continue
+        states = _in_pieces(model.world.structure_states)
+        found.append(Transitioning(model.name, Role.MODEL, states, model.world.advance, target, model.run))
+    for reference in references:
+        if reference.advance is None or reference.target is None:
+            notes += (
+                f"\nNot measured: {reference.system} is measured against the target encoder of its training: its "
+                f"authors have to have released one, as {reference.name}_target.safetensors beside it.\n"
+            )
+            continue
+        online, target = (
+            TargetEncoder(_of_files(way), said)
+            for way, said in ((reference.encode, ""), (reference.target, "released beside it"))
+        )
+        found.append(Transitioning(reference.system, Role.BASELINE, online.states, reference.advance, target))
     return found, notes
+
+
+def _of_files(encode: Callable[[Sequence[str]], Matrix]) -> Callable[[Sequence[str]], Matrix]:
+    """Definitions as files that parse, which is what released weights read."""
+    return lambda sources: encode([mended(source) for source in sources])
+
+
+def _in_pieces(encode: Callable[[Sequence[str]], Matrix]) -> Callable[[Sequence[str]], Matrix]:
+    def states(sources: Sequence[str]) -> Matrix:
+        pieces = range(0, len(sources), _TEXTS_AT_ONCE)
+        return np.concatenate([encode(sources[start : start + _TEXTS_AT_ONCE]) for start in pieces])
+
+    return states
 
 
 def target_of(model: EvaluatedModel) -> TargetEncoder:

@@ -26,7 +26,7 @@ from codewm_model.evaluation.measurement import (
     Settings,
 )
 from codewm_model.evaluation.repositories import newest_commits, span
-from codewm_model.evaluation.targets import Matrix, targets_of
+from codewm_model.evaluation.targets import Matrix, Transitioning, targets_of
 
 GALLERY: Final = 5_000
 MINED: Final = 3_000
@@ -81,17 +81,18 @@ class Transitions:
         where = np.array(names)
         actions = np.stack([rich_action(e.before, e.after, e.definition_kind) for e in edits]).astype(np.float32)
         modified = np.array([bool(edit.before and edit.after) for edit in edits])
-        measured, notes = targets_of(models)
+        measured, notes = targets_of(models, settings.references)
         outcome.explanation += notes
-        for model, target in measured:
-            outcome.roles[model.name] = Role.MODEL
+        for model in measured:
+            target = model.target
+            outcome.roles[model.name] = model.role
             outcome.extra[model.name] = {"target": target.source}
             progress(f"states of {model.name}", 0, 3)
             before, after = [e.before for e in edits], [e.after for e in edits]
-            online = _in_pieces(model, before)
+            online = model.states(before)
             progress(f"target states of {model.name}", 1, 3)
             target_before, target_after = target.states(before), target.states(after)
-            predicted = model.world.advance(online, actions)
+            predicted = model.advance(online, actions)
             progress(f"neighbours of the predictions of {model.name}", 2, 3)
             moved = np.linalg.norm(target_after - target_before, axis=1) > 1e-6
             for setting, chosen in ((ALL, moved), (MODIFIED, moved & modified)):
@@ -158,7 +159,7 @@ class Transitions:
             rank = effective_rank(torch.from_numpy(np.ascontiguousarray(rows)))
             outcome.figures.append(Figure(self.name, metric, setting, model, EVERYWHERE, rank, len(rows), seed))
 
-    def _logged(self, model: EvaluatedModel, outcome: Outcome, settings: Settings) -> None:
+    def _logged(self, model: Transitioning, outcome: Outcome, settings: Settings) -> None:
         if model.run is None:
             return
         found = [
@@ -171,12 +172,6 @@ class Transitions:
             outcome.figures.append(
                 Figure(self.name, _LOGGED, ALL, model.name, EVERYWHERE, value, len(found), settings.seeds[0])
             )
-
-
-def _in_pieces(model: EvaluatedModel, sources: Sequence[str]) -> Matrix:
-    return np.concatenate(
-        [model.world.structure_states(sources[start : start + 512]) for start in range(0, len(sources), 512)]
-    )
 
 
 def cosines(left: Matrix, right: Matrix) -> NDArray[np.float64]:
