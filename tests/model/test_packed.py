@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ STEPS = 20
 @pytest.fixture(scope="module")
 def corpus(history: Path, tmp_path_factory: pytest.TempPathFactory) -> RepositoryCorpus:
     return load(build(history, tmp_path_factory.mktemp("corpus"), edits=400))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Of a batch this small: several threads would do nothing but wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def texts(*lengths: int) -> PackedTexts:
