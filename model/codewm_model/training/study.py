@@ -439,10 +439,11 @@ def table_of_runs(courses: Sequence[Course]) -> str:
         (cosine_at, cosine), (found_at, found) = c.best("transition_cosine"), c.best("knn@5")
         copied = c.curve("copy_knn@5")[c.steps.index(found_at)]
         minutes = f"{c.minutes:.0f}" if c.run.complete else "not done"
+        lowest = f"{min(c.losses):.4f}" if c.losses else "none yet"
         lines.append(
             f"| {c.run.arm.words} | {c.run.seed} | {c.steps[-1]:,} | {c.alarm or 'silent'} "
             f"| {c.loss_rises() or 'never'} | {cosine:.3f} ({cosine_at:,}) | {found:.3f} ({found_at:,}) "
-            f"| {copied:.3f} | {min(c.losses):.4f} | {minutes} |"
+            f"| {copied:.3f} | {lowest} | {minutes} |"
         )
     return "\n".join(lines)
 
