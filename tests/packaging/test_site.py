@@ -16,7 +16,7 @@ NEEDED = (
     "vscode-extension/README.md",
 )
 LINKED = (  # folders: that they are there will do
-    *("neovim", "examples/agents", "examples/architecture", "examples/lsp4ij", "recipes"),
+    *("neovim", "examples/agents", "examples/architecture", "examples/lsp4ij", "examples/sky", "recipes"),
     *("tests/security", "tests/history"),
 )
 
