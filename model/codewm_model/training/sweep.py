@@ -107,8 +107,9 @@ def _shared(optuna: Any, sweep: Sweep, database: str) -> Any:
     if not separator or scheme not in ("postgresql", "postgres"):
         raise OptionError("--database takes the address of a PostgreSQL database: postgresql://USER@HOST/NAME")
     try:
+        pool = importlib.import_module("sqlalchemy.pool").NullPool  # no connection is open while a trial is trained
         return optuna.create_study(
-            storage=optuna.storages.RDBStorage(f"postgresql+psycopg://{rest}", engine_kwargs={"pool_pre_ping": True}),
+            storage=optuna.storages.RDBStorage(f"postgresql+psycopg://{rest}", engine_kwargs={"poolclass": pool}),
             study_name=sweep.name,
             direction=sweep.direction,
             load_if_exists=True,
