@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -151,6 +152,39 @@ def test_an_agent_is_held_once_and_told_what_it_forgot(coupled: Any, environment
     assert stop_hook(environment, {**event, "stop_hook_active": True}).stdout == ""
     coupled.write("docs/core.rst", "-1\n")
     assert stop_hook(environment, event).stdout == ""
+
+
+def documented_hooks() -> list[str]:
+    text = (ROOT / "docs" / "agents.md").read_text(encoding="utf-8")
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    return [
+        one["command"] for block in blocks if "hooks" in block for it in block["hooks"]["Stop"] for one in it["hooks"]
+    ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program on PATH is a shell script")
+@pytest.mark.parametrize("command", documented_hooks())
+def test_the_hooks_of_the_documentation_run_from_any_folder(
+    coupled: Any, environment: dict[str, str], command: str
+) -> None:
+    place = re.search(r"/(\.\w+/hooks/\w+\.py)", command)
+    assert place is not None
+    hook = coupled.path / place[1]
+    hook.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "examples" / "agents" / "stop_hook.py", hook)
+    coupled.commit("Hold the agent", {place[1]: hook.read_text()})
+    coupled.write("core.py", "a = -1\n")
+    done = subprocess.run(
+        command,
+        shell=True,
+        input=json.dumps({"hook_event_name": "Stop", "cwd": str(coupled.path), "stop_hook_active": False}),
+        capture_output=True,
+        text=True,
+        env=environment | {"CLAUDE_PROJECT_DIR": str(coupled.path)},
+        cwd=coupled.path / "docs",
+        check=False,
+    )
+    assert json.loads(done.stdout)["decision"] == "block", done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the program on PATH is a shell script")

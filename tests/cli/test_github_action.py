@@ -26,6 +26,12 @@ STRANGER = {"login": "octocat", "id": 1, "type": "User", "site_admin": False}
 pytestmark = pytest.mark.skipif(os.name == "nt" or shutil.which("bash") is None, reason="the steps are run by bash")
 
 
+def test_the_action_is_one_by_the_published_schema() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 class Api:
     """GitHub's answers about the comments of pull request 7, in the shape of its documentation (version 2022-11-28)."""
 
