@@ -23,6 +23,7 @@ from typing import IO, Any
 MARK = "<!-- codewm forgotten -->"
 PATIENCE = 20  # seconds
 PAGES = 30  # of a hundred comments each
+SHOWN = 3  # definitions of a file
 LONGEST = 200  # characters of a path or a subject
 
 
@@ -102,8 +103,12 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
     lines = [MARK, "**These files usually change together with yours, and have not:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""
-        often = f"changed in {one['together']:,} of the last {one['of']:,} commits{beside}"
-        lines.append(f"- {code(one['path'])} ({100 * one['chance']:.0f} %): {often}")
+        often = f": changed in {one['together']:,} of the last {one['of']:,} commits{beside}" if one["of"] else ""
+        lines.append(f"- {code(one['path'])} ({100 * one['chance']:.0f} %){often}")
+        lines += [
+            f"  - line {it['line']:,}, {code(it['definition'])}: {code(it['reason'])}"
+            for it in one.get("definitions", ())[:SHOWN]
+        ]
         for past in one["evidence"]:
             sha = re.sub("[^0-9a-f]", "", past["commit"])
             lines.append(f"  - [{sha[:8]}]({commits}/{sha}) {code(past['subject'])}")

@@ -15,7 +15,7 @@ from codewm_lsp.errors import NothingToAnswerError, OptionError
 if TYPE_CHECKING:
     from codewm_lsp.cli.report import Reporter
     from codewm_lsp.hints.backtest import Backtest, Said
-    from codewm_lsp.hints.forgotten import Forgotten
+    from codewm_lsp.hints.forgotten import Forgotten, Missing
     from codewm_lsp.index.dismissals import Dismissals
 
 RULE: Final = "usually-changed-together"
@@ -85,7 +85,7 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
 def _in_words(found: Forgotten, quiet: bool) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.hints.forgotten_words import headline
+    from codewm_lsp.hints.forgotten_words import SHOWN, headline, place
 
     reporter = Reporter(consoles()[0])
     if found.missing or not quiet:
@@ -95,9 +95,14 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
     for one in found.missing:
         reporter.line()
         reporter.line((f"  {100 * one.chance:.0f} %  ", "bold yellow"), (one.path, "cyan"))
-        reporter.line("        ", one.reason)
+        if one.of:
+            reporter.line("        ", one.reason)
         for commit in one.evidence:
             reporter.line("        ", (commit.sha[:8], "yellow"), f"  {commit.subject}")
+        for broken in one.definitions[:SHOWN]:
+            reporter.line("        ", (place(broken), "cyan"), f" {broken.reason}")
+        if len(one.definitions) > SHOWN:
+            reporter.line("        ", f"and {len(one.definitions) - SHOWN} more")
     reporter.line()
     reporter.line((f"Not needed? codewm forgotten --not-needed {found.missing[0].path} (or --never-needed)", "dim"))
 
@@ -117,7 +122,12 @@ def _sarif(found: Forgotten) -> str:
             "level": "warning",
             "message": {"text": sentence(one)},
             "locations": [
-                {"physicalLocation": {"artifactLocation": {"uri": quote(one.path)}, "region": {"startLine": 1}}}
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(one.path)},
+                        "region": {"startLine": _line(one)},
+                    }
+                }
             ],
             "rank": round(100 * one.chance, 1),
         }
@@ -142,9 +152,17 @@ def _github(found: Forgotten) -> str:
     if found.silent:
         return f"::notice title=codewm forgotten::{_escaped(found.silent)}\n"
     return "".join(
-        f"::warning file={_property(one.path)},title=codewm forgotten::{_escaped(sentence(one))}\n"
+        f"::warning file={_property(one.path)}{_at(one)},title=codewm forgotten::{_escaped(sentence(one))}\n"
         for one in found.missing
     )
+
+
+def _line(one: Missing) -> int:
+    return one.definitions[0].line + 1 if one.definitions else 1
+
+
+def _at(one: Missing) -> str:
+    return f",line={_line(one)}" if one.definitions else ""
 
 
 def _escaped(text: str) -> str:

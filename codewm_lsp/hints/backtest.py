@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.hints.forgotten import ENOUGH, MOST, touched
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
+from codewm_lsp.hints.forgotten import ENOUGH, MOST
 from codewm_lsp.history import Repository
 from codewm_lsp.index.file_history import file_history
-from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
+from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 
 LATER: Final = 5
@@ -33,12 +35,11 @@ _EXAMPLES: Final = 3
 @dataclass(frozen=True, slots=True)
 class ReplayedCommit:
     """A commit, by its place in the past, without the file ``hidden`` (its number there), or with all (-1), and what is
-    known of the candidates. ``later``: the files that the next commits of its author changed."""
+    known of it. ``later``: the files that the next commits of its author changed."""
 
     place: int
     hidden: int
-    touched: Touched
-    found: Companions
+    known: Considered
     later: NDArray[np.int64]
 
 
@@ -80,6 +81,7 @@ def questions(
 
     A file is hidden only where it was there before and was not moved: nobody forgets what is not there.
     """
+    texts = KnownTexts(repository)
     for place in places:
         commit = past.commits[place]
         made = repository.change_of(commit.sha)
@@ -93,10 +95,14 @@ def questions(
         left_out = drawn.sample(there, min(HIDDEN, len(there))) if len(names) > 1 else []
         own = past.of_author[commit.author]
         later = past.of(own[np.searchsorted(own, place) + 1 :][:LATER])[0]
+        change, before = changed_texts(repository, made), f"{commit.sha}^"
         for hidden in (None, *left_out):
-            asked = touched(made, names, hidden)
             number = -1 if hidden is None else past.number[names[hidden]]
-            yield ReplayedCommit(place, number, asked, companions(past, asked, place), later)
+            try:
+                known = consider(repository, past, made, texts, change, before, now=place, names=names, hidden=hidden)
+            except RepositoryError:
+                break  # a clone that ends here
+            yield ReplayedCommit(place, number, known, later)
 
 
 def backtest(
@@ -122,9 +128,9 @@ def backtest(
     vain: list[Said] = []
     for question in questions(repository, past, places):
         progress(question.place - places.start, len(places))
-        chances = model.chances(question.found)
+        chances = model.chances(question.known.candidates)
         named = [row for row in np.argsort(-chances, kind="stable")[:MOST].tolist() if chances[row] >= least]
-        files = [int(question.found.files[row]) for row in named]
+        files = [int(question.known.candidates.files[row]) for row in named]
         commit = past.commits[question.place]
         said = [
             Said(commit.sha, "", past.paths[file], float(chances[row])) for file, row in zip(files, named, strict=True)

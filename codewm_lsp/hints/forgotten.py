@@ -5,7 +5,7 @@ It speaks only where it is sure, and says how much history stands behind it: sil
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Final
 import numpy as np
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.broken_places import BrokenPlace
+from codewm_lsp.hints.change_texts import KnownTexts, changed_texts, consider
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
-from codewm_lsp.history.changed_files import MOST_FILES, FileEvent
+from codewm_lsp.history.changed_files import MOST_FILES
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.file_history import file_history
-from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
+from codewm_lsp.ranking.companions import Companions, FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 
 ENOUGH: Final = 50
@@ -32,7 +34,6 @@ EVIDENCE: Final = 3  # commits behind each
 _LATELY: Final = 50  # commits that are counted where no file of the change says anything of its own
 _ONCE: Final = "forgotten:"  # before what names a change, in a dismissal that holds for it alone
 _ALWAYS: Final = "forgotten"
-NO_NAMES: Final[Mapping[str, str]] = {}
 
 
 class Looked(str, Enum):
@@ -57,7 +58,8 @@ class Missing:
     """A file that the change is likely to need. ``chance``: the probability that it is not whole without it.
 
     ``together`` of the newest ``of`` commits that changed ``beside`` (a file of the change) changed this one too. Where
-    none did, ``beside`` is empty, and the commits are the newest of all.
+    none did, ``beside`` is empty, and the commits are the newest of all. ``definitions``: those of it that the change
+    leaves broken, the surest first; where they alone speak for the file, ``of`` is 0, and it may be one of the change.
     """
 
     path: str
@@ -67,6 +69,7 @@ class Missing:
     together: int
     of: int
     evidence: tuple[JointCommit, ...]
+    definitions: tuple[BrokenPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,26 +194,25 @@ def _missing(
     hidden: Collection[str],
 ) -> tuple[Missing, ...]:
     assert at_hand.past is not None
-    found = companions(past, touched(at_hand))
+    change = changed_texts(repository, at_hand)
+    known = consider(repository, past, at_hand, KnownTexts(repository), change, at_hand.past)
+    found = known.candidates
     chances = model.chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= least]
-    there = repository.holds(at_hand.past, [past.paths[found.files[row]] for row in order])
     gone = {*at_hand.files, *at_hand.renames.values(), *hidden}
-    wanted = [row for row in order if past.paths[found.files[row]] in there - gone]
-    return tuple(_explained(repository, past, found, row, float(chances[row])) for row in wanted[:limit])
-
-
-def touched(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES, hidden: str | None = None) -> Touched:
-    """What is asked about a change. ``names``: by which the past knows its files, where that is told apart; ``hidden``:
-    a file that is left out, as if it were forgotten."""
-    known = {
-        path: names.get(path) or at_hand.renames.get(path, path) for path in sorted(at_hand.files) if path != hidden
-    }
-    return Touched(
-        tuple(known.values()),
-        frozenset(known[path] for path, event in at_hand.files.items() if event is FileEvent.ADDED and path in known),
-        at_hand.author,
-        at_hand.date,
+    wanted = [row for row in order if past.paths[found.files[row]] in set(known.there) - gone]
+    broken: dict[str, list[BrokenPlace]] = {}
+    for one in known.broken:
+        if one.chance >= least and one.path not in hidden:
+            broken.setdefault(one.path, []).append(one)
+    usual = {past.paths[found.files[row]]: row for row in wanted}
+    sure = {path: float(chances[row]) for path, row in usual.items()}
+    for path, some in broken.items():
+        sure[path] = max(sure.get(path, 0.0), some[0].chance)
+    first = sorted(sure, key=lambda path: -sure[path])[:limit]
+    return tuple(
+        _explained(repository, past, found, usual.get(path), path, sure[path], tuple(broken.get(path, ())))
+        for path in first
     )
 
 
@@ -226,21 +228,24 @@ def reason_of(past: FilePast, found: Companions, row: int) -> tuple[str, str, in
     return f"changed in {together} of the last {of} commits", "", together, of
 
 
-def _explained(repository: Repository, past: FilePast, found: Companions, row: int, chance: float) -> Missing:
+def _explained(
+    repository: Repository,
+    past: FilePast,
+    found: Companions,
+    row: int | None,
+    path: str,
+    chance: float,
+    broken: tuple[BrokenPlace, ...],
+) -> Missing:
+    if row is None:
+        return Missing(path, chance, broken[0].reason, "", 0, 0, (), broken)
     reason, beside, together, of = reason_of(past, found, row)
     places = past.changed_at[int(found.files[row])]
     if beside:
         places = np.intersect1d(places, past.changed_at[past.number[beside]])
     shas = [past.commits[place].sha for place in places[::-1][:EVIDENCE].tolist()]
     named = repository.commits_named(shas)
-    return Missing(
-        path=past.paths[int(found.files[row])],
-        chance=chance,
-        reason=reason,
-        beside=beside,
-        together=together,
-        of=of,
-        evidence=tuple(
-            JointCommit(sha, named[sha].subject, named[sha].author, named[sha].date) for sha in shas if sha in named
-        ),
-    )
+    evidence = [
+        JointCommit(sha, named[sha].subject, named[sha].author, named[sha].date) for sha in shas if sha in named
+    ]
+    return Missing(path, chance, reason, beside, together, of, tuple(evidence), broken)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from codewm_lsp.dates import moment
+from codewm_lsp.hints.broken_places import BrokenPlace
 from codewm_lsp.hints.forgotten import Forgotten, Missing
+from codewm_lsp.source import MODULE_NAME
+
+SHOWN: Final = 3
+"""Definitions of a file that are told in words."""
 
 
 def record(found: Forgotten) -> dict[str, Any]:
@@ -29,6 +34,15 @@ def record(found: Forgotten) -> dict[str, Any]:
                     {"commit": it.sha, "author": it.author, "date": moment(it.date).isoformat(), "subject": it.subject}
                     for it in one.evidence
                 ],
+                "definitions": [
+                    {
+                        "definition": it.definition,
+                        "line": it.line + 1,
+                        "chance": round(it.chance, 4),
+                        "reason": it.reason,
+                    }
+                    for it in one.definitions
+                ],
             }
             for one in found.missing
         ],
@@ -37,6 +51,8 @@ def record(found: Forgotten) -> dict[str, Any]:
 
 def headline(found: Forgotten) -> str:
     """What was found, in one line without an end where a list follows."""
+    if found.missing and not any(one.of for one in found.missing):
+        return f"Must follow {found.asked}, and does not yet ({_behind(found)}):"
     if found.missing:
         return f"Usually changed together with {found.asked}, and not changed ({_behind(found)}):"
     return found.silent or f"Nothing seems to be missing from {found.asked} ({_behind(found)})."
@@ -45,8 +61,17 @@ def headline(found: Forgotten) -> str:
 def sentence(one: Missing) -> str:
     """A missing file in one sentence, with the commits that speak for it."""
     commits = ", ".join(it.sha[:8] for it in one.evidence)
-    said = f"{one.path} is likely to need a change, too ({100 * one.chance:.0f} %): {one.reason}"
-    return f"{said} ({commits})." if commits else f"{said}."
+    reasons = [f"{one.reason} ({commits})" if commits else one.reason] if one.of else []
+    reasons += [f"{place(it)} {it.reason}" for it in one.definitions[:SHOWN]]
+    more = len(one.definitions) - SHOWN
+    if more > 0:
+        reasons.append(f"and {more} more")
+    return f"{one.path} is likely to need a change, too ({100 * one.chance:.0f} %): {'; '.join(reasons)}."
+
+
+def place(one: BrokenPlace) -> str:
+    """A definition of a file, and where it stands there."""
+    return f"line {one.line + 1}, {one.definition}" if one.definition != MODULE_NAME else f"line {one.line + 1},"
 
 
 def _behind(found: Forgotten) -> str:

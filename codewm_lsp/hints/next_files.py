@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from codewm_lsp.hints.forgotten import ENOUGH, reason_of, touched
+from codewm_lsp.hints.change_texts import NO_TEXTS, KnownTexts, changed_texts, consider
+from codewm_lsp.hints.forgotten import ENOUGH, reason_of
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.history.change_at_hand import ChangeAtHand
+from codewm_lsp.history.change_at_hand import Blobs, ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES, FileEvent
 from codewm_lsp.index.file_history import file_history
-from codewm_lsp.ranking.companions import FilePast, companions
+from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 from codewm_lsp.source.languages import is_source
 
@@ -48,7 +49,9 @@ def in_progress(
     HEAD, None where one is gone, where that is known."""
     at_hand = repository.in_work_tree(differing)
     unsaved = {edit.path: FileEvent.MODIFIED for edit in editing if edit.path not in at_hand.files}
-    return replace(at_hand, files={**at_hand.files, **unsaved})
+    before = repository.blobs_at(at_hand.past, unsaved) if at_hand.past is not None else {}
+    blobs = {path: Blobs(before.get(path, ""), None) for path in unsaved}
+    return replace(at_hand, files={**at_hand.files, **unsaved}, blobs={**at_hand.blobs, **blobs})
 
 
 def next_files(
@@ -57,19 +60,23 @@ def next_files(
     at_hand: ChangeAtHand,
     *,
     hidden: Collection[str] = (),
+    unsaved: Mapping[str, str | None] = NO_TEXTS,
+    texts: KnownTexts | None = None,
     model: MissingFiles | None = None,
 ) -> list[NextFile]:
-    """The likeliest first, without the files ``hidden``. Raises ``RepositoryError`` or ``BundleError``."""
+    """The likeliest first, without the files ``hidden``. ``unsaved``: what an editor holds of some files; ``texts``: of
+    the same repository, remembered. Raises ``RepositoryError`` or ``BundleError``."""
     if at_hand.past is None or not at_hand.files or len(at_hand.files) > MOST_FILES or len(past.commits) < ENOUGH:
         return []
-    found = companions(past, touched(at_hand))
+    change = changed_texts(repository, at_hand, unsaved)
+    known = consider(repository, past, at_hand, texts or KnownTexts(repository), change, at_hand.past)
+    found = known.candidates
     chances = (model or shipped_missing_files()).chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= LEAST]
     named = {row: past.paths[found.files[row]] for row in order}
     wanted = [row for row in order if not is_source(named[row]) and named[row] not in {*at_hand.files, *hidden}]
-    there = repository.holds(at_hand.past, [named[row] for row in wanted])
     return [
         NextFile(named[row], float(chances[row]), reason_of(past, found, row)[0])
         for row in wanted
-        if named[row] in there
+        if named[row] in known.there
     ][:MOST]

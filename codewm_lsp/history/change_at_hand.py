@@ -24,7 +24,9 @@ from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError
 from codewm_lsp.history.listing import NESTED, OWN, Folders, index_entries
 from codewm_lsp.history.location import Location
+from codewm_lsp.history.objects import is_text
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_inside, to_open
+from codewm_lsp.source import decode
 
 _REGULAR: Final = (b"10", b"00")
 _LARGEST: Final = 8 << 20  # bytes of a file that is compared with what Git has
@@ -41,7 +43,8 @@ class ChangeAtHand:
 
     ``others``: how many more change that are no person's work (lock files, images). ``past``: the commit whose history
     is the past, None before the first one. ``name``: the same while the change grows: the commit it stands on, or the
-    first one of a branch. ``author``: whose it is, as ``author_key`` says; ``date`` in Unix seconds.
+    first one of a branch. ``author``: whose it is, as ``author_key`` says; ``date`` in Unix seconds. ``blobs``: of each
+    of the files.
     """
 
     files: dict[str, FileEvent]
@@ -51,15 +54,25 @@ class ChangeAtHand:
     author: str
     date: int
     renames: dict[str, str] = field(default_factory=dict)
+    blobs: dict[str, Blobs] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The content of a changed file before and after, by Git's name for it; "" where it is not there. ``after`` is None
+    where only the work tree has it."""
+
+    before: str
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A regular file in what one of Git's diffs says; ``old``: the blob before, all zeros where there is none."""
+    """A regular file in what one of Git's diffs says."""
 
     path: str
     event: FileEvent
-    old: str
+    blobs: Blobs
     previous: str | None
 
 
@@ -85,27 +98,31 @@ def staged(git: HardenedGit, head: str | None) -> ChangeAtHand:
 
 
 def in_work_tree(
-    git: HardenedGit, location: Location, head: str | None, source: Mapping[str, FileEvent]
+    git: HardenedGit, location: Location, head: str | None, source: Mapping[str, tuple[FileEvent, str]]
 ) -> ChangeAtHand:
     """What is staged, what differs from Git's index in files that it has, and new files that are not ignored, unless
-    there are very many of them. ``source``: what happened to source files that ``head`` has."""
+    there are very many of them. ``source``: what happened to source files that ``head`` has, each with its blob."""
     known = staged(git, head)
-    files = dict(known.files)
-    changed = {path: event for path, event in source.items() if is_by_hand(path)}
-    for path, event in (changed | _unstaged(git, location)).items():
+    files, blobs = dict(known.files), dict(known.blobs)
+    changed = {path: was for path, was in source.items() if is_by_hand(path)}
+    for path, (event, blob) in (changed | _unstaged(git, location)).items():
         files[path] = FileEvent.ADDED if files.get(path) is FileEvent.ADDED else event
+        blobs[path] = Blobs(blobs[path].before if path in blobs else blob, "" if event is FileEvent.REMOVED else None)
     new = _untracked(git)
     if len(new) <= MOST_FILES:
         files |= dict.fromkeys(new, FileEvent.ADDED)
-    return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames)
+        blobs |= dict.fromkeys(new, Blobs("", None))
+    return ChangeAtHand(files, known.others, head, known.name, known.author, known.date, known.renames, blobs)
 
 
-def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
-    """What differs from Git's index, of the files that it has, source files left out."""
+def _unstaged(git: HardenedGit, location: Location) -> dict[str, tuple[FileEvent, str]]:
+    """What differs from Git's index, of the files that it has, each with the blob that it has of it; source files left
+    out."""
     folders = Folders(str(location.root), {})
     written = _written(location.git_dir / "index")
-    found: dict[str, FileEvent] = {}
+    found: dict[str, tuple[FileEvent, str]] = {}
     touched: dict[str, bool] = {}  # by path, whether it has the size that Git saw
+    blobs: dict[str, str] = {}
     left = _MOST_READ
     for path, entry in index_entries(git, decode_path, *_NO_SOURCE).items():
         if not entry.regular or entry.kept_out or not is_by_hand(path) or not is_inside(path):
@@ -115,7 +132,7 @@ def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
         if kind == NESTED or (state is not None and not stat.S_ISREG(state.st_mode)):
             continue
         if state is None:
-            found[path] = FileEvent.REMOVED
+            found[path] = FileEvent.REMOVED, entry.blob
             continue
         same_size = state.st_size == entry.size
         if same_size and state.st_mtime_ns == entry.modified < written:
@@ -128,13 +145,14 @@ def _unstaged(git: HardenedGit, location: Location) -> dict[str, FileEvent]:
         ):
             continue  # it was touched, and is what it was
         touched[path] = same_size
+        blobs[path] = entry.blob
     try:
         converted = conversions(git, list(touched))
     except RepositoryError:
         converted = {}
     for path, same_size in touched.items():
         if not (same_size and converted.get(path)):
-            found[path] = FileEvent.MODIFIED
+            found[path] = FileEvent.MODIFIED, blobs[path]
     return found
 
 
@@ -169,6 +187,7 @@ def _change(raw: bytes, past: str, name: str, author: str, date: int) -> ChangeA
         author,
         date,
         {entry.path: entry.previous for entry in kept if entry.previous is not None},
+        {entry.path: entry.blobs for entry in kept},
     )
 
 
@@ -202,12 +221,16 @@ def _entries(data: bytes) -> Iterator[_Entry]:
     for entry in fields:
         if not entry.startswith(b":"):
             continue
-        old_mode, new_mode, old, _, status = entry[1:].split(b" ")
+        old_mode, new_mode, old, new, status = entry[1:].split(b" ")
         previous = decode_path(next(fields)) if status[:1] == b"R" else None
         path = decode_path(next(fields))
         if old_mode.startswith(_REGULAR) and new_mode.startswith(_REGULAR):
             event = {b"A": FileEvent.ADDED, b"D": FileEvent.REMOVED}.get(status[:1], FileEvent.MODIFIED)
-            yield _Entry(path, event, old.decode("ascii"), previous)
+            yield _Entry(path, event, Blobs(_there(old), _there(new)), previous)
+
+
+def _there(blob: bytes) -> str:
+    return "" if blob.strip(b"0") == b"" else blob.decode("ascii")
 
 
 def _written(file: Path) -> int:
@@ -237,6 +260,13 @@ def _content(location: Location, path: str) -> bytes | None:
     except (OSError, ValueError):
         return None
     return data if len(data) <= _LARGEST else None
+
+
+def text_in_work_tree(location: Location, path: str) -> str | None:
+    """The text of a regular file of the work tree; None where there is none, or it cannot be read."""
+    state = _state(location, path) if is_inside(path) else None
+    data = _content(location, path) if state is not None and stat.S_ISREG(state.st_mode) else None
+    return decode(data) if data is not None and is_text(data) else None
 
 
 def _blob(content: bytes, like: str) -> str:

@@ -8,14 +8,22 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.history.change_at_hand import ChangeAtHand, between, in_work_tree, index_of_hook, of_commit, staged
+from codewm_lsp.history.change_at_hand import (
+    ChangeAtHand,
+    between,
+    in_work_tree,
+    index_of_hook,
+    of_commit,
+    staged,
+    text_in_work_tree,
+)
 from codewm_lsp.history.changed_files import MOST_COMMITS, ChangedFiles, changed_files
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError, essence
@@ -23,7 +31,7 @@ from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
-from codewm_lsp.history.paths import DEFAULT_EXCLUDE, decode_path, is_inside, is_wanted
+from codewm_lsp.history.paths import DEFAULT_EXCLUDE, PATHSPECS, decode_path, is_inside, is_wanted
 from codewm_lsp.history.special_files import refuse_special_files
 from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
@@ -266,7 +274,9 @@ class Repository:
             _, texts, moved = self._working.look(head, {})
             differing = {**texts, **moved}
         events = self._working.events(head, differing)
-        return in_work_tree(self._git, self._location, head, events)
+        before = self.blobs_at(head, events) if head is not None else {}
+        source = {path: (event, before.get(path, "")) for path, event in events.items()}
+        return in_work_tree(self._git, self._location, head, source)
 
     def between(self, base: str, head: str) -> ChangeAtHand:
         """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""
@@ -286,12 +296,36 @@ class Repository:
         """These commits, by their full ids; without those that are not there."""
         return {one[0].sha: one[0] for one in self._objects.commits(shas) if one is not None}
 
-    def holds(self, rev: str, paths: Sequence[str]) -> frozenset[str]:
-        """Those of ``paths`` that are files of a revision, whatever they hold."""
-        if not paths:
-            return frozenset()
-        names = self._git.records("ls-tree", "-z", "--name-only", "--full-tree", self.head(rev), "--", *paths)
-        return frozenset(map(decode_path, names)) & frozenset(paths)
+    def blobs_at(self, rev: str, paths: Collection[str]) -> dict[str, str]:
+        """Path → blob of those of ``paths`` that are regular files of a revision, whatever they hold."""
+        found: dict[str, str] = {}
+        for entry in self._git.records("ls-tree", "-z", "--full-tree", self.head(rev), "--", *paths) if paths else ():
+            head, _, name = entry.partition(b"\t")
+            path = decode_path(name)
+            if head.startswith(b"10") and path in paths:
+                found[path] = head.split(b" ")[2].decode("ascii")
+        return found
+
+    def files_with(self, rev: str, words: Sequence[str]) -> list[str]:
+        """The source files of a revision in which one of these words stands. Raises ``RepositoryError``."""
+        head = self.head(rev)
+        named = [part for word in words for part in ("-e", word)]
+        command = ("grep", "-l", "-z", "-w", "-F", "-I", "--no-textconv", "--full-name", *named, head, "--", *PATHSPECS)
+        status, out, complaint = self._git.run(*command, seconds=PATIENT_SECONDS)
+        if status > 1:
+            raise self._git.failure("grep", status, complaint)
+        names = (name.partition(b":")[2] for name in out.split(b"\0") if name)
+        return [path for path in map(decode_path, names) if is_wanted(path) and is_inside(path)]
+
+    def texts_of(self, at_hand: ChangeAtHand) -> dict[str, tuple[str | None, str | None]]:
+        """The text of each changed file before and after the change; None where it is not there, or cannot be read."""
+        blobs = {blob for both in at_hand.blobs.values() for blob in (both.before, both.after) if blob}
+        read: dict[str, str | None] = self.read_all(sorted(blobs))
+        found: dict[str, tuple[str | None, str | None]] = {}
+        for path, both in at_hand.blobs.items():
+            after = text_in_work_tree(self._location, path) if both.after is None else read.get(both.after)
+            found[path] = read.get(both.before), after
+        return found
 
     def edits_of(self, sha: str, *, max_files: int = MAX_FILES) -> CommitEdits:
         """The edits of one commit."""

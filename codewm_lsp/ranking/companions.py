@@ -35,6 +35,7 @@ _LEADING: Final = (
     *("like_commits_share", "best_share", "best_recent_share", "same_kind_share", "rate_10", "folder_share"),
     *("added_share", "same_subject"),
 )
+_FEW: Final = 12  # newest commits of a kind
 _HALF: Final = 10.0  # commits of a file after which a joint change counts half
 _NOTES: Final = re.compile(r"(?:^|/)[^/]*(?:change|history|news|release|whats_?new|authors|contributors)[^/]*$", re.I)
 _DOCUMENTS: Final = re.compile(r"(?:^|/)(?:docs?|documentation)/|\.(?:rst|md|txt|adoc)$", re.I)
@@ -71,6 +72,8 @@ SIGNALS: Final = (
     "most_like_share",
     "lead",
     "same_kind_share",
+    "same_kind_recent",
+    "same_kind_misses",
     "folder_share",
     "added_share",
     "reverse_share",
@@ -101,7 +104,7 @@ SIGNALS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class FileKind:
     """What a path says of a file."""
 
     source: bool
@@ -116,12 +119,12 @@ class _Kind:
 
 
 @lru_cache(maxsize=1 << 16)
-def _kind(path: str) -> _Kind:
+def kind_of(path: str) -> FileKind:
     conventions = conventions_of(path)
     source = is_source(path)
     stem = path.rpartition("/")[2].partition(".")[0]
     test = conventions.is_test(path)
-    return _Kind(
+    return FileKind(
         source=source and not test,
         test=test,
         document=bool(_DOCUMENTS.search(path)),
@@ -157,7 +160,7 @@ class FilePast:
         self.commits: tuple[ChangedFiles, ...] = tuple(commit for commit, _ in rows)
         self.paths: tuple[str, ...] = tuple(numbers)
         self.number: Mapping[str, int] = numbers
-        self.kinds = [_kind(path) for path in self.paths]
+        self.kinds = [kind_of(path) for path in self.paths]
         sizes = np.array([len(files) for _, files in rows], dtype=np.int64)
         self.start: Numbers = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self.members: Numbers = np.array([file for _, files in rows for file, _ in files], dtype=np.int64)
@@ -199,6 +202,15 @@ class FilePast:
         """The files of the commit at ``place`` by their paths in it, and their newest names."""
         moved = self._moved[place]
         return {file.path: moved.get(file.path, file.path) for file in self.commits[place].files}
+
+    def path_at(self, file: int, now: int) -> str:
+        """The path that a file had before the commit at ``now``, as far as its changes tell."""
+        places = self.changed_at[file]
+        last = int(np.searchsorted(places, now)) - 1
+        if last < 0:
+            return self.paths[file]
+        named = self.names_in(int(places[last]))
+        return next((path for path, newest in named.items() if newest == self.paths[file]), self.paths[file])
 
     def of(self, places: Numbers) -> tuple[Numbers, Numbers]:
         """All files of these commits; and for each, which of ``places`` it is of."""
@@ -356,7 +368,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
             added_share = np.maximum(added_share, share_of(_newest(past.added_in[folder], now)))
     column["folder_share"], column["added_share"] = folder_share, added_share
 
-    kinds = [_kind(path) for path in touched.paths]
+    kinds = [kind_of(path) for path in touched.paths]
     sources, tests = any(kind.source for kind in kinds), any(kind.test for kind in kinds)
     window = np.arange(max(0, now - 300), now)
     inside, of = past.of(window)
@@ -370,6 +382,12 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     same_kind = np.bincount(rows[same_with], minlength=width)
     without = same.sum() - np.bincount(rows[same[of]], minlength=width)
     column["same_kind_share"] = same_kind / (same_kind + without + 2.0)
+    newer = (np.cumsum(same[::-1])[::-1] - same)[of[same_with]].astype(np.float64)  # commits of the kind since then
+    lately_with = newer < _FEW
+    column["same_kind_recent"] = np.bincount(rows[same_with][lately_with], minlength=width) / (_FEW + 1.0)
+    since_kind = np.full(width, 99.0)
+    np.minimum.at(since_kind, rows[same_with], newer)
+    column["same_kind_misses"] = since_kind
     ago = now - 1 - window[of]
     for span in (10, 50, 300):
         column[f"rate_{span}"] = np.bincount(rows[ago < span], minlength=width) / min(span, max(now, 1))

@@ -1,4 +1,4 @@
-"""How likely it is that a file belongs to a change that has not touched it: small trees over ``companions``."""
+"""How likely it is that a file belongs to a change that has not touched it: small trees over the past and the text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 import codewm_lsp
 from codewm_lsp.errors import BundleError
 from codewm_lsp.ranking.boosted_trees import Trees
+from codewm_lsp.ranking.change_text import TEXT_SIGNALS
 from codewm_lsp.ranking.companions import SIGNALS, Companions
 from codewm_lsp.small_arrays import read_arrays
 
 FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"
+COLUMNS: Final = (*SIGNALS, *TEXT_SIGNALS)
+"""What the trees may ask about, in the order of the table."""
+
 _DESCRIPTION: Final = "description"
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
 
@@ -31,7 +35,7 @@ class MissingFiles:
 
     def chances(self, found: Companions) -> NDArray[np.float64]:
         """For each candidate, (N,), the probability that the change is not whole without it."""
-        places = [SIGNALS.index(name) for name in self.trees.signals]
+        places = [COLUMNS.index(name) for name in self.trees.signals]
         logits = self.trees.scores([found.table[:, place] for place in places])
         return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
 
@@ -54,7 +58,7 @@ def read_missing_files(file: Path) -> MissingFiles:
         arrays = read_arrays(file.read_bytes(), _LARGEST)
         description = json.loads(arrays[_DESCRIPTION].tobytes().decode("utf-8"))
         trees = Trees.of(description["signals"], arrays["column"], arrays["threshold"], arrays["value"])
-        if not set(trees.signals) <= set(SIGNALS):
+        if not set(trees.signals) <= set(COLUMNS):
             raise ValueError("it asks about signals that this version does not have")
         return MissingFiles(trees, float(description["threshold"]))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -30,6 +30,7 @@ from codewm_lsp.hints import (
     stand_in_words,
     waiting,
 )
+from codewm_lsp.hints.change_texts import KnownTexts
 from codewm_lsp.hints.forgotten import Forgotten, forgotten, hidden_files, not_needed
 from codewm_lsp.hints.next_files import in_progress, next_files, past_of_files
 from codewm_lsp.history import Edit, Repository
@@ -90,6 +91,7 @@ class Session:
         cache = os.environ.get("CODEWM_CACHE")  # as in the command line
         folder = Path(cache) if cache else None
         self._folder = folder or cache_folder()
+        self._known_texts = KnownTexts(repository)
         self._index = Index.of(repository, model.hash, folder=folder, edit_size=model.edit_size)
         self._model = model
         self._others = (
@@ -196,7 +198,9 @@ class Session:
                 FILE_PAST, snapshot.head, lambda: past_of_files(self._repository, snapshot.head, self._folder)
             )
             hidden = hidden_files(self._index.dismissals, at_hand.name)
-            found = next_files(self._repository, past, at_hand, hidden=hidden)
+            found = next_files(
+                self._repository, past, at_hand, hidden=hidden, unsaved=snapshot.texts, texts=self._known_texts
+            )
         except (RepositoryError, BundleError) as error:  # definitions are listed all the same
             _log.info("files of other kinds are not listed: %s", error)
             return []

@@ -47,14 +47,23 @@ async def test_the_terminal_the_editor_and_an_agent_get_the_same_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", server_environment["HOME"])  # whose change it is counts, and Git's configuration says
+    helper = "def send(url):\n    return url\n"
+    user = "from helper import send\n\n\ndef fetch():\n    return send(1)\n"
+    changed.git("stash")
+    changed.commit("Help", {"helper.py": helper, "user.py": user})
+    changed.git("stash", "pop")
+    changed.write("helper.py", helper.replace("(url)", "(url, timeout)"))
     async with start_editor(changed.path) as editor:
         for stage in (False, True):
             if stage:
-                changed.git("add", "core.py")
+                changed.git("add", "core.py", "helper.py")
             told = await editor.run("codewm.forgotten", {"uri": changed.path.as_uri()})
             record = await codewm(server_environment, "forgotten", "-C", str(changed.path))
             assert told["root"] == changed.path.as_uri()
-            assert told["missing"][0]["uri"] == (changed.path / "docs" / "core.rst").as_uri()
+            named = {one["path"]: one for one in told["missing"]}
+            assert named.keys() == {"docs/core.rst", "user.py"}
+            assert named["docs/core.rst"]["uri"] == (changed.path / "docs" / "core.rst").as_uri()
+            assert [(one["definition"], one["line"]) for one in named["user.py"]["definitions"]] == [("fetch", 4)]
             sentences = [one["sentence"] for one in told["missing"]]
             alike = {key: told[key] for key in record if key != "missing"}
             alike["missing"] = [{key: one[key] for key in record["missing"][0]} for one in told["missing"]]

@@ -52,7 +52,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.openForgotten': async (argument) => {
       const node = forgottenNode(argument) ?? forgotten.selected;
       if (node !== undefined) {
-        await vscode.commands.executeCommand('vscode.open', vscode.Uri.parse(node.file.uri), { preview: true });
+        const line = (node.file.definitions[0]?.line ?? 1) - 1;
+        const selection = new vscode.Range(line, 0, line, 0);
+        await vscode.commands.executeCommand('vscode.open', vscode.Uri.parse(node.file.uri), { preview: true, selection });
       }
     },
     'codewm.notNeeded': async (argument) => {

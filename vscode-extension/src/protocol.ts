@@ -80,6 +80,8 @@ export interface MissingFile {
     readonly date: string;
     readonly subject: string;
   }[];
+  /** Those that the change leaves broken, the surest first; `line` counts from 1. */
+  readonly definitions: readonly { readonly definition: string; readonly line: number; readonly chance: number; readonly reason: string }[];
 }
 
 export interface Forgotten {

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.backtest import questions
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.companions import SIGNALS, FilePast
+from codewm_lsp.ranking.companions import FilePast
+from codewm_lsp.ranking.missing_files import COLUMNS
 
 HALF_LIFE: Final = 365 * 86_400  # seconds after which cochange counts a commit half
 WINDOW: Final = 3_000  # newest commits that it looks at …
@@ -28,10 +29,11 @@ LIFT: Final = 2.0  # times as often as in any commit
 class HiddenFileQuestions:
     """Q questions, and all their candidates one after the other, (N, …).
 
-    ``table``: the signals of ``companions``. ``count``, ``asked``: joint changes with the changed file that most often
+    ``table``: its ``COLUMNS``. ``count``, ``asked``: joint changes with the changed file that most often
     comes with it. ``right``: it is the hidden file; ``later``: one of the author's next commits changed it.
     ``question``: which each candidate is of. ``hides``: whether a file is hidden, (Q,). ``rule_…``: the same of the
-    candidates of cochange's rule, (M,), with its confidence in each.
+    candidates of cochange's rule, (M,), with its confidence in each. ``broken_…``: of the definitions that the change
+    leaves broken; ``broken_known``: it stands in a file that the whole commit changed.
     """
 
     table: NDArray[np.float32]
@@ -45,6 +47,11 @@ class HiddenFileQuestions:
     rule_right: NDArray[np.bool_]
     rule_later: NDArray[np.bool_]
     rule_question: NDArray[np.int64]
+    broken_chance: NDArray[np.float64]
+    broken_right: NDArray[np.bool_]
+    broken_later: NDArray[np.bool_]
+    broken_question: NDArray[np.int64]
+    broken_known: NDArray[np.bool_]
 
 
 class CochangeRule:
@@ -97,9 +104,12 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
     rule = CochangeRule(past)
     parts = [NOTHING]
     for number, one in enumerate(questions(repository, past, places, seed=seed)):
-        found = one.found
-        said = rule.confidences(one.touched.paths, one.place)
+        found, broken = one.known.candidates, one.known.broken
+        said = rule.confidences(one.known.asked.paths, one.place)
         ruled = np.array(list(said), dtype=np.int64)
+        old = {newest: older for older, newest in past.names_in(one.place).items()}
+        path = old.get(past.paths[one.hidden]) if one.hidden >= 0 else None
+        changed = old.values()
         parts.append(
             HiddenFileQuestions(
                 found.table,
@@ -113,6 +123,11 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
                 ruled == one.hidden,
                 np.isin(ruled, one.later),
                 np.full(len(ruled), number),
+                np.array([it.chance for it in broken], dtype=np.float64),
+                np.array([it.path == path for it in broken], dtype=bool),
+                np.array([past.number.get(it.path, -1) in one.later for it in broken], dtype=bool),
+                np.full(len(broken), number),
+                np.array([it.path in changed for it in broken], dtype=bool),
             )
         )
     return _joined(parts, [0] * len(parts))
@@ -126,7 +141,7 @@ def together(parts: Sequence[HiddenFileQuestions]) -> HiddenFileQuestions:
 def _joined(parts: Sequence[HiddenFileQuestions], starts: Sequence[int]) -> HiddenFileQuestions:
     columns = {}
     for field in fields(HiddenFileQuestions):
-        shift = starts if field.name in ("question", "rule_question") else [0] * len(parts)
+        shift = starts if field.name.endswith("question") else [0] * len(parts)
         columns[field.name] = np.concatenate(
             [
                 getattr(part, field.name) + start if start else getattr(part, field.name)
@@ -138,9 +153,25 @@ def _joined(parts: Sequence[HiddenFileQuestions], starts: Sequence[int]) -> Hidd
 
 def _nothing() -> HiddenFileQuestions:
     numbers, truths = np.zeros(0, np.int64), np.zeros(0, np.bool_)
-    table = np.zeros((0, len(SIGNALS)), np.float32)
+    table = np.zeros((0, len(COLUMNS)), np.float32)
+    chances = np.zeros(0)
     return HiddenFileQuestions(
-        table, numbers, numbers, truths, truths, numbers, truths, np.zeros(0), truths, truths, numbers
+        table,
+        numbers,
+        numbers,
+        truths,
+        truths,
+        numbers,
+        truths,
+        rule_confidence=chances,
+        rule_right=truths,
+        rule_later=truths,
+        rule_question=numbers,
+        broken_chance=chances,
+        broken_right=truths,
+        broken_later=truths,
+        broken_question=numbers,
+        broken_known=truths,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,8 +17,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from codewm_lsp.hints.change_texts import KnownTexts, changed_texts, consider
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.companions import FilePast, Touched, companions
+from codewm_lsp.ranking.companions import Companions, FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
 from codewm_lsp.source.languages import is_source
 from codewm_model.evaluation import repositories as places_of
@@ -39,6 +41,7 @@ def ranks(repository: Repository, model: MissingFiles, *, commits: int, seed: in
     if len(places) > commits:
         places = sorted(random.Random(seed).sample(places, commits))
     found: Found = {}
+    texts = KnownTexts(repository)
     for place in places:
         made, names = repository.change_of(past.commits[place].sha), past.names_in(place)
         number = {path: past.number[names[path]] for path in made.files if path in names}
@@ -48,28 +51,29 @@ def ranks(repository: Repository, model: MissingFiles, *, commits: int, seed: in
         if not sources or len(there) < 2:
             continue
         revealed = drawn.choice(sources)
-        asked = Touched((names[revealed],), frozenset(), made.author, made.date)
         candidates = np.array([file for file in range(len(past.paths)) if past.exists(file, place)], dtype=np.int64)
         candidates = candidates[candidates != number[revealed]]
         relevant = np.isin(candidates, [number[path] for path in there if path != revealed])
         chance = np.random.default_rng([seed, place])
-        for system, scores in _scores(past, asked, place, model).items():
+        alone = replace(made, files={revealed: made.files[revealed]}, blobs={revealed: made.blobs[revealed]})
+        change, before = changed_texts(repository, alone), f"{past.commits[place].sha}^"
+        known = consider(repository, past, alone, texts, change, before, now=place, names=names)
+        for system, scores in _scores(past, names[revealed], place, model, known.candidates).items():
             found.setdefault(system, []).append(first_relevant(scores[candidates], relevant, chance))
     return found
 
 
-def _scores(past: FilePast, asked: Touched, now: int, model: MissingFiles) -> dict[str, Scores]:
+def _scores(past: FilePast, revealed: str, now: int, model: MissingFiles, known: Companions) -> dict[str, Scores]:
     """Of each file, by its number; more is likelier."""
     size = len(past.paths)
-    own = past.changed_at[past.number[asked.paths[0]]]
+    own = past.changed_at[past.number[revealed]]
     coupling = np.bincount(past.of(own[own < now])[0], minlength=size).astype(np.float64)
     earlier = past.members[: past.start[now]]
     often = np.bincount(earlier, minlength=size).astype(np.float64)
     last = np.full(size, -1.0)
     last[earlier] = np.arange(len(earlier))  # the last one stays
-    companion = companions(past, asked, now)
     product = np.zeros(size)
-    product[companion.files] = model.chances(companion)
+    product[known.files] = model.chances(known)
     return {
         "random": np.zeros(size),
         "most recently changed": last,

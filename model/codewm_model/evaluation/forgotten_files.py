@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.forgotten import MOST
 from codewm_lsp.history import Repository
-from codewm_lsp.ranking.companions import SIGNALS, Companions
-from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.ranking.companions import Companions
+from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
 from codewm_model.data.hidden_files import HiddenFileQuestions, questions_of, together
 from codewm_model.evaluation import repositories as places
 from codewm_model.evaluation.cache import Cache
@@ -61,7 +61,7 @@ def mined(clone: Clone, cache: Cache | None, *, commits: int, newest: float) -> 
     """``questions_of`` a clone; kept for the next time, where there is a cache."""
     file = None
     if cache is not None:
-        file = cache.file("hidden-files", clone.name, (clone.head, commits, newest, *SIGNALS), ".npz")
+        file = cache.file("hidden-files", clone.name, (clone.head, commits, newest, *COLUMNS), ".npz")
         if (arrays := cache.read_arrays(file)) is not None:
             return HiddenFileQuestions(**arrays)
     with Repository.open(clone.folder) as repository:

@@ -1,11 +1,13 @@
 """The trees of ``codewm forgotten``: learnt on the train repositories, their threshold chosen on the validation ones.
 
 ``python -m codewm_model.ranking.missing_files_fit``; CODEWM_REPOS names the folder of the clones. It writes the file
-that CodeWM comes with.
+that CodeWM comes with. Trees that ask about the past come first; those after them may also ask about the text of the
+change, and are learnt on top of the former: with ``--no-past`` these stay as the file has them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,7 +17,7 @@ import typer
 
 from codewm_lsp.ranking.boosted_trees import Node, Split, Trees
 from codewm_lsp.ranking.companions import SIGNALS
-from codewm_lsp.ranking.missing_files import FILE, MissingFiles, to_arrays
+from codewm_lsp.ranking.missing_files import COLUMNS, FILE, MissingFiles, read_missing_files, to_arrays
 from codewm_model.data.hidden_files import HiddenFileQuestions, together
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.forgotten_files import COMMITS, NEWEST, gathered, measure, weighed
@@ -25,6 +27,9 @@ ROUNDS: Final = 190  # as many as take 40 KB
 NEWEST_TRAINED: Final = 0.7  # the share of a history that is learnt from: what came before stands behind it
 WARNED: Final = 0.03
 """The largest share of whole commits that may be warned, on the validation repositories."""
+
+MORE: Final = 60  # rounds on top of these
+ON_TOP: Final[dict[str, Any]] = {"num_leaves": 15}
 
 SETTINGS: Final[dict[str, Any]] = {
     "objective": "binary",
@@ -43,12 +48,31 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def fit(parts: list[HiddenFileQuestions]) -> Trees:
-    """Each repository weighs as the square root of its questions."""
+def fit(parts: Sequence[HiddenFileQuestions], past: Trees | None = None) -> Trees:
+    """Trees about the past; or, on top of those, about all. Each repository weighs as the root of its questions."""
     asked = together(parts)
     weights = np.concatenate([np.full(len(part.right), max(len(part.hides), 1) ** -0.5) for part in parts])
-    data = lightgbm.Dataset(asked.table, asked.right.astype(np.int32), weight=weights / weights.mean())
-    return trees_of(lightgbm.train(SETTINGS, data, ROUNDS), SIGNALS)
+    columns, settings, rounds = (SIGNALS, SETTINGS, ROUNDS) if past is None else (COLUMNS, SETTINGS | ON_TOP, MORE)
+    data = lightgbm.Dataset(
+        asked.table[:, : len(columns)],
+        asked.right.astype(np.int32),
+        weight=weights / weights.mean(),
+        init_score=past.scores([asked.table[:, COLUMNS.index(name)] for name in past.signals]) if past else None,
+    )
+    return trees_of(lightgbm.train(settings, data, rounds), columns)
+
+
+def joined(one: Trees, other: Trees) -> Trees:
+    """The trees of both, over all ``COLUMNS``."""
+
+    def node(it: Node, names: Sequence[str]) -> Node:
+        if isinstance(it, float):
+            return it
+        asked = COLUMNS.index(names[it.signal])
+        return Split(asked, it.threshold, it.value, node(it.low, names), node(it.high, names))
+
+    roots = [node(root, trees.signals) for trees in (one, other) for root in trees.roots]
+    return Trees(COLUMNS, tuple(roots))
 
 
 def lean(trees: Trees) -> Trees:
@@ -76,16 +100,24 @@ def threshold_for(trees: Trees, asked: HiddenFileQuestions) -> float:
 
 
 def main(
-    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = 300,
+    commits: Annotated[int, typer.Option(min=1, help="At most so many of a train repository.")] = 300,
+    chosen: Annotated[int, typer.Option(min=1, help="At most so many of a validation repository.")] = COMMITS,
+    past: Annotated[bool, typer.Option(help="Learn the trees about the past anew.")] = True,
     cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = FILE,
 ) -> None:
     """Learn the trees, choose the threshold, and write both."""
     kept = Cache(cache) if cache is not None else None
-    learnt, _ = gathered("train", kept, commits=commits, newest=NEWEST_TRAINED, tell=typer.echo)
-    chosen, _ = gathered("validation", kept, commits=COMMITS, newest=NEWEST, tell=typer.echo)
-    trees = lean(fit(list(learnt.values())))
-    threshold = threshold_for(trees, together(list(chosen.values())))
+    found, _ = gathered("train", kept, commits=commits, newest=NEWEST_TRAINED, tell=typer.echo)
+    judged, _ = gathered("validation", kept, commits=chosen, newest=NEWEST, tell=typer.echo)
+    learnt = list(found.values())
+    if past:
+        first = lean(fit(learnt))
+    else:
+        known = read_missing_files(output).trees
+        first = Trees(known.signals, known.roots[:ROUNDS])
+    trees = joined(first, lean(fit(learnt, first)))
+    threshold = threshold_for(trees, together(list(judged.values())))
     with output.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **to_arrays(MissingFiles(trees, threshold)))
     typer.echo(f"{output}: {len(trees.roots)} trees, threshold {threshold}")

@@ -33,7 +33,8 @@ function M.show(uri)
       return
     end
     local items = vim.tbl_map(function(file)
-      return { filename = vim.uri_to_fname(file.uri), lnum = 1, text = words(file) }
+      local first = file.definitions[1]
+      return { filename = vim.uri_to_fname(file.uri), lnum = first and first.line or 1, text = words(file) }
     end, answer.missing)
     vim.fn.setqflist({}, ' ', { title = 'CodeWM: ' .. edits.clean(answer.headline), items = items })
     vim.cmd('botright copen')

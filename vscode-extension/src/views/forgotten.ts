@@ -104,6 +104,9 @@ function forgottenItem(node: ForgottenNode): vscode.TreeItem {
     const who = `${escapeMarkdown(author)}, ${age(date, Date.now())}`;
     tooltip.appendMarkdown(`- ${shortHash(commit)} ${escapeMarkdown(subject)} · ${who}\n`);
   }
+  for (const { definition, line, reason } of file.definitions) {
+    tooltip.appendMarkdown(`- ${escapeMarkdown(definition)}, line ${String(line)}: ${escapeMarkdown(reason)}\n`);
+  }
   item.tooltip = tooltip;
   item.command = { title: 'Open', command: 'codewm.openForgotten', arguments: [node] };
   item.accessibilityInformation = { label: file.sentence };

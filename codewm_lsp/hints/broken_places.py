@@ -1,0 +1,106 @@
+"""Definitions that a change leaves broken: they use a name that is gone, or call what takes other arguments now.
+
+Only files in which one of the names stands are read, so that no index is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history.edits import definition_edits
+from codewm_lsp.ranking.breaking import Broken
+from codewm_lsp.ranking.change_text import ChangedText
+from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_above, simple_name
+from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
+from codewm_lsp.ranking.references import references
+from codewm_lsp.source import Definition, parse_definitions
+from codewm_lsp.source.languages import is_source
+
+MOST_FILES: Final = 150
+"""Files that are looked into, the nearest to the change first."""
+
+_MOST_NAMES: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlace:
+    """A definition that must follow a change; ``line`` counts from 0."""
+
+    path: str
+    definition: str
+    line: int
+    chance: float
+    reason: str
+
+
+def edits_of(change: Mapping[str, ChangedText], moved: Mapping[str, str]) -> tuple[Edit, ...]:
+    """What a change does to the definitions of its files. ``moved``: a file's path before it moved."""
+    found: list[Edit] = []
+    for path, text in change.items():
+        if is_source(path):
+            before, after = parse_definitions(text.before or ""), parse_definitions(text.after or "")
+            found += definition_edits(path, before, after, previous_path=moved.get(path))
+    return tuple(found)
+
+
+def broken_places(
+    repository: Repository,
+    past: str,
+    change: Mapping[str, ChangedText],
+    moved: Mapping[str, str],
+    edits: Sequence[Edit],
+    broken: Broken,
+) -> list[BrokenPlace]:
+    """What a change of the files of ``past`` leaves broken, the surest first. ``broken``: by its ``edits``.
+
+    Where the repository cannot tell, as in a partial clone, there is nothing.
+    """
+    names = _names(broken)
+    if not names:
+        return []
+    sources = {path: text for path, text in change.items() if is_source(path)}
+    try:
+        holding = repository.files_with(past, names[:_MOST_NAMES])
+        near = _nearest([path for path in holding if path not in sources and path not in moved.values()], sources)
+        blobs = repository.blobs_at(past, near)
+        read = repository.read_all(sorted(set(blobs.values())))
+    except RepositoryError:
+        return []
+    texts = {path: read[blob] for path, blob in blobs.items()} | {path: text.after for path, text in sources.items()}
+    return _found({path: text for path, text in texts.items() if text is not None}, edits)
+
+
+def _names(broken: Broken) -> list[str]:
+    """The words without which no place can be broken."""
+    names = [one.name for some in (broken.gone, broken.altered, broken.enlarged) for one in some]
+    found = list(map(simple_name, names))
+    made = [
+        simple_name(scope_above(one.name))
+        for one in broken.altered
+        if one.member and simple_name(one.name) == conventions_of(one.path).constructor
+    ]
+    return list(dict.fromkeys([*found, *made]))
+
+
+def _nearest(paths: Sequence[str], changed: Mapping[str, object]) -> list[str]:
+    folders = [path.split("/") for path in changed]
+    nearness = {path: max(shared_beginning(path.split("/"), folder) for folder in folders) for path in paths}
+    return sorted(paths, key=lambda path: (-nearness[path], path))[:MOST_FILES]
+
+
+def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]:
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
+
+    def read(files: Sequence[int]) -> dict[int, Sequence[Definition]]:
+        return {file: parse_definitions(texts[corpus.paths[file]]) for file in files}
+
+    found = [
+        BrokenPlace(corpus.paths[corpus.file[row]], corpus.names[row], int(corpus.line[row]), why.score, why.words)
+        for row, why in references(corpus, edits, read).items()
+    ]
+    return sorted(found, key=lambda one: (-one.chance, one.path, one.line))

@@ -1,0 +1,84 @@
+"""Definitions that a change leaves broken are named with their file, without an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.hints.forgotten import Forgotten, Looked, forgotten
+from codewm_lsp.history import Repository
+
+LIBRARY = "def send(url):\n    return url\n\n\ndef other():\n    return 0\n"
+CALLER = "from library import send\n\n\ndef fetch():\n    return send('a')\n\n\ndef rest():\n    return 1\n"
+BEFORE = 60  # commits, so that the history is long enough to be asked
+
+
+@pytest.fixture
+def library(make_repository: Any) -> Any:
+    repository = make_repository("library")
+    files = {"library.py": LIBRARY, "caller.py": CALLER, "notes.md": "send\n"}
+    repository.commit_many([("Begin", files), *((f"Note {n}", {"log.txt": f"{n}\n"}) for n in range(BEFORE))])
+    return repository
+
+
+def asked(path: Path, **more: Any) -> Forgotten:
+    with Repository.open(path) as repository:
+        return forgotten(repository, **more)
+
+
+def broken(found: Forgotten) -> list[tuple[str, str, int, str]]:
+    return [(one.path, it.definition, it.line, it.reason) for one in found.missing for it in one.definitions]
+
+
+def test_a_caller_that_lacks_a_new_parameter_is_named_with_its_line_and_reason(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    found = asked(library.path)
+    assert broken(found) == [("caller.py", "fetch", 3, "calls `send`: does not pass `timeout`, which is now required")]
+    (one,) = found.missing
+    assert one.chance == pytest.approx(0.9)
+    assert one.of == 0, "no commit speaks for it"
+
+
+def test_a_user_of_a_name_that_is_gone_is_named(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("def send", "def post"))
+    reasons = {definition: reason for _, definition, _, reason in broken(asked(library.path))}
+    assert reasons["fetch"] == "still uses `send`, renamed to `post`"
+
+
+def test_a_change_that_follows_is_left_alone(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    library.write("caller.py", CALLER.replace("send('a')", "send('a', 5)"))
+    assert not broken(asked(library.path))
+
+
+def test_what_is_staged_counts_and_not_what_is_only_in_the_file(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    library.git("add", "library.py")
+    library.write("library.py", LIBRARY)
+    assert broken(asked(library.path, looked=Looked.STAGED))
+
+
+def test_a_place_in_a_file_of_the_change_is_named_too(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    library.write("caller.py", CALLER.replace("return 1", "return 2"))
+    assert [row[:2] for row in broken(asked(library.path))] == [("caller.py", "fetch")]
+
+
+def test_a_branch_is_asked_by_its_commits(library: Any) -> None:
+    base = library.head()
+    library.commit("Change", {"library.py": LIBRARY.replace("send(url)", "send(url, timeout)")})
+    assert [row[:2] for row in broken(asked(library.path, diff=f"{base}...HEAD"))] == [("caller.py", "fetch")]
+
+
+def test_a_place_less_sure_than_the_threshold_is_not_named(library: Any) -> None:
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    assert not broken(asked(library.path, threshold=0.95))
+
+
+def test_names_that_look_like_options_or_patterns_are_looked_up_as_they_are(library: Any) -> None:
+    odd = "def größe(url):\n    return url\n"
+    library.commit("Add", {"odd.py": odd, "user.py": "from odd import größe\n\n\ndef f():\n    return größe(1)\n"})
+    library.write("odd.py", odd.replace("(url)", "(url, more)"))
+    assert [row[:2] for row in broken(asked(library.path))] == [("user.py", "f")]
