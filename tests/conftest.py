@@ -143,12 +143,20 @@ class RepositoryBuilder:
 def coupled_commits(count: int) -> list[tuple[str, dict[str, str]]]:
     """A history in which ``core.py`` never changes without ``docs/core.rst``, and other files by themselves."""
     commits: list[tuple[str, dict[str, str]]] = [
-        ("Start", {"core.py": "a = 0\n", "docs/core.rst": "0\n", "tools.py": "b = 0\n", "tests/test_tools.py": "0\n"})
+        (
+            "Start",
+            {
+                "core.py": "a = 0\n",
+                "docs/core.rst": "The value of core is 0.\n",
+                "tools.py": "b = 0\n",
+                "tests/test_tools.py": "0\n",
+            },
+        )
     ]
     for number in range(1, count):
         files = {"tools.py": f"b = {number}\n"}
         if number % 2:
-            files = {"core.py": f"a = {number}\n", "docs/core.rst": f"{number}\n"}
+            files = {"core.py": f"a = {number}\n", "docs/core.rst": f"The value of core is {number}.\n"}
         commits.append((f"Change number {number}", files))
     return commits
 

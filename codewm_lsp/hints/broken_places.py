@@ -102,5 +102,6 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]
     found = [
         BrokenPlace(corpus.paths[corpus.file[row]], corpus.names[row], int(corpus.line[row]), why.score, why.words)
         for row, why in references(corpus, edits, read).items()
+        if why.certain
     ]
     return sorted(found, key=lambda one: (-one.chance, one.path, one.line))

@@ -52,11 +52,12 @@ class KnownTexts:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """All that is known of a change, ``asked``: the candidates; those of their paths that are files of the revision it
-    stands on; and the definitions that it leaves broken."""
+    """All that is known of a change, ``asked``: the candidates, and their paths in the revision it stands on; those of
+    these that are files there; and the definitions that it leaves broken."""
 
     asked: Touched
     candidates: Companions
+    listed: Collection[str]
     there: Collection[str]
     broken: tuple[BrokenPlace, ...]
 
@@ -96,7 +97,7 @@ def consider(
     told = [there.get(path) for path in paths]
     named = {known_as[path]: text for path, text in change.items()}
     candidates = with_text(past, asked, found, named, told, structure, now)
-    return Considered(asked, candidates, there.keys(), tuple(broken))
+    return Considered(asked, candidates, number.keys(), there.keys(), tuple(broken))
 
 
 def name_of(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES) -> dict[str, str]:

@@ -85,6 +85,12 @@ def _bm25(frequency: NDArray[np.float64], relative: NDArray[np.float64], documen
     return result
 
 
+def _rarity(subject: NDArray[np.float64], commits: float) -> float:
+    """How telling a word is in code: the rarer subjects hold it, the more; "fix" and "support" say little, however few
+    edits contain them."""
+    return float(np.sqrt(1 - np.log1p(np.count_nonzero(subject)) / np.log(commits + 2)))
+
+
 def _size_of(arrays: EditArrays) -> tuple[str, int, int]:
     return arrays.generation, len(arrays), len(arrays.dates.values)
 
@@ -136,11 +142,11 @@ class TextIndex:
             both = own * inside + here
             subject *= commits
             of_commit = np.bincount(self._commit_of, both, self._commits).astype(np.float64, copy=False)
-            said = weights.subject * _bm25(subject, self._subject_length, chosen)
-            said += weights.commit * _bm25(of_commit, self._commit_length, chosen)
-            total += said[self._commit_of]
-            total += weights.edit * _bm25(both, self._edit_length, present)
-            total += weights.place * _bm25(here, self._place_length, present)
+            found = weights.commit * _bm25(of_commit, self._commit_length, chosen)[self._commit_of]
+            found += weights.edit * _bm25(both, self._edit_length, present)
+            found += weights.place * _bm25(here, self._place_length, present)
+            total += _rarity(subject, chosen) * found
+            total += weights.subject * _bm25(subject, self._subject_length, chosen)[self._commit_of]
         return total
 
     def best(self, scores: NDArray[np.float64], allowed: NDArray[np.bool_] | None, k: int) -> TextMatches:

@@ -68,6 +68,7 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
     renamed = _renamed(removed, added)
     still = {(edit.path, edit.definition.partition("#")[0]) for edit in edits if edit.kind is not EditKind.REMOVED}
     still |= set(defined)
+    several = {(edit.path, edit.definition.partition("#")[0]) for edit in edits if "#" in edit.definition}
     fresh = {(edit.definition_kind, simple_name(edit.definition)) for edit in added}
     bound = {
         (edit.path, name)
@@ -110,6 +111,8 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
             if in_class and after.enumerates and len(new_members) > len(lost) and len(before.members) > 1:
                 old = frozenset(name for name in before.members if name in after.members and not name.startswith("_"))
                 enlarged.append(Enlarged(edit.path, edit.definition, old, tuple(new_members)))
+        elif (edit.path, edit.definition) in several:
+            continue  # overloads, of which each call fits one
         elif before.parameters is not None and after.parameters is not None and before.parameters != after.parameters:
             member = edit.definition_kind is DefinitionKind.METHOD
             altered.append(Altered(edit.path, edit.definition, member, before.parameters, after.parameters))

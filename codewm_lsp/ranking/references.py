@@ -43,11 +43,13 @@ _IMPORTS: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class ForcedChange:
-    """Why a definition must follow. ``linted``: whether a linter names the place anyway."""
+    """Why a definition must follow. ``linted``: whether a linter names the place anyway. ``certain``: whether the
+    syntax tells that it uses what is broken; otherwise it has the name in common, or the contract."""
 
     score: float
     words: str
     linted: bool = False
+    certain: bool = True
 
 
 References = Mapping[int, ForcedChange]
@@ -238,6 +240,8 @@ class _Search:
 
     def _users(self, place: Address, gone: Gone) -> None:
         name = simple_name(gone.name)
+        if gone.member and not gone.renamed and self._inherited(place, name):
+            return
         rows = self._standing([name], place, member=gone.member)
         wanted = frozenset({name})
         unique = gone.member and self._alone(place, name, rows)
@@ -264,10 +268,19 @@ class _Search:
                 elif use.kind is UseKind.TEXT:
                     made = ForcedChange(_USES, f"names {quoted} in a string, {now}")
                 else:
-                    made = ForcedChange(_USES if certain else _LIKELY, f"still uses {quoted}, {now}")
+                    score = _USES if certain else _LIKELY
+                    still = certain and gone.renamed != name  # moved to another class, it may be inherited from there
+                    made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still)
                 self._lead(row, made)
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
+
+    def _inherited(self, place: Address, name: str) -> bool:
+        """Whether a class above defines what a class no longer does: its users have that one now."""
+        owner = Address(place.file, scope_above(place.name))
+        above = self._resolver.ancestors(owner) if self._resolver.is_class(owner) else ()
+        found = [self._resolver.in_class(one, name) for one in above if one != owner]
+        return any(isinstance(one, Address) and one not in self._gone for one in found)
 
     def _calls_below(self, row: int, use: Use, place: Address) -> bool:
         """Whether a class above that of a method uses it, as one that classes below define."""
@@ -320,7 +333,7 @@ class _Search:
             for other in classes:
                 row = resolver.rows(other.file).get(f"{other.name}.{name}")
                 if other != owner and row is not None:
-                    self._lead(row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}"))
+                    self._lead(row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}", certain=False))
 
     # Signatures
 
@@ -358,8 +371,10 @@ class _Search:
                     bound = int(of_object or altered.before.of_class)
                     why = misfit(use.call, altered.before, altered.after, bound)
                     if why:
+                        certain = meaning is not None and not altered.after.wrapped
+                        said = f"calls `{clean(word, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
-                        self._lead(row, ForcedChange(score, f"calls `{clean(word, _NAME)}`: {why}"))
+                        self._lead(row, ForcedChange(score, said, certain=certain))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")
@@ -390,4 +405,6 @@ class _Search:
                         used.add(use.name)
             if len(enlarged.old) > 1 and enlarged.old <= used and not used & set(enlarged.new):
                 new, owner = clean(enlarged.new[0], _NAME), clean(simple_name(enlarged.name), _NAME)
-                self._lead(row, ForcedChange(_LISTS, f"handles every member of `{owner}` but the new `{new}`"))
+                self._lead(
+                    row, ForcedChange(_LISTS, f"handles every member of `{owner}` but the new `{new}`", certain=False)
+                )

@@ -80,9 +80,11 @@ def test_code_scanning_reads_sarif(changed: Any, codewm: Codewm) -> None:
 def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_repository: Any, codewm: Codewm) -> None:
     repository = make_repository()
     odd = "docs/50%, a:b.rst"
-    repository.commit_many([(f"Change {n}", {"core.py": f"{n}\n", odd: f"{n}\n"}) for n in range(90)])
-    repository.write("core.py", "-1\n")
-    out = codewm("forgotten", repository.path, "--format", "github").stdout
+    repository.commit_many(
+        [(f"Change {n}", {"core.py": f"core = {n}\n", odd: f"The value of core is {n}.\n"}) for n in range(90)]
+    )
+    repository.write("core.py", "core = -1\n")
+    out = codewm("forgotten", repository.path, "--format", "github", "--threshold", "0.5").stdout
     assert out.startswith(
         "::warning file=docs/50%25%2C a%3Ab.rst,title=codewm forgotten::docs/50%25, a:b.rst is likely"
     )
@@ -103,7 +105,7 @@ def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(chan
 
 def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -> None:
     def named() -> bool:
-        return "docs/core.rst" in codewm("forgotten", changed.path).stdout
+        return "docs/core.rst" in codewm("forgotten", changed.path, "--threshold", "0.3").stdout
 
     assert "docs/core.rst" not in codewm("forgotten", changed.path, "--not-needed", "docs/core.rst").stdout
     assert not named()
@@ -115,7 +117,8 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     doctor = codewm("doctor", changed.path).stdout
     assert "docs/core.rst as forgotten" in doctor
     assert "codewm forgotten --needed FILE" in doctor
-    assert "docs/core.rst" in codewm("forgotten", changed.path, "--needed", "docs/core.rst").stdout
+    back = codewm("forgotten", changed.path, "--needed", "docs/core.rst", "--threshold", "0.3").stdout
+    assert "docs/core.rst" in back
     assert named()
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
     assert again.returncode == 2

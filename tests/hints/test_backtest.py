@@ -48,8 +48,8 @@ def test_nothing_of_what_came_later_is_known(coupled: Any) -> None:
         then = list(questions(repository, early, [place]))
     assert len(later) == len(then) == 3
     for one, other in zip(later, then, strict=True):
-        assert one.touched == other.touched
-        np.testing.assert_array_equal(one.found.table, other.found.table)
+        assert one.known.asked == other.known.asked
+        np.testing.assert_array_equal(one.known.candidates.table, other.known.candidates.table)
 
 
 def test_a_file_that_was_renamed_since_is_asked_about_under_its_newest_name(coupled: Any) -> None:
@@ -59,7 +59,7 @@ def test_a_file_that_was_renamed_since_is_asked_about_under_its_newest_name(coup
         past = FilePast(repository.changed_files())
         asked = list(questions(repository, past, [119]))
     assert {past.paths[one.hidden] for one in asked if one.hidden >= 0} == {"core.py", "manual/core.rst"}
-    assert asked[0].touched.paths == ("core.py", "manual/core.rst")
+    assert asked[0].known.asked.paths == ("core.py", "manual/core.rst")
 
 
 @pytest.mark.parametrize("event", ["moved", "new"])

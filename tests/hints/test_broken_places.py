@@ -82,3 +82,63 @@ def test_names_that_look_like_options_or_patterns_are_looked_up_as_they_are(libr
     library.commit("Add", {"odd.py": odd, "user.py": "from odd import größe\n\n\ndef f():\n    return größe(1)\n"})
     library.write("odd.py", odd.replace("(url)", "(url, more)"))
     assert [row[:2] for row in broken(asked(library.path))] == [("user.py", "f")]
+
+
+OVERLOADS = """\
+from typing import overload
+
+
+@overload
+def send(url: str, more: int) -> str: ...
+
+
+@overload
+def send(url: int) -> int: ...
+
+
+"""
+OWN = """\
+from base import Base
+
+
+class Own(Base):
+    def fetch(self):
+        return 2
+
+    def call(self):
+        return self.fetch()
+"""
+
+
+def test_overloads_are_no_new_signature(library: Any) -> None:
+    library.write("library.py", OVERLOADS + LIBRARY)
+    assert not broken(asked(library.path))
+
+
+def test_a_method_that_a_class_above_defines_is_not_gone(library: Any) -> None:
+    base = "class Base:\n    def fetch(self):\n        return 1\n"
+    library.commit("Inherit", {"base.py": base, "own.py": OWN})
+    fetch = "    def fetch(self):\n        return 2\n\n"
+    library.write("own.py", OWN.replace(fetch, ""))
+    assert not broken(asked(library.path))
+    library.write("base.py", base.replace("fetch", "get"))
+    assert [row[:2] for row in broken(asked(library.path))] == [("own.py", "Own.call")]
+
+
+def test_what_a_decorator_may_pass_is_not_missed(library: Any) -> None:
+    """Of a command that a library makes of a function, the parameters are no matter of its callers."""
+    command = (
+        "import click\n\n\n@click.command()\ndef main(host):\n    return host\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    library.commit("Run", {"command.py": command})
+    library.write("command.py", command.replace("(host)", "(host, port)"))
+    assert not broken(asked(library.path))
+
+
+def test_a_method_that_moved_to_another_class_may_be_inherited_from_there(library: Any) -> None:
+    own = OWN.replace("from base import Base\n\n\n", "").replace("Own(Base)", "Own(unknown.Class)")
+    library.commit("Own", {"own.py": own})
+    fetch = "    def fetch(self):\n        return 2\n\n"
+    library.write("own.py", own.replace(fetch, "") + f"\n\nclass Other:\n{fetch.rstrip()}\n")
+    assert not broken(asked(library.path))

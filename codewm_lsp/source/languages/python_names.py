@@ -79,6 +79,12 @@ def _chain(node: Node | None) -> Chain | None:
     return None
 
 
+_LEAVE_PARAMETERS: Final = frozenset(
+    {"staticmethod", "classmethod", "abstractmethod", "abc.abstractmethod", "override", "typing.override", "final"}
+)
+"""Decorators with which a function is called as it is defined."""
+
+
 class _Place:
     """Where in a definition a node stands."""
 
@@ -120,7 +126,10 @@ class _Reader:
         parameters = self._parameters
         if parameters is not None:
             parameters = replace(
-                parameters, free="staticmethod" in self._decorators, of_class="classmethod" in self._decorators
+                parameters,
+                free="staticmethod" in self._decorators,
+                of_class="classmethod" in self._decorators,
+                wrapped=not self._decorators <= _LEAVE_PARAMETERS,
             )
         return Names(
             uses=tuple(self._uses),

@@ -74,6 +74,8 @@ class Parameters:
     """Whether a method is called without its object as the first argument (a static one)."""
     of_class: bool = False
     """Whether its first argument is the class, also where it is called on that."""
+    wrapped: bool = False
+    """Whether a decorator may have changed what its callers pass."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class HiddenFileQuestions:
     comes with it. ``right``: it is the hidden file; ``later``: one of the author's next commits changed it.
     ``question``: which each candidate is of. ``hides``: whether a file is hidden, (Q,). ``rule_…``: the same of the
     candidates of cochange's rule, (M,), with its confidence in each. ``broken_…``: of the definitions that the change
-    leaves broken; ``broken_known``: it stands in a file that the whole commit changed.
+    leaves broken; ``broken_listed``: its file is among the candidates.
     """
 
     table: NDArray[np.float32]
@@ -51,7 +51,7 @@ class HiddenFileQuestions:
     broken_right: NDArray[np.bool_]
     broken_later: NDArray[np.bool_]
     broken_question: NDArray[np.int64]
-    broken_known: NDArray[np.bool_]
+    broken_listed: NDArray[np.bool_]
 
 
 class CochangeRule:
@@ -109,7 +109,6 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
         ruled = np.array(list(said), dtype=np.int64)
         old = {newest: older for older, newest in past.names_in(one.place).items()}
         path = old.get(past.paths[one.hidden]) if one.hidden >= 0 else None
-        changed = old.values()
         parts.append(
             HiddenFileQuestions(
                 found.table,
@@ -127,7 +126,7 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
                 np.array([it.path == path for it in broken], dtype=bool),
                 np.array([past.number.get(it.path, -1) in one.later for it in broken], dtype=bool),
                 np.full(len(broken), number),
-                np.array([it.path in changed for it in broken], dtype=bool),
+                np.array([it.path in one.known.listed for it in broken], dtype=bool),
             )
         )
     return _joined(parts, [0] * len(parts))
@@ -171,7 +170,7 @@ def _nothing() -> HiddenFileQuestions:
         broken_right=truths,
         broken_later=truths,
         broken_question=numbers,
-        broken_known=truths,
+        broken_listed=truths,
     )
 
 

@@ -122,7 +122,19 @@ def weighed(asked: HiddenFileQuestions, model: MissingFiles) -> Candidates:
     """What the product says of each candidate."""
     none = np.zeros(len(asked.table), np.int64)
     chances = model.chances(Companions(none, asked.table, asked.count, asked.asked, none))
-    return Candidates(chances, asked.right, asked.later, asked.question)
+    chances = np.maximum(chances, asked.table[:, COLUMNS.index("broken_here")])
+    more = ~asked.broken_listed  # in files that are no candidates; each is counted for itself
+    return Candidates(
+        np.concatenate([chances, asked.broken_chance[more]]),
+        np.concatenate([asked.right, asked.broken_right[more]]),
+        np.concatenate([asked.later, asked.broken_later[more]]),
+        np.concatenate([asked.question, asked.broken_question[more]]),
+    )
+
+
+def broken(asked: HiddenFileQuestions) -> Candidates:
+    """Definitions that the change leaves broken alone."""
+    return Candidates(asked.broken_chance, asked.broken_right, asked.broken_later, asked.broken_question)
 
 
 def rows(asked: HiddenFileQuestions, model: MissingFiles) -> list[Measured]:
@@ -130,6 +142,7 @@ def rows(asked: HiddenFileQuestions, model: MissingFiles) -> list[Measured]:
     product, plain, cochange = weighed(asked, model), coupled(asked), ruled(asked)
     return [
         *(measure("codewm forgotten", product, at, asked.hides) for at in sorted({model.threshold, *THRESHOLDS})),
+        measure("definitions left broken", broken(asked), 0.0, asked.hides, most=None),
         *(measure("change coupling", plain, at, asked.hides) for at in COUPLING),
         *(measure("cochange 0.1", cochange, at, asked.hides, most=None) for at in COCHANGE),
     ]

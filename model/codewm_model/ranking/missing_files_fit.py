@@ -2,7 +2,7 @@
 
 ``python -m codewm_model.ranking.missing_files_fit``; CODEWM_REPOS names the folder of the clones. It writes the file
 that CodeWM comes with. Trees that ask about the past come first; those after them may also ask about the text of the
-change, and are learnt on top of the former: with ``--no-past`` these stay as the file has them.
+change, and are learnt on top of what trees of other repositories say.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Annotated, Any, Final
 import lightgbm
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from codewm_lsp.ranking.boosted_trees import Node, Split, Trees
 from codewm_lsp.ranking.companions import SIGNALS
-from codewm_lsp.ranking.missing_files import COLUMNS, FILE, MissingFiles, read_missing_files, to_arrays
+from codewm_lsp.ranking.missing_files import COLUMNS, FILE, MissingFiles, to_arrays
 from codewm_model.data.hidden_files import HiddenFileQuestions, together
 from codewm_model.evaluation.cache import Cache
 from codewm_model.evaluation.forgotten_files import COMMITS, NEWEST, gathered, measure, weighed
 from codewm_model.ranking.boosting import trees_of
 
-ROUNDS: Final = 190  # as many as take 40 KB
+ROUNDS: Final = 190
 NEWEST_TRAINED: Final = 0.7  # the share of a history that is learnt from: what came before stands behind it
 WARNED: Final = 0.03
 """The largest share of whole commits that may be warned, on the validation repositories."""
 
-MORE: Final = 60  # rounds on top of these
-ON_TOP: Final[dict[str, Any]] = {"num_leaves": 15}
+MORE: Final = 140  # rounds on top of these
 
 SETTINGS: Final[dict[str, Any]] = {
     "objective": "binary",
@@ -48,18 +48,36 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def fit(parts: Sequence[HiddenFileQuestions], past: Trees | None = None) -> Trees:
-    """Trees about the past; or, on top of those, about all. Each repository weighs as the root of its questions."""
+def fit_past(parts: Sequence[HiddenFileQuestions]) -> Trees:
+    """Trees that ask about the past alone."""
+    return trees_of(lightgbm.train(SETTINGS, _data(parts, SIGNALS), ROUNDS), SIGNALS)
+
+
+def fit_on_top(parts: Sequence[HiddenFileQuestions], said: Sequence[NDArray[np.float64]]) -> Trees:
+    """Trees that ask about all, on top of what others have ``said`` of the candidates of each part."""
+    data = _data(parts, COLUMNS)
+    data.set_init_score(np.concatenate(said))
+    return trees_of(lightgbm.train(SETTINGS, data, MORE), COLUMNS)
+
+
+def said_by_others(parts: Sequence[HiddenFileQuestions]) -> list[NDArray[np.float64]]:
+    """What trees about the past say of each part that were learnt on the parts of the other half: of what they know,
+    they would be too sure."""
+    halves = [fit_past([part for number, part in enumerate(parts) if number % 2 != half] or parts) for half in (0, 1)]
+    return [scores(halves[number % 2], part) for number, part in enumerate(parts)]
+
+
+def scores(trees: Trees, asked: HiddenFileQuestions) -> NDArray[np.float64]:
+    """Their sum for each candidate."""
+    return trees.scores([asked.table[:, COLUMNS.index(name)] for name in trees.signals])
+
+
+def _data(parts: Sequence[HiddenFileQuestions], columns: Sequence[str]) -> lightgbm.Dataset:
+    """Each repository weighs as the square root of its questions."""
     asked = together(parts)
     weights = np.concatenate([np.full(len(part.right), max(len(part.hides), 1) ** -0.5) for part in parts])
-    columns, settings, rounds = (SIGNALS, SETTINGS, ROUNDS) if past is None else (COLUMNS, SETTINGS | ON_TOP, MORE)
-    data = lightgbm.Dataset(
-        asked.table[:, : len(columns)],
-        asked.right.astype(np.int32),
-        weight=weights / weights.mean(),
-        init_score=past.scores([asked.table[:, COLUMNS.index(name)] for name in past.signals]) if past else None,
-    )
-    return trees_of(lightgbm.train(settings, data, rounds), columns)
+    table = asked.table[:, : len(columns)]
+    return lightgbm.Dataset(table, asked.right.astype(np.int32), weight=weights / weights.mean())
 
 
 def joined(one: Trees, other: Trees) -> Trees:
@@ -102,7 +120,6 @@ def threshold_for(trees: Trees, asked: HiddenFileQuestions) -> float:
 def main(
     commits: Annotated[int, typer.Option(min=1, help="At most so many of a train repository.")] = 300,
     chosen: Annotated[int, typer.Option(min=1, help="At most so many of a validation repository.")] = COMMITS,
-    past: Annotated[bool, typer.Option(help="Learn the trees about the past anew.")] = True,
     cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = FILE,
 ) -> None:
@@ -111,12 +128,7 @@ def main(
     found, _ = gathered("train", kept, commits=commits, newest=NEWEST_TRAINED, tell=typer.echo)
     judged, _ = gathered("validation", kept, commits=chosen, newest=NEWEST, tell=typer.echo)
     learnt = list(found.values())
-    if past:
-        first = lean(fit(learnt))
-    else:
-        known = read_missing_files(output).trees
-        first = Trees(known.signals, known.roots[:ROUNDS])
-    trees = joined(first, lean(fit(learnt, first)))
+    trees = joined(lean(fit_past(learnt)), lean(fit_on_top(learnt, said_by_others(learnt))))
     threshold = threshold_for(trees, together(list(judged.values())))
     with output.open("wb") as stream:
         np.savez_compressed(stream, allow_pickle=False, **to_arrays(MissingFiles(trees, threshold)))
