@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from codewm_lsp.errors import OptionError
 from codewm_model.cli.train_app import app
+from codewm_model.networks.architectures import settings_of
 from codewm_model.settings.config import FORMAT, PRESETS, SECTIONS, Config, reason
 from codewm_model.settings.toml_files import as_toml, configured, overridden
 
@@ -112,7 +113,7 @@ def test_a_configuration_without_later_settings_still_loads() -> None:
 
 def test_a_papers_networks_come_with_its_losses_and_leave_the_length_alone() -> None:
     base = PRESETS["base"].training
-    first, second = (configured("base", None, (), name)[1] for name in ("paper1", "paper2"))
+    first, second = (configured("base", None, (), settings_of(name))[1] for name in ("paper1", "paper2"))
     assert (first.architecture.loops, first.architecture.predictor) == (6, "paper1")
     assert (second.architecture.loops, second.training.loop_weight, second.training.variance_weight) == (3, 0.3, 0.1)
     for config in (first, second):
@@ -123,12 +124,12 @@ def test_a_papers_networks_come_with_its_losses_and_leave_the_length_alone() -> 
 
 
 def test_an_architecture_brings_what_it_has_and_the_file_goes_over_it(tmp_path: Path) -> None:
-    config = configured("base", None, (), "koopman")[1]
+    config = configured("base", None, (), settings_of("koopman"))[1]
     assert (config.architecture.encoder, config.architecture.predictor) == ("looped", "koopman")
     file = written(tmp_path, "[architecture]\nloops = 2\n")
-    assert configured("base", file, (), "paper1")[1].architecture.loops == 2
+    assert configured("base", file, (), settings_of("paper1"))[1].architecture.loops == 2
     with pytest.raises(OptionError, match="unknown architecture 'paper3'; did you mean 'paper"):
-        configured("base", None, (), "paper3")
+        settings_of("paper3")
 
 
 def test_networks_of_ones_own_choice_start_from_scratch(tmp_path: Path) -> None:

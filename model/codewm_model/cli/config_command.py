@@ -40,10 +40,12 @@ Networks = Annotated[
 @app.command(epilog="Example: codewm-train config show --preset base > training.toml")
 def show(preset: Preset = None, config: File = None, settings: Settings = None, architecture: Networks = None) -> None:
     """Print the settings in force as TOML, each with the reason for its default."""
+    from codewm_model.networks.architectures import settings_of
     from codewm_model.settings.toml_files import as_toml, configured
 
     with failures_in_words():
-        typer.echo(as_toml(configured(preset, config, settings or [], architecture)[1]), nl=False)
+        chosen = settings_of(architecture) if architecture else None
+        typer.echo(as_toml(configured(preset, config, settings or [], chosen)[1]), nl=False)
 
 
 @app.command(epilog="Example: codewm-train config architectures")

@@ -113,6 +113,7 @@ def run(
 
 
 def _train(options: _Options) -> None:
+    from codewm_model.networks.architectures import settings_of
     from codewm_model.settings.toml_files import configured
     from codewm_model.training.parallel import group
 
@@ -120,7 +121,8 @@ def _train(options: _Options) -> None:
         raise OptionError("Nothing to train on. Name local clones, or a corpus with --corpus DIR, but not both.")
     if options.resume and options.overwrite:
         raise OptionError("--resume and --overwrite cannot be used together.")
-    preset, config = configured(options.preset, options.config, options.settings, options.architecture)
+    chosen = settings_of(options.architecture) if options.architecture else None
+    preset, config = configured(options.preset, options.config, options.settings, chosen)
     device = find_device(options.device)
     with group(device), _folder(options) as folder:
         _train_together(options, preset, config, device, folder)

@@ -211,7 +211,7 @@ def _ask_ranks(
         ranking = rank(state, [edit], ranker, _signals_of)
         systems = {name: must, NO_REFERENCES: {}} if name == PRODUCT else {name: must}
         for system, leading in systems.items():
-            order, _ = led(leading, *ordered(ranking, rows))
+            order, _ = led(leading, corpus, *ordered(ranking, rows))
             scores = np.zeros(len(corpus))
             scores[order] = np.arange(len(order), 0, -1)
             if definitions:
@@ -240,7 +240,7 @@ def _look(
         ranking = rank(example.state, revealed, ranker, _signals_of)
         systems = {name: must, NO_REFERENCES: {}} if name == PRODUCT else {name: must}
         for system, leading in systems.items():
-            order, likely = led(leading, *ordered(ranking, rows))
+            order, likely = led(leading, corpus, *ordered(ranking, rows))
             done.looks.setdefault(system, Looks()).add(len(revealed), likely, soon[order], limit)
 
 

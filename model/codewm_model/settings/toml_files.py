@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from codewm_lsp.errors import OptionError
 from codewm_model.settings.bounded_files import read_bounded
-from codewm_model.settings.config import FORMAT, PAPERS, PRESETS, SECTIONS, Config, check_format, reason
+from codewm_model.settings.config import FORMAT, PRESETS, SECTIONS, Config, check_format, reason
 from codewm_model.settings.structure import nearest, shown
 
 if sys.version_info >= (3, 11):
@@ -63,32 +63,22 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def configured(
-    preset: str | None, file: Path | None, settings: Sequence[str], architecture: str | None = None
+    preset: str | None, file: Path | None, settings: Sequence[str], architecture: Mapping[str, Any] | None = None
 ) -> tuple[str, Config]:
     """The name of the preset, and the configuration: the preset, then the file's settings, then ``NAME=VALUE`` ones.
 
-    A file may name its preset; ``preset`` goes before it. ``architecture`` goes before the file's settings. Raises
-    OptionError.
+    A file may name its preset; ``preset`` goes before it. ``architecture``, a table of settings, goes before those of
+    the file. Raises OptionError.
     """
     data = read_toml(file) if file else {}
     name = preset or data.pop("preset", DEFAULT_PRESET)
     data.pop("preset", None)
     config = find_preset(name)
     if architecture:
-        config = with_table(
-            config, PAPERS.get(architecture) or networks(architecture), f"--architecture {architecture}"
-        )
+        config = with_table(config, architecture, "--architecture")
     if file:
         config = with_table(config, data, str(file))
     return name, overridden(config, settings)
-
-
-def networks(architecture: str) -> dict[str, dict[str, str]]:
-    """The settings that choose what an architecture has, of state encoder and predictor. Raises OptionError."""
-    from codewm_model.networks.architectures import find
-
-    found = find(architecture)
-    return {"architecture": {kind: architecture for kind in ("encoder", "predictor") if getattr(found, kind)}}
 
 
 def find_preset(name: object) -> Config:

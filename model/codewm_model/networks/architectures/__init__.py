@@ -4,7 +4,14 @@
 """
 
 from codewm_model.networks.architectures.base import StateEncoder, SummingEncoder, TransitionPredictor
-from codewm_model.networks.architectures.registry import Architecture, find, known, make_encoder, make_predictor
+from codewm_model.networks.architectures.registry import (
+    Architecture,
+    find,
+    known,
+    make_encoder,
+    make_predictor,
+    settings_of,
+)
 
 __all__ = [
     "Architecture",
@@ -15,4 +22,5 @@ __all__ = [
     "known",
     "make_encoder",
     "make_predictor",
+    "settings_of",
 ]

@@ -19,7 +19,7 @@ import torch
 from codewm_lsp.errors import OptionError
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE
 from codewm_model.networks.architectures.base import StateEncoder, TransitionPredictor
-from codewm_model.settings.config import ArchitectureConfig
+from codewm_model.settings.config import PAPERS, ArchitectureConfig
 
 GROUP: Final = "codewm.architectures"
 OURS: Final[Mapping[str, str]] = MappingProxyType(
@@ -73,6 +73,15 @@ def find(name: str) -> Architecture:
             f"architecture {name!r} of {_package(entry)} is not a codewm_model.networks.architectures.Architecture"
         )
     return found
+
+
+def settings_of(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """The settings that choose an architecture; for the papers' networks, those that they were trained with. Raises
+    OptionError."""
+    if name in PAPERS:
+        return PAPERS[name]
+    found = find(name)
+    return {"architecture": {kind: name for kind in ("encoder", "predictor") if getattr(found, kind)}}
 
 
 def make_encoder(config: ArchitectureConfig) -> StateEncoder:
