@@ -341,7 +341,7 @@ class Engine:
         rows, probabilities = ordered(ranked.ranking, rows)
         if calibration is not None:
             probabilities = calibration.chances(probabilities)
-        return led(ranked.references, rows, probabilities)
+        return led(ranked.references, ranked.corpus, rows, probabilities)
 
     def _ask_model(self, ranked: _Ranked, rows: Sequence[int]) -> None:
         """Have the world model predict an edit of each of these definitions, each asked about once."""

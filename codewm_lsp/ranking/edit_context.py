@@ -26,7 +26,8 @@ from codewm_lsp.ranking.corpus import (
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.state import State
 from codewm_lsp.source import MODULE_NAME, split_identifier
-from codewm_lsp.source.languages import language_of
+from codewm_lsp.source.languages import UseKind, language_of
+from codewm_lsp.source.names import names_of
 
 Floats = NDArray[np.float32]
 
@@ -422,12 +423,26 @@ class OwnFile:
         return np.asarray(order - (float(np.searchsorted(np.sort(lines), self.edit.edit.line)) - 0.5))
 
     @cached_property
-    def unknown(self) -> list[str]:
-        """Names that the edit uses and nothing else in the file does."""
+    def _new_words(self) -> list[str]:
+        """Words of the edit that are no ordinary ones and stand nowhere else in the file."""
         known = self.edit.corpus.vocabulary.ids
         ordinary = language_of(self.edit.edit.path).conventions.ordinary
         fresh = [t for t in self.edit.fresh if t not in ordinary and t.isidentifier() and len(t) > 1]
         return [t for t in fresh if known.get(t, -1) not in self._count]
+
+    @cached_property
+    def unknown(self) -> list[str]:
+        """Names that the edit reads and does not bind, and that nothing else in the file mentions."""
+        names = names_of(self.edit.edit.after, frozenset(self._new_words))
+        itself = self.edit.edit.definition.rpartition(".")[2]
+        bound = names.bound | names.imports.keys() | {itself}
+        return sorted({use.name for use in names.uses if use.kind is UseKind.NAME} - bound)
+
+    @cached_property
+    def new_attributes(self) -> list[str]:
+        """Attributes of the object at hand that nothing else in the file mentions."""
+        attribute = language_of(self.edit.edit.path).conventions.attribute
+        return [t for t in self._new_words if f"{attribute}{t}" in self.edit.edit.after]
 
     @cached_property
     def unused(self) -> list[str]:

@@ -75,15 +75,16 @@ def references(
 
 
 def led(
-    references: References, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
+    references: References, corpus: Corpus, rows: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The same with the definitions that must follow in front, those last that a linter names anyway; none of the
-    others is likelier than these."""
+    others is likelier than these. Of equals, what runs comes before what tests it."""
     must = [place for place, row in enumerate(rows.tolist()) if row in references]
     if not must:
         return rows, probabilities
     why = {place: references[int(rows[place])] for place in must}
-    must.sort(key=lambda place: (why[place].linted, -why[place].score, place))
+    testing = corpus.layout.testing[corpus.file[rows]]
+    must.sort(key=lambda place: (why[place].linted, -why[place].score, testing[place], place))
     least = min(one.score for one in why.values())
     rest = np.setdiff1d(np.arange(len(rows)), must)
     scores = np.minimum.accumulate(np.array([why[place].score for place in must]))

@@ -103,7 +103,7 @@ def test_the_replayed_ranking_is_that_of_the_engine(clone: Clone, model: WorldMo
                     Sources(repository, then).__getitem__,
                 )
                 rows = np.flatnonzero(left_over(then, revealed))
-                rows, _ = led(must, *ordered(rank(then.state, revealed, ranker), rows))
+                rows, _ = led(must, then.state.corpus, *ordered(rank(then.state, revealed, ranker), rows))
                 corpus = then.state.corpus
                 expected = [(corpus.paths[corpus.file[row]], corpus.names[row]) for row in rows]
                 found = engine.next(workspace.at(example.commit.parent, then.texts), revealed, k=0)

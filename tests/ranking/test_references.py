@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pytest
 
 from codewm_lsp.history import Edit
 from codewm_lsp.history.edits import file_edits
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
-from codewm_lsp.ranking.references import MOST_OF_FILES, MOST_TEXT, references
+from codewm_lsp.ranking.references import MOST_OF_FILES, MOST_TEXT, led, references
 from codewm_lsp.source import Definition, parse_definitions
 
 CLIENT = """\
@@ -283,6 +284,19 @@ def test_callers_that_no_longer_fit_a_signature_follow(signature: str, expected:
     after = {"shop/client.py": CLIENT.replace("host, port=80)", f"{signature})")}
     found = following(before, after)
     assert found == {f"app.py::{name}": f"calls `connect`: {words}" for name, words in expected.items()}
+
+
+def test_of_equal_callers_what_runs_comes_before_what_tests_it() -> None:
+    call = "from shop.client import connect\n\n\ndef {}():\n    connect('x')\n"
+    before = {"shop/client.py": CLIENT, "shop/z.py": call.format("run"), "shop/test_a.py": call.format("test_run")}
+    after = {"shop/client.py": CLIENT.replace("port=80", "port")}
+    now = {**before, **after}
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in now.items()}, vocabulary)
+    edits = file_edits("shop/client.py", CLIENT, after["shop/client.py"])
+    found = references(corpus, edits, lambda files: {f: parse_definitions(now[corpus.paths[f]]) for f in files})
+    rows, _ = led(found, corpus, np.arange(len(corpus)), np.full(len(corpus), 0.1))
+    assert [corpus.names[row] for row in rows[:2]] == ["run", "test_run"]
 
 
 def test_a_constructor_is_called_by_the_name_of_its_class() -> None:

@@ -50,6 +50,22 @@ def state_of(files: dict[str, str]) -> State:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '    def fetch(url):\n        """Coerce it as JSON."""\n        return fetch(url)\n',
+        "    def fetch(url):\n        # alpn matters\n        warn('removed soon')\n",
+        "    def fetch(url, alpn=None):\n        return [item for item in url if alpn]\n",
+        "    def fetch(url):\n        import json\n\n        reply = json.loads(url)\n        return reply.elapsed\n",
+    ],
+)
+def test_only_a_name_that_is_read_and_bound_nowhere_is_new_to_a_file(text: str) -> None:
+    added = replace(EDIT, definition="Client.fetch", kind=EditKind.ADDED, before="", after=text)
+    edit = EditContext(state_of(FILES), added)
+    assert edit.own_file is not None
+    assert set(edit.own_file.unknown) <= {"warn"}
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("edit", [EDIT, REMOVED])
 def test_a_signal_is_the_same_whichever_was_computed_before(seed: int, edit: Edit) -> None:
@@ -123,7 +139,7 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
     assert said("shop/client.py", "Client.__init__")["needs"] == "get uses a new attribute"
-    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, limit and 1 more, new to this file"
+    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, new to this file"
     fetch = said("shop/client.py", "fetch")
     assert fetch["named"] == "named in the change to get"
     assert fetch["gone"] == "still mentions retries"  # and not itself, which the edit no longer mentions either

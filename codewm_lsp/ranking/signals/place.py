@@ -108,7 +108,7 @@ def _new_attributes(own: OwnFile) -> list[float]:
     if not owner:
         return [0.0] * len(own.names)
     conventions = conventions_of(own.edit.edit.path)
-    attributes = float(np.log1p(sum(f"{conventions.attribute}{token}" in own.edit.edit.after for token in own.unknown)))
+    attributes = float(np.log1p(len(own.new_attributes)))
     return [attributes if name in (owner, f"{owner}.{conventions.constructor}") else 0.0 for name in own.names]
 
 
