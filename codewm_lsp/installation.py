@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -60,6 +61,19 @@ def this_installation() -> Installation:
 def install_command(extra: str) -> str:
     """The command that adds an extra to the running program."""
     return this_installation().adding(extra)
+
+
+def asks_for_help(arguments: Sequence[str]) -> bool:
+    """Whether a command is asked what it does."""
+    return not {"-h", "--help"}.isdisjoint(arguments)
+
+
+def help_without(extra: str, command: str, about: str) -> str:
+    """What a command says of itself while the extra that brings its options is not installed."""
+    return (
+        f"usage: {command} [OPTIONS]\n\n{about}\n\nIt needs the extra {extra!r}, which is not installed. Run "
+        f"`{install_command(extra)}`; then `{command} --help` lists its options.\n"
+    )
 
 
 def _origin(recorded: str | None) -> tuple[str, bool]:

@@ -54,7 +54,7 @@ def _run(arguments: Sequence[str]) -> int:
         if arguments[:1] == ["eval"]:  # parsed where it is kept
             from codewm_lsp.cli.extension import run
 
-            run("eval", "codewm eval", "eval", arguments[1:])
+            run("eval", "codewm eval", "eval", f"{EVAL}.", arguments[1:])
             return ANSWERED
         parser = _program()
         if not arguments:

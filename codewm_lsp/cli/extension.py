@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.metadata import distributions
 from typing import Final
 
 from codewm_lsp.errors import OptionError
-from codewm_lsp.installation import PROJECT, install_command
+from codewm_lsp.installation import PROJECT, asks_for_help, help_without, install_command
 
 GROUP: Final = "codewm.commands"
 
 
-def run(name: str, command: str, extra: str, arguments: Sequence[str]) -> None:
+def run(name: str, command: str, extra: str, about: str, arguments: Sequence[str]) -> None:
     """Run the command that the installation offers under ``name``.
 
-    Raises OptionError where none does, or where what it needs is not installed; ``extra`` is what to install.
+    Raises OptionError where none does, or where what it needs is not installed; ``extra`` is what to install. Asked for
+    help, it then says that and what it is ``about``.
     """
     # Of every copy of the project's metadata: an old one that a build left in the source tree may come first.
     found = [
@@ -30,5 +32,8 @@ def run(name: str, command: str, extra: str, arguments: Sequence[str]) -> None:
     try:
         entry = found[0].load()
     except ImportError as error:
+        if asks_for_help(arguments):
+            sys.stdout.write(help_without(extra, command, about))
+            return
         raise OptionError(f"{command} needs {error.name or error}, which is not installed. Run {remedy}.") from error
     entry(list(arguments), command)

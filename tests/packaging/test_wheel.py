@@ -174,9 +174,22 @@ def test_the_language_server_starts_and_stops(environment: Path, alone: dict[str
 
 @pytest.mark.parametrize("command", ["codewm-train", "codewm-export"])
 def test_training_says_what_to_install(
-    environment: Path, alone: dict[str, str], repository: Path, command: str
+    environment: Path, wheel: Path, alone: dict[str, str], repository: Path, command: str
 ) -> None:
     done = run(environment / command, repository, "--output", repository.parent / "out", env=alone)
     assert done.returncode != 0
-    assert "codewm[train]" in done.stderr
+    assert f"{wheel.name}[train]" in done.stderr, done.stderr  # with where it was installed from
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"), [("codewm-train", "train"), ("codewm-export", "train"), ("codewm eval", "eval")]
+)
+def test_help_needs_no_extra_and_says_what_to_install(
+    environment: Path, wheel: Path, alone: dict[str, str], command: str, extra: str
+) -> None:
+    program, *arguments = command.split()
+    done = run(environment / program, *arguments, "--help", env=alone)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: {command} ")
+    assert f"{wheel.name}[{extra}]" in done.stdout

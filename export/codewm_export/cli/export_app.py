@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from codewm_lsp.installation import install_command
+from codewm_lsp.installation import asks_for_help, install_command
 from codewm_lsp.starting import ended_by_an_interrupt
 
 
@@ -70,10 +71,11 @@ def _ranker_of(folder: Path) -> tuple[str, bytes] | None:
 def main() -> None:
     """Entry point; says what to install where the training extra is missing."""
     try:
-        with ended_by_an_interrupt():
-            import onnx  # noqa: F401
-            import safetensors  # noqa: F401
-            import torch  # noqa: F401
+        if not asks_for_help(sys.argv[1:]):
+            with ended_by_an_interrupt():
+                import onnx  # noqa: F401
+                import safetensors  # noqa: F401
+                import torch  # noqa: F401
     except ImportError as error:
         remedy = f"Run `{install_command('train')}`."
         typer.echo(f"codewm-export needs {error.name}, which is not installed. {remedy}", err=True)

@@ -6,6 +6,8 @@ from codewm_lsp.import_path import leave_out_working_directory
 
 __all__ = ["main"]
 
+_ABOUT = "Train a model on local clones: codewm-train REPO... --output DIR."
+
 
 def main() -> None:
     """The ``codewm-train`` command."""
@@ -18,8 +20,11 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "typer":  # the first that the extra brings
             raise
-        from codewm_lsp.installation import install_command
+        from codewm_lsp.installation import asks_for_help, help_without, install_command
 
+        if asks_for_help(sys.argv[1:]):
+            sys.stdout.write(help_without("train", "codewm-train", _ABOUT))
+            sys.exit(0)
         sys.stderr.write(f"codewm-train needs typer, which is not installed. Run `{install_command('train')}`.\n")
         sys.exit(2)
 

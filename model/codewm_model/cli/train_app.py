@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from codewm_lsp.installation import install_command
+from codewm_lsp.installation import asks_for_help, install_command
 from codewm_lsp.starting import ended_by_an_interrupt
 from codewm_model.cli import config_command as config
 from codewm_model.cli import corpus_command as corpus
@@ -54,11 +55,12 @@ app.add_typer(study.app, name="study")
 def main() -> None:
     """Entry point; says what to install where the training extra is missing."""
     try:
-        with ended_by_an_interrupt():
-            import onnx  # noqa: F401
-            import pyarrow  # noqa: F401
-            import safetensors  # noqa: F401
-            import torch  # noqa: F401
+        if not asks_for_help(sys.argv[1:]):
+            with ended_by_an_interrupt():
+                import onnx  # noqa: F401
+                import pyarrow  # noqa: F401
+                import safetensors  # noqa: F401
+                import torch  # noqa: F401
     except ImportError as error:
         remedy = f"Run `{install_command('train')}`."
         typer.echo(f"codewm-train needs {error.name}, which is not installed. {remedy}", err=True)
