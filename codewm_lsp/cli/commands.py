@@ -28,11 +28,19 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
 
     out, progress = consoles()
     store: str | None = getattr(options, "store", None)
+    existing(options.repository, None)
     folder, file = _place(options.repository, options.path)
+    if file is not None and not os.path.lexists(file):
+        _require_repository(folder, file)
     with asked.open_all(folder, options.model, options.cache) as opened:
         _pass_on(opened, progress)
         within = _within(opened.repository, file)
-        question = ask(opened.repository, at=options.at, editing=options.editing, file=within)
+        try:
+            question = ask(opened.repository, at=options.at, editing=options.editing, file=within)
+        except NothingToAnswerError:
+            if within is not None and _is_nowhere(opened.repository, file, within, options.at):
+                raise OptionError(f"{file} does not exist.") from None
+            raise
         edits: list[tuple[SimilarEdit, Edit]] | None = None
         if store is not None:
             from codewm_lsp.cli.stores import similar_in
@@ -107,6 +115,8 @@ def index(options: Namespace) -> None:
 
         fill_side_by_side(options)
         return
+    for path in options.paths or [None]:
+        existing(options.repository, path)
     places = [_place(options.repository, path)[0] for path in options.paths] or [options.repository]
     if options.store is not None:
         from codewm_lsp.cli.stores import fill
@@ -177,6 +187,7 @@ def doctor(options: Namespace) -> bool:
     from codewm_lsp.cli.wire import dump
 
     out, _ = consoles()
+    existing(options.repository, options.path)
     findings = examine(_place(options.repository, options.path)[0], options.model, options.cache)
     healthy = all(finding.state != "problem" for finding in findings)
     if options.json:
@@ -187,6 +198,33 @@ def doctor(options: Namespace) -> bool:
     else:
         Reporter(out).findings(findings)
     return healthy
+
+
+def existing(folder: Path, path: Path | None) -> Path:
+    """A path as it was given, from a folder on. Raises OptionError where there is nothing."""
+    full = folder if path is None else folder / path
+    if not os.path.lexists(full):
+        raise OptionError(f"{full} does not exist.")
+    return full
+
+
+def _require_repository(folder: Path, file: Path) -> None:
+    """Raises OptionError where a file that does not exist cannot have been deleted from a repository, either."""
+    from codewm_lsp.history.location import locate
+
+    try:
+        locate(folder)
+    except RepositoryError:
+        raise OptionError(f"{file} does not exist.") from None
+
+
+def _is_nowhere(repository: Repository, file: Path | None, within: str, at: str | None) -> bool:
+    """Whether a file is neither on the disk nor in the revision asked about."""
+    if file is None or os.path.lexists(file):
+        return False
+    with suppress(RepositoryError):
+        return within not in repository.files(at or "HEAD")
+    return True  # of no commits
 
 
 def _place(folder: Path, path: Path | None) -> tuple[Path, Path | None]:
@@ -226,8 +264,8 @@ def _unreadable(repository: Repository, file: Path) -> str:
         return f"{file} is {what}. CodeWM reads {joined(SUFFIXES)} files."
     with suppress(RepositoryError):
         repository.head(str(file))
-        return f"No such file or folder: {file}. To ask about that commit, use --at {file}."
-    return f"No such file or folder: {file}"
+        return f"{file} does not exist. To ask about that commit, use --at {file}."
+    return f"{file} does not exist."
 
 
 def _pass_on(opened: Opened, console: Console) -> None:

@@ -26,13 +26,14 @@ SECONDS: Final = 60.0
 def explore(options: Namespace) -> None:
     """Write the page and say where. Raises NothingToAnswerError, OptionError, RepositoryError, IndexStoreError."""
     from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.explore import gather, write
     from codewm_lsp.folders import cache_folder
 
     out, errors = consoles()
-    path = options.repository / options.path if options.path is not None else options.repository
+    path = existing(options.repository, options.path)
     with asked.open_all(path, options.model, options.cache) as opened:
         for notice in opened.index.notices:
             Reporter(errors).line(f"codewm: {notice}")

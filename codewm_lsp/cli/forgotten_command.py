@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from codewm_lsp.cli.report import Reporter
     from codewm_lsp.hints.backtest import Backtest, Said
     from codewm_lsp.hints.forgotten import Forgotten, Missing
+    from codewm_lsp.history import Repository
     from codewm_lsp.index.dismissals import Dismissals
 
 RULE: Final = "usually-changed-together"
@@ -27,6 +28,7 @@ def forgotten(options: Namespace) -> bool:
 
     Raises RepositoryError, OptionError, BundleError, or IndexStoreError where nothing can be remembered.
     """
+    from codewm_lsp.cli.commands import existing
     from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import forgotten as asked
     from codewm_lsp.history import Repository
@@ -34,7 +36,7 @@ def forgotten(options: Namespace) -> bool:
 
     if options.staged and options.diff is not None:
         raise OptionError("--staged and --diff are about different changes. Name one of them.")
-    path = options.repository / options.path if options.path is not None else options.repository
+    path = existing(options.repository, options.path)
     folder = options.cache or cache_folder()
     with Repository.open(path) as repository:
         if options.install_hook:
@@ -55,7 +57,9 @@ def forgotten(options: Namespace) -> bool:
             )
 
         if options.never_needed is not None:
+            _require_tracked(repository, options.never_needed)
             dismissals.add(asked.not_needed(options.never_needed))
+            _confirm(f"{options.never_needed} will not be named again", options.never_needed)
         if options.needed is not None:
             _take_back(dismissals, options.needed)
         found = answer()
@@ -64,13 +68,32 @@ def forgotten(options: Namespace) -> bool:
                 raise OptionError(
                     f"{found.silent} So {options.not_needed} cannot be marked as not needed with this change."
                 )
+            if options.not_needed not in {one.path for one in found.missing}:
+                _require_tracked(repository, options.not_needed)
             dismissals.add(asked.not_needed(options.not_needed, found.change))
+            _confirm(f"{options.not_needed} will not be named again for this change", options.not_needed)
             found = answer()
     if options.format == "text":
         _in_words(found, options.quiet)
     else:
         sys.stdout.write({"json": _json, "sarif": _sarif, "github": _github}[options.format](found))
     return options.fail_over is not None and any(one.chance >= options.fail_over for one in found.missing)
+
+
+def _require_tracked(repository: Repository, path: str) -> None:
+    from codewm_lsp.history.paths import is_inside
+
+    if not is_inside(path) or path not in repository.blobs_at("HEAD", [path]):
+        raise OptionError(
+            f"{path} is not a file of the last commit. Name it relative to the root, such as docs/index.md."
+        )
+
+
+def _confirm(said: str, path: str) -> None:
+    """On stderr, beside the answer in whatever format."""
+    from codewm_lsp.cli.report import plain
+
+    sys.stderr.write(f"codewm: {plain(said)}. To undo this, run `codewm forgotten --needed {plain(path)}`.\n")
 
 
 def _take_back(dismissals: Dismissals, path: str) -> None:
@@ -177,6 +200,7 @@ def backtest(options: Namespace) -> None:
     """Answer about the past. Raises NothingToAnswerError where it is too short, RepositoryError or BundleError."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import backtest as past
@@ -184,7 +208,7 @@ def backtest(options: Namespace) -> None:
     from codewm_lsp.history import Repository
 
     out, errors = consoles()
-    path = options.repository / options.path if options.path is not None else options.repository
+    path = existing(options.repository, options.path)
     columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("commits"), TimeRemainingColumn())
     with (
         Repository.open(path) as repository,

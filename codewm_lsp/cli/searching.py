@@ -21,6 +21,7 @@ MAX_BYTES: Final = 1_000_000  # of either side of a pair
 def search(options: Namespace) -> None:
     """Find, and write what was found in words or in JSON."""
     from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump, edit_record
@@ -33,7 +34,7 @@ def search(options: Namespace) -> None:
         raise OptionError("Use --before and --after together; only one of them can be -.")
     edits = _edits_of_pair(options) if pair else _edits_of_patch(options.patch) if options.patch is not None else ()
     out, progress = consoles()
-    with asked.open_all(options.repository, options.model, options.cache) as opened:
+    with asked.open_all(existing(options.repository, None), options.model, options.cache) as opened:
         for notice in opened.index.notices:
             Reporter(progress).line(f"codewm: {notice}")
         head = opened.repository.head(options.at)

@@ -125,6 +125,22 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     assert again.stderr == ("codewm: docs/core.rst is not marked as not needed. `codewm doctor` lists what is.\n")
 
 
+@pytest.mark.parametrize("option", ["--not-needed", "--never-needed"])
+def test_what_is_dismissed_is_a_file_of_the_repository_and_is_confirmed(
+    changed: Any, codewm: Codewm, option: str
+) -> None:
+    changed.write("untracked.rst", "new\n")
+    for path in ("nope.md", "untracked.rst", "../core.py", "./core.py"):
+        done = codewm("forgotten", changed.path, option, path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"codewm: {path} is not a file of the last commit.")
+        assert done.stderr.count("\n") == 1
+    done = codewm("forgotten", changed.path, option, "docs/core.rst", "--json")
+    assert json.loads(done.stdout)["missing"] == []
+    assert done.stderr.startswith("codewm: docs/core.rst will not be named again")
+    assert "`codewm forgotten --needed docs/core.rst`" in done.stderr
+
+
 def test_nothing_is_hidden_for_a_change_that_is_none(coupled: Any, codewm: Codewm) -> None:
     coupled.write(".git/MERGE_HEAD", f"{coupled.head()}\n")
     done = codewm("forgotten", coupled.path, "--not-needed", "docs/core.rst")

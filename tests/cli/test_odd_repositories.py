@@ -100,7 +100,17 @@ def test_odd_files_do_no_harm(history: Any, codewm: Codewm) -> None:
 
 def test_a_folder_that_is_no_repository_is_said_to_be_none(codewm: Codewm, tmp_path: Path) -> None:
     assert "not inside a Git repository" in refused(codewm, 2, "hints", "-C", tmp_path)
-    assert "not inside a Git repository" in refused(codewm, 2, "index", "-C", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "doctor", "explore", "forgotten", "backtest"])
+def test_a_path_that_does_not_exist_is_said_not_to(history: Any, codewm: Codewm, tmp_path: Path, command: str) -> None:
+    for path in ("nosuch.py", "nowhere/at/all.py"):
+        assert refused(codewm, 2, command, path, "-C", history.path) == (
+            f"codewm: {history.path / path} does not exist.\n"
+        )
+    outside = tmp_path / "nowhere"
+    assert refused(codewm, 2, command, outside) == f"codewm: {outside} does not exist.\n"
+    assert refused(codewm, 2, command, "-C", outside) == f"codewm: {outside} does not exist.\n"
 
 
 def test_a_repository_without_commits_has_nothing_to_answer_from(make_repository: Any, codewm: Codewm) -> None:

@@ -66,9 +66,9 @@ def test_a_file_that_is_not_edited_is_asked_about_by_its_newest_change(history: 
     [
         ("notes.txt", "notes.txt is not a Python file. CodeWM reads .py, .pyi and .pyw files."),
         ("analysis.ipynb", "analysis.ipynb is a notebook. CodeWM reads .py, .pyi and .pyw files."),
-        ("none", "No such file or folder: none\n"),
-        ("HEAD~1", "No such file or folder: HEAD~1. To ask about that commit, use --at HEAD~1."),
-        ("../x.py", "Git repository"),
+        ("none", "none does not exist.\n"),
+        ("HEAD~1", "HEAD~1 does not exist. To ask about that commit, use --at HEAD~1."),
+        ("../x.py", "x.py does not exist.\n"),
     ],
 )
 def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, history: Any, codewm: Codewm) -> None:
