@@ -99,7 +99,7 @@ def code(text: str) -> str:
 def comment_of(answer: dict[str, Any], commits: str) -> str:
     """What the comment says; ``commits``: the address below which GitHub shows commits."""
     if not answer["missing"]:
-        return f"{MARK}\nNothing seems to be missing any more (from {answer['commits']:,} commits)."
+        return f"{MARK}\nNo file stands out as missing any more (from {answer['commits']:,} commits)."
     lines = [MARK, "**These files usually change together with yours, and have not:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from codewm_lsp.dates import moment
 from codewm_lsp.hints.broken_places import BrokenPlace
-from codewm_lsp.hints.forgotten import Forgotten, Missing
+from codewm_lsp.hints.forgotten import Forgotten, Looked, Missing
 from codewm_lsp.source import MODULE_NAME
 
 SHOWN: Final = 3
@@ -53,9 +53,11 @@ def headline(found: Forgotten) -> str:
     """What was found, in one line without an end where a list follows."""
     if found.missing and not any(one.of for one in found.missing):
         return f"Must follow {found.asked}, and does not yet ({_behind(found)}):"
+    if found.missing and found.asked not in [*Looked]:
+        return f"Usually changed with the files in {found.asked}, but not there ({_behind(found)}):"
     if found.missing:
         return f"Usually changed together with {found.asked}, and not changed ({_behind(found)}):"
-    return found.silent or f"Nothing seems to be missing from {found.asked} ({_behind(found)})."
+    return found.silent or f"No file stands out as missing from {found.asked} ({_behind(found)})."
 
 
 def sentence(one: Missing) -> str:

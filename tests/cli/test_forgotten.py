@@ -36,7 +36,7 @@ def test_a_person_reads_what_is_missing_why_and_in_which_commits(changed: Any, c
 def test_silence_says_how_much_history_stands_behind_it(coupled: Any, codewm: Codewm) -> None:
     coupled.write("tools.py", "b = -1\n")
     done = codewm("forgotten", "-C", coupled.path)
-    assert done.stdout == "Nothing seems to be missing from the working tree (120 commits).\n"
+    assert done.stdout == "No file stands out as missing from the working tree (120 commits).\n"
     assert codewm("forgotten", coupled.path, "--quiet").stdout == ""
 
 
@@ -123,6 +123,12 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
     assert again.returncode == 2
     assert again.stderr == ("codewm: docs/core.rst is not marked as not needed. `codewm doctor` lists what is.\n")
+
+
+def test_files_missing_from_a_range_are_said_to_belong_to_its_files(changed: Any, codewm: Codewm) -> None:
+    changed.commit("Change the code alone")
+    first = codewm("forgotten", changed.path, "--diff", "HEAD~1...HEAD").stdout.splitlines()[0]
+    assert first == "Usually changed with the files in HEAD~1...HEAD, but not there (120 commits):"
 
 
 @pytest.mark.parametrize("option", ["--not-needed", "--never-needed"])

@@ -70,7 +70,7 @@ describe('a repository in which a page always changes with a module', () => {
     guide.git('add', 'docs/prices.md');
     await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
     const message = window.pane(VIEW).locator('.message');
-    await until('that all is well', () => message.textContent(), (seen) => (seen ?? '').startsWith('Nothing seems to be missing from what is staged'));
+    await until('that all is well', () => message.textContent(), (seen) => (seen ?? '').startsWith('No file stands out as missing from what is staged'));
   });
 
   step('names nothing while hints are off', async () => {
