@@ -54,7 +54,7 @@ def ask(
 
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
-        head = _head(repository)
+        head = head_of(repository)
         found, texts, _ = repository.working()
         edits = _of_file(found, file)
         if edits:
@@ -84,11 +84,17 @@ def _parse_editing(editing: str) -> tuple[str, str]:
     return path.replace("\\", "/").removeprefix("./"), definition
 
 
-def _head(repository: Repository) -> str:
+def head_of(repository: Repository, at: str = "HEAD") -> str:
+    """The full id of a revision.
+
+    Raises NothingToAnswerError where there are no commits, RepositoryError where there is no such one.
+    """
     try:
-        return repository.head()
+        return repository.head(at)
     except RepositoryError as error:
-        raise NothingToAnswerError(str(error)) from error
+        if at == "HEAD":
+            raise NothingToAnswerError(str(error)) from error
+        raise
 
 
 def _matches(edit: Edit, wanted: tuple[str, str]) -> bool:

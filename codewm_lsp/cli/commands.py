@@ -131,6 +131,7 @@ def index(options: Namespace) -> None:
             as_json=options.json,
         )
         return
+    from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.opened import bring_up_to_date, open_all
     from codewm_lsp.index import UpdateOutcome
 
@@ -139,7 +140,7 @@ def index(options: Namespace) -> None:
         with open_all(place, options.model, options.cache) as opened:
             started = time.monotonic()
             _pass_on(opened, progress)
-            head = _revision(opened, options.at)
+            head = head_of(opened.repository, options.at)
             done = bring_up_to_date(opened, head, progress, seconds=None, limit=options.limit)
             seconds = time.monotonic() - started
             size = opened.index.log.size()
@@ -274,12 +275,3 @@ def _pass_on(opened: Opened, console: Console) -> None:
 
     for notice in opened.index.notices:
         Reporter(console).line(f"codewm: {notice}")
-
-
-def _revision(opened: Opened, at: str) -> str:
-    try:
-        return opened.repository.head(at)
-    except RepositoryError as error:
-        if at == "HEAD":
-            raise NothingToAnswerError(str(error)) from error
-        raise

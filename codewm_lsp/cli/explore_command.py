@@ -26,6 +26,7 @@ SECONDS: Final = 60.0
 def explore(options: Namespace) -> None:
     """Write the page and say where. Raises NothingToAnswerError, OptionError, RepositoryError, IndexStoreError."""
     from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
@@ -38,7 +39,7 @@ def explore(options: Namespace) -> None:
         for notice in opened.index.notices:
             Reporter(errors).line(f"codewm: {notice}")
         folder = options.output or _usual_folder(opened.repository, options.cache)
-        head = opened.repository.head(options.at)
+        head = head_of(opened.repository, options.at)
         if not options.no_index:
             asked.bring_up_to_date(opened, head, errors, seconds=SECONDS)
         with _bar(errors, wanted=options.with_diffs) as progress:

@@ -200,6 +200,7 @@ def backtest(options: Namespace) -> None:
     """Answer about the past. Raises NothingToAnswerError where it is too short, RepositoryError or BundleError."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.folders import cache_folder
@@ -214,6 +215,7 @@ def backtest(options: Namespace) -> None:
         Repository.open(path) as repository,
         Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar,
     ):
+        head_of(repository)
         task = bar.add_task("", total=None)
         found = past.backtest(
             repository,

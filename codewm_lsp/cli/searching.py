@@ -21,6 +21,7 @@ MAX_BYTES: Final = 1_000_000  # of either side of a pair
 def search(options: Namespace) -> None:
     """Find, and write what was found in words or in JSON."""
     from codewm_lsp.cli import opened as asked
+    from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
@@ -37,7 +38,7 @@ def search(options: Namespace) -> None:
     with asked.open_all(existing(options.repository, None), options.model, options.cache) as opened:
         for notice in opened.index.notices:
             Reporter(progress).line(f"codewm: {notice}")
-        head = opened.repository.head(options.at)
+        head = head_of(opened.repository, options.at)
         done, total = asked.prepare(opened, head, progress, 0.0 if options.no_index else None)
         if done < total:
             Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")

@@ -113,8 +113,13 @@ def test_a_path_that_does_not_exist_is_said_not_to(history: Any, codewm: Codewm,
     assert refused(codewm, 2, command, "-C", outside) == f"codewm: {outside} does not exist.\n"
 
 
-def test_a_repository_without_commits_has_nothing_to_answer_from(make_repository: Any, codewm: Codewm) -> None:
-    assert "no commits" in refused(codewm, 1, "hints", "-C", make_repository("empty").path)
+@pytest.mark.parametrize(
+    "command", [["hints"], ["similar"], ["next"], ["index"], ["search", "word"], ["explore"], ["backtest"]]
+)
+def test_a_repository_without_commits_has_nothing_to_answer_from(
+    make_repository: Any, codewm: Codewm, command: list[str]
+) -> None:
+    assert "no commits" in refused(codewm, 1, *command, "-C", make_repository("empty").path)
 
 
 def test_a_shallow_clone_of_one_commit_says_how_to_get_the_rest(
