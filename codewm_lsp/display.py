@@ -31,3 +31,16 @@ def clean(text: str, longest: int | None = None) -> str:
 def joined(words: Sequence[str]) -> str:
     """``"a, b and c"``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def counted(number: int, noun: str) -> str:
+    """``"1 commit"``, ``"2,284 commits"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def quoted(text: str) -> str:
+    """Between quotation marks that are not within: ``'Add a timeout'``, ``"Don't retry"``."""
+    for mark in ("'", '"'):
+        if mark not in text:
+            return f"{mark}{text}{mark}"
+    return f"“{text}”"

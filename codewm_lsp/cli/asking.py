@@ -182,6 +182,12 @@ def _standing_in(repository: Repository, head: str, wanted: tuple[str, str] | No
     return Question(edits, head, head if others_since else parent, None, title, stand_in)
 
 
+def _without_edits(commits: int, head: str) -> str:
+    if commits == 1:
+        return f"The only commit at {head[:10]} does not change"
+    return f"None of the newest {commits} commits at {head[:10]} changes"
+
+
 def _last_commit(
     repository: Repository, head: str, at: str | None, wanted: tuple[str, str] | None, file: str | None
 ) -> Question:
@@ -201,7 +207,7 @@ def _last_commit(
         count += 1
     if found is None:
         raise NothingToAnswerError(
-            f"None of the newest {count} commits at {head[:10]} changes a Python definition"
+            f"{_without_edits(count, head)} a Python definition"
             + (f" of {file}" if file else "")
             + " (merges and very large commits are not counted). Change one, or ask about another revision with --at."
         )

@@ -108,7 +108,7 @@ def clean_unused(cache: Path | None, *, dry_run: bool) -> None:
     if not found:
         say("Nothing to remove: every index is in use.")
     elif dry_run:
-        say("Nothing was removed. Run `codewm clean --unused` to remove it.")
+        say("Nothing was removed. Run `codewm clean --unused` to remove them.")
     else:
         kept = [one.path for one in found if not remove(one)]
         if kept:
@@ -135,7 +135,7 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
     for one in found:
         say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
     if dry_run:
-        say("Nothing was removed. Run `codewm clean` to remove it.")
+        say("Nothing was removed. Run `codewm clean` to remove them.")
         return
     if not sure and not _agreed():
         say("Nothing was removed.")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codewm_lsp.display import counted
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError, StoreFailedError
 
 if TYPE_CHECKING:
@@ -150,8 +151,8 @@ def index(options: Namespace) -> None:
             else:
                 named = f"{place}: " if len(places) > 1 else ""
                 Reporter(out).line(
-                    f"{named}{done.done:,} of {done.total:,} commits indexed: {size:,} edits, {done.added:,} of them "
-                    f"new ({seconds:.1f} s)"
+                    f"{named}{done.done:,} of {counted(done.total, 'commit')} indexed: {counted(size, 'edit')}, "
+                    f"{done.added:,} of them new ({seconds:.1f} s)"
                 )
             if done.outcome is UpdateOutcome.BUSY:
                 raise NothingToAnswerError("Another process is indexing this repository and will finish it.")

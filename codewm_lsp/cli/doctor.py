@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
 from codewm_lsp.cli.cleaning import unused
+from codewm_lsp.display import counted
 from codewm_lsp.errors import BundleError, CodewmError
 from codewm_lsp.folders import NO_FOLDER, log_folder
 from codewm_lsp.logs import last_error, log_files
@@ -165,7 +166,7 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
             yield Finding("repository", "problem", f"{where}: {error}", "make a commit first")
             return
         files = len(repository.files(head))
-        detail = f"{where}: {len(commits):,} commits, {files:,} Python files at {head[:10]}"
+        detail = f"{where}: {counted(len(commits), 'commit')}, {counted(files, 'Python file')} at {head[:10]}"
         if not files:
             yield Finding("repository", "problem", detail, "CodeWM reads Python only; try another repository")
         elif repository.is_shallow:
@@ -188,7 +189,7 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
         with Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size) as index:
             known = index.log.known()
             done = sum(1 for commit in commits if commit in known)
-            detail = f"{index.log.size():,} edits, {done:,} of {len(commits):,} commits"
+            detail = f"{counted(index.log.size(), 'edit')}, {done:,} of {counted(len(commits), 'commit')}"
             if index.path is None or index.notices:
                 yield Finding("index", "problem", " ".join(index.notices), _OTHER_FOLDER)
             elif done < len(commits):
@@ -210,11 +211,11 @@ def _unused(cache: Path | None) -> Finding:
     """What lies in the cache folder and will not be read again."""
     found = unused(cache)
     if not found:
-        return Finding("unused", "ok", "nothing: every index is in use")
+        return Finding("unused", "ok", "none")
     named = ", ".join(f"{one.path} ({one.why})" for one in found[:_LISTED])
     more = f", and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
     size = sum(one.bytes for one in found) / 1e6
-    return Finding("unused", "note", f"{size:,.1f} MB in {named}{more}", "to remove it, run `codewm clean --unused`")
+    return Finding("unused", "note", f"{size:,.1f} MB in {named}{more}", "to remove them, run `codewm clean --unused`")
 
 
 def _hidden(index: Index) -> Finding:
@@ -237,7 +238,7 @@ def _hidden(index: Index) -> Finding:
         for one in hidden
     )
     if not named:
-        return Finding("hidden", "ok", "nothing")
+        return Finding("hidden", "ok", "none")
     more = f", and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
     back = "name them again with `codewm forgotten --needed FILE`" if files else ""
     return Finding("hidden", "note" if files else "ok", f"{len(named)}: {', '.join(named[:_LISTED])}{more}", back)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codewm_lsp.display import counted
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -54,15 +55,16 @@ def explore(options: Namespace) -> None:
             )
         if not atlas.edits:
             raise NothingToAnswerError(
-                f"No edits are indexed before {head[:10]}. Run `codewm index`, and `codewm doctor` to check that this "
-                "history changes Python files."
+                f"No edits are indexed up to {head[:10]}. Run `codewm index`."
+                if atlas.indexed < atlas.commits
+                else "This history has no Python edits."
             )
         if atlas.indexed < atlas.commits:
             Reporter(errors).line(
                 f"Using the newest {atlas.indexed:,} of {atlas.commits:,} commits; run `codewm index` for all."
             )
         page = write(atlas, folder, overwrite=options.overwrite or options.output is None)
-    Reporter(out).line(f"{len(atlas.edits):,} edits: ", (str(page.resolve()), "cyan"))
+    Reporter(out).line(f"Wrote a map of {counted(len(atlas.edits), 'edit')} to ", (str(page.resolve()), "cyan"))
     sys.stdout.flush()
     if options.open or (options.open is None and sys.stdout.isatty()):
         _show(page)

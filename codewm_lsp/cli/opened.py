@@ -294,11 +294,10 @@ def require(found: Sequence[object], opened: Opened, question: Question) -> None
     """Raises NothingToAnswerError when there is nothing in ``found``, with the reason."""
     if found:
         return
+    if not opened.index.log.size() and _known(opened, wanted := opened.reached(question.history)) == len(wanted):
+        raise NothingToAnswerError(f"The history before {question.words} has no Python edits.")
     if not opened.index.log.size():
-        raise NothingToAnswerError(
-            f"No edits are indexed before {question.history[:10]}. Run `codewm index`, and `codewm "
-            "doctor` to check that this history changes Python files."
-        )
+        raise NothingToAnswerError(f"No edits are indexed up to {question.history[:10]}. Run `codewm index`.")
     raise NothingToAnswerError(
         f"The history before {question.history[:10]} has nothing to compare with {question.words}."
     )

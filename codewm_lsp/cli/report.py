@@ -212,7 +212,8 @@ class Reporter:
     def findings(self, findings: Sequence[Finding]) -> None:
         """What ``codewm doctor`` saw."""
         style = {"ok": "green", "note": "yellow", "problem": "bold red"}
+        label = {"hidden": "hidden edits", "unused": "unused indexes"}
         for one in findings:
-            self.line((f"{one.state:8}", style[one.state]), (f"{one.name:11}", "bold"), one.detail)
+            self.line((f"{one.state:8}", style[one.state]), (f"{label.get(one.name, one.name):15}", "bold"), one.detail)
             if one.remedy:
-                self.line(" " * 19, (f"→ {one.remedy}", style[one.state]))
+                self.line(" " * 23, (f"→ {one.remedy}", style[one.state]))

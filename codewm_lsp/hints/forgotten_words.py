@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from codewm_lsp.dates import moment
+from codewm_lsp.display import counted
 from codewm_lsp.hints.broken_places import BrokenPlace
 from codewm_lsp.hints.forgotten import Forgotten, Looked, Missing
 from codewm_lsp.source import MODULE_NAME
@@ -77,4 +78,4 @@ def place(one: BrokenPlace) -> str:
 
 
 def _behind(found: Forgotten) -> str:
-    return f"{found.commits:,} commits" + (" of a shallow clone" if found.shallow else "")
+    return counted(found.commits, "commit") + (" of a shallow clone" if found.shallow else "")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import clean
+from codewm_lsp.display import clean, quoted
 from codewm_lsp.hints.answers import JOINT, REFERENCE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
@@ -63,7 +63,7 @@ def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {commit.sha[:7]}" if source is not None else commit.sha[:7]
-    return f"like {where} '{clean(commit.subject, subject)}' · {age(now - commit.date)}"
+    return f"like {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
@@ -90,7 +90,7 @@ def stand_in_words(stand_in: StandIn, now: float) -> str:
     """``"your last commit 5bf375a 'Add timeout to get()', 2 hours ago"``; another's with the author."""
     commit = stand_in.commit
     author = "" if stand_in.own or not commit.author else f" by {clean(commit.author, SUBJECT)}"
-    return f"{stand_in_name(stand_in)} '{clean(commit.subject, SUBJECT)}'{author}, {age(now - commit.date)}"
+    return f"{stand_in_name(stand_in)} {quoted(clean(commit.subject, SUBJECT))}{author}, {age(now - commit.date)}"
 
 
 def after_commit(stand_in: StandIn, now: float) -> str:
@@ -139,5 +139,5 @@ def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:
     subject = clean(commit.subject, SUBJECT)
     room -= len(" ''")
     if subject and room >= min(len(subject), SHORTEST):
-        named += f" '{clean(subject, room)}'"
+        named += f" {quoted(clean(subject, room))}"
     return named + tail

@@ -140,7 +140,7 @@ def test_a_repository_without_python_has_nothing_to_answer_from(make_repository:
     for command in ("similar", "next", "hints"):
         done = codewm(command, "--json", "-C", prose.path)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("codewm: None of the newest")
+        assert done.stderr.startswith("codewm: The only commit at")
         assert done.stderr.count("\n") == 1
 
 

@@ -192,7 +192,7 @@ def test_no_edits_are_no_page(codewm: Any, make_repository: Any, tmp_path: Path)
     repository.commit("Notes", {"notes.txt": "a\n"})
     done = codewm("explore", repository.path, "--output", tmp_path / "out")
     assert done.returncode == 1
-    assert "No edits are indexed" in done.stderr
+    assert done.stderr == "codewm: This history has no Python edits.\n"
     assert not (tmp_path / "out").exists()
 
 

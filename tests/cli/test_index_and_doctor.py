@@ -55,6 +55,7 @@ def test_the_doctor_finds_everything_well(history: Any, codewm: Codewm) -> None:
     shown = codewm("doctor", "-C", history.path)
     assert shown.returncode == 0
     assert all(name in shown.stdout for name in found)
+    assert ["ok", "hidden", "edits", "none"] in [line.split() for line in shown.stdout.splitlines()]
 
 
 def test_the_doctor_works_outside_of_a_repository(codewm: Codewm) -> None:
@@ -165,7 +166,7 @@ def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path:
     from codewm_lsp.world_model import WorldModel
 
     model = WorldModel.load()
-    assert findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"] == "nothing"
+    assert findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"] == "none"
     with (
         Repository.open(history.path) as repository,
         Index.open(repository.key, model.hash, folder=tmp_path / "cache", edit_size=model.edit_size) as index,

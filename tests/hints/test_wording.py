@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import clean, joined
+from codewm_lsp.display import clean, counted, joined
 from codewm_lsp.hints import Prediction, SimilarEdit
 from codewm_lsp.hints.answers import REFERENCE, joint_change
 from codewm_lsp.hints.wording import likely, next_title, similar_title
@@ -145,6 +145,15 @@ def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:
     found = [past("3f2a91c", "Add timeout", 1), past("3f2a91c", "Add timeout", 1), past("aaaaaaa", "Add retries", 2)]
     assert similar_title(found, NOW) == "like 3f2a91c 'Add timeout' · 1 day ago · and 1 more"
     assert similar_title(found[:2], NOW) == "like 3f2a91c 'Add timeout' · 1 day ago"
+
+
+def test_a_subject_with_quotation_marks_stands_between_others() -> None:
+    assert similar_title([past("3f2a91c", "Don't retry", 1)], NOW) == 'like 3f2a91c "Don\'t retry" · 1 day ago'
+    assert similar_title([past("3f2a91c", "'a' -> \"b\"", 1)], NOW) == "like 3f2a91c “'a' -> \"b\"” · 1 day ago"
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    assert [counted(number, "commit") for number in (0, 1, 2284)] == ["0 commits", "1 commit", "2,284 commits"]
 
 
 def test_a_hostile_subject_is_harmless_and_short_in_a_title() -> None:

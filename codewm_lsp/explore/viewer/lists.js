@@ -153,7 +153,7 @@ function showFile(atlas, file, home, open) {
           "button",
           { type: "button", className: "edit" },
           el("span", { className: "what" }, at(files.path, other)),
-          el("span", { className: "where" }, `in ${together} of its ${counted(at(files.commits, other), "commit")}, and of ${own} here`),
+          el("span", { className: "where" }, `${counted(together, "commit")} changed both (${at(files.commits, other)} changed this file, ${own} the selected one)`),
         );
         button.addEventListener("click", () => open(other));
         return el("li", {}, button);
