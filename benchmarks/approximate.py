@@ -145,7 +145,7 @@ def _usearch(vectors: Vectors) -> Method:
             print(f"usearch: {start + len(part):,}, {time.process_time() - begun:.0f} s", file=sys.stderr, flush=True)
         built = time.process_time() - begun
         for width in SEARCHED:
-            graph.expansion_search = width
+            graph.expansion_search = width  # type: ignore[misc, unused-ignore]
 
             def ask(vector: Vectors, graph: Any = graph) -> list[int]:
                 return [int(key) for key in graph.search(vector, K + 1, threads=1).keys]

@@ -33,7 +33,7 @@ from benchmarks.rows import number, percentile
 from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 from codewm_lsp.index import Index, update
 from codewm_lsp.index.words import words_of_edit
-from codewm_lsp.index.writing import Entry
+from codewm_lsp.index.writing import LoggedCommit
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.threads import stay_on_one_core
 from codewm_lsp.world_model import WorldModel
@@ -94,7 +94,7 @@ class Pool:
     """Real edits of several repositories, to be put into one index."""
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[LoggedCommit] = []
         self.questions: list[Edit] = []
         self.edits = 0
         self.real = 0
@@ -130,7 +130,7 @@ class Pool:
         vectors = model.embed_edits([(edit.before, edit.after) for edit in asked])
         np.savez(path, texts=json.dumps(texts), vectors=vectors, model=model.hash)
 
-    def commits(self) -> Iterator[Entry]:
+    def commits(self) -> Iterator[LoggedCommit]:
         """The real ones in random order, then made ones without end."""
         random = np.random.default_rng(1)
         for at in random.permutation(len(self.entries)):
@@ -139,9 +139,9 @@ class Pool:
             for at in random.permutation(len(self.entries)):
                 yield self.made(self.entries[at], copy, random)
 
-    def fill(self, index: Index, source: Iterator[Entry], size: int) -> int:
+    def fill(self, index: Index, source: Iterator[LoggedCommit], size: int) -> int:
         """Store commits of ``source`` until the index has ``size`` edits; how many it has then."""
-        batch: list[Entry] = []
+        batch: list[LoggedCommit] = []
         count = index.log.size()
         while count < size:
             batch.append(next(source))
@@ -151,7 +151,7 @@ class Pool:
                 batch = []
         return count
 
-    def made(self, entry: Entry, copy: int, random: np.random.Generator) -> Entry:
+    def made(self, entry: LoggedCommit, copy: int, random: np.random.Generator) -> LoggedCommit:
         """A commit like a real one, but no copy of it.
 
         To each vector a difference of two other real ones is added, as long as itself: cosines with the original are

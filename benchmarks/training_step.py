@@ -44,7 +44,7 @@ class Steps:
         self.work = TransitionStage(Run(self.model, config, common, data, [], folder, lambda record: None))
         if padded:
             for encoder in (self.model.state, self.work.target):
-                encoder.packed = padding(encoder)  # type: ignore[method-assign]
+                encoder.packed = padding(encoder)  # type: ignore[method-assign, assignment]
         self.weights = [*self.model.state.parameters(), *self.model.transition.parameters()]
         self.optimiser = torch.optim.AdamW(self.weights, lr=config.training.transition_rate, fused=not padded)
         self.losses: list[float] = []
