@@ -56,6 +56,8 @@ def state_of(files: dict[str, str]) -> State:
         '    def fetch(url):\n        """Coerce it as JSON."""\n        return fetch(url)\n',
         "    def fetch(url):\n        # alpn matters\n        warn('removed soon')\n",
         "    def fetch(url, alpn=None):\n        return [item for item in url if alpn]\n",
+        '    def fetch(url):\n        """Ensure it doesn\'t end with\n        a backslash, as in issue #1893:\n\n',
+        '    def fetch(url):\n        warn("some words here\n        return url\n',
         "    def fetch(url):\n        import json\n\n        reply = json.loads(url)\n        return reply.elapsed\n",
     ],
 )

@@ -50,9 +50,35 @@ _PATTERNS: Final = frozenset(
 
 def read_names(root: Node, wanted: frozenset[str]) -> Names:
     """The names of a definition's own text, given by its syntax tree, with the uses of those ``wanted``."""
-    reader = _Reader(wanted)
+    reader = _Reader(wanted, _unclosed(root))
     reader.visit(root, _Place())
     return reader.names()
+
+
+def _unclosed(root: Node) -> list[tuple[int, int]]:
+    """From where to where (bytes) strings without an end go: to the end of the line, after three quotes of the text.
+
+    What stands there is text that is being typed, and its words are no names.
+    """
+    text = root.text or b""
+    found: list[tuple[int, int]] = []
+    waiting = [root] if root.has_error else []
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(child for child in node.children if child.has_error)
+        if node.type != "ERROR":
+            continue
+        opened = None
+        for child in node.children:
+            if child.type == "string_start" and opened is None:
+                opened = child
+            elif child.type == "string_end":
+                opened = None
+        if opened is not None:
+            start = opened.start_byte - root.start_byte
+            end = -1 if (opened.text or b"").endswith((b'"""', b"'''")) else text.find(b"\n", start)
+            found.append((opened.start_byte, root.end_byte if end < 0 else root.start_byte + end))
+    return found
 
 
 def _text(node: Node | None) -> str:
@@ -108,8 +134,9 @@ class _Place:
 
 
 class _Reader:
-    def __init__(self, wanted: frozenset[str]) -> None:
+    def __init__(self, wanted: frozenset[str], unclosed: list[tuple[int, int]]) -> None:
         self._wanted = wanted
+        self._unclosed = unclosed
         self._uses: list[Use] = []
         self._bound: set[str] = set()
         self._elsewhere: set[str] = set()  # declared global or nonlocal
@@ -145,7 +172,7 @@ class _Reader:
         )
 
     def visit(self, node: Node, place: _Place) -> None:
-        if place.depth > _DEEPEST:
+        if place.depth > _DEEPEST or any(start <= node.start_byte < end for start, end in self._unclosed):
             return
         visit = getattr(self, f"_{node.type}", None)
         if visit is not None:
