@@ -46,7 +46,7 @@ class Steps:
             for encoder in (self.model.state, self.work.target):
                 encoder.packed = padding(encoder)  # type: ignore[method-assign, assignment]
         self.weights = [*self.model.state.parameters(), *self.model.transition.parameters()]
-        self.optimiser = torch.optim.AdamW(self.weights, lr=config.training.transition_rate, fused=not padded)
+        self.optimiser = torch.optim.AdamW(self.weights, lr=config.training.transition_rate)
         self.losses: list[float] = []
         self.seconds: list[float] = []
         self.seed = config.training.seed

@@ -191,4 +191,4 @@ def test_what_to_install_is_said_where_it_is_missing() -> None:
     assert f"Run `{install_command('eval')}`." in done.stderr
     assert "Traceback" not in done.stderr
     with pytest.raises(OptionError, match="codewm nothing is not installed"):
-        run_extension("no such command", "codewm nothing", "eval", [])
+        run_extension("no such command", "codewm nothing", "eval", "It does nothing", [])

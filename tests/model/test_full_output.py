@@ -61,5 +61,5 @@ builtins.__import__ = loading
 from {PROGRAMS[program]} import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, "no-such"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -92,8 +92,7 @@ def _run_stage(
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": training.weight_decay},
             {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
         ],
-        lr=rate,
-        fused=True,
+        lr=rate,  # not fused: that leaves the version of a weight as it was, by which ``Rounding`` knows it
     )
     if optimiser_state is not None:
         with _of_checkpoint(run):
