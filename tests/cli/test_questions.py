@@ -116,7 +116,7 @@ def test_the_first_commit_has_nothing_before_it(history: Any) -> None:
 def test_a_history_without_python_gives_nothing_to_ask_about(make_repository: Any) -> None:
     prose = make_repository("prose")
     prose.commit("Write", {"notes.txt": "a\n"})
-    with pytest.raises(NothingToAnswerError, match="changes a Python definition"):
+    with pytest.raises(NothingToAnswerError, match="does not change a Python definition"):
         asked(prose)
 
 
