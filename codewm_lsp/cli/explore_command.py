@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +11,6 @@ from codewm_lsp.display import counted
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from codewm_lsp.history import Repository
 
 FOLDER: Final = "explore"
@@ -30,7 +26,7 @@ def explore(options: Namespace) -> None:
     from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
-    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.report import Reporter, consoles, progress_bar
     from codewm_lsp.explore import gather, write
     from codewm_lsp.folders import cache_folder
 
@@ -43,7 +39,7 @@ def explore(options: Namespace) -> None:
         head = head_of(opened.repository, options.at)
         if not options.no_index:
             asked.bring_up_to_date(opened, head, errors, seconds=SECONDS)
-        with _bar(errors, wanted=options.with_diffs) as progress:
+        with progress_bar(errors, "reading", "diffs", wanted=options.with_diffs) as progress:
             atlas = gather(
                 opened.repository,
                 opened.index,
@@ -85,17 +81,3 @@ def _show(page: Path) -> None:
 
     if not webbrowser.open(page.resolve().as_uri()):
         raise OptionError(f"No browser could be started. Open {page.resolve()} in one.")
-
-
-@contextmanager
-def _bar(console: Console, *, wanted: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """What shows how many diffs of how many are read; None where none are, or there is no terminal to show it on."""
-    if not (wanted and console.is_terminal):
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("diffs"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

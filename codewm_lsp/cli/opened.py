@@ -162,9 +162,10 @@ def updated(
     wait: float = WAIT,
 ) -> IndexUpdate:
     """The same for an index or a repository's place in a store; ``wait``: for another process that is at it."""
+    from codewm_lsp.cli.report import progress_bar
     from codewm_lsp.index import update
 
-    with _bar(console) as progress:
+    with progress_bar(console, "indexing", "commits") as progress:
         return update(
             repository,
             model,
@@ -175,20 +176,6 @@ def updated(
             deadline=None if seconds is None else time.monotonic() + seconds,
             wait=wait if seconds is None else min(wait, seconds),
         )
-
-
-@contextmanager
-def _bar(console: Console) -> Iterator[Callable[[int, int], None] | None]:
-    """What shows how many commits of how many are done; None where there is no terminal to show it on."""
-    if not console.is_terminal:
-        yield None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("indexing"), BarColumn(), MofNCompleteColumn(), TextColumn("commits"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def prepare(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
@@ -33,6 +34,22 @@ def consoles() -> tuple[Console, Console]:
         for stream in (sys.stdout, sys.stderr)
     )
     return out, err
+
+
+@contextmanager
+def progress_bar(
+    console: Console, doing: str, things: str, *, wanted: bool = True
+) -> Iterator[Callable[[int, int], None] | None]:
+    """What shows how many things of how many are done; None where it is not wanted or there is no terminal for it."""
+    if not (wanted and console.is_terminal):
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn(things), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def plain(text: str) -> str:
