@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import FileEvent
 from codewm_lsp.ranking.breaking import broken_by
-from codewm_lsp.ranking.change_text import ChangedDefinitions, ChangedText, TextWords, text_words, with_text
+from codewm_lsp.ranking.change_text import ChangedDefinitions, ChangedText, TextWords, text_table, text_words
 from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
 
 NO_NAMES: Final[Mapping[str, str]] = {}
@@ -96,7 +98,8 @@ def consider(
     structure, broken = _definitions(repository, rev, change, at_hand.renames, number)
     told = [there.get(path) for path in paths]
     named = {known_as[path]: text for path, text in change.items()}
-    candidates = with_text(past, asked, found, named, told, structure, now)
+    said = text_table(past, asked, found, named, told, structure, now)
+    candidates = replace(found, table=np.hstack([found.table, said]))
     return Considered(asked, candidates, number.keys(), there.keys(), tuple(broken))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -122,21 +122,6 @@ class ChangedDefinitions:
 UNREAD: Final = ChangedText(None, None)
 
 
-def with_text(
-    past: FilePast,
-    touched: Touched,
-    found: Companions,
-    change: Mapping[str, ChangedText],
-    texts: Sequence[TextWords | None],
-    structure: ChangedDefinitions,
-    now: int | None = None,
-) -> Companions:
-    """The same candidates, with what the text of the change says of each behind what the past says."""
-    return replace(
-        found, table=np.hstack([found.table, text_table(past, touched, found, change, texts, structure, now)])
-    )
-
-
 def text_table(
     past: FilePast,
     touched: Touched,
@@ -146,8 +131,10 @@ def text_table(
     structure: ChangedDefinitions,
     now: int | None = None,
 ) -> NDArray[np.float32]:
-    """(N, len(TEXT_SIGNALS)) for the candidates found. ``change``: by the names in ``touched``. ``texts``: of each
-    candidate, before the change."""
+    """What the text of the change says of each candidate found: (N, len(TEXT_SIGNALS)).
+
+    ``change``: by the names in ``touched``. ``texts``: of each candidate, before the change.
+    """
     now = len(past.commits) if now is None else now
     width = len(found.files)
     column: dict[str, NDArray[np.float64] | float] = {name: np.zeros(width) for name in TEXT_SIGNALS}
