@@ -172,7 +172,9 @@ class _Reader:
         )
 
     def visit(self, node: Node, place: _Place) -> None:
-        if place.depth > _DEEPEST or any(start <= node.start_byte < end for start, end in self._unclosed):
+        if place.depth > _DEEPEST:
+            return
+        if self._unclosed and any(start <= node.start_byte < end for start, end in self._unclosed):
             return
         visit = getattr(self, f"_{node.type}", None)
         if visit is not None:
