@@ -119,3 +119,18 @@ def make_range(
         return Range(whole, part, set(repository.ancestors(old)), edit, vector)
 
     return make
+
+
+@pytest.fixture
+def asked_edit(
+    make_history: Callable[..., Any],
+    open_repository: Callable[[Path], Repository],
+    open_index: Callable[..., Index],
+    encoder: Any,
+) -> tuple[Index, Edit, NDArray[np.float32]]:
+    """An index of a history, one of the edits in it, and the vector of that."""
+    repository = open_repository(make_history().path)
+    index = open_index(repository)
+    update(repository, encoder, index.log)
+    edit = repository.edits_of(repository.ancestors()[3]).edits[0]
+    return index, edit, encoder.embed_edits([(edit.before, edit.after)])[0]

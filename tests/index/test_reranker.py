@@ -108,17 +108,8 @@ def test_the_order_of_the_blend_is_the_blend() -> None:
     assert odds == pytest.approx(np.rint(odds / STEP) * STEP)
 
 
-def test_an_edit_that_no_definition_is_named_of_is_ranked_by_the_blend(
-    make_history: Callable[..., Any],
-    open_repository: Callable[[Path], Any],
-    open_index: Callable[..., Any],
-    encoder: Any,
-) -> None:
-    repository = open_repository(make_history().path)
-    index = open_index(repository)
-    update(repository, encoder, index.log)
-    asked = repository.edits_of(repository.ancestors()[3]).edits[0]
-    vector = encoder.embed_edits([(asked.before, asked.after)])[0]
+def test_an_edit_that_no_definition_is_named_of_is_ranked_by_the_blend(asked_edit: Any) -> None:
+    index, asked, vector = asked_edit
 
     def order(one: Edit) -> list[float]:
         blended = index.scores(one, vector).blended(index.blend)
