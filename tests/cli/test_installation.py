@@ -15,7 +15,7 @@ from codewm_lsp.installation import Installation
 ROOT = Path(__file__).resolve().parents[2]
 UV, PIPX = Path("/home/ada/.local/share/uv/tools/codewm"), Path("/home/ada/.local/share/pipx/venvs/codewm")
 UVX, USR = Path("/home/ada/.cache/uv/archive-v0/k3"), Path("/usr")
-WHEEL, HOSTED = "/tmp/codewm-1-py3-none-any.whl", "git+https://example.org/codewm"
+WHEEL, HOSTED = "/src/codewm-1-py3-none-any.whl", "git+https://example.org/codewm"
 
 
 @pytest.mark.parametrize(
