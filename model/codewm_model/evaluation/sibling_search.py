@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import CommitEdits, Edit, EditKind
 from codewm_lsp.index import LEXICAL, Index
 from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.world_model.actions import beside_actions
 from codewm_model.evaluation import galleries
 from codewm_model.evaluation.bags import SENTENCES, Bags, Score, bags_of, bm25, by_vectors, cosine, sentences
 from codewm_model.evaluation.cache import Cache
@@ -312,6 +313,8 @@ class SiblingSearch:
             note(reference.system, Role.BASELINE, by_vectors(pool.deltas(reference, rows)))
         for number, model in enumerate(models):
             vectors = pool.vectors(model, rows)
+            beside = beside_actions(vectors, pool.pairs(rows))
+            note(f"{model.name}, with actions", Role.MODEL, by_vectors(beside))
             with filled(pool.commits, edits, vectors) as index:
                 for questions in (whole, *([question] for question in typed if len(question.rows))):
                     told = {row: (flat[row], vectors[row]) for row in questions[0].rows.tolist()}
@@ -353,11 +356,12 @@ no other commits, and all of its edits ask. An earlier table of such figures gav
 definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this way they have about that here, so its
 other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
 the gallery's own edits, as the product's index has it; the blend is that index, asked as the editor asks it, and the
-*blend of 0.1.0* the plain sum of its parts by which version 0.1.0 ranked. *Added, modified, removed*: queries of one
-kind. *Half typed*: the query holds the first half of its changed lines alone (*first line*: the first of them); asked
-of at most 150 edits of a kind that change four lines or more, which stand whole beside them. *Share of the words to
-come*: of the words that such an edit adds and the query lacks, how many the first past edit adds. The sentence
-encoder and the paper's own weights, where they are asked for, are measured in the smaller galleries; of the latter, the
-state of each side (512 tokens) is what they were trained on, and its change is the edit; for them alone a definition
-that does not parse outside its file (a decorated method, a class of nothing but methods) is made to.
+*blend of 0.1.0* the plain sum of its parts by which version 0.1.0 ranked; *with actions* is the form of `codewm embed
+--edits --parts edit,action`, which E3 is about. *Added, modified, removed*: queries of one kind. *Half typed*: the
+query holds the first half of its changed lines alone (*first line*: the first of them); asked of at most 150 edits of a
+kind that change four lines or more, which stand whole beside them. *Share of the words to come*: of the words that such
+an edit adds and the query lacks, how many the first past edit adds. The sentence encoder and the paper's own weights,
+where they are asked for, are measured in the smaller galleries; of the latter, the state of each side (512 tokens) is
+what they were trained on, and its change is the edit; for them alone a definition that does not parse outside its file
+(a decorated method, a class of nothing but methods) is made to.
 """
