@@ -1,4 +1,4 @@
-"""``python -m benchmarks.training_step CORPUS...``: a step of the long study, padded and packed, in one run.
+"""``python -m benchmarks.training_step CORPUS...``: a step of a study, padded and packed, in one run.
 
 *Padded* is what a step was until texts were packed: every text of a batch padded to the longest, each with its keys and
 values, AdamW weight by weight. Both take the same steps from the same weights, turn by turn, so that whatever else the
@@ -25,11 +25,15 @@ from codewm_model.networks.architectures.base import StateEncoder
 from codewm_model.networks.code_world_model import CodeWorldModel
 from codewm_model.networks.packed import PackedTexts
 from codewm_model.settings.config import Config
-from codewm_model.training.study import SETTINGS, RunOf, config_of, runs
+from codewm_model.training.study import STUDIES, RunOf, StudySize, config_of, runs
 from codewm_model.training.training_run import Run
 from codewm_model.training.transition_stage import TransitionStage
 
-SHOWN = ("fast", "frozen", "sigreg", "two-loss")
+SHOWN = {
+    "collapse": ("long", ("fast", "frozen", "sigreg", "two-loss")),
+    "architectures": ("short", ("paper1", "paper2", "paper1-losses", "ours")),
+}
+"""The setting and the runs, by study."""
 
 
 class Steps:
@@ -74,22 +78,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print one Markdown table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_step", description=main.__doc__)
     parser.add_argument("corpora", nargs="+", type=Path, help="folders that codewm-train study has mined")
+    parser.add_argument("--study", choices=SHOWN, default="collapse")
     parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     data = Dataset([load(folder) for folder in options.corpora])
-    print("| target | padded, ms a step | packed | times as fast | losses apart by at most | weights |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    setting, shown = SHOWN[options.study]
+    size = STUDIES[options.study][setting]
+    print("| run | parameters | padded, ms a step | packed | times as fast | losses apart by at most | weights |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
-        for run in runs(SETTINGS["long"], Path(folder), [42]):
-            if run.arm.name in SHOWN:
-                print(row(run, data, Path(folder), options.steps), flush=True)
+        for run in runs(size, Path(folder), [42]):
+            if run.arm.name in shown:
+                print(row(size, run, data, Path(folder), options.steps), flush=True)
     return 0
 
 
-def row(run: RunOf, data: Dataset, folder: Path, steps: int) -> str:
-    """One target's line: medians over the steps."""
-    config = config_of(SETTINGS["long"], run)
+def row(size: StudySize, run: RunOf, data: Dataset, folder: Path, steps: int) -> str:
+    """One run's line: medians over the steps."""
+    config = config_of(size, run)
     padded, packed = (Steps(config, data, folder, padded=way) for way in (True, False))
     for step in range(steps):
         for way in (padded, packed) if step % 2 else (packed, padded):
@@ -98,7 +105,8 @@ def row(run: RunOf, data: Dataset, folder: Path, steps: int) -> str:
     losses = max(abs(a - b) / abs(a) for a, b in zip(padded.losses, packed.losses, strict=True))
     with torch.no_grad():
         weights = max(float((a - b).abs().max()) for a, b in zip(padded.weights, packed.weights, strict=True))
-    return f"| {run.arm.words} | {old:.1f} | {new:.1f} | {old / new:.2f} | {losses:.1e} | {weights:.1e} |"
+    count = sum(weight.numel() for weight in packed.weights)
+    return f"| {run.arm.words} | {count:,} | {old:.1f} | {new:.1f} | {old / new:.2f} | {losses:.1e} | {weights:.1e} |"
 
 
 if __name__ == "__main__":

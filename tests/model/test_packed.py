@@ -56,7 +56,7 @@ def padded(network: StateEncoder, some: PackedTexts) -> Tensor:
 
 
 @pytest.mark.parametrize("rounded", [False, True], ids=["fp32", "int4"])
-@pytest.mark.parametrize("name", ["reference", "leworldmodel", "looped", "mlp", "mini-transformer"])
+@pytest.mark.parametrize("name", ["reference", "paper1", "leworldmodel", "looped", "mlp", "mini-transformer"])
 def test_states_and_gradients_are_those_with_padding(name: str, rounded: bool) -> None:
     network, some = encoder(name, loops=2), texts(7, 1, 30, 30, 12)
     set_rounding(network, rounded)
@@ -174,6 +174,16 @@ def test_an_encoder_that_cannot_be_read_after_every_loop_is_named(corpus: Reposi
         TrainingError, match="loop_weight needs an encoder that can be read after every loop, and 'looped' cannot"
     ):
         TransitionStage(run)
+
+
+def test_paper_1_reads_a_tree_level_by_level() -> None:
+    network, plain = encoder("paper1", loops=1), encoder("reference", loops=1)
+    plain.load_state_dict(network.state_dict())
+    ids, depths = np.arange(10, 16), np.array([0, 1, 2, 1, 2, 3])  # (10 (11 (12)) (13 (14 (15))))
+    levels, deep = np.array([10, 11, 13, 12, 14, 15]), np.array([0, 1, 1, 2, 2, 3])
+    expected = plain.packed(PackedTexts.of([levels], [deep], CPU))
+    assert torch.equal(network.packed(PackedTexts.of([ids], [depths], CPU)), expected)
+    assert not torch.allclose(plain.packed(PackedTexts.of([ids], [depths], CPU)), expected)
 
 
 def test_paper_1_sees_seven_numbers_of_an_action() -> None:

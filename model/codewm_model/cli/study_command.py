@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,41 +22,44 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Rerun what the papers found, on repositories of your own.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """A group even while it has one study."""
+_Repositories = Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")]
+_Output = Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs, the figure and the table.")]
+_Validate = Annotated[
+    list[Path] | None,
+    typer.Option(help="A clone to evaluate on, which is not trained on; at least one, may be repeated."),
+]
+_Seeds = Annotated[
+    list[int] | None, typer.Option(help="Seeds to use instead of those of the setting; may be repeated.")
+]
+_Jobs = Annotated[int, typer.Option(help="Processes at a time, of one thread each (0 = as many as cores).")]
+_Cache = Annotated[Path | None, typer.Option(help="Folder for the corpora of clones (default: in the output folder).")]
+_Edits = Annotated[int, typer.Option(help="Maximum edits per repository, newest first.")]
+_Device = Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")]
+_Until = Annotated[
+    int,
+    typer.Option(help="Take every run to this step and no further (0 = to its end); a later call goes on.", min=0),
+]
+_ReportOnly = Annotated[bool, typer.Option("--report-only", help="Only draw the figure and the table again.")]
 
 
 @app.command(epilog="Example: codewm-train study collapse ~/src/client --validate ~/src/other --output study")
 def collapse(
-    repositories: Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the runs, the figure and the table.")],
-    validate: Annotated[
-        list[Path] | None,
-        typer.Option(help="A clone to evaluate on, which is not trained on; at least one, may be repeated."),
-    ] = None,
+    repositories: _Repositories,
+    output: _Output,
+    validate: _Validate = None,
     setting: Annotated[
         str,
         typer.Option(
             help="reduced (an hour of a core), long (the paper's 15,000 steps, small), full (as in the paper) or smoke."
         ),
     ] = "reduced",
-    seeds: Annotated[
-        list[int] | None, typer.Option(help="Seeds to use instead of those of the setting; may be repeated.")
-    ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes at a time, of one thread each (0 = as many as cores).")] = 0,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder for the corpora of clones (default: in the output folder).")
-    ] = None,
-    edits: Annotated[int, typer.Option(help="Maximum edits per repository, newest first.")] = 4_000,
-    device: Annotated[str, typer.Option(help="The device to train on: auto, cpu, cuda or mps.")] = "cpu",
-    until: Annotated[
-        int,
-        typer.Option(help="Take every run to this step and no further (0 = to its end); a later call goes on.", min=0),
-    ] = 0,
-    report_only: Annotated[
-        bool, typer.Option("--report-only", help="Only draw the figure and the table again.")
-    ] = False,
+    seeds: _Seeds = None,
+    jobs: _Jobs = 0,
+    cache: _Cache = None,
+    edits: _Edits = 4_000,
+    device: _Device = "cpu",
+    until: _Until = 0,
+    report_only: _ReportOnly = False,
 ) -> None:
     """Paper 1's finding: a target encoder that follows fast collapses, a static one does not.
 
@@ -64,66 +68,127 @@ def collapse(
     stopped continues.
     """
     with failures_in_words():
-        _collapse(
-            repositories, output, validate or [], setting, seeds or [], jobs, cache, edits, device, until, report_only
+        _make(
+            "collapse",
+            _Given(
+                repositories,
+                validate or [],
+                output,
+                setting,
+                seeds or [],
+                jobs,
+                cache,
+                edits,
+                device,
+                until,
+                report_only,
+            ),
         )
 
 
-def _collapse(
-    repositories: list[Path],
-    output: Path,
-    validate: list[Path],
-    name: str,
-    seeds: list[int],
-    jobs: int,
-    cache: Path | None,
-    edits: int,
-    device: str,
-    until: int,
-    report_only: bool,
+@app.command(epilog="Example: codewm-train study architectures ~/src/client --validate ~/src/other --output networks")
+def architectures(
+    repositories: _Repositories,
+    output: _Output,
+    validate: _Validate = None,
+    setting: Annotated[str, typer.Option(help="short (a quarter of an hour of a core) or smoke.")] = "short",
+    seeds: _Seeds = None,
+    jobs: _Jobs = 0,
+    cache: _Cache = None,
+    edits: _Edits = 4_000,
+    device: _Device = "cpu",
+    until: _Until = 0,
+    report_only: _ReportOnly = False,
 ) -> None:
+    """The papers' networks with their losses, beside this project's, on the same edits and for as many steps.
+
+    Writes architectures.png, .svg, .md and .json, which grow while it runs. A study that was stopped continues.
+    """
+    with failures_in_words():
+        _make(
+            "architectures",
+            _Given(
+                repositories,
+                validate or [],
+                output,
+                setting,
+                seeds or [],
+                jobs,
+                cache,
+                edits,
+                device,
+                until,
+                report_only,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a study is called with."""
+
+    repositories: Sequence[Path]
+    validate: Sequence[Path]
+    output: Path
+    setting: str
+    seeds: Sequence[int]
+    jobs: int
+    cache: Path | None
+    edits: int
+    device: str
+    until: int
+    report_only: bool
+
+
+def _make(study: str, given: _Given) -> None:
     from codewm_lsp.output_folder import claim
     from codewm_model.cli.train_progress import Progress
     from codewm_model.data.repository_corpus import build
-    from codewm_model.training.study import PLAN, SETTINGS, courses_of, read_course, run_all, runs
+    from codewm_model.training.study import PLAN, STUDIES, courses_of, read_course, run_all, runs
 
-    if name not in SETTINGS:
-        raise OptionError(f"Unknown setting {name!r}. Choose one of {', '.join(SETTINGS)}")
-    if not validate:
+    settings, output = STUDIES[study], given.output
+    if given.setting not in settings:
+        raise OptionError(f"Unknown setting {given.setting!r}. Choose one of {', '.join(settings)}")
+    if not given.validate:
         raise OptionError("Nothing to evaluate on. Use --validate to name a clone that is not trained on.")
     claim(output, "codewm-train study", unmarked=(PLAN,))
-    chosen = SETTINGS[name]
-    planned = runs(chosen, output, seeds)
+    chosen = settings[given.setting]
+    planned = runs(chosen, output, given.seeds)
+    jobs = given.jobs or os.cpu_count() or 1
     with Progress() as progress:
         files: list[list[Path]] = []
-        for clones in (repositories, validate):
+        for clones in (given.repositories, given.validate):
             files.append(
-                [build(clone, cache or output / "corpus", edits=edits, progress=progress.mining) for clone in clones]
+                [
+                    build(clone, given.cache or output / "corpus", edits=given.edits, progress=progress.mining)
+                    for clone in clones
+                ]
             )
-        about = _about(name, chosen.words, files, jobs)
-        if not report_only:
+        about = _about(given.setting, chosen.words, files, jobs)
+        if not given.report_only:
             run_all(
-                name,
+                study,
+                given.setting,
                 planned,
                 output,
                 files[0],
                 files[1],
-                jobs=jobs or os.cpu_count() or 1,
-                until=until,
-                device=str(find_device(device)),
+                jobs=jobs,
+                until=given.until,
+                device=str(find_device(given.device)),
                 progress=lambda done, total: progress.step("all runs", done, total, float("nan")),
-                grown=lambda: _grow(output, [c for c in map(read_course, planned) if c], about),
+                grown=lambda: _grow(study, output, [c for c in map(read_course, planned) if c], about),
             )
     courses = courses_of(planned)
-    typer.echo(_write(output, courses, about))
+    typer.echo(_write(study, output, courses, about))
     minutes = sum(c.minutes for c in courses if c.run.complete)
-    typer.echo(f"{name}: {chosen.words}; {minutes:.0f} core minutes. Figure: {output / 'collapse.png'}")
+    typer.echo(f"{given.setting}: {chosen.words}; {minutes:.0f} core minutes. Figure: {output / f'{study}.png'}")
 
 
-def _grow(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> None:
+def _grow(study: str, output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> None:
     """Write what there is of a study while it goes on."""
     if courses:
-        _write(output, courses, about)
+        _write(study, output, courses, about)
 
 
 def _about(name: str, what: str, files: Sequence[Sequence[Path]], jobs: int) -> dict[str, Any]:
@@ -137,16 +202,16 @@ def _about(name: str, what: str, files: Sequence[Sequence[Path]], jobs: int) -> 
         "repositories": [
             {"name": c.name.replace("+", "/"), "head": c.head, "edits": len(c), "use": use} for use, c in corpora
         ],
-        "jobs": jobs or os.cpu_count() or 1,
+        "jobs": jobs,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
     }
 
 
-def _write(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> str:
+def _write(study: str, output: Path, courses: Sequence[Course], about: Mapping[str, Any]) -> str:
     """Write the figure, the table and every value as they are now; the table."""
     from codewm_model.training.study import figure, table, table_of_runs
 
-    figure(courses, output)
+    figure(courses, output, study)
     found = [
         {
             "arm": c.run.arm.name,
@@ -162,7 +227,7 @@ def _write(output: Path, courses: Sequence[Course], about: Mapping[str, Any]) ->
         for c in courses
     ]
     seeds = sorted({c.run.seed for c in courses})
-    (output / "collapse.json").write_text(json.dumps({**about, "seeds": seeds, "runs": found}), encoding="utf-8")
+    (output / f"{study}.json").write_text(json.dumps({**about, "seeds": seeds, "runs": found}), encoding="utf-8")
     text = table(courses) + "\n\n" + table_of_runs(courses)
-    (output / "collapse.md").write_text(text + "\n", encoding="utf-8")
+    (output / f"{study}.md").write_text(text + "\n", encoding="utf-8")
     return text

@@ -1,7 +1,9 @@
-"""Paper 1's collapse study: what becomes of a tiny JEPA whose target encoder follows fast, slowly, never, or is not.
+"""Studies: the same training several times with one thing changed, and one table and figure of all.
 
-Every arm is a run of the ordinary trainer with the paper's networks (architecture ``reference``) and
-losses; only the target differs. Each run has a folder with its log, and one that is complete is not made again.
+*Collapse* is paper 1's: what becomes of a tiny JEPA whose target encoder follows fast, slowly, never, or is not; its
+networks are the paper's (architecture ``reference``), and so are its losses. *Architectures* is the papers' networks
+beside this project's, at one length. Every run is one of the ordinary trainer and has a folder with its log; one that
+is complete is not made again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import numpy as np
 
 from codewm_lsp.errors import TrainingError
 from codewm_model.artifacts.training_log import LOG, read_log
-from codewm_model.settings.config import ArchitectureConfig, Config, TrainingConfig
+from codewm_model.settings.config import PAPERS, ArchitectureConfig, Config, TrainingConfig
 
 DONE: Final = "done.json"
 PLAN: Final = "plan.json"
@@ -36,17 +38,17 @@ _RUN: Final = (  # "" is the working directory, which may be a stranger's reposi
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to have a target: ``settings`` of the training are all that sets it apart."""
+    """One way of a study: ``settings`` of the training and ``networks`` are all that sets it apart."""
 
     name: str
     words: str
     settings: Mapping[str, Any]
-    paper: str  # what the paper says of it
+    paper: str  # what a paper says of it
     scaled: bool = False  # the decay is that of the paper's 15,000 steps, raised to the length of this run
-    networks: str = "reference"  # architecture of the state encoder and of the predictor
+    networks: Mapping[str, Any] = field(default_factory=dict)  # settings of the architecture
 
 
-ARMS: Final = (
+_TARGETS: Final = (
     Arm(
         "fast",
         "fast EMA (0.996)",
@@ -85,20 +87,32 @@ ARMS: Final = (
             "covariance_weight": 0.0,
         },
         "not in the paper (LeWorldModel)",
-        networks="leworldmodel",
+        networks={"encoder": "leworldmodel", "predictor": "leworldmodel"},
     ),
+)
+_NETWORKS: Final = (
+    *(
+        Arm(name, f"{words}, with its losses", PAPERS[name]["training"], paper, networks=PAPERS[name]["architecture"])
+        for name, words, paper in (
+            ("paper1", "paper 1's: six loops, level by level, seven numbers of an action", "0.9898 at 15,000 steps"),
+            ("paper2", "paper 2's: three loops, each trained to predict, VICReg", "not on these repositories"),
+        )
+    ),
+    Arm("paper1-losses", "ours, with paper 1's losses", PAPERS["paper1"]["training"], "not in the papers"),
+    Arm("ours", "ours: one loop, read out as a sum, with our losses", {}, "not in the papers"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class StudySize:
-    """How large a study is."""
+    """How large a study is, and of what."""
 
     words: str
     architecture: ArchitectureConfig
     training: TrainingConfig
     seeds: tuple[int, ...]
     seeds_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # arms that have fewer
+    arms: tuple[Arm, ...] = _TARGETS
 
 
 _PAPER: Final = TrainingConfig(
@@ -124,7 +138,7 @@ _PAPER: Final = TrainingConfig(
     longest=512,
     threads=1,
 )
-_NETWORKS: Final = ArchitectureConfig(
+_REFERENCE: Final = ArchitectureConfig(
     encoder="reference",
     predictor="reference",
     loops=6,
@@ -132,9 +146,9 @@ _NETWORKS: Final = ArchitectureConfig(
     predictor_loops=6,
     predictor_expansion=4,
 )
-_SMALL: Final = dataclasses.replace(_NETWORKS, loops=1, predictor_loops=1)
-SETTINGS: Final[Mapping[str, StudySize]] = {
-    "full": StudySize("15,000 steps of 128 windows, six loops, as in the paper", _NETWORKS, _PAPER, (42, 43, 44)),
+_SMALL: Final = dataclasses.replace(_REFERENCE, loops=1, predictor_loops=1)
+_COLLAPSE: Final[Mapping[str, StudySize]] = {
+    "full": StudySize("15,000 steps of 128 windows, six loops, as in the paper", _REFERENCE, _PAPER, (42, 43, 44)),
     "long": StudySize(
         "15,000 steps of 32 windows of definitions of up to 48 tokens, one loop, the paper's rate of 1e-4",
         _SMALL,
@@ -174,6 +188,46 @@ SETTINGS: Final[Mapping[str, StudySize]] = {
         (42,),
     ),
 }
+_SHORT: Final = TrainingConfig(
+    transition_steps=600,
+    edit_steps=0,
+    next_steps=0,
+    predictor_steps=0,
+    transition_batch=32,
+    warmup=60,
+    quantise_from=1.0,
+    evaluate_every=100,
+    checkpoint_every=100,
+    longest=48,
+    threads=1,
+)
+_ARCHITECTURES: Final[Mapping[str, StudySize]] = {
+    "short": StudySize(
+        "600 steps of 32 windows of definitions of up to 48 tokens, a rate of 5e-4",
+        ArchitectureConfig(),
+        _SHORT,
+        (42, 43),
+        arms=_NETWORKS,
+    ),
+    "smoke": StudySize(
+        "a few steps, to see that it runs",
+        ArchitectureConfig(),
+        dataclasses.replace(
+            _SHORT,
+            transition_steps=4,
+            transition_batch=8,
+            warmup=2,
+            longest=0,
+            evaluate_every=2,
+            checkpoint_every=2,
+            gallery=100,
+        ),
+        (42,),
+        arms=_NETWORKS,
+    ),
+}
+STUDIES: Final[Mapping[str, Mapping[str, StudySize]]] = {"collapse": _COLLAPSE, "architectures": _ARCHITECTURES}
+"""The settings of each study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +250,7 @@ def runs(setting: StudySize, output: Path, seeds: Sequence[int] = ()) -> list[Ru
     return [
         RunOf(arm, seed, output / "runs" / f"{arm.name}-{seed}")
         for seed in (seeds or setting.seeds)
-        for arm in ARMS
+        for arm in setting.arms
         if (shorter or not arm.scaled) and (seeds or seed in setting.seeds_of.get(arm.name, setting.seeds))
     ]
 
@@ -207,7 +261,7 @@ def config_of(setting: StudySize, run: RunOf) -> Config:
     if run.arm.scaled:
         length = _PAPER.transition_steps / setting.training.transition_steps
         training = dataclasses.replace(training, decay=round(training.decay**length, 4))
-    networks = dataclasses.replace(setting.architecture, encoder=run.arm.networks, predictor=run.arm.networks)
+    networks = dataclasses.replace(setting.architecture, **run.arm.networks)
     return Config(architecture=networks, training=training)
 
 
@@ -258,6 +312,7 @@ def train_run(
 
 
 def run_all(
+    study: str,
     name: str,
     planned: Sequence[RunOf],
     output: Path,
@@ -270,7 +325,9 @@ def run_all(
     progress: Callable[[int, int], None],
     grown: Callable[[], None] = lambda: None,
 ) -> None:
-    """All runs that are not complete yet, or not at step ``until``, ``jobs`` processes of one thread at a time.
+    """All runs of a study in its setting ``name`` that are not complete yet, or not at step ``until``.
+
+    They go in ``jobs`` processes of one thread at a time.
 
     ``progress(steps done, steps in all)`` is called every second, ``grown`` when a run has come to its end and, where
     there is more to show, every ten minutes. Raises TrainingError when a run fails.
@@ -279,6 +336,7 @@ def run_all(
     plan.write_text(
         json.dumps(
             {
+                "study": study,
                 "setting": name,
                 "until": until,
                 "device": device,
@@ -287,7 +345,7 @@ def run_all(
             }
         )
     )
-    steps = SETTINGS[name].training.transition_steps
+    steps = STUDIES[study][name].training.transition_steps
     waiting = [run for run in planned if not run.complete and not 0 < until <= _steps_done(run, steps)]
     going: dict[subprocess.Popen[bytes], RunOf] = {}
     shown, at = sum(_steps_done(run, steps) for run in planned), time.monotonic()
@@ -416,14 +474,13 @@ def table(courses: Sequence[Course]) -> str:
         "| target | runs | " + " | ".join(title for title, _, _ in _COLUMNS) + " | the paper |",
         "| --- | --- | " + " | ".join("---" for _ in _COLUMNS) + " | --- |",
     ]
-    for arm in ARMS:
-        of = [c for c in courses if c.run.arm is arm]
-        if not of:
-            continue
+    for name in dict.fromkeys(c.run.arm.name for c in courses):
+        of = [c for c in courses if c.run.arm.name == name]
+        arm = of[0].run.arm
         whole = [c for c in of if c.run.complete]
         going = ", ".join(f"one at step {c.steps[-1]:,}" for c in of if c not in whole)
         runs_of = " + ".join(filter(None, [f"{len(whole)} whole" if whole else "", going]))
-        cells = [spread([c.last(name) for c in whole or of], digits) for _, name, digits in _COLUMNS]
+        cells = [spread([c.last(column) for c in whole or of], digits) for _, column, digits in _COLUMNS]
         lines.append(f"| {arm.words} | {runs_of} | " + " | ".join(cells) + f" | {arm.paper} |")
     return "\n".join(lines)
 
@@ -448,14 +505,15 @@ def table_of_runs(courses: Sequence[Course]) -> str:
     return "\n".join(lines)
 
 
-def figure(courses: Sequence[Course], output: Path) -> list[Path]:
-    """Indicator, loss, transition cosine and effective rank over steps: ``collapse.png`` and ``collapse.svg``."""
+def figure(courses: Sequence[Course], output: Path, study: str = "collapse") -> list[Path]:
+    """Indicator, loss, transition cosine and effective rank over steps: a PNG and an SVG, named as the study."""
     from matplotlib import pyplot
 
     from codewm_model.evaluation import plots
 
     palette = (plots.ORANGE, plots.VERMILION, plots.GREEN, plots.BLUE, plots.PURPLE, plots.SKY)
-    colours = dict(zip((arm.name for arm in ARMS), palette, strict=True))
+    arms = dict.fromkeys(arm.name for size in STUDIES[study].values() for arm in size.arms)
+    colours = dict(zip(arms, palette, strict=False))
     panels = (
         ("gap to 1 of the copy indicator", "gap"),
         ("training loss", "loss"),
@@ -489,7 +547,7 @@ def figure(courses: Sequence[Course], output: Path) -> list[Path]:
             if name in ("gap", "loss"):
                 axis.set_yscale("log")
         plotted.legend(*axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-        name = plots.save(plotted, output, "collapse")
+        name = plots.save(plotted, output, study)
     return [output / f"{name}.png", output / f"{name}.svg"]
 
 
@@ -498,7 +556,7 @@ def main(arguments: Sequence[str]) -> int:
     plan, arm, seed = json.loads(Path(arguments[0]).read_text()), arguments[1], int(arguments[2])
     from codewm_model.training.trainer import Interrupted
 
-    setting, parent = SETTINGS[plan["setting"]], os.getppid()
+    setting, parent = STUDIES[plan["study"]][plan["setting"]], os.getppid()
     (run,) = (r for r in runs(setting, Path(arguments[0]).parent, [seed]) if r.arm.name == arm)
     try:
         corpora, validation = ([Path(file) for file in plan[use]] for use in ("corpora", "validation"))
