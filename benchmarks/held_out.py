@@ -1,7 +1,7 @@
 """``python -m benchmarks.held_out STUDY RUN...``: a run of a study on what it trains on, and on what it does not.
 
-Reads the checkpoints of unfinished runs (``frozen-42``) of ``codewm-train study`` and prints one Markdown row for each
-and for either half: whether a figure rises because the run has learned, or because it knows its repositories by heart.
+Reads runs (``frozen-42``) of ``codewm-train study``, finished or not, and prints one Markdown row for each and for
+either half: whether a figure rises because the run has learned, or because it knows its repositories by heart.
 """
 
 from __future__ import annotations
@@ -11,19 +11,51 @@ import copy
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from codewm_model.artifacts.run_folder import CONFIG, TARGET, read_run, read_tensors
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import load
-from codewm_model.networks.code_world_model import CodeWorldModel
-from codewm_model.training.checkpoint import read_checkpoint
+from codewm_model.networks.code_world_model import CodeWorldModel, StateEncoder
+from codewm_model.settings.config import Config
+from codewm_model.training.checkpoint import has_checkpoint, read_checkpoint
 from codewm_model.training.study import PLAN
 from codewm_model.training.transition_stage import measure_transitions, transitions
 
 SHOWN = ("transition_cosine_paper", "transition_cosine", "copy_indicator", "knn@5", "copy_knn@5")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks of a run as far as it has come; the target is the state encoder itself where there is no other."""
+
+    config: Config
+    model: CodeWorldModel
+    target: StateEncoder
+    step: int
+
+
+def read(folder: Path) -> Trained:
+    """A run of a study. Raises TrainingError where there is none, or it is damaged."""
+    if has_checkpoint(folder):
+        checkpoint = read_checkpoint(folder)
+        config, step = checkpoint.config, checkpoint.step
+        model = CodeWorldModel(config.architecture)
+        model.load_state_dict(checkpoint.model)
+        weights = checkpoint.target["encoder"] if checkpoint.target else None
+    else:
+        model, _, _ = read_run(folder)
+        config = Config.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        step, weights = config.training.transition_steps, read_tensors(folder / TARGET)
+    target = model.state
+    if config.training.target != "none" and weights is not None:
+        target = copy.deepcopy(model.state)
+        target.load_state_dict(weights)
+    return Trained(config, model, target, step)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,20 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("| run | step | transitions | " + " | ".join(SHOWN) + " |")
     print("| --- | --- | --- | " + " | ".join("---" for _ in SHOWN) + " |")
     for name in options.runs:
-        checkpoint = read_checkpoint(options.study / "runs" / name)
-        model = CodeWorldModel(checkpoint.config.architecture)
-        model.load_state_dict(checkpoint.model)
-        target = model.state
-        if checkpoint.config.training.target != "none" and checkpoint.target:
-            target = copy.deepcopy(model.state)
-            target.load_state_dict(checkpoint.target["encoder"])
+        run = read(options.study / "runs" / name)
         for words, use in (("trained on", "corpora"), ("held out", "validation")):
             data = Dataset([load(Path(file)) for file in plan[use]])
-            longest = checkpoint.config.training.longest
-            rows = transitions(data, np.arange(len(data)), options.transitions, longest=longest)
-            found = measure_transitions(model, target, data, rows, torch.device("cpu"))
+            rows = transitions(data, np.arange(len(data)), options.transitions, longest=run.config.training.longest)
+            found = measure_transitions(run.model, run.target, data, rows, torch.device("cpu"))
             cells = " | ".join(f"{found[shown]:.3f}" for shown in SHOWN)
-            print(f"| {name} | {checkpoint.step:,} | {words} | {cells} |", flush=True)
+            print(f"| {name} | {run.step:,} | {words} | {cells} |", flush=True)
     return 0
 
 

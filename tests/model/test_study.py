@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import composition
 from codewm_model.artifacts.run_folder import read_run
 from codewm_model.artifacts.training_log import LOG
 from codewm_model.cli.train_app import app
@@ -67,6 +68,23 @@ def test_every_arm_is_in_the_table_with_how_far_it_came(study: tuple[Path, str])
 def test_a_run_leaves_weights_that_can_be_measured_afterwards(study: tuple[Path, str]) -> None:
     model, _, _ = read_run(study[0] / "runs" / "two-loss-42")
     assert type(model.state).__name__ == "ProjectedEncoder"
+
+
+def test_roll_outs_of_a_run_stand_beside_their_nulls(
+    study: tuple[Path, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert composition.main([str(study[0]), "frozen-42", "sigreg-42"]) == 0
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert "| shuffled actions | random trajectory | mean change | own change before | identity |" in head
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [(row[0], row[1], row[3]) for row in rows[::5]] == [
+        ("frozen-42", "8", "honest"),
+        ("sigreg-42", "8", "honest"),
+    ]
+    honest, paper = rows[0], rows[1]
+    assert float(honest[10]) == 0, "a copy has no honest cosine"
+    assert float(paper[10]) > 0.3, "by the paper's measure a copy has most of the translation between the two spaces"
+    assert float(rows[5][5]) == float(rows[6][5]), "without a target network, the two measures are one"
 
 
 def test_an_unfinished_run_is_shown_as_far_as_it_is(study: tuple[Path, str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ LEAST: Final = 5
 FORCED, FREE = "teacher-forced", "free-running"
 HONEST, PAPER, TURNED = "honest", "paper's", "paper's, online states turned"
 NULLS: Final = ("shuffled actions", "random trajectory", "mean change", "own change before", "identity")
+MODEL: Final = "model"
 METRICS: Final = tuple(f"delta cosine, {form}, {mode}" for form in (HONEST, PAPER, TURNED) for mode in (FORCED, FREE))
 
 
@@ -79,35 +80,12 @@ class Composition:
             outcome.left_out[clone.name] = f"fewer than {LEAST} roll-outs of which every step changes the target state"
             return
         online, true, actions = ([rows[moved] for rows in own] for own in (online, true, actions))
-        turned = turn(online[0].shape[1])
-        origins = {HONEST: true, PAPER: online, TURNED: [rows @ turned for rows in online]}
         outcome.roles[model.name] = model.role
-        label = {null: f"{null} ({model.name})" if several else null for null in NULLS}
-        outcome.roles |= dict.fromkeys(label.values(), Role.BASELINE)
+        label = {null: f"{null} ({model.name})" if several else null for null in NULLS} | {MODEL: model.name}
+        outcome.roles |= {label[null]: Role.BASELINE for null in NULLS}
         for seed in settings.seeds:
-            random = np.random.default_rng([seed, len(true[0])])
-            others = _derangement(len(true[0]), random)
-            for mode in (FORCED, FREE):
-                predicted = _rolled(model, online, actions, free=mode == FREE)
-                shuffled = _rolled(model, online, [rows[others] for rows in actions], free=mode == FREE)
-                for form, origin in origins.items():
-                    found: dict[str, list[NDArray[np.float64]]] = {}
-                    for step in range(STEPS):
-                        start, end = origin[step], true[step + 1]
-                        change = end - start
-                        guess = predicted[step] - start
-                        beside = (true[step] - origin[step - 1]) if step else (true[2] - origin[1])
-                        for system, value in (
-                            (model.name, cosines(guess, change)),
-                            (label["shuffled actions"], cosines(shuffled[step] - start, change)),
-                            (label["random trajectory"], cosines(guess, change[others])),
-                            (label["mean change"], cosines(np.broadcast_to(change.mean(0), change.shape), change)),
-                            (label["own change before"], cosines(beside, change)),
-                            (label["identity"], cosines(true[step] - start, change)),
-                        ):
-                            found.setdefault(system, []).append(value)
-                    for system, steps in found.items():
-                        self._note(outcome, f"delta cosine, {form}, {mode}", system, clone.name, steps, seed)
+            for form, mode, system, steps in composed(online, true, actions, model.advance, seed):
+                self._note(outcome, f"delta cosine, {form}, {mode}", label[system], clone.name, steps, seed)
 
     def _note(
         self,
@@ -139,12 +117,52 @@ def window(chain: Chain) -> tuple[Edit, ...] | None:
     return None
 
 
-def _rolled(model: Transitioning, online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool) -> list[Matrix]:
+def composed(
+    online: Sequence[Matrix],
+    true: Sequence[Matrix],
+    actions: Sequence[Matrix],
+    advance: Callable[[Matrix, Matrix], Matrix],
+    seed: int,
+) -> Iterator[tuple[str, str, str, list[NDArray[np.float64]]]]:
+    """Form, mode, ``MODEL`` or one of ``NULLS``, and its cosine at each step of each roll-out.
+
+    ``online`` and ``true``: the states before the first step and after each, by the online and by the target encoder.
+    """
+    random = np.random.default_rng([seed, len(true[0])])
+    others = _derangement(len(true[0]), random)
+    turned = turn(online[0].shape[1])
+    origins = {HONEST: true, PAPER: online, TURNED: [rows @ turned for rows in online]}
+    for mode in (FORCED, FREE):
+        predicted = _rolled(advance, online, actions, free=mode == FREE)
+        shuffled = _rolled(advance, online, [rows[others] for rows in actions], free=mode == FREE)
+        for form, origin in origins.items():
+            found: dict[str, list[NDArray[np.float64]]] = {}
+            for step in range(STEPS):
+                start, end = origin[step], true[step + 1]
+                change = end - start
+                guess = predicted[step] - start
+                beside = (true[step] - origin[step - 1]) if step else (true[2] - origin[1])
+                for system, value in (
+                    (MODEL, cosines(guess, change)),
+                    ("shuffled actions", cosines(shuffled[step] - start, change)),
+                    ("random trajectory", cosines(guess, change[others])),
+                    ("mean change", cosines(np.broadcast_to(change.mean(0), change.shape), change)),
+                    ("own change before", cosines(beside, change)),
+                    ("identity", cosines(true[step] - start, change)),
+                ):
+                    found.setdefault(system, []).append(value)
+            for system, steps in found.items():
+                yield form, mode, system, steps
+
+
+def _rolled(
+    advance: Callable[[Matrix, Matrix], Matrix], online: Sequence[Matrix], actions: Sequence[Matrix], *, free: bool
+) -> list[Matrix]:
     """The predicted state after each step: from the true state before it, or from the prediction before it."""
     states: list[Matrix] = []
     for step, action in enumerate(actions):
         start = states[-1] if free and states else online[step]
-        states.append(model.advance(start, action))
+        states.append(advance(start, action))
     return states
 
 
