@@ -1,18 +1,20 @@
-"""``python -m benchmarks.training_step CORPUS...``: a step of a study, padded and packed, in one run.
+"""``python -m benchmarks.training_step CORPUS...``: a step of a study, in several ways in one run.
 
-*Padded* is what a step was until texts were packed: every text of a batch padded to the longest, each with its keys and
-values, AdamW weight by weight. Both take the same steps from the same weights, turn by turn, so that whatever else the
-machine does is shared; what counts is the processor's time. The table also says how far their losses and weights are
-apart at the end.
+*Packed* is what the trainer does. *Padded* is what a step was until texts were packed: every text of a batch padded to
+the longest, each with its keys and values, AdamW weight by weight. *Compiled* is packed with the networks given to
+``torch.compile`` (which needs a C++ compiler), *bf16* with the state encoder in half precision. All take the same steps
+from the same weights, turn by turn, so that whatever else the machine does is shared; what counts is the processor's
+time. The table also says how far losses and weights are from those of the first way at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,21 +36,26 @@ SHOWN = {
     "architectures": ("short", ("paper1", "paper2", "paper1-losses", "ours")),
 }
 """The setting and the runs, by study."""
+WAYS = ("padded", "packed", "compiled", "bf16")
 
 
 class Steps:
-    """A run of the study, a step at a time, with or without padding."""
+    """A run of the study, a step at a time, in one of ``WAYS``."""
 
-    def __init__(self, config: Config, data: Dataset, folder: Path, *, padded: bool) -> None:
+    def __init__(self, config: Config, data: Dataset, folder: Path, way: str) -> None:
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, bf16=way == "bf16"))
         torch.manual_seed(config.training.seed)
         self.model = CodeWorldModel(config.architecture)
-        self.padded = padded
         common = common_words(data.corpora)
         use(data.corpora, common)
         self.work = TransitionStage(Run(self.model, config, common, data, [], folder, lambda record: None))
-        if padded:
-            for encoder in (self.model.state, self.work.target):
+        for encoder in (self.model.state, self.work.target):
+            if way == "padded":
                 encoder.packed = padding(encoder)  # type: ignore[method-assign, assignment]
+            elif way == "compiled":
+                encoder.packed = torch.compile(encoder.packed, dynamic=True)  # type: ignore[method-assign]
+        if way == "compiled":
+            self.model.transition.forward = torch.compile(self.model.transition.forward, dynamic=True)  # type: ignore[method-assign]
         self.weights = [*self.model.state.parameters(), *self.model.transition.parameters()]
         self.optimiser = torch.optim.AdamW(self.weights, lr=config.training.transition_rate)
         self.losses: list[float] = []
@@ -79,34 +86,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_step", description=main.__doc__)
     parser.add_argument("corpora", nargs="+", type=Path, help="folders that codewm-train study has mined")
     parser.add_argument("--study", choices=SHOWN, default="collapse")
+    parser.add_argument(
+        "--ways", nargs="+", choices=WAYS, default=WAYS[:2], help="the first is what others are held to"
+    )
     parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     data = Dataset([load(folder) for folder in options.corpora])
     setting, shown = SHOWN[options.study]
     size = STUDIES[options.study][setting]
-    print("| run | parameters | padded, ms a step | packed | times as fast | losses apart by at most | weights |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| run | parameters | way | ms a step | times as fast | losses apart by at most | weights |")
+    print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
         for run in runs(size, Path(folder), [42]):
             if run.arm.name in shown:
-                print(row(size, run, data, Path(folder), options.steps), flush=True)
+                for line in rows(size, run, data, Path(folder), options.steps, options.ways):
+                    print(line, flush=True)
     return 0
 
 
-def row(size: StudySize, run: RunOf, data: Dataset, folder: Path, steps: int) -> str:
-    """One run's line: medians over the steps."""
+def rows(size: StudySize, run: RunOf, data: Dataset, folder: Path, steps: int, ways: Sequence[str]) -> Iterator[str]:
+    """The lines of one run: medians over the steps after the first five."""
     config = config_of(size, run)
-    padded, packed = (Steps(config, data, folder, padded=way) for way in (True, False))
+    taken = [Steps(config, data, folder, way) for way in ways]
     for step in range(steps):
-        for way in (padded, packed) if step % 2 else (packed, padded):
-            way.take(step)
-    old, new = (1000 * float(np.median(way.seconds[5:])) for way in (padded, packed))
-    losses = max(abs(a - b) / abs(a) for a, b in zip(padded.losses, packed.losses, strict=True))
-    with torch.no_grad():
-        weights = max(float((a - b).abs().max()) for a, b in zip(padded.weights, packed.weights, strict=True))
-    count = sum(weight.numel() for weight in packed.weights)
-    return f"| {run.arm.words} | {count:,} | {old:.1f} | {new:.1f} | {old / new:.2f} | {losses:.1e} | {weights:.1e} |"
+        for one in taken if step % 2 else reversed(taken):
+            one.take(step)
+    first = taken[0]
+    count = sum(weight.numel() for weight in first.weights)
+    for way, one in zip(ways, taken, strict=True):
+        was, now = (1000 * float(np.median(each.seconds[5:])) for each in (first, one))
+        losses = max(abs(a - b) / abs(a) for a, b in zip(first.losses, one.losses, strict=True))
+        with torch.no_grad():
+            weights = max(float((a - b).abs().max()) for a, b in zip(first.weights, one.weights, strict=True))
+        yield f"| {run.arm.words} | {count:,} | {way} | {now:.1f} | {was / now:.2f} | {losses:.1e} | {weights:.1e} |"
 
 
 if __name__ == "__main__":
