@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from codewm_model.artifacts.run_folder import CONFIG, TARGET, read_run, read_tensors
 from codewm_model.data.batches import Dataset
@@ -23,6 +24,7 @@ from codewm_model.data.repository_corpus import load
 from codewm_model.networks.code_world_model import CodeWorldModel, StateEncoder
 from codewm_model.settings.config import Config
 from codewm_model.training.checkpoint import has_checkpoint, read_checkpoint
+from codewm_model.training.inference import encode_states
 from codewm_model.training.study import PLAN
 from codewm_model.training.transition_stage import measure_transitions, transitions
 
@@ -67,17 +69,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     plan = json.loads((options.study / PLAN).read_text(encoding="utf-8"))
-    print("| run | step | transitions | " + " | ".join(SHOWN) + " |")
-    print("| --- | --- | --- | " + " | ".join("---" for _ in SHOWN) + " |")
+    columns = (*SHOWN, "from space to space", "of that the same for all", "a change")
+    print("| run | step | transitions | " + " | ".join(columns) + " |")
+    print("| --- | --- | --- | " + " | ".join("---" for _ in columns) + " |")
     for name in options.runs:
         run = read(options.study / "runs" / name)
         for words, use in (("trained on", "corpora"), ("held out", "validation")):
             data = Dataset([load(Path(file)) for file in plan[use]])
             rows = transitions(data, np.arange(len(data)), options.transitions, longest=run.config.training.longest)
             found = measure_transitions(run.model, run.target, data, rows, torch.device("cpu"))
-            cells = " | ".join(f"{found[shown]:.3f}" for shown in SHOWN)
+            cells = " | ".join(
+                [*(f"{found[shown]:.3f}" for shown in SHOWN), *(f"{one:.1f}" for one in lengths(run, data, rows))]
+            )
             print(f"| {name} | {run.step:,} | {words} | {cells} |", flush=True)
     return 0
+
+
+@torch.no_grad()
+def lengths(run: Trained, data: Dataset, rows: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Mean length of the way from online to target state, of the mean of these ways, and of the change by an edit."""
+    cpu = torch.device("cpu")
+    before, after = data.states[rows, 0], data.states[rows, 1]
+    target = encode_states(run.target, data, before, cpu)
+    way = target - encode_states(run.model.state, data, before, cpu)
+    change = encode_states(run.target, data, after, cpu) - target
+    return float(way.norm(dim=1).mean()), float(way.mean(0).norm()), float(change.norm(dim=1).mean())
 
 
 if __name__ == "__main__":
