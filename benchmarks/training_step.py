@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     data = Dataset([load(folder) for folder in options.corpora])
-    setting, shown = SHOWN[options.study]
+    setting, known = SHOWN[options.study]
+    shown = options.runs or known
     size = STUDIES[options.study][setting]
     print("| run | parameters | way | ms a step | times as fast | losses apart by at most | weights |")
     print("| --- | ---: | --- | ---: | ---: | ---: | ---: |")
