@@ -86,7 +86,7 @@ class Agent:
         rows = []
         for one in found:
             said = "; ".join(reason.words for reason in one.reasons[:2])
-            past = one.evidence[0].edit.commit if one.evidence else None
+            past = one.telling[0].edit.commit if one.telling else None
             cited = f"\n   like {past.sha[:10]} {clean(past.subject, _SUBJECT)}" if past else ""
             because = f": {said}" if said else ""
             rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")

@@ -53,7 +53,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         left = False
         if edits is None or "next" in kinds:
             seconds = 0.0 if options.no_index else options.index_seconds
-            done, total = asked.prepare(opened, question.history, progress, seconds, study=options.at is not None)
+            study = options.at is not None or question.stand_in is not None
+            done, total = asked.prepare(opened, question.history, progress, seconds, study=study)
             left = done < total
             if left:
                 Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
@@ -64,14 +65,14 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         asked.require([*edits, *predictions, *files], opened, question)
 
         edit_diffs: list[str | None] = [None] * len(edits)
-        evidence_diffs: list[list[str | None]] = [[None] * len(one.evidence) for one in predictions]
+        evidence_diffs: list[list[str | None]] = [[None] * len(one.telling) for one in predictions]
         if options.diff:
             from codewm_lsp.cli.diffs import PastDiffs
             from codewm_lsp.stores.places import elsewhere
 
             diffs = PastDiffs(opened.repository, elsewhere(options.cache) if store else {})
             edit_diffs = [diffs.of(item.edit) for item, _ in edits]
-            evidence_diffs = [[diffs.of(item.edit) for item in one.evidence] for one in predictions]
+            evidence_diffs = [[diffs.of(item.edit) for item in one.telling] for one in predictions]
         if options.json:
             from codewm_lsp.cli.wire import dump, edit_record, file_record, prediction_record, query_record
 

@@ -27,7 +27,7 @@ FIRST = 6.0  # seconds of indexing before an answer, while little of its history
 LATER = 0.5  # and from then on: for what is new
 AFTERWARDS = 4.0  # and after the answer, for the rest of the history
 ENOUGH = 100  # commits from which on a history is known well enough to answer at once
-ENOUGH_AT = 1_500  # the same for a question about a revision: it is a study, and depth counts more than a second
+ENOUGH_AT = 1_500  # the same where nobody is in the middle of an edit: depth counts more than a second
 NEW = 50  # newest commits looked at from then on
 QUERIES = 40  # edits in progress looked up, of a change of very many definitions
 KEPT: Final = 4  # repositories that stay open between questions
@@ -184,7 +184,8 @@ def prepare(
     """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
 
     None: a few seconds while little is known of this history, so that there is something to answer from; once there
-    is, what is new alone (see ``go_on``). A ``study`` is a question about a revision: it needs more of the history.
+    is, what is new alone (see ``go_on``). A ``study`` is a question about a revision, or about the last commit while
+    nothing is being edited: it needs more of the history.
     """
     log = opened.index.log
     settled = log.settled()

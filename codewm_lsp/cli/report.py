@@ -171,7 +171,7 @@ class Reporter:
             self.diff(diff)
 
     def predictions(self, found: Sequence[Prediction], diffs: Sequence[Sequence[str | None]]) -> None:
-        """Definitions likely to be edited next, best first, each with its evidence."""
+        """Definitions likely to be edited next, best first, each with the past edits that tell why."""
         for number, (prediction, evidence_diffs) in enumerate(zip(found, diffs, strict=True), 1):
             self.line(
                 (f"{number:3d}  ", "dim"),
@@ -184,7 +184,7 @@ class Reporter:
             reasons = "; ".join(reason.words for reason in prediction.reasons)
             if reasons:
                 self.line("           ", (reasons, "dim"))
-            for item, diff in zip(prediction.evidence, evidence_diffs, strict=True):
+            for item, diff in zip(prediction.telling, evidence_diffs, strict=True):
                 commit = item.edit.commit
                 self.line(
                     "           like ",

@@ -48,7 +48,7 @@ def edit_record(edit: PastEdit, score: float, diff: str | None = None) -> dict[s
 
 def prediction_record(prediction: Prediction, diffs: Sequence[str | None] = ()) -> dict[str, object]:
     """A definition likely to be edited next; ``line`` counts from 1."""
-    padded = [*diffs, *([None] * (len(prediction.evidence) - len(diffs)))]
+    padded = [*diffs, *([None] * (len(prediction.telling) - len(diffs)))]
     return {
         "path": prediction.path,
         "definition": prediction.definition,
@@ -56,7 +56,7 @@ def prediction_record(prediction: Prediction, diffs: Sequence[str | None] = ()) 
         "score": round(float(prediction.score), 6),
         "likely": list(prediction.likely),
         "evidence": [
-            edit_record(item.edit, item.score, diff) for item, diff in zip(prediction.evidence, padded, strict=True)
+            edit_record(item.edit, item.score, diff) for item, diff in zip(prediction.telling, padded, strict=True)
         ],
     }
 

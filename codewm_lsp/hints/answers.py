@@ -13,11 +13,16 @@ from codewm_lsp.ranking.candidate import called
 
 @dataclass(frozen=True, slots=True)
 class SimilarEdit:
-    """A past edit like the one asked about; ``score`` at most 1."""
+    """A past edit like the one asked about; ``score`` at most 1.
+
+    ``telling``: whether it says enough to be named in one line. Behind a predicted place others are listed as well, for
+    whoever asks what was done there.
+    """
 
     edit: PastEdit
     score: float
     reasons: tuple[Reason, ...]
+    telling: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class Prediction:
     """A definition that may be edited next.
 
     ``line``: 0-based, of its ``def`` or ``class``. ``score``: the probability that the change in progress touches it.
-    ``likely``: what is changed there ("signature", "body"). ``evidence``: past edits like the one predicted.
+    ``likely``: what is changed there ("signature", "body"). ``evidence``: past edits like the one predicted, those
+    that are telling first.
     """
 
     path: str
@@ -35,6 +41,11 @@ class Prediction:
     likely: tuple[str, ...]
     reasons: tuple[Reason, ...]
     evidence: tuple[SimilarEdit, ...]
+
+    @property
+    def telling(self) -> tuple[SimilarEdit, ...]:
+        """The past edits that say enough to be named in one line."""
+        return tuple(one for one in self.evidence if one.telling)
 
 
 class HintKind(str, Enum):
@@ -61,9 +72,9 @@ REFERENCE: Final = "reference"  # the reason of a definition that must follow th
 JOINT: Final = "joint change"  # the reason of a past edit that stands behind a prediction because of its commit
 
 
-def joint_change(other: tuple[str, str]) -> Reason:
-    """The reason of a past edit whose commit also changed this definition (path, name)."""
-    return Reason(JOINT, 1.0, f"changed with {called(other[1], other[0])}")
+def joint_change(other: tuple[str, str], path: str) -> Reason:
+    """The reason of a past edit whose commit also changed this definition (path, name), of a place in ``path``."""
+    return Reason(JOINT, 1.0, f"changed with {called(other[1], other[0], path)}")
 
 
 def reasons_similar(hit: Hit) -> tuple[Reason, ...]:

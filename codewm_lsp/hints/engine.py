@@ -404,7 +404,7 @@ class Engine:
             for place in places:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
-                found[row] = reasons_next(signals, here, self._ranker)
+                found[row] = reasons_next(signals, here, self._ranker, ranked.next_edits[row].source.source)
                 must = ranked.references.get(row)
                 if must is not None:
                     found[row] = (Reason(REFERENCE, must.score, must.words), *found[row][: MOST - 1])

@@ -20,6 +20,10 @@ LOOKED_UP: Final = 32  # predictions of one answer whose relations to the past a
 FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress
 LARGEST: Final = 20  # edits of a commit of which it says something that it changed two definitions
 LEVEL: Final = 1.0  # difference of the scores of two past edits that fit about equally well
+TELLING: Final = 0.45  # chance of being like the edit to come from which a past edit is named in one line
+_WEIGHTS: Final = {"words, unsigned": 2.46, "prediction": 1.57, "commit": 1.39}
+_BIAS: Final = -2.12
+"""Log-odds of that chance, learnt by ``codewm_model.ranking.evidence_fit``."""
 _JOINT: Final = 4  # joint changes that are looked at: those that added the place do not count
 _COSINE: Final = RELATIONS.index("prediction and edit")
 _SIZE: Final = RELATIONS.index("commit's size")
@@ -57,7 +61,8 @@ class SupportingEdits:
         were learnt to fit, and none where none does. The best of the place's own ones of a commit that also changed
         what is being edited comes before them: that it did is a fact. That it was added by one does not count, as the
         first commit of a file adds everything in it, nor does a commit of more than twenty edits. Of those that fit
-        about equally well, one that no likelier place begins with comes first.
+        about equally well, one that no likelier place begins with comes first. Before all of these come the ones that
+        are telling: likely to be like the edit to come.
         """
         if not places:
             return []
@@ -68,24 +73,30 @@ class SupportingEdits:
         edits = dict(zip(rows, self.index.edits(rows), strict=True))
         found: list[tuple[SimilarEdit, ...]] = []
         cited: set[int] = set()
-        for one, best in chosen:
+        for place, (one, best) in zip(places, chosen, strict=False):
             past = {at: edits[int(one.rows[at])] for at in (*best.fitting, *best.joint)}
             cosines = {at: float(np.clip(one.values[at, _COSINE], -1, 1)) for at in past}
             together = next((at for at in best.joint if past[at].kind is not EditKind.ADDED), None)
-            first = together
-            if first is None:
-                level = (at for at in best.fitting if best.scores[at] >= best.scores[best.fitting[0]] - LEVEL)
-                first = next((at for at in level if past[at].id not in cited), next(iter(best.fitting), None))
-            shown = [] if first is None else [first, *(at for at in best.fitting if at != first)][:EVIDENCE]
+            telling = {at for at in past if chance_of_likeness(one.values[at]) >= TELLING}
+            telling = {at for at in past if chance_of_likeness(one.values[at]) >= TELLING}
+            order = [*([] if together is None else [together]), *(at for at in best.fitting if at != together)]
+            order.sort(key=lambda at: at not in telling)
+            if order and order[0] != together:
+                least, tells = best.scores[order[0]] - LEVEL, order[0] in telling
+                level = (at for at in order if (at in telling) == tells and best.scores[at] >= least)
+                first = next((at for at in level if at != together and past[at].id not in cited), order[0])
+                order = [first, *(at for at in order if at != first)]
+            shown = order[:EVIDENCE]
             cited.update(past[at].id for at in shown[:1])
             found.append(
                 tuple(
                     SimilarEdit(
                         past[at],
                         cosines[at],
-                        (joint_change(edited[int(one.joint[at])]),)
+                        (joint_change(edited[int(one.joint[at])], place.path),)
                         if at == together
                         else reasons_similar(Hit(past[at], cosines[at], cosines[at], 0.0, 0.0)),
+                        at in telling,
                     )
                     for at in shown
                 )
@@ -98,6 +109,12 @@ class SupportingEdits:
         fitting = order[scores[order] >= self.scorer.threshold]
         together = (related.joint[order] >= 0) & (related.values[order, _SIZE] <= np.log1p(LARGEST))
         return _Best(fitting[:EVIDENCE].tolist(), order[together][:_JOINT].tolist(), scores)
+
+
+def chance_of_likeness(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The chance that past edits are like the edit to come, by their relations: (n, R) → (n,)."""
+    odds = _BIAS + sum(weight * values[..., RELATIONS.index(name)] for name, weight in _WEIGHTS.items())
+    return np.asarray(1 / (1 + np.exp(-odds)))
 
 
 def wanted_of(predicted: NDArray[np.float32], revealed: NDArray[np.float32]) -> NDArray[np.float32]:

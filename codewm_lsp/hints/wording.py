@@ -112,21 +112,23 @@ def next_title(prediction: Prediction, now: float) -> str:
     """The title of a lens on a definition that is likely to be next: its chance, why, and the past edit that fits best.
 
     "likely next (60 %) · still mentions retries · like 3f2a91c 'Retry requests' · 4 months ago". Of a commit that also
-    changed what is being edited, that it did says why. Where no past edit fits, none is named. Where the definition
-    must follow the edits in progress, what it still does says all there is to say.
+    changed what is being edited, that it did says why. Where no past edit is telling, none is named, and there is room
+    for a second reason. Where the definition must follow the edits in progress, what it still does says all there is to
+    say.
     """
     must = next((reason for reason in prediction.reasons if reason.name == REFERENCE), None)
     if must is not None:
         return clean(f"likely next · {must.words}", TITLE)
     chance = f"likely next ({10 * round(10 * prediction.score)} %)"  # in tens: it must not flicker while one types
-    why = [reason.words for reason in prediction.reasons[:1]]
-    if not prediction.evidence:
-        return " · ".join([chance, *why])
-    past = prediction.evidence[0]
+    why = [reason.words for reason in prediction.reasons]
+    past = next(iter(prediction.telling), None)
+    if past is None:
+        title = " · ".join([chance, *why[:2]])
+        return title if len(title) <= TITLE else clean(" · ".join([chance, *why[:1]]), TITLE)
     joint = next((reason.words for reason in past.reasons if reason.name == JOINT), None)
     if joint is not None:
         return _citing(f"{chance} · {joint}", " in", past, now)
-    return _citing(" · ".join([chance, *why]), " · like", past, now)
+    return _citing(" · ".join([chance, *why[:1]]), " · like", past, now)
 
 
 def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:

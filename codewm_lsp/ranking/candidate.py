@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.display import clean
-from codewm_lsp.ranking.corpus import simple_name
+from codewm_lsp.ranking.corpus import simple_name, tokens_of
 from codewm_lsp.ranking.edit_context import EditContext, Floats
 from codewm_lsp.source import MODULE_NAME
+from codewm_lsp.source.languages import PYTHON
 
+THE_REST: Final = "this file's top level"  # what an edit changes that is in no definition
 _NAMED: Final = 40  # characters of a name in an explanation
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A definition by its row in the corpus, after one edit in progress; signals of definitions and files by name."""
+    """A definition by its row in the corpus, after one edit in progress; signals of definitions and files by name.
+
+    ``text``: its own, where that is at hand. A name in an import statement of it alone is none that it mentions.
+    """
 
     edit: EditContext
     definition_signals: Mapping[str, Floats]
     file_signals: Mapping[str, Floats]
     row: int
+    text: str = ""
 
     @property
     def file(self) -> int:
@@ -39,7 +46,7 @@ class Candidate:
     @property
     def edited(self) -> str:
         """What the edit in progress changes."""
-        return called(self.edit.edit.definition, self.edit.edit.path)
+        return called(self.edit.edit.definition, self.edit.edit.path, self.edit.corpus.paths[self.file])
 
     @property
     def edited_file(self) -> str:
@@ -54,17 +61,40 @@ class Candidate:
     def standing(self, wanted: Iterable[str]) -> list[str]:
         """Those of the words that stand in it besides its own name, the rarest first, three at most."""
         corpus = self.edit.corpus
-        low, high = corpus.word_bounds[self.row], corpus.word_bounds[self.row + 1]
-        standing = set(corpus.words[low:high].tolist())
+        standing = self._words
         ids = corpus.vocabulary.ids
         standing.discard(int(corpus.name_words[self.row]))
         found = [word for word in wanted if ids.get(word, -1) in standing and len(word) > 1]
+        found = [word for word in found if self.mentions(word)]
         found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
         return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]
 
+    def holds(self, word: str) -> bool:
+        """Whether a word stands in it."""
+        return self.edit.corpus.vocabulary.ids.get(word, -1) in self._words
 
-def called(definition: str, path: str) -> str:
-    """A definition by its own name, the remainder of a module by that of its file."""
+    def mentions(self, word: str) -> bool:
+        """Whether it stands in more of it than an import statement."""
+        if not self.text:
+            return self.holds(word)
+        return word in _words_beside_imports(self.text)
+
+    @property
+    def _words(self) -> set[int]:
+        corpus = self.edit.corpus
+        low, high = corpus.word_bounds[self.row], corpus.word_bounds[self.row + 1]
+        return set(corpus.words[low:high].tolist())
+
+
+@lru_cache(maxsize=64)
+def _words_beside_imports(text: str) -> frozenset[str]:
+    return frozenset(tokens_of(PYTHON.conventions.without_imports(text)))
+
+
+def called(definition: str, path: str, seen_from: str = "") -> str:
+    """A definition by its own name, the remainder of a module by that of its file, unless it is seen from there."""
+    if definition == MODULE_NAME and path == seen_from:
+        return THE_REST
     name = path.rpartition("/")[2] if definition == MODULE_NAME else simple_name(definition)
     return clean(name, _NAMED)
 

@@ -15,6 +15,7 @@ from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.values import SignalValues
 
 MOST: Final = 3  # reasons given
+LEAST: Final = 0.05  # log-odds from which a quantity spoke for a definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,13 @@ class Reason:
     words: str
 
 
-def reasons_next(signals: SignalValues, row: int, ranker: Ranker) -> tuple[Reason, ...]:
-    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first."""
+def reasons_next(signals: SignalValues, row: int, ranker: Ranker, text: str = "") -> tuple[Reason, ...]:
+    """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first.
+
+    What is plain to see comes after the others. ``text``: the definition's own, where it is at hand.
+    """
     state, edit = signals.edit.state, signals.edit.edit
-    candidate = signals.candidate(row)
+    candidate = signals.candidate(row, text)
     file = candidate.file
     of_definitions, of_files = ranker.after(edit)
     inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
@@ -50,8 +54,9 @@ def reasons_next(signals: SignalValues, row: int, ranker: Ranker) -> tuple[Reaso
         columns = columns_of(trees, edit, 1, lambda name: file_column(state, signals, name, slice(file, file + 1)))
         total.add_trees(trees, columns, FILE_SIGNALS, ranker.joint.file)
     reasons: list[Reason] = []
-    for explanation, value in sorted(total.values.items(), key=lambda item: -item[1]):
-        if value <= 0.05 or len(reasons) == MOST:
+    spoke = [(explanation, value) for explanation, value in total.values.items() if value > LEAST]
+    for explanation, value in sorted(spoke, key=lambda item: (item[0].plain, -item[1])):
+        if len(reasons) == MOST:
             break
         words = explanation.say(candidate)
         if words:

@@ -22,10 +22,14 @@ class Level(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a person is told when the signals that share it spoke for a candidate; ``say`` gives "" for nothing."""
+    """What a person is told when the signals that share it spoke for a candidate; ``say`` gives "" for nothing.
+
+    ``plain``: it is plain to see, or about the candidate alone: said after all that has to do with the edit.
+    """
 
     name: str
     say: Callable[[Candidate], str]
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

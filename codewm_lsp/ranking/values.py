@@ -118,9 +118,9 @@ class SignalValues:
             Selected(self.files, chosen, None),
         )
 
-    def candidate(self, row: int) -> Candidate:
-        """A definition, by its row in the corpus."""
-        return Candidate(self.edit, self.definitions, self.files, row)
+    def candidate(self, row: int, text: str = "") -> Candidate:
+        """A definition, by its row in the corpus, with its text where that is at hand."""
+        return Candidate(self.edit, self.definitions, self.files, row, text)
 
 
 def signals_of(state: State, edit: Edit) -> SignalValues:

@@ -174,7 +174,7 @@ class Session:
                 score=prediction.score,
                 likely=prediction.likely,
                 reasons=tuple(reason.words for reason in prediction.reasons),
-                evidence=self._changes(prediction.evidence) if evidence else (),
+                evidence=self._changes(prediction.telling) if evidence else (),
             )
             for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3, patience=READING)
             if not matches_any(prediction.path, options.exclude)

@@ -122,16 +122,23 @@ def test_once_enough_is_known_only_what_is_new_is_indexed_before_an_answer(
     repository = make_repository("long")
     long_history(repository, 180)
     assert codewm("index", "--limit", "120", "-C", repository.path).returncode == 0
+    repository.write("f.py", (repository.path / "f.py").read_text().replace("return x", "return 2 * x"))
     done = codewm("similar", "--json", "-k", "0", "-C", repository.path)
     assert done.returncode == 0
-    assert (
-        done.stderr == "Using the newest 119 of 179 commits; run `codewm index` for all.\n"
-    )  # HEAD's own is asked about
-    repository.write("f.py", (repository.path / "f.py").read_text().replace("return x", "return 2 * x"))
+    assert done.stderr == "Using the newest 120 of 180 commits; run `codewm index` for all.\n"
     repository.commit("Twice")
     done = codewm("similar", "--json", "-k", "0", "-C", repository.path, "--at", "HEAD~1")
     newest = {edit["commit"] for edit in json.loads(done.stdout)["edits"]}
     assert repository.head("HEAD~2") in newest
+
+
+def test_while_nothing_is_edited_an_answer_waits_for_more_of_the_history(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("long")
+    long_history(repository, 180)
+    assert codewm("index", "--limit", "120", "-C", repository.path).returncode == 0
+    done = codewm("similar", "-C", repository.path)
+    assert done.returncode == 0
+    assert "newest 119 of 179" not in done.stderr, "more of it was read before the answer"
 
 
 def test_each_answer_is_followed_by_more_of_the_index_until_all_is_there(make_repository: Any, codewm: Codewm) -> None:

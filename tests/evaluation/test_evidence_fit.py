@@ -16,7 +16,7 @@ from codewm_lsp.ranking import EvidenceScorer, scorer_of
 from codewm_lsp.world_model import WorldModel, shipped
 from codewm_lsp.world_model.bundle import read_bundle
 from codewm_model.ranking import evidence_fit
-from codewm_model.ranking.evidence_fit import Pairs, fit, main, measure, mined, threshold_of
+from codewm_model.ranking.evidence_fit import Firsts, Pairs, fit, fit_telling, main, measure, mined, threshold_of
 
 
 def pairs(places: int, seed: int) -> Pairs:
@@ -58,6 +58,22 @@ def test_below_the_threshold_too_few_of_the_first_citations_fit(scorer: Evidence
     assert (best[50:] >= threshold).mean() > 0.8
     assert curve[0][0] >= threshold
     assert [share for _, share, _ in curve] == sorted(share for _, share, _ in curve)
+
+
+def test_the_chance_of_agreement_is_learnt_of_what_would_be_named_first(scorer: EvidenceScorer) -> None:
+    found = pairs(200, 1)
+    found.values[:, [RELATIONS.index(name) for name in ("own", "changed with it")]] = 0
+    found.values[5::40, [RELATIONS.index(name) for name in ("own", "changed with it")]] = 1
+    found.values[:, RELATIONS.index("commit's size")] = 1
+    found.like[:, 0] = found.values[:, RELATIONS.index("commit")] / 4
+    firsts = Firsts.of(scorer, found)
+    assert firsts.joint.sum() == 200, "one of each place, beside its best"
+    assert len(firsts.values) == 400
+    learnt = fit_telling(firsts, firsts)
+    assert max(learnt["weights"], key=learnt["weights"].__getitem__) == "commit"
+    first, last = learnt["curve"][0], learnt["curve"][-1]
+    assert last["joint named"] < first["joint named"]
+    assert last["joint agree"] > first["joint agree"] > learnt["all"]["joint agree"]
 
 
 def test_histories_are_mined_once_and_a_scorer_is_put_into_a_bundle(

@@ -56,6 +56,30 @@ def test_the_commit_that_changed_both_comes_first_and_is_named(
     assert all(one.edit.commit.sha != both for one in hidden["store"].evidence)
 
 
+def test_a_past_edit_is_named_where_it_is_like_the_edit_in_progress_and_listed_where_it_is_not(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    repository = make_repository()
+    repository.commit("Begin", {"shop.py": shop()})
+    repository.commit("Retry requests", {"shop.py": shop(a=", retries=2", b=", retries=2")})
+    repository.commit("Retry nothing", {"shop.py": shop()})
+
+    def found(text: str) -> dict[str, tuple[bool, str]]:
+        repository.write("shop.py", text)
+        asking = open_engine(repository.path)
+        hints = asking.hints("shop.py", text, options=HintOptions(threshold=0.0)).items
+        titles = {hint.definition: hint.title for hint in hints}
+        answers = asking.next(asking.repository.working_edits(), k=0)
+        return {one.definition: (bool(one.telling), titles[one.definition]) for one in answers if one.evidence}
+
+    telling, title = found(shop(a=", retries=2"))["store"]
+    assert telling
+    assert "changed with fetch in" in title
+    telling, title = found(shop().replace("fetch(page)", "fetch(page, colour, shape, weight)"))["store"]
+    assert not telling
+    assert "Retry" not in title
+
+
 def test_a_joint_change_is_found_under_the_older_name_of_the_file(
     make_repository: Callable[..., Any], open_engine: Callable[..., Any]
 ) -> None:
@@ -125,17 +149,17 @@ def test_places_lead_with_different_past_edits_where_several_fit_equally(
     repository.commit("Begin", {"clients.py": CLIENTS.format(a="", b="", c="/")})
     repository.commit("Wait for invoices", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c="/")})
     repository.commit("Read dates with dots", {"clients.py": CLIENTS.format(a="", b=", timeout=3", c=".")})
-    repository.write("clients.py", CLIENTS.format(a=", timeout=3", b=", timeout=3", c="."))
     asking = open_engine(repository.path)
 
-    def first(scorer: EvidenceScorer) -> list[int]:
+    def first(scorer: EvidenceScorer, orders: str) -> list[int]:
+        repository.write("clients.py", CLIENTS.format(a=orders, b=", timeout=3", c="."))
         engine = Engine(asking.repository, asking.encoder, asking.index, scorer=scorer)
         found = replace(asking, engine=engine).next(asking.repository.working_edits(), k=2)
         return [one.evidence[0].edit.id for one in found]
 
-    level = first(by_relation(-1.0, age=-0.1))  # the newest three of all, whatever the place
+    level = first(by_relation(-1.0, age=-0.1), " + query(colour)")  # the newest three of all, whatever the place
     assert len(set(level)) == 2
-    apart = first(by_relation(0.5, **{"words, signed": 30}))  # one that fits far better
+    apart = first(by_relation(0.5, **{"words, signed": 30}), ", timeout=3")  # one that fits far better
     assert len(set(apart)) == 1
 
 
@@ -172,7 +196,7 @@ def test_where_no_past_edit_fits_none_is_shown_and_none_is_named(
         engine = Engine(asking.repository, asking.encoder, asking.index, scorer=by_relation(threshold, own=1))
         return replace(asking, engine=engine).hints("shop.py", text, options=options).items
 
-    assert all(lens.edit_ids and " · like " in lens.title for lens in lenses(0.5) if lens.definition != "<module>")
+    assert all(lens.edit_ids for lens in lenses(0.5) if lens.definition != "<module>")
     assert lenses(2.0)
     assert not any(lens.edit_ids or " · like " in lens.title for lens in lenses(2.0))
     assert all(lens.title.startswith("likely next (") for lens in lenses(2.0))

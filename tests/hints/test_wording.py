@@ -88,7 +88,7 @@ def prediction(*evidence: SimilarEdit, reasons: tuple[str, ...] = ()) -> Predict
 
 
 def joint(subject: str, days: float = 124) -> SimilarEdit:
-    return replace(past("3f2a91c", subject, days), reasons=(joint_change(("a.py", "Client.get")),))
+    return replace(past("3f2a91c", subject, days), reasons=(joint_change(("a.py", "Client.get"), "a.py"),))
 
 
 def test_a_title_says_the_chance_and_the_commit_that_changed_both() -> None:
@@ -109,6 +109,23 @@ def test_a_title_names_no_commit_where_none_fits() -> None:
         "likely next (60 %) · still mentions retries"
     )
     assert next_title(prediction(), NOW) == "likely next (60 %)"
+
+
+def test_a_past_edit_that_is_not_telling_leaves_room_for_a_second_reason() -> None:
+    weak = replace(joint("Add timeouts"), telling=False)
+    why = ("still mentions retries", "changed together with get twice", "next to get")
+    assert next_title(prediction(weak, reasons=why), NOW) == (
+        "likely next (60 %) · still mentions retries · changed together with get twice"
+    )
+    long = ("still mentions retries", "b" * 90)
+    assert next_title(prediction(weak, reasons=long), NOW) == "likely next (60 %) · still mentions retries"
+    told = next_title(prediction(weak, past("4a2a91c", "Retry", 1), reasons=why), NOW)
+    assert told == "likely next (60 %) · still mentions retries · like 4a2a91c 'Retry' · 1 day ago"
+
+
+def test_a_joint_change_within_the_file_does_not_name_the_file() -> None:
+    assert joint_change(("src/a.py", "<module>"), "src/a.py").words == "changed with this file's top level"
+    assert joint_change(("src/a.py", "<module>"), "src/b.py").words == "changed with a.py"
 
 
 def test_a_title_of_what_must_follow_says_nothing_else() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codewm_lsp.history import Edit, EditKind
-from codewm_lsp.ranking.boosted_trees import Split, Trees
+from codewm_lsp.ranking.boosted_trees import NO_TREES, Split, Trees
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.edit_context import EditContext
@@ -134,17 +134,77 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert test["imports"] == "its file imports client.py"
     assert test["coupling"] == "changed together with get twice"
     assert test["recency"] == "changed in the last commit"
-    assert test["frequency"] == "changed twice before"
+    assert "frequency" not in test, "that it changes often is no reason"
     assert test["mentions"] == "uses get"
     put = said("shop/client.py", "Client.put")
     assert put["near"] == "next to get"
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
     assert said("shop/client.py", "Client.__init__")["needs"] == "get uses a new attribute"
-    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, new to this file"
+    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, not defined here (a linter says so)"
     fetch = said("shop/client.py", "fetch")
     assert fetch["named"] == "named in the change to get"
     assert fetch["gone"] == "still mentions retries"  # and not itself, which the edit no longer mentions either
+
+
+def test_what_stands_in_an_import_alone_is_not_mentioned() -> None:
+    gone = replace(EDIT, before="def f():\n    return annotations(Event, LIMIT)\n", after="def f():\n    return 1\n")
+    top = "from __future__ import annotations\n\nfrom threading import (\n    Event,\n)\n\nLIMIT = 3\n"
+    other = "from shop.client import get\n\n\ndef g():\n    return get()\n"
+    values = signals_of(state_of(FILES | {"shop/top.py": top, "shop/other.py": other}), gone)
+    corpus = values.edit.corpus
+
+    def said(path: str, text: str) -> dict[str, str]:
+        candidate = values.candidate(int(corpus.first[corpus.number[path]]), text)
+        found = (signal.explanation for signal in DEFINITION_SIGNALS.values())
+        return {one.name: one.say(candidate) for one in found if isinstance(one, Explanation)}
+
+    assert said("shop/top.py", top)["gone"] == "still mentions LIMIT"
+    assert said("shop/other.py", other.partition("def")[0])["mentions"] == ""
+
+
+def test_a_name_that_nothing_uses_any_more_is_said_to_be_what_a_linter_says_where_it_is_imported() -> None:
+    def said(top: str) -> str:
+        text = top + "\n\ndef f():\n    return 1\n\n\ndef g():\n    return 2\n"
+        edit = Edit(
+            *("shop/new.py", "f", DefinitionKind.FUNCTION, EditKind.MODIFIED),
+            "def f():\n    return Event()\n",
+            *("def f():\n    return 1\n", 4, None, None),
+        )
+        values = signals_of(state_of(FILES | {"shop/new.py": text}), edit)
+        row = int(values.edit.corpus.first[values.edit.corpus.number["shop/new.py"]])
+        needs = DEFINITION_SIGNALS["unused_names"].explanation
+        assert isinstance(needs, Explanation)
+        return needs.say(values.candidate(row, top))
+
+    assert said("from threading import Event\n") == "nothing here uses Event any more (a linter says so)"
+    assert said("Event = object\n") == "nothing here uses Event any more"
+
+
+def test_a_place_in_the_file_whose_top_level_is_edited_is_not_said_to_go_with_its_own_file() -> None:
+    edit = replace(
+        EDIT,
+        definition="<module>",
+        definition_kind=DefinitionKind.MODULE,
+        before="import os\n\nretries = 3\n",
+        after="import os\n\nretries = 4\n",
+    )
+    values = signals_of(state_of(FILES), edit)
+    corpus = values.edit.corpus
+    inside = values.candidate(corpus.names.index("Client.get"))
+    assert inside.edited == "this file's top level"
+    assert values.candidate(corpus.names.index("serve")).edited == "client.py"
+    near = DEFINITION_SIGNALS["steps"].explanation
+    assert isinstance(near, Explanation)
+    assert near.say(inside) == "", "all definitions stand beside the top level"
+
+
+def test_what_is_plain_to_see_comes_after_what_has_to_do_with_the_edit() -> None:
+    ranker = replace(shipped_ranker(), definition={"always": {"steps": 9.0, "gone": 1.0}}, definition_trees=NO_TREES)
+    values = signals_of(state_of(FILES), EDIT)
+    row = values.edit.corpus.names.index("Client.put")
+    said = [reason.words for reason in reasons_next(values, row, ranker)]
+    assert said == ["still mentions retries", "next to get"]
 
 
 def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:

@@ -38,7 +38,9 @@ def _has_a_changed_line(candidate: Candidate) -> str:
 
 
 def _uses_it(candidate: Candidate) -> str:
-    return f"uses {candidate.edited}" if candidate.value("mentions_it") > 0 else ""
+    if not candidate.value("mentions_it") or not candidate.mentions(candidate.edit.name):
+        return ""
+    return f"uses {candidate.edited}"
 
 
 def _is_named_by_it(candidate: Candidate) -> str:

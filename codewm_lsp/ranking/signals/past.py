@@ -29,14 +29,9 @@ def _changed_lately(candidate: Candidate) -> str:
     return "changed in the last commit" if ago == 0 else f"changed {ago + 1} commits ago"
 
 
-def _changed_often(candidate: Candidate) -> str:
-    count = float(candidate.edit.state.frequency[candidate.row])
-    return f"changed {times(count)} before" if count >= 2 else ""
-
-
 CHANGED_TOGETHER: Final = Explanation("coupling", _changed_together)
-CHANGED_LATELY: Final = Explanation("recency", _changed_lately)
-CHANGED_OFTEN: Final = Explanation("frequency", _changed_often)
+CHANGED_LATELY: Final = Explanation("recency", _changed_lately, plain=True)
+CHANGED_OFTEN: Final = Unexplained("that a definition changes often is no reason for it to change with this edit")
 NEAR_IN_TIME: Final = Unexplained("a change in a neighbouring commit is hard to tell from chance")
 WITH_ITS_FILE: Final = Unexplained("that it changed when the file did, for whatever reason, is no reason by itself")
 WITH_A_NAMESAKE: Final = Unexplained("what changed with another definition of that name is no reason by itself")

@@ -18,6 +18,7 @@ from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
+A_LINTER: Final = "(a linter says so)"
 _NAMED: Final = 2  # names in an explanation
 _NAME: Final = 40  # characters of one
 
@@ -25,6 +26,8 @@ _NAME: Final = 40  # characters of one
 
 
 def _stands_near(candidate: Candidate) -> str:
+    if MODULE_NAME in (candidate.edit.name, candidate.edit.corpus.names[candidate.row]):
+        return ""  # it stands around all others
     if candidate.value("steps") >= 0.5:
         return f"next to {candidate.edited}"
     if candidate.value("same_class"):
@@ -35,9 +38,11 @@ def _stands_near(candidate: Candidate) -> str:
 def _is_needed(candidate: Candidate) -> str:
     own = candidate.edit.own_file
     if own is not None and candidate.value("unresolved_names"):
-        return f"{candidate.edited} uses {_named(own.unknown)}, new to this file"
+        return f"{candidate.edited} uses {_named(own.unknown)}, not defined here {A_LINTER}"
     if own is not None and candidate.value("unused_names"):
-        return f"{candidate.edited} no longer uses {_named(own.unused)}"
+        unused = [name for name in own.unused if candidate.holds(name)]
+        linted = "" if any(candidate.mentions(name) for name in unused) else f" {A_LINTER}"
+        return f"nothing here uses {_named(unused)} any more{linted}"
     return f"{candidate.edited} uses a new attribute" if candidate.value("new_attributes") else ""
 
 
@@ -47,7 +52,7 @@ def _named(tokens: Collection[str]) -> str:
     return joined(first if len(first) <= _NAMED else [*first[:_NAMED], f"{len(first) - _NAMED} more"])
 
 
-STANDS_NEAR: Final = Explanation("near", _stands_near)
+STANDS_NEAR: Final = Explanation("near", _stands_near, plain=True)
 IS_NEEDED: Final = Explanation("needs", _is_needed)
 KIND: Final = Unexplained("what kind of definition it is says nothing to a person")
 MEMBERSHIP: Final = Unexplained("that a method stands in its class is plain to see")

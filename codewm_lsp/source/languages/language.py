@@ -116,8 +116,9 @@ class Conventions:
     that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
-    ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports. ``imported``: the
-    parts of the module that such a name means in a file of this path, and whether they count from the top.
+    ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports;
+    ``without_imports``: the text without the statements that do. ``imported``: the parts of the module that such a name
+    means in a file of this path, and whether they count from the top.
     """
 
     excluded: tuple[str, ...]
@@ -135,6 +136,7 @@ class Conventions:
     subject: Callable[[str], str]
     module: Callable[[str], list[str]]
     imports: Callable[[str], tuple[str, ...]]
+    without_imports: Callable[[str], str]
     imported: Callable[[str, str], tuple[list[str], bool]]
 
 

@@ -460,6 +460,10 @@ def _imports(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _without_imports(text: str) -> str:
+    return _IMPORT.sub("", text)
+
+
 def _imported(name: str, path: str) -> tuple[list[str], bool]:
     below = name.lstrip(".")
     dots = len(name) - len(below)
@@ -509,6 +513,7 @@ PYTHON: Final = Language(
         subject=_subject,
         module=_module,
         imports=_imports,
+        without_imports=_without_imports,
         imported=_imported,
     ),
     encoding=re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE),

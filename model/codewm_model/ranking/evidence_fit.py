@@ -6,7 +6,8 @@
 changed, the product's own relations of past edits to it are kept in the cache, with how like each was to the edit that
 really came. A small network learns to give the likeliest ones the highest scores. Learnt on the train repositories;
 the size, the worth of a commit that also changed something like the revealed edit, and the threshold are chosen on the
-validation repositories. What it is worth is measured by E6 of ``codewm eval``.
+validation repositories. What it is worth is measured by E6 of ``codewm eval``. The report also says, from a chance on,
+how many of the past edits that are named first are like the edit that came.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from codewm_lsp.hints.supporting import LARGEST
 from codewm_lsp.history import Repository
 from codewm_lsp.index.related import RELATIONS
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
@@ -33,6 +35,7 @@ from codewm_model.evaluation.asked_places import AskedCommit, HistoryGallery
 from codewm_model.evaluation.likeness import Likeness
 from codewm_model.evaluation.repositories import sets
 from codewm_model.ranking.fit_command import fit_parser, from_each_clone, put_beside_model
+from codewm_model.ranking.linear_fit import logistic
 
 VERSION: Final = 2  # of what is kept in the cache
 UNITS: Final = 32
@@ -45,6 +48,8 @@ WORTH: Final = 0.1  # likeness that a commit which also changed something like t
 BESIDES: Final = 0.25  # what likeness by unsigned words, and by vectors, counts beside that by signed words
 LIKE: Final = 0.25  # score from which it did
 FITS: Final = 0.2  # likeness from which a past edit fits a place
+AGREES: Final = 0.4  # likeness by unsigned words from which it does as well, as one that did the contrary
+TELLING_BY: Final = ("words, unsigned", "prediction", "commit")  # relations that tell it best, one after the other
 POOR: Final = 0.1  # share of the first citations below the threshold that fit
 FEWEST_POOR: Final = 20  # citations that such a share is taken of
 SHOWN: Final = 3
@@ -210,6 +215,56 @@ def threshold_of(scorer: EvidenceScorer, pairs: Pairs) -> tuple[float, list[tupl
     return threshold, [(float(best[step]), (step + 1) / len(order), float(shares[step])) for step in steps]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Firsts:
+    """The past edits that may be named first: of each place the one with the highest score, and its own of a commit
+    that also changed what is being edited. ``agrees``: whether one is like the edit that came."""
+
+    values: NDArray[np.float32]
+    joint: NDArray[np.bool_]
+    agrees: NDArray[np.bool_]
+
+    @staticmethod
+    def of(scorer: EvidenceScorer, pairs: Pairs) -> Firsts:
+        """See the class."""
+        scores = scorer.scores(pairs.values.astype(np.float32))
+        column = {name: pairs.values[:, RELATIONS.index(name)] for name in ("own", "changed with it", "commit's size")}
+        both = (column["own"] > 0) & (column["changed with it"] > 0) & (column["commit's size"] <= np.log1p(LARGEST))
+        rows: list[int] = []
+        joint: list[bool] = []
+        for start, stop in zip(pairs.bounds[:-1].tolist(), pairs.bounds[1:].tolist(), strict=True):
+            order = start + np.argsort(-scores[start:stop], kind="stable")
+            together = order[both[order]][:1].tolist()
+            rows += [int(order[0]), *together]
+            joint += [False, *(True for _ in together)]
+        like = pairs.like[rows]
+        agrees = (like[:, 0] >= FITS) | (like[:, 1] >= AGREES)
+        return Firsts(pairs.values[rows].astype(np.float32), np.array(joint), agrees)
+
+
+def fit_telling(train: Firsts, held: Firsts) -> dict[str, Any]:
+    """The weights of ``codewm_lsp.hints.supporting.chance_of_likeness``, and for each chance the share of the past
+    edits that are named from it on and how many of these agree, of those best by score and of joint changes."""
+    columns = [RELATIONS.index(name) for name in TELLING_BY]
+    rows = np.column_stack([np.ones(len(train.values)), train.values[:, columns]]).astype(np.float64)
+    bias, *weights = logistic(rows, train.agrees, np.ones(len(rows))).tolist()
+    odds = bias + held.values[:, columns] @ np.array(weights)
+    curve = []
+    for chance in np.linspace(0.3, 0.6, 7).round(2).tolist():
+        named = 1 / (1 + np.exp(-odds)) >= chance
+        row: dict[str, float] = {"chance": chance}
+        for name, of in (("best", ~held.joint), ("joint", held.joint)):
+            some = named & of
+            row |= {f"{name} named": float(some.sum() / max(1, of.sum())), f"{name} agree": _share(held.agrees[some])}
+        curve.append(row)
+    everything = {"best agree": _share(held.agrees[~held.joint]), "joint agree": _share(held.agrees[held.joint])}
+    return {"weights": dict(zip(TELLING_BY, weights, strict=True)), "bias": bias, "all": everything, "curve": curve}
+
+
+def _share(found: NDArray[np.bool_]) -> float:
+    return float(found.mean()) if len(found) else 0.0
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """See the module."""
     parser = fit_parser(
@@ -250,6 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threshold, report["curve"] = threshold_of(scorer, held)
     scorer = replace(scorer, threshold=threshold)
     report["threshold"], report["bytes"] = threshold, len(scorer.to_bytes())
+    report["telling"] = fit_telling(Firsts.of(scorer, train), Firsts.of(scorer, held))
     if options.output:
         about = {"evidence": {name: report[name] for name in ("train", "places", "chosen", "threshold")}}
         put_beside_model(options.output, about, evidence=scorer.to_bytes())
