@@ -2,10 +2,11 @@
 
     .venv/bin/python scripts/web_data.py tables     tables.json: the vocabulary, and what else Python says of Python
     .venv/bin/python scripts/web_data.py vectors    vectors.json: what Python makes of 2,000 definitions and 400 edits
-    .venv/bin/python scripts/web_data.py gallery    gallery.json and gallery.bin: this repository's own past edits
+    .venv/bin/python scripts/web_data.py gallery    gallery.json and gallery.bin: this repository's own past edits;
+                                                    presets.json: some of them to begin with
 
-The definitions are those of this repository and of Python's standard library, whole and damaged. The gallery holds the
-newest edits that the history has; in a shallow clone these are few.
+The definitions are those of this repository and of Python's standard library, whole and damaged. The gallery holds
+edits of the history; in a shallow clone these are few.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import json
 import random
 import sys
 import sysconfig
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -24,15 +28,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.explore.projection import project
-from codewm_lsp.history import Chain, Edit, Repository, chains
+from codewm_lsp.hints.engine import BEHIND_A_LENS, CLOSE, HintOptions
+from codewm_lsp.history import Chain, Commit, Edit, EditKind, Repository, chains
+from codewm_lsp.index import Hit, PastEdit, reranker
 from codewm_lsp.index.blend import Blend
 from codewm_lsp.index.whitening import Whitening, sample
-from codewm_lsp.index.words import words_of_edit
-from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH, LeafRole, parse_definitions, tokenize, vocabulary
+from codewm_lsp.index.words import counts, place_words, term, terms, words_of_edit
+from codewm_lsp.source import (
+    TOKENISER_VERSION,
+    VOCABULARY_HASH,
+    DefinitionKind,
+    LeafRole,
+    parse_definitions,
+    tokenize,
+    vocabulary,
+)
 from codewm_lsp.source.definitions import MAX_DEFINITIONS, MAX_TEXT
-from codewm_lsp.source.languages import PYTHON, python_lines
+from codewm_lsp.source.languages import PYTHON, python, python_lines
 from codewm_lsp.source.tokens import MAX_DEPTH, MAX_LEAVES
 from codewm_lsp.source.words import MAX_WORD
+from codewm_lsp.stores.scoring import Bag, StoreQuery, TermCounts
 from codewm_lsp.world_model import WorldModel, features, model
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -42,12 +57,18 @@ DEFINITIONS: Final = 2_000
 DAMAGED: Final = 500
 EDITS: Final = 400
 ROLLED: Final = 3  # steps
+SIMILAR: Final = 600  # made edits that are searched
+ASKED: Final = 60  # and others that are asked about
+SHOWN: Final = 6  # past edits that a page shows
 GALLERY: Final = 2_150
+NEWEST: Final = 1_000  # edits of the gallery; the others are spread over the rest of the history
 LARGEST: Final = 6_000  # characters of an edit in the gallery
-PRESETS: Final = 6
+PRESETS: Final = 6  # those with the likeliest past edits
+CANDIDATES: Final = 24  # for them, the newest
 LARGEST_FILE: Final = 9_000  # characters of a preset's file
 SIBLINGS: Final = 4  # definitions of a preset's file
 LEVELS: Final = 7  # of int4, above 0
+FORMAT: Final = 2  # of a gallery
 SIGNS: Final = "([{\"'\\:@=.é"
 
 SPECIAL: Final = (
@@ -126,6 +147,35 @@ def tables() -> dict[str, Any]:
         "digits": "".join(one for one in map(chr, range(sys.maxunicode)) if one.isdigit() and not one.isdecimal()),
         "sourceSuffix": PYTHON.suffixes[0],
         "blend": {name: getattr(Blend(), name) for name in ("meaning", "signed", "unsigned", "place")},
+        "reranker": ranking(),
+        "tests": {
+            "prefix": python.TEST_PREFIX,
+            "endings": python.TEST_ENDINGS,
+            "stems": python.TEST_STEMS,
+            "folders": python.TEST_FOLDERS,
+            "suffix": PYTHON.suffixes[0],
+        },
+        "kinds": [kind.value for kind in EditKind],
+        "lens": {"threshold": HintOptions().similar_threshold, "close": CLOSE, "behind": BEHIND_A_LENS},
+    }
+
+
+def ranking() -> dict[str, Any]:
+    """The network that ranks similar edits, as the package holds it. Raises ValueError where it holds none."""
+    found = reranker.learnt()
+    if found.problem:
+        raise ValueError(found.problem)
+    return {
+        "relations": reranker.RELATIONS,
+        **{
+            name: [float(str(one)) for one in getattr(found.reranker, name).ravel()]  # as few digits as tell them apart
+            for name in ("weights", "bias", "output")
+        },
+        "offset": found.reranker.offset,
+        "considered": reranker.CONSIDERED,
+        "step": reranker.STEP,
+        "certain": reranker.CERTAIN,
+        "plain": reranker.PLAIN,
     }
 
 
@@ -151,12 +201,8 @@ def vectors(definitions: int = DEFINITIONS, edits: int = EDITS) -> dict[str, Any
         "next": [next_vector(world, pairs[i : i + 9], whole[i : i + 5]) for i in range(0, 100, 10)],
         "rollOuts": [roll_out(world, text, pairs[i : i + ROLLED]) for i, text in enumerate(whole[:20])],
         "whitening": whitening_vector(chance),
+        "similar": similar_vectors(world, whole, chance),
     }
-
-
-def file_pair(definitions: Sequence[str], chance: random.Random) -> tuple[str, str]:
-    """A file in which the last definition changes."""
-    return "\n".join(definitions), "\n".join([*definitions[:-1], damage(definitions[-1], chance)])
 
 
 def text_vector(text: str, state: NDArray[np.float32]) -> dict[str, Any]:
@@ -222,10 +268,110 @@ def whitening_vector(chance: random.Random) -> dict[str, Any]:
     query = Whitening.of(stored[sample(len(stored))]).query(stored[7])
     return {
         "gallery": described([{"path": "", "definition": ""}] * len(rows), [{}] * len(rows)),
-        "bytes": packed(gallery_bytes([{}] * len(rows), {}, codes, scales)),
+        "bytes": packed(gallery_bytes([{}] * len(rows), codes, scales)),
         "query": packed(stored[7]),
         "products": (stored @ query).tolist(),
     }
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Past edits that are all looked at: as a store that does so answers, which is as an index does."""
+
+    rows: list[PastEdit]
+    words: list[dict[str, int]]
+    bags: list[Bag]
+    places: list[Bag]
+    present: TermCounts
+
+    @classmethod
+    def of(cls, past: Sequence[Edit]) -> Collection:
+        words = [words_of_edit(edit) for edit in past]
+        present = TermCounts(
+            len(past),
+            Counter(term(word) for own in words for word in own),
+            Counter(term(word) for edit in past for word in place_words(edit.path, edit.definition)),
+        )
+        return cls(
+            [
+                PastEdit(number, edit.commit, edit.path, edit.definition, edit.definition_kind, edit.kind, edit.line)
+                for number, edit in enumerate(past)
+                if edit.commit is not None
+            ],
+            words,
+            [Bag.of(terms(own).tolist(), counts(own), present.words, len(past)) for own in words],
+            [Bag.of_place(edit.path, edit.definition, present, _itself) for edit in past],
+            present,
+        )
+
+    def ranked(
+        self, edit: Edit, products: NDArray[np.float32], allowed: Callable[[PastEdit], bool] = lambda past: True
+    ) -> list[Hit]:
+        """The past edits that are allowed, best first; ``products``: of the vectors of all with that of the edit."""
+        question = StoreQuery.of(edit, self.present, _itself)
+        return question.ranked(
+            [
+                one
+                for row, own, place, product in zip(self.rows, self.bags, self.places, products.tolist(), strict=True)
+                if allowed(row) and (one := question.compared(row, own, place, product)) is not None
+            ],
+            Blend(),
+        )
+
+
+def _itself(found: NDArray[np.uint64]) -> list[int]:
+    return [int(one) for one in found]
+
+
+def similar_vectors(world: WorldModel, texts: Sequence[str], chance: random.Random) -> dict[str, Any]:
+    """Made edits as a gallery, some more that are asked about, and how these are answered."""
+    made = [made_edit(number, text, chance) for number, text in enumerate(texts[: SIMILAR + ASKED])]
+    made = [edit for edit in made if edit.before != edit.after]
+    past, asked = made[:-ASKED], made[-ASKED:]
+    embedded = world.embed_edits([(edit.before, edit.after) for edit in past])
+    codes, scales = quantised(embedded)
+    stored = (codes * scales[:, None]).astype(np.float32)
+    collection = Collection.of(past)
+    measures = [(kept, Whitening.of(kept[sample(len(kept))])) for kept in (stored, embedded)]
+    answers = []
+    for edit, vector in zip(asked, world.embed_edits([(edit.before, edit.after) for edit in asked]), strict=True):
+        hits, unrounded = (collection.ranked(edit, kept @ measure.query(vector)) for kept, measure in measures)
+        answers.append(
+            {
+                "before": edit.before,
+                "after": edit.after,
+                "path": edit.path,
+                "definition": edit.definition,
+                "entries": [hit.edit.id for hit in hits],
+                "scores": [hit.score for hit in hits],
+                "unrounded": [hit.edit.id for hit in unrounded[:SHOWN]],
+            }
+        )
+    return {
+        "gallery": described(entries(past), collection.words),
+        "bytes": packed(gallery_bytes(collection.words, codes, scales)),
+        "answers": answers,
+    }
+
+
+def made_edit(number: int, text: str, chance: random.Random) -> Edit:
+    """An edit of a definition somewhere: modified, added or removed."""
+    definition = next(iter(parse_definitions(text)), None)
+    kind = chance.choices(list(EditKind), weights=[2, 6, 1])[0]
+    folder = chance.choice(("src/client", "src/server", "tests", "lib/Testing", "."))
+    file = chance.choice(("http.py", "test_http.py", "wire_test.py", "conftest.py", "Models.py", "types.pyi"))
+    name = definition.name if definition is not None else f"made_{number}"
+    return Edit(
+        path=f"{folder}/{file}".removeprefix("./"),
+        definition=chance.choice((name, f"Client.{name}", f"Client.Inner.{name}#2")),
+        definition_kind=definition.kind if definition is not None else DefinitionKind.FUNCTION,
+        kind=kind,
+        before="" if kind is EditKind.ADDED else text,
+        after="" if kind is EditKind.REMOVED else text if kind is EditKind.ADDED else damage(text, chance),
+        line=0,
+        previous_path=None,
+        commit=Commit(f"{number:040x}", "Ada", 1_700_000_000 - 60 * (number // 4), f"Change {number}", None),
+    )
 
 
 def sources(chance: random.Random, count: int) -> list[str]:
@@ -273,22 +419,55 @@ def damage(text: str, chance: random.Random) -> str:
     return "\n".join(chance.choice(ways)())
 
 
-def gallery() -> tuple[dict[str, Any], bytes]:
-    """The newest edits of this repository: a description, and numbers."""
+def gallery() -> tuple[dict[str, Any], bytes, list[dict[str, Any]]]:
+    """Past edits of this repository: a description, numbers, and the edits to begin with."""
     repository = Repository.open(ROOT)
     commits = list(repository.commits())
-    edits = list(islice((edit for commit in commits for edit in commit.edits if is_readable(edit)), GALLERY))
-    embedded = WorldModel.load().embed_edits([(edit.before, edit.after) for edit in edits])
-    words = [words_of_edit(edit) for edit in edits]
-    every = sorted({word for own in words for word in own})
+    edits = chosen([edit for commit in commits for edit in commit.edits if is_readable(edit)])
+    world = WorldModel.load()
+    embedded = world.embed_edits([(edit.before, edit.after) for edit in edits])
+    collection = Collection.of(edits)
     codes, scales = quantised(embedded)
-    numbers = {word: number for number, word in enumerate(every)}
-    description = described(entries(edits), words, every)
-    description |= {
-        "map": project(embedded).positions.astype(float).round(4).tolist(),
-        "presets": presets(repository, chains(commits)),
-    }
-    return description, gallery_bytes(words, numbers, codes, scales)
+    description = described(entries(edits), collection.words)
+    description["map"] = project(embedded).positions.astype(float).round(4).tolist()
+    return (
+        description,
+        gallery_bytes(collection.words, codes, scales),
+        likeliest(world, presets(repository, chains(commits)), collection, embedded),
+    )
+
+
+def chosen(edits: Sequence[Edit]) -> list[Edit]:
+    """The newest edits, and of all others as many, evenly spread, so that older ones have a past as well."""
+    if len(edits) <= GALLERY:
+        return list(edits)
+    places = np.linspace(NEWEST, len(edits) - 1, GALLERY - NEWEST).astype(int)
+    return [*edits[:NEWEST], *(edits[place] for place in places)]
+
+
+def likeliest(
+    world: WorldModel,
+    begun: Sequence[tuple[Edit, dict[str, Any]]],
+    collection: Collection,
+    embedded: NDArray[np.float32],
+) -> list[dict[str, Any]]:
+    """Of the presets those whose best past edit is the likeliest, as an editor finds it."""
+    rows = sample(len(embedded))
+    measure = Whitening.of(embedded[rows]) if len(rows) else None
+    chances = []
+    vectors = world.embed_edits([(edit.before, edit.after) for edit, _ in begun])
+    for (edit, _), vector in zip(begun, vectors, strict=True):
+        products = embedded @ (measure.query(vector) if measure else vector)
+        hits = collection.ranked(edit, products, partial(is_past, edit))
+        chances.append(hits[0].score if hits else 0.0)
+    order = sorted(range(len(begun)), key=lambda number: -chances[number])
+    return [begun[number][1] for number in order[:PRESETS]]
+
+
+def is_past(edit: Edit, past: PastEdit) -> bool:
+    """Whether an editor would have found a past edit when this one was made."""
+    assert edit.commit is not None
+    return past.commit.date < edit.commit.date and (past.path, past.definition) != (edit.path, edit.definition)
 
 
 def is_readable(edit: Edit) -> bool:
@@ -296,11 +475,11 @@ def is_readable(edit: Edit) -> bool:
     return 0 < len(edit.before) + len(edit.after) <= LARGEST and edit.definition != "<module>"
 
 
-def presets(repository: Repository, past: Sequence[Chain]) -> list[dict[str, Any]]:
+def presets(repository: Repository, past: Sequence[Chain]) -> list[tuple[Edit, dict[str, Any]]]:
     """Edits to begin with, in files that are short, of definitions that were then edited three times more.
 
     Of the commit only this edit is taken."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, tuple[Edit, dict[str, Any]]] = {}
     for chain in reversed(past):
         edits = [edit for edit in chain.edits if edit.before and edit.after][-1 - ROLLED :]
         first = edits[0] if len(edits) > ROLLED else None
@@ -312,8 +491,10 @@ def presets(repository: Repository, past: Sequence[Chain]) -> list[dict[str, Any
         if before is None or len(before) > LARGEST_FILE or before.count(first.before) != 1:
             continue
         if len(parse_definitions(before)) > SIBLINGS:
-            found[first.path] = {
+            told = {
                 "title": first.commit.subject,
+                "commit": first.commit.sha[:12],
+                "time": first.commit.date,
                 "path": first.path,
                 "definition": first.definition,
                 "before": before,
@@ -323,7 +504,8 @@ def presets(repository: Repository, past: Sequence[Chain]) -> list[dict[str, Any
                     for edit in edits[1:]
                 ],
             }
-        if len(found) == PRESETS:
+            found[first.path] = first, told
+        if len(found) == CANDIDATES:
             break
     return list(found.values())
 
@@ -347,28 +529,41 @@ def entries(edits: Sequence[Edit]) -> list[dict[str, Any]]:
     ]
 
 
-def described(
-    edits: Sequence[dict[str, Any]], words: Sequence[dict[str, int]], every: Sequence[str] = ()
-) -> dict[str, Any]:
+def described(edits: Sequence[dict[str, Any]], words: Sequence[dict[str, int]]) -> dict[str, Any]:
     """What of a gallery is text."""
-    return {"format": 1, "size": len(words), "entries": edits, "words": every, "terms": sum(map(len, words))}
+    return {
+        "format": FORMAT,
+        "size": len(words),
+        "entries": edits,
+        "words": every_word(words),
+        "terms": sum(map(len, words)),
+    }
 
 
-def gallery_bytes(
-    words: Sequence[dict[str, int]],
-    numbers: dict[str, int],
-    codes: NDArray[np.int8],
-    scales: NDArray[np.float32],
-) -> bytes:
-    """What of it is numbers: scales, where the terms of each edit begin, terms, counts, and codes of four bits."""
+def every_word(words: Sequence[dict[str, int]]) -> list[str]:
+    """The words of all edits, each once; the numbers of a gallery's terms are places in this list."""
+    return sorted({word for own in words for word in own})
+
+
+def gallery_bytes(words: Sequence[dict[str, int]], codes: NDArray[np.int8], scales: NDArray[np.float32]) -> bytes:
+    """What of it is numbers: how many edits and terms, scales, where the terms of each edit begin, terms, counts, and
+    codes of four bits."""
+    numbers = {word: number for number, word in enumerate(every_word(words))}
     bounds = np.cumsum([0, *map(len, words)])
-    terms = np.array([numbers[word] for own in words for word in own], "<u2")
-    counts = np.array([count for own in words for count in own.values()], "i1")
+    every = np.array([numbers[word] for own in words for word in own], "<u2")
+    changes = np.array([count for own in words for count in own.values()], "i1")
     nibbles = codes.astype(np.uint8) & 15
     halves = nibbles[:, 0::2] | nibbles[:, 1::2] << 4
     return b"".join(
         array.tobytes()
-        for array in (scales.astype("<f4"), bounds.astype("<u4"), terms, counts, halves.astype(np.uint8))
+        for array in (
+            np.array([len(words), len(every)], "<u4"),
+            scales.astype("<f4"),
+            bounds.astype("<u4"),
+            every,
+            changes,
+            halves.astype(np.uint8),
+        )
     )
 
 
@@ -409,9 +604,10 @@ def main(arguments: Sequence[str]) -> int:
         elif what == "vectors":
             write("vectors.json", vectors())
         elif what == "gallery":
-            description, numbers = gallery()
+            description, numbers, first = gallery()
             write("gallery.json", description)
             write("gallery.bin", numbers)
+            write("presets.json", first)
         else:
             sys.exit(__doc__)
     return 0

@@ -26,6 +26,8 @@ from codewm_lsp.source.languages import language_of
 
 CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
 STEP: Final = 0.02  # of log-odds: what differs by less is equally like, and the newer one comes first
+CERTAIN: Final = 20.0  # log-odds beyond which all are alike
+PLAIN: Final = 9.0, -4.5  # slope and offset of the log-odds of a blend alone
 FILE: Final = Path(__file__).with_name("reranker.npz")
 RELATIONS: Final = (
     "meaning",
@@ -47,8 +49,6 @@ RELATIONS: Final = (
 )
 _FORMAT: Final = 1
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
-_CERTAIN: Final = 20.0  # log-odds
-_PLAIN: Final = 9.0, -4.5  # slope and offset of the log-odds of a blend
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Reranker:
         weights = np.zeros((len(RELATIONS), 1), dtype=np.float32)
         for name in ("meaning", "signed", "unsigned", "place"):
             weights[RELATIONS.index(name)] = getattr(blend, name)
-        slope, offset = _PLAIN
+        slope, offset = PLAIN
         one = np.ones(1, dtype=np.float32)
         return Reranker(weights, one, np.float32(slope) * one, offset - slope)  # +1 and -1: a blend is at least -1
 
@@ -86,9 +86,9 @@ class Reranker:
         return self if edit.definition else Reranker.of_blend(blend)
 
     def odds(self, relations: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds, in whole ``STEP``s; beyond ``_CERTAIN`` all are alike."""
+        """Log-odds, in whole ``STEP``s; beyond ``CERTAIN`` all are alike."""
         hidden = np.maximum(relations @ self.weights + self.bias, 0)
-        found = np.clip(hidden @ self.output + self.offset, -_CERTAIN, _CERTAIN)
+        found = np.clip(hidden @ self.output + self.offset, -CERTAIN, CERTAIN)
         return np.asarray(np.rint(found / STEP) * STEP, dtype=np.float64)
 
     def to_bytes(self) -> bytes:

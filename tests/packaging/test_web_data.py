@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from codewm_lsp.history import EditKind
+from codewm_lsp.index.reranker import RELATIONS, Reranker, learnt
 from codewm_lsp.source import VOCABULARY, VOCABULARY_HASH, LeafRole
 from codewm_lsp.source.vocabulary import FIRST_IDENTIFIER, IDENTIFIER_BUCKETS
 from codewm_lsp.world_model import EDIT_SIZE, RICH_ACTION
 from codewm_lsp.world_model.embedding import STRUCTURE
 
 ROOT = Path(__file__).resolve().parents[2]
+RERANKER = (ROOT / "web" / "engine" / "src" / "reranker.ts").read_text(encoding="utf-8")
 API = (ROOT / "web" / "engine" / "src" / "api.ts").read_text(encoding="utf-8")
 
 
@@ -51,6 +54,30 @@ def test_the_tables_hold_the_vocabulary(web_data: Any) -> None:
 def test_the_engine_names_roles_and_actions_as_python_does() -> None:
     assert listed("ROLES") == [role.name.lower() for role in LeafRole]
     assert listed("ACTION_NAMES") == list(RICH_ACTION)
+
+
+def test_the_engine_names_kinds_of_edits_as_python_does() -> None:
+    assert listed("KINDS") == [kind.value for kind in EditKind]
+
+
+def test_the_engine_knows_every_relation_of_similar_edits() -> None:
+    known = set(re.findall(r"^  (?:'([\w ]+)'|(\w+)): \(", RERANKER, re.MULTILINE))
+    names = {"".join(pair) for pair in known} | {f"asked: {kind.value}" for kind in EditKind}
+    assert names == set(RELATIONS)
+
+
+def test_the_network_that_ranks_similar_edits_is_that_of_the_package(web_data: Any) -> None:
+    told = json.loads(json.dumps(web_data.tables()))["reranker"]
+    ranker = learnt().reranker
+    hidden = len(told["bias"])
+    again = Reranker(
+        np.array(told["weights"], np.float32).reshape(len(told["relations"]), hidden),
+        np.array(told["bias"], np.float32),
+        np.array(told["output"], np.float32),
+        told["offset"],
+    )
+    assert again.to_bytes() == ranker.to_bytes()
+    assert tuple(told["relations"]) == RELATIONS
 
 
 def test_the_engine_has_the_sizes_of_the_model() -> None:

@@ -25,14 +25,20 @@ await build({ ...common, entryPoints: { page: 'src/main.ts' }, outdir: OUT });
 await build({ ...common, entryPoints: { page: 'src/page.css' }, outdir: OUT });
 await build({
   ...common,
-  entryPoints: { 'model-worker': 'src/model/worker.ts' },
+  entryPoints: { 'model-worker': 'src/model/worker.ts', 'measure-worker': 'src/model/measure.ts' },
   outdir: OUT,
-  loader: { '.wasm': 'binary', '.onnx': 'binary', '.bin': 'binary' },
   // What the parser's package would ask of Node, and never does here.
   external: ['fs/promises', 'module', 'fs', 'path', 'url'],
   define: { 'import.meta.url': '""' },
 });
 copyFileSync('index.html', path.join(OUT, 'index.html'));
+mkdirSync(path.join(OUT, 'model'));
+for (const file of [
+  ...['words.bin', 'state.onnx', 'edit.onnx', 'transition.onnx', 'next.onnx'].map((name) => path.join(ROOT, 'codewm_lsp/models/base-3', name)),
+  ...['gallery.bin', 'gallery.json'].map((name) => path.join(ROOT, 'build/web', name)),
+  ...['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-python/tree-sitter-python.wasm'].map((name) => path.join(ROOT, 'web/engine/node_modules', name)),
+])
+  copyFileSync(file, path.join(OUT, 'model', path.basename(file)));
 codewm('index', ROOT, ...(process.env['COMMITS'] ? ['--limit', process.env['COMMITS']] : []));
 codewm('explore', ROOT, '--no-index', '--no-open', '--output', path.join(OUT, 'history'));
 

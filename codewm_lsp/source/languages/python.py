@@ -415,15 +415,21 @@ _IMPORT: Final = re.compile(
 )
 
 
+TEST_PREFIX: Final = "test_"
+TEST_ENDINGS: Final = ("_test", "_tests")
+TEST_STEMS: Final = ("test", "tests", "conftest")
+TEST_FOLDERS: Final = ("test", "tests", "testing")
+
+
 @lru_cache(maxsize=1 << 16)
 def _is_test(path: str) -> bool:
     parts = path.lower().split("/")
     stem = parts[-1].removesuffix(_SUFFIXES[0])
     return (
-        stem.startswith("test_")
-        or stem.endswith(("_test", "_tests"))
-        or stem in ("test", "tests", "conftest")
-        or any(part in ("test", "tests", "testing") for part in parts[:-1])
+        stem.startswith(TEST_PREFIX)
+        or stem.endswith(TEST_ENDINGS)
+        or stem in TEST_STEMS
+        or any(part in TEST_FOLDERS for part in parts[:-1])
     )
 
 
@@ -432,7 +438,10 @@ def _subject(path: str) -> str:
     stem = path.rpartition("/")[2].removesuffix(_SUFFIXES[0]).lower()
     if stem == _PACKAGE:
         stem = path.split("/")[-2].lower() if "/" in path else stem
-    return stem.removeprefix("test_").removesuffix("_test").removesuffix("_tests").strip("_")
+    stem = stem.removeprefix(TEST_PREFIX)
+    for ending in TEST_ENDINGS:
+        stem = stem.removesuffix(ending)
+    return stem.strip("_")
 
 
 def _module(path: str) -> list[str]:

@@ -134,14 +134,21 @@ export interface Place {
   readonly definition: string;
 }
 
+/** An edit of one definition, by its own texts; one of them is empty where it was not there. */
+export interface Edited extends Place {
+  readonly before: string;
+  readonly after: string;
+}
+
 /** Past edits to search. `scripts/web_data.py` writes the file that `loadGallery` reads. */
 export interface Gallery {
   readonly size: number;
-  /** What a search with the whitened cosine needs is computed when it is loaded. */
   readonly entries: readonly GalleryEntry[];
-  /** The vector of one entry, EDIT_SIZE numbers of length 1. */
-  vector(entry: number): Vector;
 }
+
+/** What happened to a definition, in the order of `codewm_lsp.history.EditKind`. */
+export const KINDS = ['added', 'modified', 'removed'] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** One past edit. */
 export interface GalleryEntry {
@@ -152,16 +159,18 @@ export interface GalleryEntry {
   readonly time: number;
   readonly path: string;
   readonly definition: string;
-  readonly kind: 'add' | 'modify' | 'delete';
+  readonly kind: Kind;
   /** Own texts of the definition; empty where it was not there, or where the gallery was written without diffs. */
   readonly before: string;
   readonly after: string;
 }
 
-/** A past edit that is near, and why. All parts are 1 for an edit that is like itself. */
+/** A past edit that is near, and why. `meaning` to `place` are 1 for an edit that is like itself. */
 export interface Near {
   readonly entry: number;
-  /** The blend by which it was found: 0.7 meaning + 0.05 signed + 0.1 unsigned + 0.15 place. */
+  /**
+   * How likely it is, 0 to 1, that both edits would have been made as one change. Of `nearestTo`: its `meaning`.
+   */
   readonly score: number;
   readonly meaning: number;
   readonly signed: number;
@@ -195,8 +204,12 @@ export interface Engine {
   rollOut(state: Vector, actions: readonly Vector[]): Vector[];
   /** What comes next on each of some definitions, after the vectors of recent edits, newest first (1 to 6 count). */
   predictNext(texts: readonly string[], recent: readonly Vector[]): Predicted[];
-  /** The `count` past edits most like an edit, best first. */
-  nearest(gallery: Gallery, edit: EncodedEdit, count: number, place?: Place): Near[];
+  /**
+   * The `count` past edits most like an edit, of which `vector` is the vector, best first: those with the best blend of the parts, the first hundred
+   * ranked anew, as in an editor. Where no definition is named, the blend alone decides. `allowed`: which past edits may be among
+   * them (all).
+   */
+  nearest(gallery: Gallery, vector: Vector, edit: Edited, count: number, allowed?: (entry: number) => boolean): Near[];
   /** The same by a vector alone, such as a predicted edit's: the whitened cosine, and no words. */
   nearestTo(gallery: Gallery, vector: Vector, count: number): Near[];
 }

@@ -5,12 +5,12 @@ import {
   EDIT_SIZE,
   STATE_SIZE,
   type Definition,
+  type Edited,
   type EncodedEdit,
   type Engine,
   type EngineFiles,
   type Gallery,
   type Near,
-  type Place,
   type Predicted,
   type Tokens,
   type Vector,
@@ -224,16 +224,16 @@ class LoadedEngine implements Engine {
     });
   }
 
-  nearest(gallery: Gallery, edit: EncodedEdit, count: number, place?: Place): Near[] {
-    return this.indexOf(gallery).nearest(edit.vector, this.changedWords(edit), place, count);
+  nearest(gallery: Gallery, vector: Vector, edit: Edited, count: number, allowed: (entry: number) => boolean = () => true): Near[] {
+    return this.indexOf(gallery).nearest(vector, this.changedWords(edit), edit, count, allowed);
   }
 
   nearestTo(gallery: Gallery, vector: Vector, count: number): Near[] {
-    return this.indexOf(gallery).nearest(vector, new Map(), undefined, count);
+    return this.indexOf(gallery).nearestTo(vector, count);
   }
 
   /** Net count of every word between the two texts of an edit. */
-  private changedWords(edit: EncodedEdit): Map<string, number> {
+  private changedWords(edit: Edited): Map<string, number> {
     const counts = new Map<string, number>();
     for (const [text, sign] of [[edit.after, 1], [edit.before, -1]] as const)
       for (const leaf of text ? this.tokenise(text).leaves : [])

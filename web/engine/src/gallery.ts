@@ -1,7 +1,8 @@
 /** Past edits, and the search among them: `codewm_lsp.index` without what it needs for very many. */
 
-import { EDIT_SIZE, type Gallery, type GalleryEntry, type Near, type Place, type Vector } from './api.ts';
+import { EDIT_SIZE, type Edited, type Gallery, type GalleryEntry, type Kind, type Near, type Place, type Vector } from './api.ts';
 import { multiply } from './multiply.ts';
+import { following, Reranker, type Asked, type Compared, type PlaceParts } from './reranker.ts';
 import type { Tables } from './tables.ts';
 import { tensor } from './tensor.ts';
 import type { Words } from './words.ts';
@@ -14,6 +15,9 @@ const STEP = 1.5;
 const MOST_SHARED = 6;
 const PANEL = 192; // columns of the covariance that are computed at once
 
+const FORMAT = 2;
+const HEAD = 2; // numbers before all others: edits and terms
+
 /** What scripts/web_data.py writes beside the binary file. */
 interface GalleryFile {
   readonly format: number;
@@ -24,51 +28,85 @@ interface GalleryFile {
 }
 
 /** A gallery with the words that its edits changed. */
-interface Loaded extends Gallery {
+interface Loaded extends Gallery, Numbers {
   readonly words: readonly string[];
+  readonly measure: Measure | null;
+}
+
+/** What the binary file holds. */
+interface Numbers {
   /** Where each edit's terms begin. */
   readonly bounds: Uint32Array;
   readonly terms: Uint16Array;
   readonly counts: Int8Array;
-  readonly codes: Uint8Array;
-  readonly scales: Float32Array;
+  readonly vectors: Float32Array;
+}
+
+/**
+ * The measure of a gallery's own edits, by which vectors are compared: the lower triangle of the Cholesky factor of
+ * their shrunk covariance, row by row. null: there are too few edits, or too many.
+ */
+export type Measure = Float64Array<ArrayBuffer>;
+
+/**
+ * Works out the measure of a gallery from its binary file, which takes longer than anything else: a page does it in
+ * a worker of its own while the model is loaded.
+ */
+export function measureOf(bytes: Uint8Array): Measure | null {
+  const { vectors } = numbersOf(bytes);
+  return covarianceFactor(vectors, vectors.length / EDIT_SIZE);
 }
 
 /** Reads a gallery: the JSON and the binary file. Throws an Error when they do not belong together. */
-export function loadGallery(description: unknown, bytes: Uint8Array): Gallery {
+export function loadGallery(description: unknown, bytes: Uint8Array, measure: Measure | null = measureOf(bytes)): Gallery {
   const file = description as GalleryFile;
-  const { size, terms } = file;
-  const lengths = [4 * size, 4 * (size + 1), 2 * terms, terms, (size * EDIT_SIZE) / 2];
-  if (file.format !== 1 || bytes.length !== lengths.reduce((total, length) => total + length, 0))
-    throw new Error('the two files of the gallery do not belong together');
-  const copy = bytes.slice(); // which begins at a place that numbers of four bytes can begin at
-  const at = lengths.map((_, i) => lengths.slice(0, i).reduce((total, length) => total + length, 0));
-  const codes = new Uint8Array(copy.buffer, at[4]);
-  const scales = new Float32Array(copy.buffer, at[0], size);
-  const loaded: Loaded = {
-    size,
-    entries: file.entries,
-    words: file.words,
-    bounds: new Uint32Array(copy.buffer, at[1], size + 1),
-    terms: new Uint16Array(copy.buffer, at[2], terms),
-    counts: new Int8Array(copy.buffer, at[3], terms),
-    codes,
-    scales,
-    vector(entry: number): Vector {
-      const vector = new Float32Array(EDIT_SIZE);
-      const start = (entry * EDIT_SIZE) / 2;
-      for (let i = 0; i < EDIT_SIZE / 2; i++) {
-        const both = codes[start + i];
-        vector[2 * i] = ((both << 28) >> 28) * scales[entry];
-        vector[2 * i + 1] = ((both << 24) >> 28) * scales[entry];
-      }
-      return vector;
-    },
-  };
+  const numbers = numbersOf(bytes);
+  if (file.format !== FORMAT || numbers.vectors.length !== file.size * EDIT_SIZE || numbers.terms.length !== file.terms) throw unfitting();
+  const loaded: Loaded = { ...numbers, size: file.size, entries: file.entries, words: file.words, measure };
   return loaded;
 }
 
+const unfitting = (): Error => new Error('the two files of the gallery do not belong together');
+
+function numbersOf(bytes: Uint8Array): Numbers {
+  if (bytes.length < 4 * HEAD) throw unfitting();
+  const copy = bytes.slice(); // which begins at a place that numbers of four bytes can begin at
+  const [size, count] = new Uint32Array(copy.buffer, 0, HEAD);
+  const lengths = [4 * HEAD, 4 * size, 4 * (size + 1), 2 * count, count, (size * EDIT_SIZE) / 2];
+  if (bytes.length !== lengths.reduce((total, length) => total + length, 0)) throw unfitting();
+  const at = lengths.map((_, i) => lengths.slice(0, i).reduce((total, length) => total + length, 0));
+  return {
+    bounds: new Uint32Array(copy.buffer, at[2], size + 1),
+    terms: new Uint16Array(copy.buffer, at[3], count),
+    counts: new Int8Array(copy.buffer, at[4], count),
+    vectors: unpacked(new Uint8Array(copy.buffer, at[5]), new Float32Array(copy.buffer, at[1], size)),
+  };
+}
+
+/** The vectors of all edits, one after the other, from their codes of four bits. */
+function unpacked(codes: Uint8Array, scales: Float32Array): Float32Array {
+  const vectors = new Float32Array(2 * codes.length);
+  const half = EDIT_SIZE / 2;
+  for (let entry = 0, at = 0; entry < scales.length; entry++) {
+    const scale = scales[entry];
+    for (const end = at + half; at < end; at++) {
+      vectors[2 * at] = ((codes[at] << 28) >> 28) * scale;
+      vectors[2 * at + 1] = ((codes[at] << 24) >> 28) * scale;
+    }
+  }
+  return vectors;
+}
+
 const weightOf = (count: number): number => Math.sign(count) * Math.log1p(Math.abs(count));
+
+/** Words that an edit changed: weights by number of the term, sign × log(1 + count) × idf², and what they amount to. */
+interface Question {
+  readonly weights: ReadonlyMap<number, number>;
+  readonly words: number;
+  readonly length: number;
+  readonly added: number;
+  readonly removed: number;
+}
 
 /** A gallery made ready to be searched. */
 export class GalleryIndex {
@@ -76,23 +114,21 @@ export class GalleryIndex {
   private readonly words: Words;
   private readonly blend: Tables['blend'];
   private readonly suffix: string;
-  private readonly vectors: Float32Array;
-  private readonly whitening: Whitening | null;
+  private readonly reranker: Reranker;
   private readonly numbers: ReadonlyMap<string, number>;
   private readonly idf: Float64Array;
   private readonly lengths: Float64Array;
   private readonly places: readonly (readonly string[])[];
   private readonly placeIdf = new Map<string, number>();
+  private readonly parts = new Map<number, PlaceParts>();
 
   constructor(gallery: Gallery, words: Words, tables: Tables) {
     this.gallery = gallery as Loaded;
     this.words = words;
     this.blend = tables.blend;
     this.suffix = tables.sourceSuffix;
+    this.reranker = new Reranker(tables);
     const { size, bounds, terms, counts } = this.gallery;
-    this.vectors = new Float32Array(size * EDIT_SIZE);
-    for (let i = 0; i < size; i++) this.vectors.set(gallery.vector(i), i * EDIT_SIZE);
-    this.whitening = Whitening.of(this.vectors, size);
     this.numbers = new Map(this.gallery.words.map((word, number) => [word, number]));
     const found = new Float64Array(this.gallery.words.length);
     for (const term of terms) found[term]++;
@@ -108,56 +144,98 @@ export class GalleryIndex {
     for (const [word, documents] of near) this.placeIdf.set(word, this.idfOf(documents));
   }
 
-  /** The best by the blend; `changed`: net counts of the words that the edit changed. */
-  nearest(vector: Vector, changed: ReadonlyMap<string, number>, place: Place | undefined, most: number): Near[] {
-    const { size } = this.gallery;
-    const query = this.whitening ? this.whitening.query(vector) : vector;
-    const [asked, length] = this.weighed(changed);
-    const scored = Array.from({ length: size }, (_, entry): Near => {
+  /** The nearest by the whitened cosine alone. */
+  nearestTo(vector: Vector, most: number): Near[] {
+    return this.meanings(vector)
+      .sort((a, b) => b.meaning - a.meaning || a.entry - b.entry)
+      .slice(0, most)
+      .map((near) => ({ ...near, score: near.meaning }));
+  }
+
+  /** The likeliest; `changed`: net counts of the words that the edit changed. */
+  nearest(
+    vector: Vector,
+    changed: ReadonlyMap<string, number>,
+    edit: Edited,
+    most: number,
+    allowed: (entry: number) => boolean,
+  ): Near[] {
+    const question = this.weighed(changed);
+    const where = this.weighedPlace(edit);
+    const { blend } = this;
+    const found = this.meanings(vector)
+      .filter(({ entry }) => allowed(entry))
+      .map((near): Near => {
+        const [signed, unsigned] = this.wordParts(near.entry, question);
+        const around = this.placePart(near.entry, where);
+        const score = blend.meaning * near.meaning + blend.signed * signed + blend.unsigned * unsigned + blend.place * around;
+        return { ...near, score, signed, unsigned, place: around };
+      })
+      .sort((a, b) => b.score - a.score || a.entry - b.entry);
+    const kind: Kind = !edit.before ? 'added' : edit.after ? 'modified' : 'removed';
+    const asked = edit.definition ? { place: this.reranker.placeOf(edit), kind, words: question.words } : null;
+    return this.ranked(found, asked, question)
+      .slice(0, most)
+      .map((near) => ({ ...near, shared: this.shared(near.entry, question) }));
+  }
+
+  private meanings(vector: Vector): Near[] {
+    const { size, vectors, measure } = this.gallery;
+    const query = measure ? whitened(measure, vector) : vector;
+    return Array.from({ length: size }, (_, entry): Near => {
       let meaning = 0;
       const at = entry * EDIT_SIZE;
-      for (let i = 0; i < EDIT_SIZE; i++) meaning += query[i] * this.vectors[at + i];
+      for (let i = 0; i < EDIT_SIZE; i++) meaning += query[i] * vectors[at + i];
       return { entry, score: 0, meaning, signed: 0, unsigned: 0, place: 0, shared: [] };
     });
-    const where = place && this.weighedPlace(place);
-    const found = scored.map((near): Near => {
-      const [signed, unsigned] = length ? this.wordParts(near.entry, asked, length) : [0, 0];
-      const around = where ? this.placePart(near.entry, where) : 0;
-      const { blend } = this;
-      const score = blend.meaning * near.meaning + blend.signed * signed + blend.unsigned * unsigned + blend.place * around;
-      return { ...near, score, signed, unsigned, place: around };
-    });
-    return found
-      .sort((a, b) => b.score - a.score || a.entry - b.entry)
-      .slice(0, most)
-      .map((near) => ({ ...near, shared: this.shared(near.entry, asked) }));
+  }
+
+  /** Past edits in the order of the blend, the first of them ranked anew; of equal ones the newest first. */
+  private ranked(found: readonly Near[], asked: Asked | null, question: Question): Near[] {
+    const first = found.slice(0, this.reranker.considered);
+    const odds = first.map((near) => (asked ? this.reranker.odds(this.compared(near, question), asked) : this.reranker.plainOdds(near.score)));
+    const chances = following(odds, found.map(({ score }) => score));
+    const date = ({ entry }: Near): number => this.gallery.entries[entry].time;
+    const order = [...first.keys()].sort((a, b) => odds[b] - odds[a] || date(first[b]) - date(first[a]) || first[a].entry - first[b].entry);
+    const scored = found.map((near, i) => ({ ...near, score: chances[i] }));
+    return [...order.map((i) => scored[i]), ...scored.slice(order.length)];
+  }
+
+  private compared(near: Near, question: Question): Compared {
+    const { entry } = near;
+    const { bounds, entries } = this.gallery;
+    let place = this.parts.get(entry);
+    if (!place) this.parts.set(entry, (place = this.reranker.placeOf(entries[entry])));
+    const [added, removed] = this.apart(entry, question);
+    return { near, added, removed, words: bounds[entry + 1] - bounds[entry], place, kind: entries[entry].kind };
   }
 
   private idfOf(documents: number): number {
     return Math.log1p(Math.max(1, this.gallery.size) / Math.max(documents, 1));
   }
 
-  /** Weights by number of the term, sign × log(1 + count) × idf², and the length of the question. */
-  private weighed(changed: ReadonlyMap<string, number>): [Map<number, number>, number] {
-    const asked = new Map<number, number>();
-    let squares = 0;
+  private weighed(changed: ReadonlyMap<string, number>): Question {
+    const weights = new Map<number, number>();
+    let [added, removed] = [0, 0];
     for (const [word, count] of changed) {
       const number = this.numbers.get(word);
       const idf = number === undefined ? this.idfOf(0) : this.idf[number];
       const weight = weightOf(Math.max(-127, Math.min(127, count)));
-      squares += (weight * idf) ** 2;
-      if (number !== undefined) asked.set(number, weight * idf * idf);
+      if (weight > 0) added += (weight * idf) ** 2;
+      else removed += (weight * idf) ** 2;
+      if (number !== undefined) weights.set(number, weight * idf * idf);
     }
-    return [asked, Math.sqrt(squares)];
+    const [length, own, gone] = [added + removed, added, removed].map(Math.sqrt);
+    return { weights, words: changed.size, length, added: own, removed: gone };
   }
 
-  private wordParts(entry: number, asked: ReadonlyMap<number, number>, length: number): [number, number] {
+  private wordParts(entry: number, question: Question): [number, number] {
     const { bounds, terms, counts } = this.gallery;
-    const norm = this.lengths[entry] * length;
+    const norm = this.lengths[entry] * question.length;
     let [signed, unsigned] = [0, 0];
     if (norm)
       for (let i = bounds[entry]; i < bounds[entry + 1]; i++) {
-        const weight = asked.get(terms[i]);
+        const weight = question.weights.get(terms[i]);
         if (weight === undefined) continue;
         const product = weight * weightOf(counts[i]);
         signed += product;
@@ -166,11 +244,27 @@ export class GalleryIndex {
     return norm ? [signed / norm, unsigned / norm] : [0, 0];
   }
 
-  private shared(entry: number, asked: ReadonlyMap<number, number>): string[] {
+  /** Cosines of the words that both added, and of those that both removed; 0 where either has none of them. */
+  private apart(entry: number, question: Question): [number, number] {
+    const { bounds, terms, counts } = this.gallery;
+    const products = [0, 0];
+    const squares = [0, 0];
+    for (let i = bounds[entry]; i < bounds[entry + 1]; i++) {
+      const own = weightOf(counts[i]);
+      const side = own > 0 ? 0 : 1;
+      squares[side] += (own * this.idf[terms[i]]) ** 2;
+      const weight = question.weights.get(terms[i]) ?? 0;
+      if (weight * own > 0) products[side] += weight * own;
+    }
+    const cosine = (side: number, length: number): number => (squares[side] && length ? products[side] / Math.sqrt(squares[side]) / length : 0);
+    return [cosine(0, question.added), cosine(1, question.removed)];
+  }
+
+  private shared(entry: number, question: Question): string[] {
     const { bounds, terms, counts, words } = this.gallery;
     const found: [number, string][] = [];
     for (let i = bounds[entry]; i < bounds[entry + 1]; i++) {
-      const weight = asked.get(terms[i]);
+      const weight = question.weights.get(terms[i]);
       if (weight !== undefined) found.push([Math.abs(weight * weightOf(counts[i])), words[terms[i]]]);
     }
     return found
@@ -202,70 +296,60 @@ export class GalleryIndex {
   }
 }
 
-/** The measure of the gallery's own edits: `codewm_lsp.index.whitening`. */
-class Whitening {
-  /** Lower triangle of the Cholesky factor of the shrunk covariance, row by row. */
-  private readonly factor: Float64Array;
-
-  private constructor(factor: Float64Array) {
-    this.factor = factor;
+/** `codewm_lsp.index.whitening`, of vectors one after the other. */
+function covarianceFactor(vectors: Float32Array, edits: number): Measure | null {
+  if (edits < FEWEST || edits > MOST) return null;
+  let ladder = FEWEST;
+  while (Math.floor(ladder * STEP) <= edits) ladder = Math.floor(ladder * STEP);
+  const count = Math.min(ladder, SAMPLE);
+  const width = EDIT_SIZE;
+  const columns = new Float32Array(width * count); // one column of the sample after the other
+  for (let i = 0; i < count; i++) {
+    const row = Math.floor((i * (ladder - 1)) / (count - 1));
+    for (let j = 0; j < width; j++) columns[j * count + i] = vectors[row * width + j];
   }
-
-  static of(vectors: Float32Array, edits: number): Whitening | null {
-    if (edits < FEWEST || edits > MOST) return null;
-    let ladder = FEWEST;
-    while (Math.floor(ladder * STEP) <= edits) ladder = Math.floor(ladder * STEP);
-    const count = Math.min(ladder, SAMPLE);
-    const width = EDIT_SIZE;
-    const columns = new Float32Array(width * count); // one column of the sample after the other
-    for (let i = 0; i < count; i++) {
-      const row = Math.floor((i * (ladder - 1)) / (count - 1));
-      for (let j = 0; j < width; j++) columns[j * count + i] = vectors[row * width + j];
-    }
-    for (let j = 0; j < width; j++) {
-      const own = columns.subarray(j * count, (j + 1) * count);
-      let sum = 0;
-      for (const value of own) sum += value;
-      const mean = Math.fround(sum / count);
-      for (let i = 0; i < count; i++) own[i] -= mean;
-    }
-    const covariance = new Float64Array(width * width); // its lower triangle, and a little more
-    for (let begin = 0; begin < width; begin += PANEL) {
-      const panel = new Float32Array(count * PANEL);
-      for (let j = 0; j < PANEL; j++) for (let i = 0; i < count; i++) panel[i * PANEL + j] = columns[(begin + j) * count + i];
-      const below = columns.subarray(begin * count);
-      const products = multiply(tensor([1, width - begin, count], below), tensor([1, count, PANEL], panel)).data;
-      for (let i = begin; i < width; i++)
-        for (let j = 0; j < PANEL; j++) covariance[i * width + begin + j] = products[(i - begin) * PANEL + j] / count;
-    }
-    let trace = 0;
-    for (let i = 0; i < width; i++) trace += covariance[i * width + i];
-    const shift = Math.max(((SHRINKAGE / count) * trace) / width, 1e-6);
-    for (let i = 0; i < width; i++) covariance[i * width + i] += shift;
-    return new Whitening(cholesky(covariance, width));
+  for (let j = 0; j < width; j++) {
+    const own = columns.subarray(j * count, (j + 1) * count);
+    let sum = 0;
+    for (const value of own) sum += value;
+    const mean = Math.fround(sum / count);
+    for (let i = 0; i < count; i++) own[i] -= mean;
   }
-
-  /** The vector whose product with a stored one says how much these are alike; an edit is 1 like itself. */
-  query(vector: Vector): Vector {
-    const width = EDIT_SIZE;
-    const { factor } = this;
-    const found = Float64Array.from(vector);
-    for (let i = 0; i < width; i++) {
-      let sum = found[i];
-      for (let j = 0; j < i; j++) sum -= factor[i * width + j] * found[j];
-      found[i] = sum / factor[i * width + i];
-    }
-    for (let i = width - 1; i >= 0; i--) {
-      const value = (found[i] /= factor[i * width + i]);
-      for (let j = 0; j < i; j++) found[j] -= factor[i * width + j] * value;
-    }
-    let itself = 0;
-    for (let i = 0; i < width; i++) itself += vector[i] * found[i];
-    return itself > 0 ? Float32Array.from(found, (value) => value / itself) : vector;
+  const covariance = new Float64Array(width * width); // its lower triangle, and a little more
+  for (let begin = 0; begin < width; begin += PANEL) {
+    const panel = new Float32Array(count * PANEL);
+    for (let j = 0; j < PANEL; j++) for (let i = 0; i < count; i++) panel[i * PANEL + j] = columns[(begin + j) * count + i];
+    const below = columns.subarray(begin * count);
+    const products = multiply(tensor([1, width - begin, count], below), tensor([1, count, PANEL], panel)).data;
+    for (let i = begin; i < width; i++)
+      for (let j = 0; j < PANEL; j++) covariance[i * width + begin + j] = products[(i - begin) * PANEL + j] / count;
   }
+  let trace = 0;
+  for (let i = 0; i < width; i++) trace += covariance[i * width + i];
+  const shift = Math.max(((SHRINKAGE / count) * trace) / width, 1e-6);
+  for (let i = 0; i < width; i++) covariance[i * width + i] += shift;
+  return cholesky(covariance, width);
 }
 
-function cholesky(matrix: Float64Array, width: number): Float64Array {
+/** The vector whose product with a stored one says how much these are alike; an edit is 1 like itself. */
+function whitened(factor: Measure, vector: Vector): Vector {
+  const width = EDIT_SIZE;
+  const found = Float64Array.from(vector);
+  for (let i = 0; i < width; i++) {
+    let sum = found[i];
+    for (let j = 0; j < i; j++) sum -= factor[i * width + j] * found[j];
+    found[i] = sum / factor[i * width + i];
+  }
+  for (let i = width - 1; i >= 0; i--) {
+    const value = (found[i] /= factor[i * width + i]);
+    for (let j = 0; j < i; j++) found[j] -= factor[i * width + j] * value;
+  }
+  let itself = 0;
+  for (let i = 0; i < width; i++) itself += vector[i] * found[i];
+  return itself > 0 ? Float32Array.from(found, (value) => value / itself) : vector;
+}
+
+function cholesky(matrix: Measure, width: number): Measure {
   for (let i = 0; i < width; i++)
     for (let j = 0; j <= i; j++) {
       let sum = matrix[i * width + j];

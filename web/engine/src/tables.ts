@@ -1,6 +1,6 @@
 /** What Python says of Python, as scripts/web_data.py writes it: see there. */
 
-import type { Role, Tables as Unread } from './api.ts';
+import { KINDS, type Role, type Tables as Unread } from './api.ts';
 
 export interface Tables {
   readonly tokeniserVersion: number;
@@ -50,9 +50,36 @@ export interface Tables {
   readonly digits: string;
   readonly sourceSuffix: string;
   readonly blend: Readonly<Record<'meaning' | 'signed' | 'unsigned' | 'place', number>>;
+  /** The network that ranks similar edits: `weights` is (relations, hidden), row by row. */
+  readonly reranker: {
+    readonly relations: readonly string[];
+    readonly weights: readonly number[];
+    readonly bias: readonly number[];
+    readonly output: readonly number[];
+    readonly offset: number;
+    readonly considered: number;
+    readonly step: number;
+    readonly certain: number;
+    /** Slope and offset of the log-odds of a blended score alone. */
+    readonly plain: readonly [number, number];
+  };
+  /** What paths of tests are called. */
+  readonly tests: {
+    readonly prefix: string;
+    readonly endings: readonly string[];
+    readonly stems: readonly string[];
+    readonly folders: readonly string[];
+    readonly suffix: string;
+  };
+  readonly kinds: readonly string[];
 }
 
 export function readTables(tables: Unread): Tables {
   if (typeof tables['vocabularyHash'] !== 'string') throw new Error('these are not the tables that scripts/web_data.py writes');
-  return tables as unknown as Tables;
+  const read = tables as unknown as Tables;
+  const { relations, weights, bias, output } = read.reranker;
+  if (weights.length !== relations.length * bias.length || output.length !== bias.length)
+    throw new Error('the weights that rank similar edits do not fit together');
+  if (read.kinds.join() !== KINDS.join()) throw new Error(`edits are of the kinds ${read.kinds.join(', ')} in these tables`);
+  return read;
 }

@@ -49,6 +49,20 @@ export interface Vectors {
     readonly actions: readonly string[];
   }[];
   readonly rollOuts: readonly { readonly text: string; readonly actions: readonly string[]; readonly states: readonly string[] }[];
+  readonly similar: {
+    readonly gallery: unknown;
+    readonly bytes: string;
+    readonly answers: readonly {
+      readonly before: string;
+      readonly after: string;
+      readonly path: string;
+      readonly definition: string;
+      readonly entries: readonly number[];
+      readonly scores: readonly number[];
+      /** The first by vectors that are not rounded to four bits. */
+      readonly unrounded: readonly number[];
+    }[];
+  };
   readonly whitening: { readonly gallery: unknown; readonly bytes: string; readonly query: string; readonly products: readonly number[] };
 }
 

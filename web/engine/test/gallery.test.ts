@@ -1,9 +1,14 @@
-/** Search among past edits is that of `codewm_lsp.index`: the whitened cosine, words with and without signs, the place. */
+/**
+ * Search among past edits is that of `codewm_lsp.index`: the whitened cosine, words with and without signs, the place,
+ * and the network that ranks the first hundred anew.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadGallery } from '../src/index.ts';
 import { bytes, difference, engine, file, floats, json, vectors } from './files.ts';
+
+const CLOSE = 1e-4;
 
 test('products under the measure of the gallery are those of Python', async () => {
   const model = await engine();
@@ -12,6 +17,51 @@ test('products under the measure of the gallery are those of Python', async () =
   const near = model.nearestTo(loaded, floats(query), loaded.size).sort((a, b) => a.entry - b.entry);
   assert.ok(difference(near.map((one) => one.meaning), products) < 1e-3);
   assert.ok(Math.abs(near[7].meaning - 1) < 1e-3);
+});
+
+test('the past edits most like an edit are those of Python, in their order, with their chances', async () => {
+  const model = await engine();
+  const { gallery, bytes: numbers, answers } = vectors.similar;
+  const loaded = loadGallery(gallery, bytes(numbers));
+  let [pairs, beside] = [0, 0];
+  for (const { entries, scores, before, after, path, definition } of answers) {
+    const near = model.nearest(loaded, model.encodeEdit(before, after).vector, { path, definition, before, after }, loaded.size);
+    const own = new Map(near.map((one) => [one.entry, one.score]));
+    assert.deepEqual(new Set(own.keys()), new Set(entries));
+    // Log-odds are in whole steps; of two that fall on both sides of where rounding changes, one is a step away.
+    entries.forEach((entry, i) => {
+      pairs++;
+      if (Math.abs(own.get(entry)! - scores[i]) > CLOSE) beside++;
+    });
+    const ordered = near.map(({ score }) => score);
+    assert.ok(difference(ordered, scores) < 2e-2, definition);
+    assert.ok(near.slice(0, 6).every(({ entry, score }, i) => entry === entries[i] || Math.abs(score - scores[i]) < CLOSE), `${definition}: ${near.slice(0, 6).map((one) => one.entry)} for ${entries.slice(0, 6)}`);
+  }
+  console.log(`${beside} of ${pairs} chances differ by more than ${CLOSE}`);
+  assert.ok(answers.length >= 50);
+  assert.ok(beside <= pairs / 500, `${beside} of ${pairs}`);
+});
+
+test('vectors of four bits seldom change what is shown', () => {
+  const { answers } = vectors.similar;
+  const first = answers.filter(({ entries, unrounded }) => entries[0] === unrounded[0]).length;
+  const shared = answers.map(({ entries, unrounded }) => entries.slice(0, unrounded.length).filter((entry) => unrounded.includes(entry)).length);
+  const kept = shared.reduce((sum, one) => sum + one, 0) / answers.reduce((sum, { unrounded }) => sum + unrounded.length, 0);
+  console.log(`the same first past edit in ${first} of ${answers.length} answers; ${(100 * kept).toFixed(0)} % of the first six`);
+  assert.ok(first >= 0.9 * answers.length && kept >= 0.9);
+});
+
+test('edits that are not allowed are in no answer, and others take their places', async () => {
+  const model = await engine();
+  const { gallery, bytes: numbers, answers } = vectors.similar;
+  const loaded = loadGallery(gallery, bytes(numbers));
+  const { before, after, path, definition } = answers[0];
+  const { vector } = model.encodeEdit(before, after);
+  const edit = { path, definition, before, after };
+  const [best] = model.nearest(loaded, vector, edit, 1);
+  const others = model.nearest(loaded, vector, edit, loaded.size, (entry) => entry !== best.entry);
+  assert.equal(others.length, loaded.size - 1);
+  assert.ok(others.every(({ entry }) => entry !== best.entry));
 });
 
 test('an edit of the gallery finds itself', async () => {
@@ -23,7 +73,7 @@ test('an edit of the gallery finds itself', async () => {
     const { before, after, path, definition } = loaded.entries[entry];
     const edit = model.encodeEdit(before, after);
     if (edit.empty) continue;
-    const near = model.nearest(loaded, edit, 3, { path, definition }).find((one) => one.entry === entry);
+    const near = model.nearest(loaded, edit.vector, { path, definition, before, after }, loaded.size).find((one) => one.entry === entry);
     assert.ok(near, definition);
     assert.ok(Math.abs(near.place - 1) < 1e-6, definition);
     assert.ok(near.meaning > 0.9, `${definition}: ${near.meaning}`);

@@ -3,7 +3,7 @@
  * gallery, each edited twenty times.
  */
 
-import { loadEngine, loadGallery } from '../src/index.ts';
+import { loadEngine, loadGallery, measureOf } from '../src/index.ts';
 import { engineFiles, file, json } from './files.ts';
 
 interface Preset {
@@ -28,16 +28,18 @@ const files = engineFiles();
 const began = now();
 const engine = await loadEngine(files);
 times.set('load the model', [now() - began]);
-const description = json('build/web/gallery.json') as { readonly presets: readonly Preset[] };
-const gallery = timed('load the gallery', () => loadGallery(description, file('build/web/gallery.bin')));
-for (const { before, after, path, definition } of description.presets) {
-  const first = timed('first: encode', () => engine.encodeEdit(before, after));
-  timed('first: search', () => engine.nearest(gallery, first, 6, { path, definition }));
+const numbers = file('build/web/gallery.bin');
+const measure = timed('the measure of the past edits, in a worker of its own', () => measureOf(numbers));
+const gallery = timed('load the gallery', () => loadGallery(json('build/web/gallery.json'), numbers, measure));
+for (const [i, { before, after, path, definition }] of (json('build/web/presets.json') as readonly Preset[]).entries()) {
+  const cold = i ? 'another preset' : 'the first vector';
+  const first = timed(`${cold}: encode`, () => engine.encodeEdit(before, after));
+  timed(`${cold}: search`, () => engine.nearest(gallery, first.vector, { path, definition, before: first.before, after: first.after }, 6));
   for (let i = 1; i <= EDITS; i++) {
     const typed = `${after}${'x'.repeat(i)}`.replace('return', `return ${'y'.repeat(i)}`);
     timed('tokenise', () => engine.tokenise(typed));
     const edit = timed('encode', () => engine.encodeEdit(before, typed));
-    timed('search', () => engine.nearest(gallery, edit, 6, { path, definition }));
+    timed('search', () => engine.nearest(gallery, edit.vector, { path, definition, before: edit.before, after: edit.after }, 6));
     const texts = engine.definitions(typed).map(({ source }) => source);
     timed('where next', () => engine.predictNext(texts, [edit.vector]));
     const state = engine.encodeState(edit.before);

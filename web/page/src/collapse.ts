@@ -1,5 +1,6 @@
-// The study of collapse as an interactive chart: docs/study/collapse.json, means of its seeds.
-import study from '../../../docs/study/collapse.json' with { type: 'json' };
+// The study of collapse as an interactive chart: docs/study/collapse.json and long.json, means of their seeds.
+import short from '../../../docs/study/collapse.json' with { type: 'json' };
+import long from '../../../docs/study/long.json' with { type: 'json' };
 
 interface Evaluation {
   step: number;
@@ -22,6 +23,19 @@ export interface Run {
   losses: number[];
 }
 
+/** One setting of the study. Runs may have come to different steps. */
+interface Study {
+  what: string;
+  repositories: { name: string; use: string }[];
+  minutes?: number;
+  runs: Run[];
+}
+
+const STUDIES: readonly { name: string; study: Study }[] = [
+  { name: '300 steps, three seeds', study: short as unknown as Study },
+  { name: 'the paper’s length, 15,000 steps', study: long as unknown as Study },
+];
+
 interface Measure {
   name: string;
   /** What to look for in it. */
@@ -33,12 +47,14 @@ interface Measure {
 }
 
 const ARMS: Record<string, { name: string; target: string }> = {
-  scaled: { name: 'fast', target: 'follows as fast, for its 300 steps, as the paper’s 0.996 does for its 15,000' },
+  scaled: { name: '0.82', target: 'follows as fast, for its 300 steps, as the paper’s 0.996 does for its 15,000' },
   fast: { name: '0.996', target: 'keeps 0.996 of itself a step' },
   'near-static': { name: '0.99999', target: 'nearly stands still' },
-  frozen: { name: 'frozen', target: 'never moves' },
+  frozen: { name: '1, frozen', target: 'never moves' },
   sigreg: { name: 'none, SIGReg', target: 'does not exist: another term keeps the states apart' },
+  'two-loss': { name: 'none, two losses', target: 'does not exist: two other terms keep the states apart' },
 };
+const NUMBERS = Object.keys(ARMS); // what their colours go by
 
 const evaluated = (value: (one: Evaluation) => number) => (run: Run): [number, number][] => run.evaluations.map((one) => [one.step, value(one)]);
 
@@ -70,6 +86,11 @@ export function valueAt(curve: readonly [number, number][], step: number): numbe
   return curve.filter(([at]) => at <= step).at(-1)?.[1] ?? curve[0]?.[1] ?? NaN;
 }
 
+/** The step that a run has come to. */
+function reached(run: Run): number {
+  return run.evaluations.at(-1)?.step ?? 0;
+}
+
 /** What can be said of the arm at a step. */
 export function verdict(indicator: number, step: number, alarm: number | null, found: number): string {
   const nearest = `the true next state is among the nearest five in ${Math.round(100 * found)} %`;
@@ -78,50 +99,98 @@ export function verdict(indicator: number, step: number, alarm: number | null, f
   return `Healthy: before and after stay ${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}° apart; ${nearest}.`;
 }
 
+/** Whole numbers with commas. */
+const said = (step: number): string => step.toLocaleString('en');
+
 export function mountStudy(): void {
-  const runs = study.runs as unknown as Run[];
-  const names = Object.keys(ARMS);
-  const byArm = new Map(names.map((arm) => [arm, runs.filter((run) => run.arm === arm)]));
-  let chosen = 'scaled';
+  let shown = STUDIES[0]!.study;
+  let names: string[] = [];
+  let byArm = new Map<string, Run[]>();
+  let last = 0;
+  let chosen = '';
+  let playing = 0;
   const arms = element('arms');
-  for (const [number, arm] of names.entries()) {
-    const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'arm', value: arm, checked: arm === chosen });
-    const swatch = Object.assign(document.createElement('span'), { className: `swatch arm${number}` });
-    const label = document.createElement('label');
-    label.append(input, swatch, ARMS[arm]?.name ?? arm);
-    input.addEventListener('change', () => {
-      chosen = arm;
-      draw();
-    });
-    arms.append(label);
-  }
+  const studies = element('setting') as HTMLSelectElement;
   const measure = element('measure') as HTMLSelectElement;
-  for (const [value, one] of Object.entries(MEASURES)) measure.append(Object.assign(document.createElement('option'), { value, textContent: one.name }));
   const step = element('step') as HTMLInputElement;
+  const play = element('play') as HTMLButtonElement;
+  STUDIES.forEach(({ name }, i) => studies.append(Object.assign(document.createElement('option'), { value: String(i), textContent: name })));
+  for (const [value, one] of Object.entries(MEASURES)) measure.append(Object.assign(document.createElement('option'), { value, textContent: one.name }));
+
+  const stop = () => {
+    clearInterval(playing);
+    playing = 0;
+    play.textContent = '▶ Play the training';
+  };
+  const advance = () => {
+    step.stepUp();
+    draw();
+    if (Number(step.value) >= last) stop();
+  };
+  play.addEventListener('click', () => {
+    if (playing) return stop();
+    if (Number(step.value) >= last) step.value = step.min;
+    draw();
+    play.textContent = '❚❚ Pause';
+    playing = window.setInterval(advance, Math.max(120, 5000 / ((last - Number(step.min)) / Number(step.step) + 1)));
+  });
+  studies.addEventListener('change', () => choose(Number(studies.value)));
   measure.addEventListener('change', () => draw());
-  step.addEventListener('input', () => draw());
-  const repositories = study.repositories as { name: string; use: string }[];
-  const trained = repositories.filter((one) => one.use === 'train').map((one) => one.name);
-  element('study-note').textContent = `${study.what}; trained on ${trained.join(', ')}. ${runs.length} runs, ${Math.round(study.minutes)} minutes on a laptop’s processor.`;
+  step.addEventListener('input', () => {
+    stop();
+    draw();
+  });
+
+  const choose = (number: number) => {
+    stop();
+    shown = STUDIES[number]!.study;
+    names = NUMBERS.filter((arm) => shown.runs.some((run) => run.arm === arm));
+    byArm = new Map(names.map((arm) => [arm, shown.runs.filter((run) => run.arm === arm)]));
+    last = Math.max(...shown.runs.map(reached));
+    const steps = [...new Set(shown.runs.flatMap((run) => run.evaluations.map((one) => one.step)))].sort((one, other) => one - other);
+    const apart = Math.min(...steps.slice(1).map((at, i) => at - steps[i]!));
+    Object.assign(step, { min: String(steps[0]), max: String(last), step: String(apart) });
+    step.value = String(last);
+    if (!byArm.has(chosen)) chosen = names[0]!;
+    arms.replaceChildren(arms.firstElementChild!);
+    for (const arm of names) {
+      const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'arm', value: arm, checked: arm === chosen });
+      const swatch = Object.assign(document.createElement('span'), { className: `swatch arm${NUMBERS.indexOf(arm)}` });
+      const label = document.createElement('label');
+      label.append(input, swatch, ARMS[arm]?.name ?? arm);
+      input.addEventListener('change', () => {
+        chosen = arm;
+        draw();
+      });
+      arms.append(label);
+    }
+    const trained = shown.repositories.filter((one) => one.use === 'train').map((one) => one.name);
+    const least = Math.min(...shown.runs.map(reached));
+    const minutes = shown.minutes ? `, ${Math.round(shown.minutes)} minutes on a laptop’s processor` : '';
+    const far = least < last ? ` The runs are at step ${said(least)} to ${said(last)} so far.` : '';
+    element('study-note').textContent = `${shown.what}; trained on ${trained.join(', ')}. ${shown.runs.length} runs${minutes}.${far}`;
+    draw();
+  };
 
   const draw = () => {
-    const now = Number(step.value);
-    element('step-said').textContent = step.value;
     const one = MEASURES[measure.value] ?? Object.values(MEASURES)[0]!;
     const own = byArm.get(chosen) ?? [];
-    const number = names.indexOf(chosen);
+    const now = Math.min(Number(step.value), Math.max(...own.map(reached)));
+    element('step-said').textContent = said(Number(step.value));
+    const number = NUMBERS.indexOf(chosen);
     const indicator = valueAt(meanCurve(own, MEASURES['copy']!.of), now);
     const found = valueAt(meanCurve(own, MEASURES['found']!.of), now);
     const alarms = own.map((run) => run.alarm).filter((alarm) => alarm !== null);
     const alarm = alarms.length > own.length / 2 ? Math.min(...alarms) : null;
     drawArrows(indicator, number);
-    element('arrows-words').textContent = `Before and after, as the target draws them at step ${now}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. This target ${ARMS[chosen]?.target ?? ''}.`;
-    drawCurves(one, names.map((arm) => meanCurve(byArm.get(arm) ?? [], one.of)), number, now);
-    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, means of three seeds. ${one.about}`;
+    element('arrows-words').textContent = `Before and after, as the target draws them at step ${said(now)}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. This target ${ARMS[chosen]?.target ?? ''}.`;
+    drawCurves(one, names.map((arm) => ({ number: NUMBERS.indexOf(arm), points: meanCurve(byArm.get(arm) ?? [], one.of) })), number, Number(step.value), last);
+    const seeds = own.length > 1 ? 'means of three seeds' : 'one seed';
+    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about}`;
     element('verdict').textContent = verdict(indicator, now, alarm, found);
-    drawTable(names, byArm, chosen, now);
+    drawTable(names, byArm, chosen, Number(step.value));
   };
-  draw();
+  choose(0);
 }
 
 function drawArrows(indicator: number, number: number): void {
@@ -139,13 +208,18 @@ function drawArrows(indicator: number, number: number): void {
   picture.replaceChildren(arc, ...arrow(-Math.max(half, 1e-4), 'before', false), ...arrow(half, 'after', true));
 }
 
-function drawCurves(measure: Measure, curves: [number, number][][], chosen: number, now: number): void {
-  const all = curves.flat().map(([, value]) => value);
+interface Curve {
+  number: number;
+  points: [number, number][];
+}
+
+function drawCurves(measure: Measure, curves: readonly Curve[], chosen: number, now: number, last: number): void {
+  const all = curves.flatMap(({ points }) => points).map(([, value]) => value);
   const scale = (value: number) => (measure.logarithmic ? Math.log10(value) : value);
   let [low, high] = [Math.min(...all.map(scale)), Math.max(...all.map(scale))];
   const room = (high - low || 1) * 0.06;
   [low, high] = [low - room, high + room];
-  const x = (step: number) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / 300;
+  const x = (step: number) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / last;
   const y = (value: number) => TOP + ((HEIGHT - TOP - BOTTOM) * (high - scale(value))) / (high - low);
   const parts: SVGElement[] = [];
   for (const value of ticks(low, high, measure.logarithmic ?? false)) {
@@ -154,16 +228,15 @@ function drawCurves(measure: Measure, curves: [number, number][][], chosen: numb
     label.textContent = measure.logarithmic && value < 0.01 ? value.toExponential(0) : String(Number(value.toPrecision(3)));
     parts.push(label);
   }
-  for (const step of [0, 60, 120, 180, 240, 300]) {
+  for (const step of ticks(0, last, false)) {
     const label = svg('text', { x: x(step), y: HEIGHT - BOTTOM + 20, 'text-anchor': 'middle', class: 'faint' });
-    label.textContent = step ? String(step) : 'step 0';
+    label.textContent = step ? said(step) : 'step 0';
     parts.push(label);
   }
   parts.push(svg('path', { d: `M${x(now)} ${TOP}V${HEIGHT - BOTTOM}`, class: 'now' }));
-  const order = curves.map((_, number) => number).sort((one, other) => Number(one === chosen) - Number(other === chosen));
-  for (const number of order) {
-    const curve = curves[number] ?? [];
-    parts.push(svg('path', { d: `M${curve.map(([step, value]) => `${x(step)} ${y(value)}`).join('L')}`, class: `curve arm${number}${number === chosen ? ' chosen' : ''}` }));
+  const order = curves.toSorted((one, other) => Number(one.number === chosen) - Number(other.number === chosen));
+  for (const { number, points } of order) {
+    parts.push(svg('path', { d: `M${points.filter(([step]) => step <= last).map(([step, value]) => `${x(step)} ${y(value)}`).join('L')}`, class: `curve arm${number}${number === chosen ? ' chosen' : ''}` }));
   }
   element('curves').replaceChildren(...parts);
 }
@@ -182,7 +255,9 @@ function drawTable(names: string[], byArm: Map<string, Run[]>, chosen: string, n
   const shown = ['copy', 'loss', 'rank', 'target', 'predicted', 'honest', 'found'].map((key) => MEASURES[key]!);
   const head = row('th', ['target', ...shown.map((one) => one.name)]);
   const rows = names.map((arm) => {
-    const values = shown.map((one) => valueAt(meanCurve(byArm.get(arm) ?? [], one.of), now).toFixed(one.digits));
+    const runs = byArm.get(arm) ?? [];
+    const there = runs.every((run) => reached(run) >= now);
+    const values = shown.map((one) => (there ? valueAt(meanCurve(runs, one.of), now).toFixed(one.digits) : '–'));
     const made = row('td', [ARMS[arm]?.name ?? arm, ...values]);
     made.className = arm === chosen ? 'chosen' : '';
     return made;

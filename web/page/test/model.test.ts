@@ -73,15 +73,59 @@ test('each edit of the history shows all that the model makes of it', async () =
   for (let preset = 0; preset < presets - 1; preset++) {
     await choose(String(preset));
     assert.ok((await page.locator('.model-nearest > li').count()) >= 5);
-    assert.match((await texts('.model-nearest .chip'))[0] ?? '', /^0\.\d\d$/);
+    assert.match((await texts('.model-nearest .chip'))[0] ?? '', /^\d\d? %$/);
     assert.ok((await page.locator('.model-nearest .model-diff .model-added, .model-nearest .model-diff .model-removed').count()) > 0);
     assert.ok((await page.locator('.model-tokens .model-changed').count()) > 0);
     assert.ok((await page.locator('.model tbody tr').count()) > 3);
     assert.equal(await page.locator('.model-path > path').count(), 3, 'three predicted edits');
     assert.equal(await page.locator('.model-path > rect').count(), 3, 'three that followed');
+    assert.deepEqual(await texts('.model-path > text'), ['1', '2', '3', '1', '2', '3']);
+    assert.equal(await page.locator('.model-path-said li').count(), 6);
+    assert.match((await texts('.model-path-said li'))[0] ?? '', /^like “.+”; cosine with what followed -?[01]\.\d\d$/);
     assert.match(await page.locator('.model-map').getAttribute('aria-label') ?? '', /3 predicted edits and 3 that really followed/);
   }
   assert.ok(presets > 3);
+});
+
+test('the lens of an editor is shown with its evidence, and none where no past edit is likely enough', async () => {
+  const spoken: boolean[] = [];
+  for (let preset = 0; preset < (await page.locator('#model-preset option').count()) - 1; preset++) {
+    await choose(String(preset));
+    const title = (await page.locator('.model-lens-title').textContent()) ?? '';
+    const best = Number(/^(\d+) %/.exec((await texts('.model-nearest .chip'))[0] ?? '')?.[1]);
+    spoken.push(title.trim() !== '');
+    if (!title.trim()) {
+      assert.ok(best <= 30, `${best} %`);
+      assert.match((await page.locator('.model-lens').textContent()) ?? '', /no lens here.*speaks from 30 % on/s);
+      continue;
+    }
+    assert.ok(best >= 30, `${best} %`);
+    const [, commit, subject] = /^like ([0-9a-f]{7}) ['"](.+)['"] · .+ ago/.exec(title) ?? [];
+    const evidence = (await texts('.model-nearest summary'))[0] ?? '';
+    assert.ok(commit && evidence.includes(commit), title);
+    assert.ok(subject && evidence.includes(subject.replace(/…$/, '')), title);
+    assert.ok(await page.locator('.model-nearest details[open] .model-diff').first().isVisible());
+  }
+  assert.ok(spoken.includes(true));
+});
+
+test('a search for an edit of the history finds none of its own commit, of its definition or after it', async () => {
+  const commits = (await page.evaluate(async () => {
+    const { entries } = (await (await fetch('model/gallery.json')).json()) as { entries: { commit: string; time: number; path: string; definition: string; subject: string }[] };
+    return entries.map(({ commit, time, subject }) => ({ commit, time, subject }));
+  })) as { commit: string; time: number; subject: string }[];
+  for (const preset of ['0', '1', '2']) {
+    await choose(preset);
+    const [definition, subject] = ((await page.locator(`#model-preset option[value="${preset}"]`).textContent()) ?? '').split(/: (.*)/s);
+    const own = commits.find((one) => one.subject === subject);
+    for (const said of await texts('.model-nearest summary .model-said')) {
+      const [, name, commit] = /, ([^,;]+); [\d-]+, ([0-9a-f]+)$/.exec(said) ?? [];
+      const found = commits.find((one) => one.commit === commit);
+      assert.ok(found && (!own || found.time < own.time), said);
+      assert.ok(name, said);
+    }
+    assert.ok(definition);
+  }
 });
 
 test('what is typed is seen in the words, the tokens and the similar edits', async () => {
@@ -176,5 +220,21 @@ test('a model that cannot be loaded is said to be so', async () => {
   await page.route('**/model-worker.js', (route) => route.fulfill({ contentType: 'text/javascript', body: 'postMessage({ kind: "failed", message: "it is damaged" })' }));
   await page.goto(site.address);
   await page.waitForFunction(() => document.getElementById('model-root')?.textContent?.includes('it is damaged'), undefined, PATIENCE);
+  await context.close();
+});
+
+test('a file that is missing is named', async () => {
+  const { page, context } = await open(browser, 'about:blank', { serviceWorkers: 'block' });
+  await page.route('**/model/edit.onnx', (route) => route.fulfill({ status: 404, body: '' }));
+  await page.goto(site.address);
+  await page.waitForFunction(() => document.getElementById('model-root')?.textContent?.includes('edit.onnx is not there (404)'), undefined, PATIENCE);
+  await context.close();
+});
+
+test('a browser that gives workers no workers answers, too', async () => {
+  const { page, context } = await open(browser, 'about:blank', { serviceWorkers: 'block' });
+  await page.route('**/measure-worker.js', (route) => route.abort());
+  await page.goto(site.address);
+  await page.locator('.model-nearest > li').first().waitFor(PATIENCE);
   await context.close();
 });

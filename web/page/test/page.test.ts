@@ -84,6 +84,35 @@ test('the study says what a copy indicator is, for each target and at each step'
   await context.close();
 });
 
+test('the study at the paper’s length is shown as far as each run has come', async () => {
+  const { page, errors, context } = await opened({}, { model: false });
+  await page.selectOption('#setting', '1');
+  const least = Number(await page.getAttribute('#step', 'min'));
+  const last = Number(await page.getAttribute('#step', 'max'));
+  assert.ok(last >= 6000);
+  assert.equal(await page.locator('#curves path.curve').count(), await page.locator('#arms input').count());
+  assert.match(await choose(page, 'fast', least), /^Healthy/);
+  assert.match(await choose(page, 'fast', 3000), /^Collapsed: .*The alarm sounded at step 312\.$/);
+  const cells = await page.locator('#figures tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
+  assert.ok(cells.every((row) => row.length === 8 && row.slice(1).every((cell) => /^(–|-?[\d.]+)$/.test(cell))), JSON.stringify(cells));
+  await page.selectOption('#setting', '0');
+  assert.equal(await page.textContent('#step-said'), '300');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('the training plays from its beginning to its end, and can be paused', async () => {
+  const { page, context } = await opened({}, { model: false });
+  await page.click('#play');
+  assert.equal(await page.textContent('#play'), '❚❚ Pause');
+  await page.waitForFunction(() => document.getElementById('step-said')?.textContent !== '60');
+  await page.click('#play');
+  assert.match((await page.textContent('#play')) ?? '', /Play/);
+  await page.click('#play');
+  await page.waitForFunction(() => document.getElementById('step-said')?.textContent === '300' && document.getElementById('play')?.textContent?.includes('Play'));
+  await context.close();
+});
+
 test('the study is for the keyboard', async () => {
   const { page, context } = await opened({}, { model: false });
   await page.focus('#step');

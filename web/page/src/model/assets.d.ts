@@ -1,24 +1,13 @@
-declare module '*.onnx' {
-  const bytes: Uint8Array;
-  export default bytes;
-}
-declare module '*.bin' {
-  const bytes: Uint8Array;
-  export default bytes;
-}
-declare module '*.wasm' {
-  const bytes: Uint8Array;
-  export default bytes;
-}
-declare module '*/gallery.json' {
-  const gallery: { presets: unknown[]; map: [number, number][] } & Record<string, unknown>;
-  export default gallery;
-}
 declare module '*/tables.json' {
-  const tables: Record<string, unknown>;
+  const tables: Record<string, unknown> & { readonly lens: { readonly threshold: number; readonly close: number; readonly behind: number } };
   export default tables;
 }
 declare module '*/model.json' {
   const metadata: Record<string, unknown>;
   export default metadata;
+}
+declare module '*/presets.json' {
+  import type { Preset } from './protocol.ts';
+  const presets: readonly Preset[];
+  export default presets;
 }

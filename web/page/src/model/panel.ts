@@ -5,9 +5,15 @@
 
 import type { Role } from '../../../engine/src/api.ts';
 import { clear, element, percent, svg } from './elements.ts';
-import type { DiffLine, Next, Point, Preset, Reply, Request, Shown, Similar } from './protocol.ts';
+import type { DiffLine, Expected, Lens, Next, Point, Preset, Reply, Request, Shown, Similar } from './protocol.ts';
 
-const PARTS = ['words, signed', 'words, unsigned', 'place', 'learnt'] as const;
+/** The parts of an edit's vector: what each holds, and how many numbers it has. */
+const PARTS = [
+  ['words added and removed', 256],
+  ['words touched', 256],
+  ['words around the change', 128],
+  ['learnt by the networks', 128],
+] as const;
 const WHY = { meaning: 'meaning', signed: 'words added and removed', unsigned: 'words touched', place: 'place' } as const;
 const KINDS: Readonly<Record<Role, string>> = {
   variable: 'name',
@@ -32,8 +38,8 @@ const LARGE_PASTE = 50_000; // characters
 type Of<Kind extends Reply['kind']> = Extract<Reply, { kind: Kind }>;
 
 /** Builds the panel below `root`. Resolves when the first answer is shown; rejects when the model cannot be loaded. */
-export function mount(root: HTMLElement, options: { readonly worker: () => Worker }): Promise<void> {
-  const panel = new Panel(root, options.worker());
+export function mount(root: HTMLElement, options: { readonly worker: Worker; readonly presets: readonly Preset[] }): Promise<void> {
+  const panel = new Panel(root, options.worker, options.presets);
   return panel.ready;
 }
 
@@ -47,30 +53,34 @@ class Panel {
   private readonly times = element('ul', { className: 'model-times', 'aria-label': 'Milliseconds of each stage' });
   private readonly tokens = element('div', { className: 'model-tokens' });
   private readonly gates = element('div');
-  private readonly vector = element('canvas', { width: '192', height: '24', role: 'img' });
-  private readonly weights = element('ul', { className: 'model-weights' });
+  private readonly strips = PARTS.map(([, size]) => element('canvas', { width: String(size), height: '1', 'aria-hidden': 'true' }));
+  private readonly parts = PARTS.map(() => element('p', { className: 'model-part' }));
+  private readonly lens = element('div', { className: 'model-lens', role: 'group', 'aria-label': 'In an editor' });
   private readonly nearest = element('ol', { className: 'model-nearest' });
   private readonly next = element('ol', { className: 'model-next' });
   private readonly map = svg('svg', { viewBox: `0 0 ${MAP_SIZE} ${MAP_SIZE}`, role: 'img', class: 'model-map' });
+  private readonly path = element('div', { className: 'model-path-said' });
   private readonly steps = element('div');
   private readonly collapse = element('input', { type: 'range', min: '0', max: '10', value: '0', id: 'model-collapse' });
   private readonly collapsed = element('output', { htmlFor: 'model-collapse' });
-  private presets: readonly Preset[] = [];
+  private readonly presets: readonly Preset[];
   private edits: readonly Point[] = [];
   private point: Point | null = null;
   private copies: readonly number[] = [];
   private newest = 0;
-  private busy = 0; // id of the request that the worker has, 0 for none
-  private waiting = false;
   private changedAt = 0;
 
-  constructor(root: HTMLElement, worker: Worker) {
+  constructor(root: HTMLElement, worker: Worker, presets: readonly Preset[]) {
     this.worker = worker;
+    this.presets = presets;
     root.classList.add('model');
     root.append(...this.layout());
     this.status.textContent = 'Loading the model…';
+    this.chooser.replaceChildren(
+      ...presets.map((preset, i) => element('option', { value: String(i) }, `${preset.definition}: ${preset.title}`)),
+      element('option', { value: '-1' }, 'Your own: paste two versions of a file'),
+    );
     for (const area of [this.before, this.after]) {
-      area.disabled = true;
       area.addEventListener('input', () => {
         this.ask();
       });
@@ -99,13 +109,14 @@ class Panel {
         reject(new Error('the worker cannot be started'));
       });
     });
+    this.choose(); // the worker answers when it has loaded what it needs
   }
 
   private layout(): HTMLElement[] {
-    const card = (title: string, said: string, ...content: (HTMLElement | SVGElement)[]): HTMLElement =>
+    const card = (title: string, width: '' | 'double' | 'wide', said: string, ...content: (HTMLElement | SVGElement)[]): HTMLElement =>
       element(
         'section',
-        { className: content.includes(this.steps) ? 'card model-wide' : 'card' },
+        { className: width ? `card model-${width}` : 'card' },
         element('h3', {}, title),
         element('p', { className: 'model-said' }, said),
         element('div', { className: 'model-body', tabIndex: 0, role: 'group', 'aria-label': title }, ...content),
@@ -122,25 +133,39 @@ class Panel {
       ),
       element('div', { className: 'model-editors' }, area('Before', this.before), area('After: type here', this.after)),
       this.status,
+      this.lens,
       element(
         'div',
         { className: 'model-cards' },
-        card('Similar past edits', 'The edits of this project most like yours. Why: cosine of the vectors, shared words, same place.', this.nearest),
-        card('Tokens', 'What the tokeniser reads, coloured by kind; what the other side lacks is underlined.', this.tokens),
-        card('Words and their gates', 'How much each changed word weighs in the edit’s vector. To the model, a faint word is just “a rare word”.', this.gates),
-        card('The edit’s vector', '768 numbers in four parts; the weights are the model’s choice for this edit.', this.vector, this.weights),
+        card(
+          'Similar past edits',
+          'double',
+          'The evidence of the lens. How likely each would have been made as one change with yours, and why: it means the same, it changes the same words, it is in the same place.',
+          this.nearest,
+        ),
+        card('Tokens', '', 'What the tokeniser reads, coloured by kind; what the other side lacks is underlined.', this.tokens),
+        card('Words and their gates', '', 'How much each changed word weighs in the edit’s vector. To the model, a faint word is just “a rare word”.', this.gates),
+        card(
+          'The edit’s vector',
+          '',
+          '768 numbers in four parts; how much each part weighs is the model’s choice for this edit.',
+          ...this.strips.map((strip, i) => element('div', {}, this.parts[i] ?? '', strip)),
+        ),
         card(
           'Where next in this file',
+          '',
           'How the network shares the next edit among the file’s other definitions. In the editor the history and the text decide.',
           this.next,
         ),
         card(
           'The edits after this one',
-          'Every dot is a past edit. The filled circle is yours; the arrows go on to the three edits that are predicted, the squares are what really followed.',
-          this.map,
+          'wide',
+          'Every dot is a past edit; edits that the model finds alike lie near each other. The circle is yours, the numbered arrows go on to the three edits that the model predicts, each from those before it, and the squares are what really followed.',
+          element('div', { className: 'model-way' }, this.map, this.path),
         ),
         card(
           'Is the model only copying?',
+          'wide',
           'An edit changes little, so repeating the old state is a strong guess: how right it is, is the copy indicator. The longer bar is the better guess.',
           this.steps,
           element('label', { htmlFor: 'model-collapse' }, 'Draw all states together, as in a collapse'),
@@ -159,9 +184,6 @@ class Panel {
       case 'failed':
         this.status.textContent = `The model cannot be loaded: ${reply.message}`;
         return;
-      case 'rolled':
-        this.busy = 0;
-        if (this.waiting) this.send();
     }
     if (reply.id !== this.newest) return;
     this.time(reply);
@@ -173,16 +195,9 @@ class Panel {
   }
 
   private begin(reply: Of<'ready'>): void {
-    this.presets = reply.presets;
     this.edits = reply.map;
-    this.chooser.replaceChildren(
-      ...reply.presets.map((preset, i) => element('option', { value: String(i) }, `${preset.definition}: ${preset.title}`)),
-      element('option', { value: '-1' }, 'Your own: paste two versions of a file'),
-    );
-    for (const area of [this.before, this.after]) area.disabled = false;
-    this.status.textContent = `Ready in ${reply.ms.toFixed(0)} ms: ${reply.edits.toLocaleString('en')} past edits to search.`;
     this.drawEdits();
-    this.choose();
+    this.times.title = `The model and ${reply.edits.toLocaleString('en')} past edits were there ${reply.ms.toFixed(0)} ms after the worker began.`;
   }
 
   private choose(): void {
@@ -193,20 +208,12 @@ class Panel {
     this.ask();
   }
 
-  /** Asks the worker about the texts as they stand. While it is busy, only the newest question waits. */
+  /** Asks the worker about the texts as they stand: it answers the newest question, and leaves off older ones. */
   private ask(): void {
     this.newest++;
     this.changedAt = performance.now();
-    if (this.busy) this.waiting = true;
-    else this.send();
-  }
-
-  private send(): void {
-    this.waiting = false;
-    this.busy = this.newest;
-    const preset = Number(this.chooser.value);
-    const path = this.presets[preset]?.path ?? '';
-    const request: Request = { id: this.newest, before: this.before.value, after: this.after.value, path, preset };
+    const preset = this.presets[Number(this.chooser.value)] ?? null;
+    const request: Request = { id: this.newest, before: this.before.value, after: this.after.value, preset };
     this.worker.postMessage(request);
   }
 
@@ -234,31 +241,45 @@ class Panel {
     );
     const heads = ['word', 'net', 'signed', 'unsigned'].map((name) => element('th', { scope: 'col' }, name));
     this.gates.replaceChildren(element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows)));
-    this.drawVector(reply.vector);
-    const most = Math.max(1e-6, ...reply.parts);
-    this.weights.replaceChildren(...reply.parts.map((weight, i) => element('li', {}, bar(weight / most, 'accent'), PARTS[i] ?? '')));
-    this.vector.setAttribute('aria-label', reply.parts.map((weight, i) => `${PARTS[i] ?? ''}: weight ${weight.toFixed(2)}`).join('; '));
+    this.drawVector(reply);
   }
 
-  private drawVector(vector: Float32Array): void {
-    const context = this.vector.getContext('2d');
-    if (!context) return;
-    const [width, rows] = [this.vector.width, 4];
-    const height = this.vector.height / rows;
-    const style = getComputedStyle(this.vector);
+  private drawVector({ vector, parts }: Of<'edit'>): void {
+    const style = getComputedStyle(this.parts[0] ?? this.status);
     const [up, down] = [style.getPropertyValue('--good') || 'green', style.getPropertyValue('--bad') || 'red'];
-    const largest = vector.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-    context.clearRect(0, 0, this.vector.width, this.vector.height);
-    vector.forEach((value, i) => {
-      context.globalAlpha = Math.min(1, Math.abs(value) / largest);
-      context.fillStyle = value > 0 ? up : down;
-      context.fillRect(i % width, Math.floor(i / width) * height, 1, height);
+    const most = Math.max(1e-6, ...parts);
+    let begin = 0;
+    PARTS.forEach(([name, size], i) => {
+      const weight = parts[i] ?? 0;
+      this.parts[i]?.replaceChildren(bar(weight / most, 'accent'), `${name} ${weight.toFixed(2)}`);
+      const own = vector.subarray(begin, begin + size);
+      begin += size;
+      const context = this.strips[i]?.getContext('2d');
+      if (!context) return;
+      const largest = own.reduce((least, value) => Math.max(least, Math.abs(value)), 1e-6);
+      context.clearRect(0, 0, size, 1);
+      own.forEach((value, at) => {
+        context.globalAlpha = Math.min(1, Math.abs(value) / largest);
+        context.fillStyle = value > 0 ? up : down;
+        context.fillRect(at, 0, 1, 1);
+      });
     });
   }
 
   private showNearest(reply: Of<'nearest'>): void {
-    this.nearest.replaceChildren(...reply.similar.map((one) => similarItem(one)));
+    this.nearest.replaceChildren(...reply.similar.map((one, i) => similarItem(one, !i)));
     this.point = reply.point;
+    this.showLens(reply.lens);
+  }
+
+  private showLens({ definition, title, likeliest, threshold }: Lens): void {
+    const line = this.after.value.split('\n').find((text) => definition && heads(text, definition));
+    const chance = `The likeliest past edit would have been made as one change with this one in ${percent(likeliest)} of such cases; a lens speaks from ${percent(threshold)} on.`;
+    this.lens.replaceChildren(
+      element('p', { className: 'model-said' }, title ? 'What your editor shows above the definition, a lens:' : 'Your editor would show no lens here.'),
+      element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', element('code', {}, line?.trim() ?? definition)),
+      element('p', { className: 'model-said' }, title ? `Its evidence is that commit’s own diff, the first below. ${chance}` : chance),
+    );
   }
 
   private showTokens(reply: Of<'tokens'>): void {
@@ -288,7 +309,8 @@ class Panel {
   }
 
   private showRolled(reply: Of<'rolled'>): void {
-    this.drawPath(reply.predicted, reply.actual);
+    this.drawPath(reply.predicted.flatMap(({ point }) => point ?? []), reply.actual.flatMap(({ point }) => point ?? []));
+    this.path.replaceChildren(...followedSaid(reply.predicted, reply.actual));
     const rows = reply.steps.map(({ subject, predicted, copied }, i) =>
       element(
         'tr',
@@ -352,6 +374,24 @@ class Panel {
     for (const { x, y } of actual)
       path.append(svg('rect', { x: String(x * MAP_SIZE - size / 2), y: String(y * MAP_SIZE - size / 2), width: String(size), height: String(size) }));
     path.append(svg('circle', { ...at(this.point), r: String(5 * scale) }));
+    // Of several that lie in one place the numbers stand beside each other.
+    const number = (kind: string, points: readonly Point[], side: number): void => {
+      const taken: Point[] = [];
+      points.forEach((point, i) => {
+        const before = taken.filter(({ x, y }) => Math.hypot(x - point.x, y - point.y) * MAP_SIZE < 10 * scale).length;
+        taken.push(point);
+        const label = svg('text', {
+          x: String(point.x * MAP_SIZE + (7 + 9 * before) * scale),
+          y: String(point.y * MAP_SIZE + side * 9 * scale),
+          class: `model-${kind}`,
+        });
+        label.style.fontSize = `${14 * scale}px`;
+        label.textContent = String(i + 1);
+        path.append(label);
+      });
+    };
+    number('expected', predicted, -1);
+    number('followed', actual, 2);
     const ends = `${predicted.length} predicted edits and ${actual.length} that really followed`;
     this.map.setAttribute('aria-label', `A map of ${this.edits.length} past edits with yours, ${ends}.`);
   }
@@ -375,7 +415,22 @@ function bar(share: number, tone: 'accent' | 'good' | 'bad' | 'warm'): HTMLEleme
   return filled;
 }
 
-function similarItem(one: Similar): HTMLElement {
+/** What lies at the numbers of the map. */
+function followedSaid(predicted: readonly Expected[], actual: Of<'rolled'>['actual']): HTMLElement[] {
+  const list = (items: readonly HTMLElement[]): HTMLElement => element('ol', {}, ...items);
+  return [
+    element('h4', {}, 'Predicted'),
+    list(
+      predicted.map(({ like, right }) =>
+        element('li', {}, like ? `like “${like}”` : 'nowhere on the map', right === null ? '' : `; cosine with what followed ${right.toFixed(2)}`),
+      ),
+    ),
+    element('h4', {}, 'What really followed'),
+    actual.length ? list(actual.map(({ subject }) => element('li', {}, subject))) : element('p', {}, 'Nothing yet: this edit is yours.'),
+  ];
+}
+
+function similarItem(one: Similar, open: boolean): HTMLElement {
   const why = Object.entries(WHY).map(([part, name]) => {
     const value = one.parts[part as keyof typeof WHY];
     return element('li', {}, bar(value, 'accent'), `${name} ${value.toFixed(2)}`);
@@ -386,11 +441,11 @@ function similarItem(one: Similar): HTMLElement {
     {},
     element(
       'details',
-      {},
+      { open },
       element(
         'summary',
         {},
-        element('span', { className: 'chip' }, one.score.toFixed(2)),
+        element('span', { className: 'chip' }, percent(one.score)),
         ' ',
         element('strong', {}, one.subject),
         ' ',
@@ -423,6 +478,12 @@ function coloured(title: string, { text, cut, leaves }: Shown): HTMLElement {
   code.append(text.slice(position));
   const more = cut ? element('p', { className: 'model-said' }, 'Only the beginning of the file is shown.') : '';
   return element('details', { open: title === 'After' }, element('summary', {}, title), element('pre', { tabIndex: 0 }, code), more);
+}
+
+/** Whether a line is the head of a definition, by its last name. */
+function heads(line: string, definition: string): boolean {
+  const [, name] = /^\s*(?:async\s+)?(?:def|class)\s+(\w+)/.exec(line) ?? [];
+  return name !== undefined && name === definition.split('#')[0]?.split('.').at(-1);
 }
 
 function at({ x, y }: Point): Record<string, string> {

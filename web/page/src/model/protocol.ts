@@ -5,22 +5,31 @@ import type { Definition, Leaf } from '../../../engine/src/api.ts';
 /** An edit that a visitor can begin with. */
 export interface Preset {
   readonly title: string;
+  readonly commit: string;
+  /** Seconds since 1970. */
+  readonly time: number;
   readonly path: string;
   readonly definition: string;
   /** The whole file. */
   readonly before: string;
   readonly after: string;
   /** What the history went on with: the next edits of the same definition, own texts. */
-  readonly next: readonly { readonly subject: string; readonly before: string; readonly after: string }[];
+  readonly next: readonly Followed[];
+}
+
+/** An edit of one definition, own texts. */
+export interface Followed {
+  readonly subject: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 export interface Request {
   readonly id: number;
   readonly before: string;
   readonly after: string;
-  readonly path: string;
-  /** Number of the preset whose texts these are or were, -1 for none: what came next is the preset's. */
-  readonly preset: number;
+  /** The preset whose texts these are or were: where it was made, and what came next. */
+  readonly preset: Pick<Preset, 'path' | 'time' | 'next'> | null;
 }
 
 /** A text with its leaves; only its beginning, if it is long. */
@@ -30,7 +39,17 @@ export interface Shown {
   readonly leaves: readonly (Pick<Leaf, 'start' | 'end' | 'role'> & { readonly changed: boolean })[];
 }
 
+/** What an editor would say above the definition. */
+export interface Lens {
+  readonly definition: string;
+  /** null: the likeliest past edit is not likely enough. */
+  readonly title: string | null;
+  readonly likeliest: number;
+  readonly threshold: number;
+}
+
 export interface Similar {
+  /** How likely it is that both edits would have been made as one change. */
   readonly score: number;
   readonly parts: Readonly<Record<'meaning' | 'signed' | 'unsigned' | 'place', number>>;
   readonly shared: readonly string[];
@@ -62,6 +81,15 @@ export interface Next {
   readonly like: string;
 }
 
+/** An edit that is predicted after the one at hand. */
+export interface Expected {
+  readonly point: Point | null;
+  /** Subject of the past edit that it is most like. */
+  readonly like: string;
+  /** Cosine with the edit that really followed; null where none is known. */
+  readonly right: number | null;
+}
+
 /** One step of the roll-out of states; cosines with the true state after so many edits. */
 export interface Step {
   readonly subject: string;
@@ -71,7 +99,7 @@ export interface Step {
 }
 
 export type Reply =
-  | { readonly kind: 'ready'; readonly presets: readonly Preset[]; readonly edits: number; readonly map: readonly Point[]; readonly ms: number }
+  | { readonly kind: 'ready'; readonly edits: number; readonly map: readonly Point[]; readonly ms: number }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'tokens'; readonly id: number; readonly ms: number; readonly before: Shown; readonly after: Shown; readonly count: number }
   | {
@@ -84,14 +112,14 @@ export type Reply =
       readonly parts: readonly number[];
       readonly words: readonly { readonly word: string; readonly common: boolean; readonly net: number; readonly signed: number; readonly unsigned: number }[];
     }
-  | { readonly kind: 'nearest'; readonly id: number; readonly ms: number; readonly similar: readonly Similar[]; readonly point: Point | null }
+  | { readonly kind: 'nearest'; readonly id: number; readonly ms: number; readonly similar: readonly Similar[]; readonly lens: Lens; readonly point: Point | null }
   | { readonly kind: 'next'; readonly id: number; readonly ms: number; readonly next: readonly Next[] }
   | {
       readonly kind: 'rolled';
       readonly id: number;
       readonly ms: number;
-      readonly predicted: readonly Point[];
-      readonly actual: readonly Point[];
+      readonly predicted: readonly Expected[];
+      readonly actual: readonly { readonly subject: string; readonly point: Point | null }[];
       readonly steps: readonly Step[];
       /** Cosines of the state before with the state after, by how far all states are drawn to their mean: 0, 0.1 … 1. */
       readonly collapse: readonly number[];

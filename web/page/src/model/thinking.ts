@@ -1,7 +1,7 @@
 /** One edit through the whole model, stage by stage, each said as soon as it is known. */
 
 import { unmatched, type EncodedEdit, type Engine, type Gallery, type Leaf, type Near, type Vector } from '../../../engine/src/index.ts';
-import type { DiffLine, Next, Point, Preset, Reply, Request, Shown, Similar, Step } from './protocol.ts';
+import type { DiffLine, Expected, Lens, Next, Point, Reply, Request, Shown, Similar, Step } from './protocol.ts';
 
 const SHOWN_CHARACTERS = 12_000;
 const COMPARED = 2_500; // leaves of a text that are compared one by one
@@ -13,27 +13,60 @@ const STEPS = 3;
 const MOST_DEFINITIONS = 40;
 const CONTEXT = 2; // lines around a change
 const LONGEST_DIFF = 30;
+const LONGEST_SUBJECT = 60; // in a lens
 const COLLAPSED = Array.from({ length: 11 }, (_, i) => i / 10);
+
+/** Past edits, and where each lies on the map. */
+export interface Past {
+  readonly gallery: Gallery;
+  readonly map: readonly Point[];
+}
+
+/** When a lens speaks: from which score on, from which share of the best one on more are counted, and of how many. */
+export interface LensRule {
+  readonly threshold: number;
+  readonly close: number;
+  readonly behind: number;
+}
 
 export class Thinking {
   private readonly engine: Engine;
-  private readonly gallery: Gallery;
-  private readonly presets: readonly Preset[];
-  private readonly map: readonly Point[];
+  private readonly rule: LensRule;
+  private readonly past: Promise<Past>;
   private readonly say: (reply: Reply) => void;
+  private next: Request | null = null;
+  private working = false;
 
-  constructor(engine: Engine, gallery: Gallery, presets: readonly Preset[], map: readonly Point[], say: (reply: Reply) => void) {
+  /** `past` may come later than the first question. */
+  constructor(engine: Engine, rule: LensRule, past: Promise<Past>, say: (reply: Reply) => void) {
     this.engine = engine;
-    this.gallery = gallery;
-    this.presets = presets;
-    this.map = map;
+    this.rule = rule;
+    this.past = past;
     this.say = say;
   }
 
-  think(request: Request): void {
-    const { id, before, after, path } = request;
+  /** Answers a request. A newer one is answered instead as soon as the stage at hand is done. */
+  async ask(request: Request): Promise<void> {
+    this.next = request;
+    if (this.working) return;
+    this.working = true;
+    try {
+      for (let now = this.taken(); now; now = this.taken()) await this.think(now);
+    } finally {
+      this.working = false;
+    }
+  }
+
+  private taken(): Request | null {
+    const request = this.next;
+    this.next = null;
+    return request;
+  }
+
+  private async think(request: Request): Promise<void> {
+    const { id, before, after, preset } = request;
     const edit = this.timed((ms) => {
-      const found = this.engine.encodeEdit(before, after);
+      const found = this.ownEdit(before, after);
       const definition = this.nameOf(found, after) ?? this.nameOf(found, before) ?? '';
       const { vector, empty, parts } = found;
       const words = found.words
@@ -44,12 +77,19 @@ export class Thinking {
       this.say({ kind: 'edit', id, ms: ms(), empty, definition, vector, parts, words });
       return { ...found, definition };
     });
+    const past = await this.past;
+    if (await this.isStale()) return;
     this.timed((ms) => {
-      const found = edit.empty ? [] : this.engine.nearest(this.gallery, edit, NEAREST + 1, { path, definition: edit.definition });
-      const near = found.filter(({ entry }) => !this.isSame(entry, edit)).slice(0, NEAREST);
+      const { definition } = edit;
+      const asked = { path: preset?.path ?? '', definition, before: edit.before, after: edit.after };
+      const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
+      const near = edit.empty ? [] : this.engine.nearest(past.gallery, edit.vector, asked, this.rule.behind, isPast);
       const took = ms();
-      this.say({ kind: 'nearest', id, ms: took, similar: near.map((one) => this.similar(one)), point: this.place(edit.vector) });
+      const similar = near.slice(0, NEAREST).map((one) => similarOf(past.gallery, one));
+      const lens = this.lensOf(past.gallery, near, definition, preset?.time ?? Date.now() / 1000);
+      this.say({ kind: 'nearest', id, ms: took, similar, lens, point: this.place(past, edit.vector) });
     });
+    if (await this.isStale()) return;
     this.timed((ms) => {
       const [was, is] = [before.slice(0, SHOWN_CHARACTERS), after.slice(0, SHOWN_CHARACTERS)];
       const [old, now] = [this.engine.tokenise(was), this.engine.tokenise(is)];
@@ -58,16 +98,41 @@ export class Thinking {
       const of = (text: string, whole: string, leaves: Shown['leaves']): Shown => ({ text, cut: text.length < whole.length, leaves });
       this.say({ kind: 'tokens', id, ms: took, before: of(was, before, shown[0]), after: of(is, after, shown[1]), count: now.ids.length });
     });
+    if (await this.isStale()) return;
     this.timed((ms) => {
-      const found = edit.empty ? [] : this.whereNext(before, after, edit);
+      const found = edit.empty ? [] : this.whereNext(past.gallery, before, after, edit);
       this.say({ kind: 'next', id, ms: ms(), next: found });
     });
+    if (await this.isStale()) return;
     this.timed((ms) => {
-      const predicted = edit.empty ? [] : this.predicted(edit);
-      const actual = (this.presets[request.preset]?.next ?? []).map((one) => this.engine.encodeEdit(one.before, one.after));
-      const points = actual.flatMap((one) => this.place(one.vector) ?? []);
-      this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps: this.steps(edit, actual, request), collapse: this.collapse(edit, after) });
+      const followed = preset?.next ?? [];
+      const actual = followed.map((one) => this.engine.encodeEdit(one.before, one.after));
+      const predicted = edit.empty ? [] : this.predicted(past, edit, actual);
+      const points = actual.map((one, i) => ({ subject: followed[i].subject, point: this.place(past, one.vector) }));
+      const steps = this.steps(edit, actual, followed.map((one) => one.subject));
+      this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps, collapse: this.collapse(edit, after) });
     });
+  }
+
+  /** The edit of the definition that changed most, by its own texts, which is what an editor looks up. */
+  private ownEdit(before: string, after: string): EncodedEdit {
+    const whole = this.engine.encodeEdit(before, after);
+    if (whole.empty || (whole.before === before && whole.after === after)) return whole;
+    const own = this.engine.encodeEdit(whole.before, whole.after);
+    return own.empty ? whole : { ...own, before: whole.before, after: whole.after };
+  }
+
+  /** Whether a newer request has come, once those that wait to be heard have been. */
+  private async isStale(): Promise<boolean> {
+    await new Promise<void>((heard) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        heard();
+      };
+      port2.postMessage(null);
+    });
+    return this.next !== null;
   }
 
   private timed<Result>(run: (ms: () => number) => Result): Result {
@@ -79,29 +144,41 @@ export class Thinking {
     return this.engine.definitions(text).find(({ source }) => source && (source === edit.after || source === edit.before))?.name;
   }
 
-  /** Whether a past edit is the one at hand, which a visitor need not be told of. */
-  private isSame(entry: number, edit: EncodedEdit): boolean {
-    const { before, after } = this.gallery.entries[entry];
-    return before === edit.before && after === edit.after;
+  /**
+   * Whether an editor would have found the edit: not the one at hand, none of the same definition, and where the one at
+   * hand is of the history, none of its commit or after it.
+   */
+  private isPast(gallery: Gallery, entry: number, edit: EncodedEdit & { readonly definition: string }, { preset }: Request): boolean {
+    const { before, after, path, definition, time } = gallery.entries[entry];
+    if (preset) return time < preset.time && !(path === preset.path && definition === edit.definition);
+    return !(before === edit.before && after === edit.after);
   }
 
-  private similar(near: Near): Similar {
-    const { subject, commit, time, path, definition, before, after } = this.gallery.entries[near.entry];
-    const { score, meaning, signed, unsigned, place, shared } = near;
-    return { score, parts: { meaning, signed, unsigned, place }, shared, subject, commit, time, path, definition, diff: diffOf(before, after) };
+  /** In the words of `codewm_lsp.hints.wording`. */
+  private lensOf(gallery: Gallery, near: readonly Near[], definition: string, now: number): Lens {
+    const { threshold, close } = this.rule;
+    const likeliest = near[0]?.score ?? 0;
+    const told = { definition, likeliest, threshold };
+    if (likeliest < threshold) return { ...told, title: null };
+    const { commit, subject, time } = gallery.entries[near[0].entry];
+    const others = near.filter(({ score }) => score >= Math.max(threshold, close * likeliest)).map(({ entry }) => gallery.entries[entry].commit);
+    const more = new Set(others.filter((other) => other !== commit)).size;
+    const short = subject.length > LONGEST_SUBJECT ? `${subject.slice(0, LONGEST_SUBJECT - 1).trimEnd()}…` : subject;
+    const quoted = short.includes("'") ? `"${short}"` : `'${short}'`;
+    return { ...told, title: `like ${commit.slice(0, 7)} ${quoted} · ${age(now - time)}${more ? ` · and ${more} more` : ''}` };
   }
 
   /** Among the past edits that are most like it, by how much they are. */
-  private place(vector: Vector): Point | null {
-    const near = this.engine.nearestTo(this.gallery, vector, PLACED_BY).filter((one) => one.meaning > 0);
+  private place({ gallery, map }: Past, vector: Vector): Point | null {
+    const near = this.engine.nearestTo(gallery, vector, PLACED_BY).filter((one) => one.meaning > 0);
     const weights = near.map((one) => one.meaning ** 4);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     if (!total) return null;
-    const mean = (axis: 'x' | 'y'): number => near.reduce((sum, one, i) => sum + (this.map[one.entry][axis] * weights[i]) / total, 0);
+    const mean = (axis: 'x' | 'y'): number => near.reduce((sum, one, i) => sum + (map[one.entry][axis] * weights[i]) / total, 0);
     return { x: mean('x'), y: mean('y') };
   }
 
-  private whereNext(before: string, after: string, edit: EncodedEdit): Next[] {
+  private whereNext(gallery: Gallery, before: string, after: string, edit: EncodedEdit): Next[] {
     const unchanged = new Set(this.engine.definitions(before).map(({ source }) => source));
     const others = this.engine
       .definitions(after)
@@ -116,28 +193,37 @@ export class Thinking {
       .sort((a, b) => b.share - a.share)
       .slice(0, NEXT)
       .map(({ one, i, share }) => {
-        const [near] = this.engine.nearestTo(this.gallery, found[i].vector, 1);
-        const like = near ? this.gallery.entries[near.entry].subject : '';
+        const like = this.likest(gallery, found[i].vector);
         return { definition: one.name, kind: one.kind, line: one.line, share, like };
       });
   }
 
-  /** Where the next three edits of the definition are expected on the map, each after those before it. */
-  private predicted(edit: EncodedEdit): Point[] {
+  /** Subject of the past edit that a vector is most like. */
+  private likest(gallery: Gallery, vector: Vector): string {
+    const [near] = this.engine.nearestTo(gallery, vector, 1);
+    return near ? gallery.entries[near.entry].subject : '';
+  }
+
+  /** The next three edits of the definition, each after those before it. */
+  private predicted(past: Past, edit: EncodedEdit, actual: readonly EncodedEdit[]): Expected[] {
     const recent = [edit.vector];
     for (let step = 0; step < STEPS; step++) recent.unshift(this.engine.predictNext([edit.after || edit.before], recent)[0].vector);
     return recent
       .slice(0, STEPS)
       .reverse()
-      .flatMap((vector) => this.place(vector) ?? []);
+      .map((vector, i) => ({
+        point: this.place(past, vector),
+        like: this.likest(past.gallery, vector),
+        right: actual[i] && !actual[i].empty ? cosine(vector, actual[i].vector) : null,
+      }));
   }
 
-  private steps(edit: EncodedEdit, actual: readonly EncodedEdit[], request: Request): Step[] {
+  private steps(edit: EncodedEdit, actual: readonly EncodedEdit[], followed: readonly string[]): Step[] {
     if (edit.empty || !edit.before || !edit.after) return [];
     const begin = this.engine.encodeState(edit.before);
     const edits = [edit, ...actual].slice(0, STEPS);
     const rolled = this.engine.rollOut(begin, edits.map((one) => one.action));
-    const subjects = ['this edit', ...(this.presets[request.preset]?.next ?? []).map((one) => one.subject)];
+    const subjects = ['this edit', ...followed];
     return edits.map((one, i) => {
       const truth = this.engine.encodeState(one.after);
       return { subject: subjects[i], predicted: cosine(rolled[i], truth), copied: cosine(begin, truth) };
@@ -153,6 +239,23 @@ export class Thinking {
     const drawn = (one: Vector, by: number): Vector => one.map((value, i) => (1 - by) * value + by * mean[i]);
     return COLLAPSED.map((by) => cosine(drawn(was, by), drawn(is, by)));
   }
+}
+
+function similarOf(gallery: Gallery, near: Near): Similar {
+  const { subject, commit, time, path, definition, before, after } = gallery.entries[near.entry];
+  const { score, meaning, signed, unsigned, place, shared } = near;
+  return { score, parts: { meaning, signed, unsigned, place }, shared, subject, commit, time, path, definition, diff: diffOf(before, after) };
+}
+
+const UNITS = [['year', 365.25 * 86_400], ['month', 30.44 * 86_400], ['week', 7 * 86_400], ['day', 86_400], ['hour', 3_600], ['minute', 60]] as const;
+
+/** How long ago: `codewm_lsp.dates`. */
+export function age(seconds: number): string {
+  for (const [unit, length] of UNITS) {
+    const count = Math.floor(seconds / length);
+    if (count >= 1) return `${count} ${unit}${count > 1 ? 's' : ''} ago`;
+  }
+  return 'just now';
 }
 
 function cosine(one: Vector, other: Vector): number {

@@ -1,53 +1,84 @@
-/** The model in a worker of its own: everything it needs is in this file once it is bundled. */
+/**
+ * The model in a worker of its own. Its files lie beside this one and are fetched side by side; the measure of the past
+ * edits is worked out in another worker meanwhile, and the first question is answered stage by stage as they are there.
+ */
 
-import edit from '../../../../codewm_lsp/models/base-3/edit.onnx';
 import metadata from '../../../../codewm_lsp/models/base-3/model.json' with { type: 'json' };
-import next from '../../../../codewm_lsp/models/base-3/next.onnx';
-import state from '../../../../codewm_lsp/models/base-3/state.onnx';
-import transition from '../../../../codewm_lsp/models/base-3/transition.onnx';
-import words from '../../../../codewm_lsp/models/base-3/words.bin';
-import numbers from '../../../../build/web/gallery.bin';
-import description from '../../../../build/web/gallery.json' with { type: 'json' };
 import tables from '../../../../build/web/tables.json' with { type: 'json' };
-import grammar from '../../../engine/node_modules/tree-sitter-python/tree-sitter-python.wasm';
-import treeSitter from '../../../engine/node_modules/web-tree-sitter/web-tree-sitter.wasm';
-import { loadEngine, loadGallery } from '../../../engine/src/index.ts';
-import type { Preset, Reply, Request } from './protocol.ts';
-import { Thinking } from './thinking.ts';
+import { loadEngine, loadGallery, measureOf, type Measure } from '../../../engine/src/index.ts';
+import type { Reply, Request } from './protocol.ts';
+import { Thinking, type Past } from './thinking.ts';
 
+const GRAPHS = ['state', 'edit', 'transition', 'next'] as const;
+
+const began = performance.now();
 const say = (reply: Reply): void => {
   postMessage(reply);
 };
 
+async function fetched(name: string): Promise<Response> {
+  const response = await fetch(`model/${name}`);
+  if (!response.ok) throw new Error(`${name} is not there (${response.status})`);
+  return response;
+}
+
+async function bytes(name: string): Promise<Uint8Array> {
+  return new Uint8Array(await (await fetched(name)).arrayBuffer());
+}
+
+/** In a second worker; here where the browser gives workers none of their own. */
+function measured(numbers: Uint8Array): Promise<Measure | null> {
+  return new Promise((resolve, reject) => {
+    const here = (): void => {
+      try {
+        resolve(measureOf(numbers));
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    try {
+      const helper = new Worker('measure-worker.js');
+      helper.addEventListener('message', (event: MessageEvent<Measure | null>) => {
+        helper.terminate();
+        resolve(event.data);
+      });
+      helper.addEventListener('error', here);
+      helper.postMessage(numbers);
+    } catch {
+      here();
+    }
+  });
+}
+
+async function past(): Promise<Past> {
+  const measuring = bytes('gallery.bin').then(async (numbers) => [numbers, await measured(numbers)] as const);
+  const description = (await (await fetched('gallery.json')).json()) as { readonly map: readonly [number, number][] };
+  const [numbers, measure] = await measuring;
+  const gallery = loadGallery(description, numbers, measure);
+  const map = description.map.map(([x, y]) => ({ x, y }));
+  say({ kind: 'ready', edits: gallery.size, map, ms: performance.now() - began });
+  return { gallery, map };
+}
+
 async function start(): Promise<Thinking> {
-  const began = performance.now();
+  const edits = past();
+  const names = ['words.bin', ...GRAPHS.map((name) => `${name}.onnx`), 'web-tree-sitter.wasm', 'tree-sitter-python.wasm'];
+  const files = new Map(await Promise.all(names.map(async (name) => [name, await bytes(name)] as const)));
   const engine = await loadEngine({
-    bundle: {
-      'model.json': new TextEncoder().encode(JSON.stringify(metadata)),
-      'words.bin': words,
-      'state.onnx': state,
-      'edit.onnx': edit,
-      'transition.onnx': transition,
-      'next.onnx': next,
-    },
-    treeSitter,
-    grammar,
+    bundle: { ...Object.fromEntries(files), 'model.json': new TextEncoder().encode(JSON.stringify(metadata)) },
+    treeSitter: files.get('web-tree-sitter.wasm')!,
+    grammar: files.get('tree-sitter-python.wasm')!,
     tables,
   });
-  const gallery = loadGallery(description, numbers);
-  const presets = description.presets as Preset[];
-  const map = description.map.map(([x, y]) => ({ x, y }));
-  say({ kind: 'ready', presets, edits: gallery.size, map, ms: performance.now() - began });
-  return new Thinking(engine, gallery, presets, map, say);
+  return new Thinking(engine, tables.lens, edits, say);
 }
 
 const thinking = start();
-thinking.catch((error: unknown) => {
+const failed = (error: unknown): void => {
   say({ kind: 'failed', message: String(error) });
-});
+};
+thinking.catch(failed);
 
 addEventListener('message', (event: MessageEvent<Request>) => {
-  void thinking.then((one) => {
-    one.think(event.data);
-  });
+  void thinking.then((one) => one.ask(event.data)).catch(failed);
 });
