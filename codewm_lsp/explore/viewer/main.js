@@ -3,6 +3,7 @@
 
 // Puts the page together: the three views, what is selected, and the search.
 
+const NARROW = matchMedia("(max-width: 52rem)"); // where one pane lies below the other: explore.css
 const COLOURS = 8; // groups with a colour of their own; the others share one more
 
 class Explorer {
@@ -42,7 +43,7 @@ class Explorer {
       over: (context, stage) => this.#fileNames(context, stage),
     });
     this.#listen();
-    this.#paint();
+    this.#find();
   }
 
   /** Shows an edit. @param {number} edit */
@@ -50,12 +51,18 @@ class Explorer {
     this.selected = edit;
     showEdit(this.atlas, edit, this.detail, (other) => {
       this.open(other);
-      this.detail.focus();
+      this.detail.focus({ preventScroll: true });
     });
     byId("status").textContent = `Selected: ${this.atlas.name(edit)}, ${this.atlas.subject(edit)}`;
     for (const button of document.querySelectorAll("#results .edit")) button.removeAttribute("aria-current");
-    this.detail.parentElement?.scrollTo(0, 0);
+    this.#reveal();
     this.map.select(edit, true);
+  }
+
+  /** Has the details in sight: at the top of their pane, or where the pane lies below the map, half a screen below it. */
+  #reveal() {
+    this.detail.parentElement?.scrollTo(0, 0);
+    if (NARROW.matches) this.detail.querySelector("h2")?.scrollIntoView({ block: "center" });
   }
 
   /** Shows a file of the graph. @param {number} file */
@@ -63,10 +70,10 @@ class Explorer {
     this.file = file;
     showFile(this.atlas, file, this.detail, (other) => {
       this.openFile(other);
-      this.detail.focus();
+      this.detail.focus({ preventScroll: true });
     });
     byId("status").textContent = `Selected: ${at(this.atlas.record.files.path, file)}`;
-    this.detail.parentElement?.scrollTo(0, 0);
+    this.#reveal();
     this.graph.select(file, true);
   }
 
@@ -135,7 +142,7 @@ class Explorer {
   #places(unit) {
     showPlaces(this.atlas, unit === "file", (edit) => {
       this.open(edit);
-      this.detail.focus();
+      this.detail.focus({ preventScroll: true });
     });
   }
 
@@ -144,18 +151,19 @@ class Explorer {
     const results = /** @type {HTMLOListElement} */ (byId("results"));
     if (!text.trim()) {
       this.found = null;
-      results.replaceChildren();
-      byId("status").textContent = "\u00a0";
+      byId("status").textContent = "The newest edits. Search, or click the map.";
     } else {
       this.search ??= new Search(this.atlas);
       this.found = this.search.find(text);
       byId("status").textContent = this.found.length ? counted(this.found.length, "edit") : "No edit has these words.";
-      editList(this.atlas, this.found.slice(0, 1000), this.selected, (edit) => {
-        this.open(edit);
-        this.detail.focus();
-      }, results);
     }
+    const shown = this.found?.slice(0, 1000) ?? Array.from({ length: Math.min(FIRST, this.atlas.size) }, (_, edit) => edit);
+    editList(this.atlas, shown, this.selected, (edit) => {
+      this.open(edit);
+      this.detail.focus({ preventScroll: true });
+    }, results);
     this.detail.replaceChildren();
+    this.detail.parentElement?.scrollTo(0, 0);
     this.#paint();
   }
 
@@ -214,7 +222,7 @@ class Explorer {
   #overMap(context, stage) {
     const { atlas, selected } = this;
     const ink = style("--ink");
-    const labels = new Labels(context, ink, style("--surface"));
+    const labels = new Labels(context, stage);
     if (selected >= 0) {
       const chain = at(atlas.ofDefinition, atlas.definition(selected));
       context.strokeStyle = ink;
@@ -228,7 +236,7 @@ class Explorer {
       labels.add(atlas.name(selected), ...stage.project(at(atlas.x, selected), at(atlas.y, selected) - 14 / stage.view.scale), 13, true);
     }
     for (const region of atlas.record.regions) {
-      labels.add(region.words.join(" · "), ...stage.project(region.x, region.y), 11 + Math.min(4, region.edits / (atlas.size / 30)), false);
+      labels.add(region.words.join(" · "), ...stage.project(region.x, region.y), 11 + Math.min(4, region.edits / (atlas.size / 30)));
     }
   }
 
@@ -258,20 +266,20 @@ class Explorer {
    */
   #fileNames(context, stage) {
     const { files } = this.atlas.record;
-    const labels = new Labels(context, style("--ink"), style("--surface"));
-    const write = (/** @type {number} */ file, /** @type {boolean} */ always) => {
+    const labels = new Labels(context, stage);
+    const write = (/** @type {number} */ file, must = false) => {
       const [px, py] = stage.project(at(stage.x, file), at(stage.y, file));
-      labels.add(at(files.path, file).replace(/^.*\//, ""), px, py - stage.radius(file) - 8, 12, always);
+      labels.add(at(files.path, file).replace(/^.*\//, ""), px, py - stage.radius(file) - 8, 12, must);
     };
     if (this.file >= 0) {
       ring(context, stage, this.file, stage.radius(this.file) + 4, 3);
       write(this.file, true);
       for (const [one, other] of files.pairs) {
-        if (one === this.file) write(other, true);
-        if (other === this.file) write(one, true);
+        if (one === this.file) write(other);
+        if (other === this.file) write(one);
       }
     }
-    for (const file of this.byCommits) write(file, false);
+    for (const file of this.byCommits) write(file);
   }
 }
 
@@ -279,40 +287,49 @@ class Explorer {
 class Labels {
   /**
    * @param {CanvasRenderingContext2D} context
-   * @param {string} ink
-   * @param {string} halo
+   * @param {Stage} stage
    */
-  constructor(context, ink, halo) {
+  constructor(context, stage) {
     this.context = context;
-    this.ink = ink;
-    this.halo = halo;
-    /** @type {[number, number, number, number][]} */
+    this.stage = stage;
+    this.ink = style("--ink");
+    this.halo = style("--surface");
+    /** @type {[number, number, number, number][]} left, top, right, bottom */
     this.taken = [];
   }
 
   /**
+   * Writes a text at a place, or near it where that is taken; not at all where there is no room, unless it must be there.
    * @param {string} text
    * @param {number} px
    * @param {number} py
    * @param {number} size
-   * @param {boolean} always
+   * @param {boolean} must
    */
-  add(text, px, py, size, always) {
-    const { context } = this;
+  add(text, px, py, size, must = false) {
+    const { context, stage } = this;
+    if (px < 0 || py < 0 || px > stage.width || py > stage.height) return;
     const shown = text.length > 48 ? `${text.slice(0, 47)}…` : text;
     context.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
-    const half = context.measureText(shown).width / 2;
-    const box = /** @type {[number, number, number, number]} */ ([px - half - 4, py - size, px + half + 4, py + size]);
-    if (!always && this.taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1])) return;
-    this.taken.push(box);
+    const half = context.measureText(shown).width / 2 + 4;
+    const middle = Math.max(half, Math.min(stage.width - half, px));
+    const boxes = [0, 1.6, -1.6, 3.2, -3.2].map((lines) => {
+      const line = Math.max(size, Math.min(stage.height - size, py + lines * size));
+      return /** @type {[number, number, number, number]} */ ([middle - half, line - size * 0.7, middle + half, line + size * 0.7]);
+    });
+    const box = boxes.find((one) => !this.taken.some((other) => one[0] < other[2] && one[2] > other[0] && one[1] < other[3] && one[3] > other[1]));
+    if (!box && !must) return;
+    const own = box ?? at(boxes, 0);
+    this.taken.push(own);
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";
     context.lineWidth = 4;
     context.strokeStyle = this.halo;
-    context.strokeText(shown, px, py);
+    context.strokeText(shown, middle, (own[1] + own[3]) / 2);
     context.fillStyle = this.ink;
-    context.fillText(shown, px, py);
+    context.fillText(shown, middle, (own[1] + own[3]) / 2);
+    stage.canvas.dataset["labels"] = JSON.stringify(this.taken.map((one) => one.map(Math.round))); // for tests
   }
 }
 

@@ -108,6 +108,67 @@ test('50,000 edits are drawn in frames of a bounded number of points, also while
   await context.close();
 });
 
+type Box = [number, number, number, number];
+
+/** The labels of a canvas, and how many pairs of them cover each other. */
+async function labels(page: Page, canvas: string): Promise<{ count: number; covering: number; outside: number }> {
+  const [boxes, width] = await page.$eval(canvas, (one) => [JSON.parse((one as HTMLElement).dataset['labels'] ?? '[]') as Box[], one.clientWidth] as const);
+  const covers = (a: Box, b: Box): boolean => a[0] < b[2] - 1 && a[2] - 1 > b[0] && a[1] < b[3] - 1 && a[3] - 1 > b[1];
+  const covering = boxes.reduce((sum, box, at) => sum + boxes.slice(0, at).filter((other) => covers(box, other)).length, 0);
+  return { count: boxes.length, covering, outside: boxes.filter(([left, , right]) => left < 0 || right > width).length };
+}
+
+test('labels cover neither each other nor the edge, whatever is selected and however far the view is zoomed', async () => {
+  const { page, errors, context } = await opened('many');
+  for (let zoom = 0; zoom < 4; zoom++) {
+    await whole(page, '#map');
+    const found = await labels(page, '#map');
+    assert.ok(zoom || found.count > 20, `${found.count} labels`);
+    assert.deepEqual([found.covering, found.outside], [0, 0]);
+    if (zoom === 1) await page.locator('#map').click({ position: { x: 300, y: 300 } });
+    await page.click('#zoom-in');
+  }
+  await page.click('#tab-files');
+  await whole(page, '#graph');
+  await page.focus('#graph');
+  for (const key of ['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp']) {
+    await page.keyboard.press(key);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const found = await labels(page, '#graph');
+    assert.ok(found.count > 10);
+    assert.deepEqual([found.covering, found.outside], [0, 0]);
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('the newest edits are listed at first, and the search stays in sight however far a list is scrolled', async () => {
+  const { page, errors, context } = await opened('many');
+  assert.match((await page.textContent('#status')) ?? '', /^The newest edits/);
+  assert.equal(await page.locator('#results .edit').count(), 40);
+  await search(page, 'timeouts');
+  await page.locator('#results li:last-child button').scrollIntoViewIfNeeded();
+  const [query, side] = await Promise.all([page.locator('#query').boundingBox(), page.locator('.side').boundingBox()]);
+  assert.ok(query && side && query.y >= side.y && query.y < side.y + 40, JSON.stringify([query, side]));
+  assert.ok(await page.$eval('.side', (one) => one.scrollTop > 200));
+  await search(page, '');
+  assert.equal(await page.$eval('.side', (one) => one.scrollTop), 0);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('on a phone the details come into sight when the map is tapped', async () => {
+  const { page, context } = await opened('many', { viewport: PHONE, hasTouch: true, isMobile: true });
+  const map = await page.locator('#map').boundingBox();
+  assert.ok(map);
+  await page.touchscreen.tap(map.x + map.width / 2, map.y + map.height / 2);
+  await page.waitForFunction(() => {
+    const box = document.querySelector('#detail h2')?.getBoundingClientRect();
+    return box !== undefined && box.top > 0 && box.bottom < innerHeight;
+  });
+  await context.close();
+});
+
 test('the keyboard reaches all of it', async () => {
   const { page, errors, context } = await opened('real');
   await page.focus('#map');
