@@ -65,6 +65,7 @@ NEWEST: Final = 1_000  # edits of the gallery; the others are spread over the re
 LARGEST: Final = 6_000  # characters of an edit in the gallery
 PRESETS: Final = 6  # those with the likeliest past edits
 CANDIDATES: Final = 24  # for them, the newest
+LARGEST_PRESET: Final = 3_000  # characters of the edit of a preset
 LARGEST_FILE: Final = 9_000  # characters of a preset's file
 SIBLINGS: Final = 4  # definitions of a preset's file
 LEVELS: Final = 7  # of int4, above 0
@@ -485,7 +486,7 @@ def presets(repository: Repository, past: Sequence[Chain]) -> list[tuple[Edit, d
         first = edits[0] if len(edits) > ROLLED else None
         if first is None or first.commit is None or first.commit.parent is None or first.path in found:
             continue
-        if not all(is_readable(edit) for edit in edits):
+        if not all(is_readable(edit) for edit in edits) or len(first.before) + len(first.after) > LARGEST_PRESET:
             continue
         before = repository.text_at(first.commit.parent, first.previous_path or first.path)
         if before is None or len(before) > LARGEST_FILE or before.count(first.before) != 1:

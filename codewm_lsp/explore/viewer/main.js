@@ -313,7 +313,7 @@ class Labels {
     context.font = `600 ${size}px system-ui, "DejaVu Sans", sans-serif`;
     const half = context.measureText(shown).width / 2 + 4;
     const middle = Math.max(half, Math.min(stage.width - half, px));
-    const boxes = [0, 1.6, -1.6, 3.2, -3.2].map((lines) => {
+    const boxes = [0, 1.6, -1.6].map((lines) => {
       const line = Math.max(size, Math.min(stage.height - size, py + lines * size));
       return /** @type {[number, number, number, number]} */ ([middle - half, line - size * 0.7, middle + half, line + size * 0.7]);
     });
