@@ -18,11 +18,10 @@ import sys
 import sysconfig
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,8 +274,7 @@ def whitening_vector(chance: random.Random) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Collection:
+class Collection(NamedTuple):
     """Past edits that are all looked at: as a store that does so answers, which is as an index does."""
 
     rows: list[PastEdit]
