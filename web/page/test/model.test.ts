@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { DESKTOP, isWide, launch, open, type Opened, PHONE } from './browser.ts';
+import { age } from '../src/model/age.ts';
 import { serve, type Site } from './site.ts';
 
 const PATIENCE = { timeout: 120_000 };
@@ -237,4 +238,12 @@ test('a browser that gives workers no workers answers, too', async () => {
   await page.goto(site.address);
   await page.locator('.model-nearest > li').first().waitFor(PATIENCE);
   await context.close();
+});
+
+test('ages are those of a lens', () => {
+  const day = 86_400;
+  assert.deepEqual(
+    [59, 60, 7_200, day, 20 * day, 61 * day, 800 * day].map(age),
+    ['just now', '1 minute ago', '2 hours ago', '1 day ago', '2 weeks ago', '2 months ago', '2 years ago'],
+  );
 });

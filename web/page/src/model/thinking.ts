@@ -1,6 +1,7 @@
 /** One edit through the whole model, stage by stage, each said as soon as it is known. */
 
 import { unmatched, type EncodedEdit, type Engine, type Gallery, type Leaf, type Near, type Vector } from '../../../engine/src/index.ts';
+import { age } from './age.ts';
 import type { DiffLine, Expected, Lens, Next, Point, Reply, Request, Shown, Similar, Step } from './protocol.ts';
 
 const SHOWN_CHARACTERS = 12_000;
@@ -245,17 +246,6 @@ function similarOf(gallery: Gallery, near: Near): Similar {
   const { subject, commit, time, path, definition, before, after } = gallery.entries[near.entry];
   const { score, meaning, signed, unsigned, place, shared } = near;
   return { score, parts: { meaning, signed, unsigned, place }, shared, subject, commit, time, path, definition, diff: diffOf(before, after) };
-}
-
-const UNITS = [['year', 365.25 * 86_400], ['month', 30.44 * 86_400], ['week', 7 * 86_400], ['day', 86_400], ['hour', 3_600], ['minute', 60]] as const;
-
-/** How long ago: `codewm_lsp.dates`. */
-export function age(seconds: number): string {
-  for (const [unit, length] of UNITS) {
-    const count = Math.floor(seconds / length);
-    if (count >= 1) return `${count} ${unit}${count > 1 ? 's' : ''} ago`;
-  }
-  return 'just now';
 }
 
 function cosine(one: Vector, other: Vector): number {
