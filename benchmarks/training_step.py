@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training_step", description=main.__doc__)
     parser.add_argument("corpora", nargs="+", type=Path, help="folders that codewm-train study has mined")
     parser.add_argument("--study", choices=SHOWN, default="collapse")
+    parser.add_argument("--runs", nargs="+", help="names of some runs of the study, such as frozen")
     parser.add_argument(
         "--ways", nargs="+", choices=WAYS, default=WAYS[:2], help="the first is what others are held to"
     )
