@@ -1,15 +1,14 @@
 """Filling a store with many repositories, which workers read side by side.
 
-Workers read and embed; only this process writes. What a store in a folder is told of a commit is made by the workers,
-too: it takes half of the time of writing. A worker is given a slice of a repository: what is not in the store
-yet, for half a minute. What it found is written, and the next slice begins there. So a slice whose worker died is
-begun again, and nothing is lost or stored twice.
+Workers read, embed and count words; only this process writes. A worker is given a slice of a repository: what is not
+in the store yet, for half a minute. What it found is written, and the next slice begins there. So a slice whose worker
+died is begun again, and nothing is lost or stored twice.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codewm_lsp.history import CommitEdits
-    from codewm_lsp.index import LoggedCommit, Source, UpdateTarget
-    from codewm_lsp.stores import Store
+    from codewm_lsp.index import Source
+    from codewm_lsp.stores import Shelf, Store
+    from codewm_lsp.stores.interface import CommitToStore
     from codewm_lsp.world_model import WorldModel
 
     Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
@@ -35,7 +35,7 @@ SLICE_EDITS: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class RepositorySlice:
-    """What a worker is asked: the commits of ``revision`` that are not ``known``. ``logged``: see ``SliceResult``."""
+    """What a worker is asked: the commits of ``revision`` that are not ``known``. ``make``: see ``Shelf.maker``."""
 
     path: Path
     revision: str
@@ -44,16 +44,16 @@ class RepositorySlice:
     known: frozenset[str]
     unavailable: frozenset[str]
     settled: tuple[str, int] | None
-    logged: bool
+    make: Callable[[CommitEdits, NDArray[np.float32]], CommitToStore]
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """What a worker found. ``settled``: see ``UpdateTarget.settle``. ``logged``: for a store that keeps these, commits
-    as they are stored; ``batches`` has the others, and those that could not be looked into."""
+    """What a worker found: commits as they are stored, and those that could not be looked into. ``settled``: see
+    ``UpdateTarget.settle``."""
 
-    batches: tuple[Batch, ...]
-    logged: tuple[LoggedCommit, ...]
+    commits: tuple[CommitToStore, ...]
+    unavailable: tuple[CommitEdits, ...]
     settled: tuple[str, int] | None
     complete: bool
     done: int
@@ -77,17 +77,18 @@ class _Open:
     path: Path
     revision: str
     source: Source
-    shelf: UpdateTarget
+    shelf: Shelf
     started: float
     added: int = 0
 
 
 class _Outbox:
-    """An ``UpdateTarget`` that keeps what it is given."""
+    """An ``UpdateTarget`` that keeps what it is given, as it is stored."""
 
     def __init__(self, asked: RepositorySlice, edit_size: int) -> None:
         self.edit_size = edit_size
-        self.batches: list[Batch] = []
+        self.commits: list[CommitToStore] = []
+        self.skipped: list[CommitEdits] = []
         self.edits = 0
         self.settlement: tuple[str, int] | None = None
         self._asked = asked
@@ -109,12 +110,14 @@ class _Outbox:
     def add(self, batch: Batch) -> None:
         from codewm_lsp.history import UNAVAILABLE
 
-        self.batches.append(batch)
-        for item, _ in batch:
+        for item, vectors in batch:
             self._known.add(item.commit.sha)
             self.edits += len(item.edits)
             if item.skipped in UNAVAILABLE:
                 self._unavailable.add(item.commit.sha)
+                self.skipped.append(item)
+            else:
+                self.commits.append(self._asked.make(item, vectors))
 
     def acquire_writer(self) -> bool:
         return True
@@ -125,8 +128,8 @@ class _Outbox:
 
 def read_slice(asked: RepositorySlice) -> SliceResult:
     """The work of a worker."""
-    from codewm_lsp.history import UNAVAILABLE, Repository
-    from codewm_lsp.index import LoggedCommit, UpdateOutcome, update
+    from codewm_lsp.history import Repository
+    from codewm_lsp.index import UpdateOutcome, update
 
     model = _model(asked.model)
     outbox = _Outbox(asked, model.edit_size)
@@ -140,14 +143,8 @@ def read_slice(asked: RepositorySlice) -> SliceResult:
             stop=lambda: outbox.edits >= SLICE_EDITS,
             deadline=time.monotonic() + SLICE_SECONDS,
         )
-    batches, logged = outbox.batches, []
-    if asked.logged:
-        commits = [pair for batch in batches for pair in batch]
-        logged = [LoggedCommit.of(item, vectors) for item, vectors in commits if item.skipped not in UNAVAILABLE]
-        unavailable = [pair for pair in commits if pair[0].skipped in UNAVAILABLE]
-        batches = [unavailable] if unavailable else []
     complete = done.outcome is UpdateOutcome.COMPLETE
-    return SliceResult(tuple(batches), tuple(logged), outbox.settlement, complete, done.done, done.total)
+    return SliceResult(tuple(outbox.commits), tuple(outbox.skipped), outbox.settlement, complete, done.done, done.total)
 
 
 @lru_cache(maxsize=1)
@@ -167,8 +164,6 @@ def fill_with(
     model: Path | None,
 ) -> Iterator[Filled | tuple[str, str]]:
     """Bring the store up to date with repositories, each told of when it is done: filled, or a place and why not."""
-    from codewm_lsp.stores.sqlite import SqliteShelf
-
     waiting = list(reversed(repositories))
     named: dict[str, Path] = {}
     under_way: dict[str, _Open] = {}
@@ -177,9 +172,8 @@ def fill_with(
         shelf = one.shelf
         unavailable = shelf.unavailable()
         known = frozenset(shelf.known())
-        logged = isinstance(shelf, SqliteShelf)
         asked = RepositorySlice(
-            one.path.resolve(), one.revision, limit, model, known, unavailable, shelf.settled(), logged
+            one.path.resolve(), one.revision, limit, model, known, unavailable, shelf.settled(), shelf.maker()
         )
         under_way[place] = one
         workers.start(place, asked)
@@ -202,7 +196,7 @@ def fill_with(
                     yield place, found.message
                     continue
                 _write(one, found)
-                if not found.complete and (found.batches or found.logged):
+                if not found.complete and (found.commits or found.unavailable):
                     begin(place, one)
                     continue
                 one.shelf.release_writer()
@@ -236,18 +230,14 @@ def _opened(store: Store, path: Path, at: str, named: dict[str, Path]) -> _Open:
 
 
 def _write(one: _Open, found: SliceResult) -> None:
-    from codewm_lsp.stores.sqlite import SqliteShelf
+    import numpy as np
 
-    if isinstance(one.shelf, SqliteShelf) and found.logged:
-        known = one.shelf.known()
-        commits = [commit for commit in found.logged if commit.commit.sha not in known]
-        one.shelf.store(commits)
-        one.added += sum([len(commit.edits) for commit in commits])
-    for batch in found.batches:
-        known = one.shelf.known()
-        fresh = [(item, vectors) for item, vectors in batch if item.commit.sha not in known]
-        if fresh:
-            one.shelf.add(fresh)
-            one.added += sum([len(item.edits) for item, _ in fresh])
+    known = one.shelf.known()
+    fresh = [commit for commit in found.commits if commit.commit.sha not in known]
+    if fresh:
+        one.shelf.store(fresh)
+        one.added += sum([len(commit.edits) for commit in fresh])
+    if found.unavailable:
+        one.shelf.add([(item, np.zeros((0, one.shelf.edit_size), np.float32)) for item in found.unavailable])
     if found.settled is not None:
         one.shelf.settle(*found.settled)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.index import Source
-from codewm_lsp.stores.interface import Store, StoreOpener, source_of
+from codewm_lsp.stores.interface import Shelf, Store, StoreOpener, source_of
 
-__all__ = ["GROUP", "Source", "Store", "StoreOpener", "open_store", "source_of"]
+__all__ = ["GROUP", "Shelf", "Source", "Store", "StoreOpener", "open_store", "source_of"]
 
 GROUP: Final = "codewm.stores"
 """Entry points: the beginning of a location, up to its colon, names the ``StoreOpener`` that opens it."""

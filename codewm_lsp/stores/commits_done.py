@@ -2,14 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import UNAVAILABLE, CommitEdits
+from codewm_lsp.history import UNAVAILABLE, Commit, CommitEdits, Edit
+from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 
 Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedEdit:
+    """An edit without its texts: their words as ``terms`` with ``counts``, those of its place as ``place``."""
+
+    path: str
+    definition: str
+    definition_kind: str
+    kind: str
+    line: int
+    vector: NDArray[np.float32]
+    terms: NDArray[np.uint64]
+    counts: NDArray[np.int8]
+    place: NDArray[np.uint64]
+
+    @staticmethod
+    def of(edit: Edit, vector: NDArray[np.float32]) -> CountedEdit:
+        """What is to be stored of an edit."""
+        words = words_of_edit(edit)
+        return CountedEdit(
+            path=edit.path,
+            definition=edit.definition,
+            definition_kind=edit.definition_kind.value,
+            kind=edit.kind.value,
+            line=edit.line,
+            vector=vector,
+            terms=terms(words),
+            counts=counts(words),
+            place=terms(place_words(edit.path, edit.definition)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCommit:
+    """A commit as a server is told of it."""
+
+    commit: Commit
+    edits: tuple[CountedEdit, ...]
+
+    @staticmethod
+    def of(item: CommitEdits, vectors: NDArray[np.float32]) -> CountedCommit:
+        """What is to be stored of a commit."""
+        edits = [CountedEdit.of(edit, vector) for edit, vector in zip(item.edits, vectors, strict=True)]
+        return CountedCommit(item.commit, tuple(edits))
 
 
 class CommitsDone:
@@ -33,8 +80,23 @@ class CommitsDone:
         """Shas of the commits that could not be looked into."""
         return frozenset(self._unavailable)
 
-    def _to_store(self, batch: Batch) -> dict[str, tuple[CommitEdits, NDArray[np.float32]]]:
-        """By sha, what of a batch is not stored yet; what could not be looked into is noted, and not stored."""
+    def maker(self) -> Callable[[CommitEdits, NDArray[np.float32]], CountedCommit]:
+        """See ``Shelf``."""
+        return CountedCommit.of
+
+    def add(self, batch: Batch) -> None:
+        """Store commits with the vectors of their edits; what could not be looked into is noted, and not stored."""
         self._unavailable.update(item.commit.sha for item, _ in batch if item.skipped in UNAVAILABLE)
         left_out = self.known()
-        return {item.commit.sha: (item, vectors) for item, vectors in batch if item.commit.sha not in left_out}
+        self.store([CountedCommit.of(item, vectors) for item, vectors in batch if item.commit.sha not in left_out])
+
+    def store(self, commits: Sequence[CountedCommit]) -> None:
+        """Store commits; one that is there already is left as it is."""
+        wanted = {one.commit.sha: one for one in commits if one.commit.sha not in self._done}
+        if wanted:
+            self._write(list(wanted.values()))
+            self._done |= wanted.keys()
+
+    def _write(self, commits: Sequence[CountedCommit]) -> None:
+        """Write commits that are not there, as far as is known."""
+        raise NotImplementedError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 from codewm_lsp.index import Hit, PastEdit, Source, UpdateTarget
 
 LONGEST: Final = 1_000  # characters of a subject or of somebody's name
@@ -16,10 +16,34 @@ LONGEST_PATH: Final = 4_096  # of a path or a definition
 MORE: Final = 4  # how many times as many are looked up when too many were not accepted
 
 
+class CommitToStore(Protocol):
+    """A commit as a store keeps it, made in whatever process read it."""
+
+    @property
+    def commit(self) -> Commit: ...
+    @property
+    def edits(self) -> Sequence[object]: ...
+
+
+class Shelf(UpdateTarget, Protocol):
+    """The place of a repository in a store.
+
+    ``add`` is ``store`` of what ``maker`` makes of each commit, and notes those that could not be looked into.
+    """
+
+    def maker(self) -> Callable[[CommitEdits, NDArray[np.float32]], CommitToStore]:
+        """A function of a module, for other processes: a commit and the vectors of its edits → what is stored of it."""
+        ...
+
+    def store(self, commits: Sequence[Any]) -> None:
+        """Store what ``maker`` made; a commit that is there already is left as it is."""
+        ...
+
+
 class Store(Protocol):
     """Edits of many repositories under one model. Raises ``IndexStoreError`` when it cannot be used."""
 
-    def shelf(self, source: Source) -> UpdateTarget:
+    def shelf(self, source: Source) -> Shelf:
         """The place of a repository, made where there is none."""
         ...
 

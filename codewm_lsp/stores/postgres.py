@@ -23,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
-from codewm_lsp.history import LAST_DATE, Commit, CommitEdits, Edit, EditKind
+from codewm_lsp.history import LAST_DATE, Commit, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.index.words import place_words, terms, words_of_edit
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
-from codewm_lsp.stores.commits_done import Batch, CommitsDone
+from codewm_lsp.stores.commits_done import CommitsDone, CountedCommit
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
@@ -534,34 +534,28 @@ class PostgresShelf(CommitsDone):
         self._store.run(lambda connection: self._store._one(connection, statement, self._lock))
         self._store.make_hnsw()
 
-    def add(self, batch: Batch) -> None:
-        """Store commits with the vectors of their edits, all in one transaction."""
-        wanted = self._to_store(batch)
+    def _write(self, commits: Sequence[CountedCommit]) -> None:
+        """All in one transaction."""
 
         def write(connection: _PatientConnection) -> None:
             with connection.transaction():
-                self._write(connection, [wanted[sha] for sha in sorted(wanted)])
+                self._insert(connection, sorted(commits, key=lambda one: one.commit.sha))
 
-        if wanted:
-            self._store.run(write)
-            self._done |= wanted.keys()
+        self._store.run(write)
 
-    def _write(self, connection: _PatientConnection, batch: Sequence[tuple[CommitEdits, NDArray[np.float32]]]) -> None:
+    def _insert(self, connection: _PatientConnection, commits: Sequence[CountedCommit]) -> None:
+        """By sha, and terms by number: two that fill never wait for each other in turn."""
         words: dict[int, int] = {}
         places: dict[int, int] = {}
         rows: list[tuple[Any, ...]] = []
-        for (
-            item,
-            vectors,
-        ) in batch:  # by sha, and terms below by number: two that fill never wait for each other in turn
+        for item in commits:
             row = self._store._execute(
                 connection, statements.NEW_COMMIT, self._number, *_columns(item.commit)
             ).fetchone()
             if row is None:
                 continue  # another one that fills was faster
-            for edit, vector in zip(item.edits, vectors, strict=True):
-                changed, place = words_of_edit(edit), place_words(edit.path, edit.definition)
-                own, there = _numbers(terms(changed)), _numbers(terms(place))
+            for edit in item.edits:
+                own, there = _numbers(edit.terms), _numbers(edit.place)
                 for table, numbers in ((words, own), (places, there)):
                     for number in numbers:
                         table[number] = table.get(number, 0) + 1
@@ -570,12 +564,12 @@ class PostgresShelf(CommitsDone):
                         row[0],
                         storable(edit.path, LONGEST_PATH),
                         storable(edit.definition, LONGEST_PATH),
-                        edit.definition_kind.value,
-                        edit.kind.value,
+                        edit.definition_kind,
+                        edit.kind,
                         edit.line,
-                        _literal(vector),
+                        _literal(edit.vector),
                         own,
-                        counts(changed).tobytes(),
+                        edit.counts.tobytes(),
                         there,
                     )
                 )

@@ -30,10 +30,10 @@ from codewm_lsp.history import LAST_DATE, Commit, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.index.words import place_words, terms
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
-from codewm_lsp.stores.commits_done import Batch, CommitsDone
+from codewm_lsp.stores.commits_done import CommitsDone, CountedCommit, CountedEdit
 from codewm_lsp.stores.interface import LONGEST_PATH, accepted, storable
 from codewm_lsp.stores.scoring import Bag, LookedAt, StoreQuery, TermCounts
 
@@ -489,30 +489,26 @@ class QdrantShelf(CommitsDone):
                 self._count_again()
             self._note()
 
-    def add(self, batch: Batch) -> None:
-        """Store commits with the vectors of their edits; a commit counts as done after its edits are there."""
+    def _write(self, commits: Sequence[CountedCommit]) -> None:
+        """A commit counts as done after its edits are there."""
         models = _library().models
         edits: list[Any] = []
-        commits: list[Any] = []
-        wanted = self._to_store(batch)
-        for sha, (item, vectors) in wanted.items():
-            for number, (edit, vector) in enumerate(zip(item.edits, vectors, strict=True)):
-                edits.append(self._point(models, item.commit, number, edit, vector))
-            payload = {"type": "commit", "repository": self._source.key, "commit": sha}
-            commits.append(models.PointStruct(id=self._name("commit", sha), vector={}, payload=payload))
+        done: list[Any] = []
+        for item in commits:
+            edits += [self._point(models, item.commit, number, edit) for number, edit in enumerate(item.edits)]
+            payload = {"type": "commit", "repository": self._source.key, "commit": item.commit.sha}
+            done.append(models.PointStruct(id=self._name("commit", item.commit.sha), vector={}, payload=payload))
             self._edits += len(item.edits)
         with self._store._question():
             self._store._put(edits)
-            self._store._put(commits)
-        self._done |= wanted.keys()
+            self._store._put(done)
         self._store.forget_weights()
 
-    def _point(self, models: Any, commit: Commit, number: int, edit: Edit, vector: NDArray[np.float32]) -> Any:
-        words, place = words_of_edit(edit), place_words(edit.path, edit.definition)
-        own, there = _short(terms(words)), _short(terms(place))
+    def _point(self, models: Any, commit: Commit, number: int, edit: CountedEdit) -> Any:
+        own, there = _short(edit.terms), _short(edit.place)
         self._words.add(own)
         self._places.add(there)
-        weights = np.abs(WEIGHTS[counts(words).view(np.uint8)])
+        weights = np.abs(WEIGHTS[edit.counts.view(np.uint8)])
         length = float(np.linalg.norm(weights)) or 1.0
         payload = {
             "type": "edit",
@@ -525,16 +521,16 @@ class QdrantShelf(CommitsDone):
             "parent": commit.parent,
             "path": storable(edit.path, LONGEST_PATH),
             "definition": storable(edit.definition, LONGEST_PATH),
-            "definition_kind": edit.definition_kind.value,
-            "kind": edit.kind.value,
+            "definition_kind": edit.definition_kind,
+            "kind": edit.kind,
             "line": edit.line,
             "terms": own,
-            "counts": counts(words).tolist(),
+            "counts": edit.counts.tolist(),
         }
         return models.PointStruct(
             id=self._name("edit", commit.sha, str(number)),
             vector={
-                "meaning": vector.astype(np.float32).tolist(),
+                "meaning": edit.vector.astype(np.float32).tolist(),
                 "words": models.SparseVector(**_distinct(own, (weights / length).tolist())),
                 "place": models.SparseVector(**_distinct(there, [len(there) ** -0.5] * len(there))),
             },

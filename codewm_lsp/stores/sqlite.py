@@ -70,6 +70,10 @@ class SqliteShelf:
         """Store commits with the vectors of their edits."""
         self.log.add(batch, repository=self.number)
 
+    def maker(self) -> Callable[[CommitEdits, NDArray[np.float32]], LoggedCommit]:
+        """See ``Shelf``."""
+        return LoggedCommit.of
+
     def store(self, commits: Sequence[LoggedCommit]) -> None:
         """Store commits as they are stored elsewhere."""
         self.log.store([replace(commit, repository=self.number) for commit in commits])

@@ -18,8 +18,10 @@ import pytest
 
 from codewm_lsp.cli.filling import Filled, fill_with, read_slice
 from codewm_lsp.errors import OptionError
+from codewm_lsp.history import Repository
+from codewm_lsp.index import update
 from codewm_lsp.repository_list import listed
-from codewm_lsp.stores import Store, open_store
+from codewm_lsp.stores import Store, open_store, source_of
 from codewm_lsp.workers import Failure, LocalProcesses
 from codewm_lsp.world_model import WorldModel
 from tests.cli.workers_that_die import deadly, killed_once, twice
@@ -79,6 +81,40 @@ def test_processes_bring_what_one_process_brings_and_bad_lines_stop_nothing(
     assert edits_in(tmp_path / "store") == truth(histories, codewm, tmp_path / "one by one")
     again = codewm("index", "--store", tmp_path / "store", "--processes", "2", "--json", repositories)
     assert [one["added"] for one in json.loads(again.stdout)["repositories"]] == [0, 0]
+
+
+def test_a_server_is_told_what_workers_counted(
+    histories: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filled(address: str, fill_it: Callable[[Store], object]) -> tuple[int, list[tuple[str, float]]]:
+        model = WorldModel.load(graphs=("state", "edit"))
+        with closing(open_store(address, model_hash=model.hash, edit_size=model.edit_size, create=True)) as store:
+            fill_it(store)
+            with Repository.open(histories[0]) as repository:
+                edit = next(repository.commits(limit=1)).edits[0]
+            (vector,) = model.embed_edits([(edit.before, edit.after)])
+            hits = store.search(edit, vector, k=5, accept=lambda past: True)
+            return store.size(), [(hit.edit.commit.sha, round(hit.score, 4)) for hit in hits]
+
+    def one_by_one(store: Store) -> None:
+        model = WorldModel.load(graphs=("state", "edit"))
+        for path in histories:
+            with Repository.open(path) as repository:
+                update(repository, model, store.shelf(source_of(repository)))
+
+    expected = filled(make_address("one by one"), one_by_one)
+
+    def counted_here(edit: object) -> None:
+        raise AssertionError("the process that writes does not count words")
+
+    def by_workers(store: Store) -> None:
+        with monkeypatch.context() as here:
+            here.setattr("codewm_lsp.stores.commits_done.words_of_edit", counted_here)
+            told = fill(store, [(path.name, path) for path in histories], LocalProcesses(read_slice, 2))
+        assert all(isinstance(one, Filled) and one.added for one in told)
+
+    assert filled(make_address("by workers"), by_workers) == expected
+    assert expected[0] > 0
 
 
 @posix
