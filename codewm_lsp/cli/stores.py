@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codewm_lsp.display import counted
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -81,14 +82,14 @@ def fill(
             if not as_json:
                 Reporter(out).line(
                     (source.name, "magenta"),
-                    f": {done.done:,} of {done.total:,} commits indexed, {done.added:,} new edits ({seconds:.1f} s)",
+                    f": {_indexed(done.done, done.total, done.added)} ({seconds:.1f} s)",
                 )
         size = store.size()
         if as_json:
             sys.stdout.write(dump({"store": location, "edits": size, "repositories": records}) + "\n")
         else:
             names = ", ".join(source.name for source in store.sources())
-            Reporter(out).line(f"{size:,} edits in the store, from {names}")
+            Reporter(out).line(f"{counted(size, 'edit')} in the store, from {names}")
 
 
 def fill_side_by_side(options: Namespace) -> None:
@@ -140,8 +141,7 @@ def fill_side_by_side(options: Namespace) -> None:
             if not options.json:
                 Reporter(out).line(
                     (found.source.name, "magenta"),
-                    f": {found.done:,} of {found.total:,} commits indexed, {found.added:,} new edits "
-                    f"({found.seconds:.1f} s)",
+                    f": {_indexed(found.done, found.total, found.added)} ({found.seconds:.1f} s)",
                 )
         size = store.size()
         if options.json:
@@ -150,7 +150,7 @@ def fill_side_by_side(options: Namespace) -> None:
         else:
             count = len(store.sources())
             Reporter(out).line(
-                f"{size:,} edits in the store, from {count:,} {'repository' if count == 1 else 'repositories'}"
+                f"{counted(size, 'edit')} in the store, from {count:,} {'repository' if count == 1 else 'repositories'}"
             )
     if failed:
         raise NothingToAnswerError(
@@ -189,3 +189,7 @@ def similar_in(location: str, opened: Opened, question: Question, k: int) -> lis
                     best[name] = (SimilarEdit(hit.edit, hit.score, reasons_similar(hit)), edit)
     found = sorted(best.values(), key=lambda pair: (-pair[0].score, -pair[0].edit.commit.date, pair[0].edit.id))
     return found[:k] if k else found
+
+
+def _indexed(done: int, total: int, added: int) -> str:
+    return f"{done:,} of {counted(total, 'commit')} indexed, {counted(added, 'new edit')}"

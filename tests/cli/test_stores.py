@@ -62,6 +62,18 @@ def test_a_store_answers_with_edits_of_other_repositories(
     assert json.loads(again.stdout)["repositories"][0]["added"] == 0
 
 
+@pytest.mark.parametrize("processes", [(), ("--processes", "1")])
+def test_one_commit_is_said_in_the_singular(
+    processes: tuple[str, ...], make_repository: Callable[..., Any], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    repository = make_repository("single")
+    repository.commit("Begin", {"a.py": "def load(path):\n    return path\n"})
+    done = codewm("index", "--store", tmp_path / "store", *processes, repository.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("single: 1 of 1 commit indexed, 1 new edit (")
+    assert "1 edit in the store, from " in done.stdout
+
+
 def test_the_same_repository_twice_is_refused(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
     shutil.copytree(history.path, tmp_path / "copy")
     done = codewm("index", "--store", tmp_path / "store", history.path, tmp_path / "copy")
