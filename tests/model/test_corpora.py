@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib.util
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +127,35 @@ def test_processes_mine_the_same_and_a_clone_that_cannot_be_mined_stops_no_other
     made, expected = ([shard.load() for shard in read_shards(folder)] for folder in (tmp_path / "made", corpus))
     for one, other in zip(made, expected, strict=True):
         assert_same(one, other)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'codewm[ray]'")
+@pytest.mark.skipif(os.name == "nt", reason="Ray's processes are ended by their group")
+def test_a_ray_cluster_mines_the_same(corpus: Path, history: Path, tmp_path: Path) -> None:
+    file = tmp_path / "clones.txt"
+    file.write_text(f"nowhere\n{history}\n", encoding="utf-8")
+    made = tmp_path / "made"
+    program = [sys.executable, "-c", "from codewm_model.cli import main; main()"]
+    process = subprocess.Popen(
+        [*program, "corpus", "build", str(file), "--ray", "local", "--output", str(made), "--shard-edits", "30"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        told, _ = process.communicate(timeout=180)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == 1, told
+    assert "1 of 2 clones could not be mined" in " ".join(told.split())
+    assert json.loads((made / MANIFEST).read_text(encoding="utf-8")) == json.loads(
+        (corpus / MANIFEST).read_text(encoding="utf-8")
+    )
+    for one, other in zip(read_shards(made), read_shards(corpus), strict=True):
+        assert_same(one.load(), other.load())
 
 
 @pytest.mark.parametrize("table", SHARDS)
