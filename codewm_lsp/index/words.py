@@ -15,16 +15,30 @@ from codewm_lsp.source import split_identifier, tokenize, word_counts
 from codewm_lsp.source.languages import language_of
 
 MAX_COUNT: Final = 127  # a net count is kept in one signed byte; its logarithm is what weighs
+_MEMORABLE: Final = 8_192  # characters of the longest text whose words are remembered
 
 
 def changed_words(before: str, after: str) -> dict[str, int]:
     """Net count of every word between two texts: above 0 where it was added, below 0 where it was removed."""
-    counts = word_counts(tokenize(after).leaves) if after else {}
+    counts = dict(_counted(after)) if after else {}
     if before:
-        counts = dict(counts)
-        for word, count in word_counts(tokenize(before).leaves).items():
+        for word, count in _counted(before).items():
             counts[word] = counts.get(word, 0) - count
-    return {word: max(-MAX_COUNT, min(MAX_COUNT, count)) for word, count in counts.items() if count}
+    return {
+        word: count if -MAX_COUNT < count < MAX_COUNT else max(-MAX_COUNT, min(MAX_COUNT, count))
+        for word, count in counts.items()
+        if count
+    }
+
+
+def _counted(text: str) -> Mapping[str, int]:
+    return _remembered(text) if len(text) <= _MEMORABLE else word_counts(tokenize(text).leaves)
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> Mapping[str, int]:
+    """What one edit ended with, an older one of the same definition began with."""
+    return word_counts(tokenize(text).leaves)
 
 
 def words_of_edit(edit: Edit) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -28,18 +27,17 @@ def words_of_text(text: str) -> tuple[str, ...]:
     return tuple(word for piece in _TEXT.findall(text) for word in split_identifier(piece))
 
 
-def words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
+def words_of_leaf(text: str, role: LeafRole) -> tuple[str, ...]:
     """The words of one leaf: several for a compound name or a sentence, one for a number, a keyword, an operator."""
-    if leaf.role in (LeafRole.STRING, LeafRole.DOCSTRING, LeafRole.COMMENT):
-        return words_of_text(leaf.text)
-    if leaf.role in (LeafRole.NUMBER, LeafRole.SYNTAX):
-        return (leaf.text.lower()[:MAX_WORD],)
-    return split_identifier(leaf.text)
+    if role < LeafRole.STRING:
+        return split_identifier(text)
+    return (text.lower()[:MAX_WORD],) if role >= LeafRole.NUMBER else words_of_text(text)
 
 
-def word_counts(leaves: Iterable[Leaf]) -> Counter[str]:
+def word_counts(leaves: Iterable[Leaf]) -> dict[str, int]:
     """How often each word stands in the leaves."""
-    counts: Counter[str] = Counter()
-    for leaf in leaves:
-        counts.update(words_of_leaf(leaf))
+    counts: dict[str, int] = {}
+    for text, role, _ in leaves:
+        for word in words_of_leaf(text, role):
+            counts[word] = counts.get(word, 0) + 1
     return counts

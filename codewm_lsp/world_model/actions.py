@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -43,10 +44,11 @@ RICH_ACTION_SIZE: Final = len(RICH_ACTION)
 ACTION_SHARE: Final = 1 / 3  # chosen on the validation repositories (docs/experiments.md)
 _MANY_NODES: Final = math.log1p(1_000)
 _MANY: Final = math.log1p(15)
+_MEMORABLE: Final = 8_192  # characters of the longest text whose parts are remembered
 _PARTS: Final = Query(PYTHON.grammar, PYTHON.parts)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Parts:
     nodes: int
     flow: list[str]
@@ -114,6 +116,15 @@ def beside_actions(edits: NDArray[np.float32], pairs: Sequence[tuple[str, str]])
 def _parts(text: str) -> _Parts:
     if not text:
         return _EMPTY
+    return _remembered(text) if len(text) <= _MEMORABLE else _parts_of(text)
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> _Parts:
+    return _parts_of(text)
+
+
+def _parts_of(text: str) -> _Parts:
     root = tree_of(text.encode("utf-8", "replace")).root_node
     captures = QueryCursor(_PARTS).captures(root)
     functions: dict[str, list[bytes]] = {}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.source import Definition, DefinitionKind, Leaf, LeafRole, parse_definitions, split_identifier, tokenize
+from codewm_lsp.source import Definition, DefinitionKind, LeafRole, parse_definitions, split_identifier, tokenize
 from codewm_lsp.source.vocabulary import PAD, START
 from codewm_lsp.source.words import words_of_leaf
 from codewm_lsp.world_model.actions import rich_action
@@ -34,7 +34,7 @@ LEVELS: Final = 8
 NUMBERS: Final = 8
 FIXED_NUMBERS: Final = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0)  # those that are the word's own, not its counts
 LEXICAL: Final = 256  # numbers of a lexical sum
-_TEXTUAL: Final = (LeafRole.STRING, LeafRole.DOCSTRING, LeafRole.COMMENT)
+_MEMORABLE: Final = 8_192  # characters of the longest text whose definitions are remembered
 _FLOAT = np.float32
 
 
@@ -111,22 +111,16 @@ def directions(hashes: NDArray[np.uint64]) -> NDArray[np.float32]:
 def _occurrences(text: str) -> tuple[tuple[int, str, int], ...]:
     """(line, word, role) of every word of a definition's own text; compound identifiers also whole."""
     found: list[tuple[int, str, int]] = []
-    for leaf in tokenize(text).leaves:
-        content, part, line = leaf
+    for content, part, line in tokenize(text).leaves:
         role = int(part)
-        if part in _TEXTUAL and "\n" in content:
+        if part < LeafRole.STRING:
+            found += [(line, word, role) for word in identifier_words(content)]
+        elif part <= LeafRole.COMMENT and "\n" in content:
             for offset, piece in enumerate(content.split("\n")):
-                for word in words_of_leaf(Leaf(piece, part, line)):
-                    found.append((line + offset, word, role))
+                found += [(line + offset, word, role) for word in words_of_leaf(piece, part)]
         else:
-            for word in _words_of_leaf(leaf):
-                found.append((line, word, role))
+            found += [(line, word, role) for word in words_of_leaf(content, part)]
     return tuple(found)
-
-
-def _words_of_leaf(leaf: Leaf) -> tuple[str, ...]:
-    """The words of a leaf; a compound identifier also as a whole."""
-    return identifier_words(leaf.text) if leaf.role < LeafRole.STRING else words_of_leaf(leaf)
 
 
 def _changed_lines(before: str, after: str) -> tuple[set[int], set[int]]:
@@ -172,7 +166,17 @@ def changed_pairs(before: str, after: str) -> list[tuple[str, str, str]]:
     return pairs
 
 
-def _definitions(text: str) -> dict[str, Definition]:
+def _definitions(text: str) -> Mapping[str, Definition]:
+    return _remembered(text) if len(text) <= _MEMORABLE else _definitions_of(text)
+
+
+@lru_cache(maxsize=512)
+def _remembered(text: str) -> Mapping[str, Definition]:
+    """What one edit ended with, an older one of the same definition began with."""
+    return _definitions_of(text)
+
+
+def _definitions_of(text: str) -> Mapping[str, Definition]:
     return {definition.name: definition for definition in parse_definitions(text)} if text.strip() else {}
 
 
@@ -249,26 +253,28 @@ def _own_words(text: str) -> dict[str, list[int]]:
 
 
 def _words(rows: list[tuple[str, list[int]]], common: dict[int, int], most: int) -> Words:
-    ranks = [_rank(word, common) for word, _ in rows]
+    facts = [_known(word) for word, _ in rows]
+    ranks = [common.get(low, -1) for _, low, _ in facts]
     if len(rows) > most:
         kept = _rarest(ranks, most)
-        rows, ranks = [rows[i] for i in kept], [ranks[i] for i in kept]
-    numbers = np.zeros((len(rows), NUMBERS), _FLOAT)
-    net = np.zeros(len(rows), _FLOAT)
-    if rows:
-        counts = np.array([row[:3] for _, row in rows])
-        delta = counts[:, 1] - counts[:, 0]
-        net[:] = np.copysign(np.log1p(np.abs(delta)), delta)
-        numbers[:, :3] = np.log1p(counts)
-        numbers[:, 3] = np.abs(net)
-        numbers[:, 4:7] = [shape_numbers(word) for word, _ in rows]
-        numbers[:, 7] = delta == 0
+        rows, ranks, facts = [rows[i] for i in kept], [ranks[i] for i in kept], [facts[i] for i in kept]
+    if not rows:
+        return NO_WORDS
+    counts = np.array([row for _, row in rows])
+    delta = counts[:, 1] - counts[:, 0]
+    net = np.copysign(np.log1p(np.abs(delta)), delta).astype(_FLOAT)
+    numbers = np.empty((len(rows), NUMBERS), _FLOAT)
+    numbers[:, :3] = np.log1p(counts[:, :3])
+    numbers[:, 3] = np.abs(net)
+    numbers[:, 4:7] = [shape for _, _, shape in facts]
+    numbers[:, 7] = delta == 0
+    places = np.minimum(ranks, len(_LEVEL_OF_RANK) - 2)
     return Words(
-        keys=tuple(word for word, _ in rows),
-        hashes=np.array([word_hash(word) for word, _ in rows], np.uint64),
-        identity=np.array([identity_of_rank(rank) for rank in ranks], np.int64),
-        level=np.array([level_of_rank(rank) for rank in ranks], np.int64),
-        role=np.array([row[3] if row[3] >= 0 else row[4] for _, row in rows], np.int64),
+        keys=tuple([word for word, _ in rows]),
+        hashes=np.array([own for own, _, _ in facts], np.uint64),
+        identity=np.where(places < IDENTITIES, places + 1, 0),
+        level=_LEVEL_OF_RANK[places],
+        role=np.where(counts[:, 3] >= 0, counts[:, 3], counts[:, 4]),
         numbers=numbers,
         net=net,
     )
@@ -277,6 +283,13 @@ def _words(rows: list[tuple[str, list[int]]], common: dict[int, int], most: int)
 def _rank(word: str, common: dict[int, int]) -> int:
     """The rank of a word among the common ones, -1 for a rare word."""
     return common.get(word_hash(word) & 0xFFFFFFFF, -1)
+
+
+@lru_cache(maxsize=65_536)
+def _known(word: str) -> tuple[int, int, tuple[float, ...]]:
+    """What is a word's own: its hash, the half of it that finds it among the common ones, ``shape_numbers``."""
+    own = word_hash(word)
+    return own, own & 0xFFFFFFFF, shape_numbers(word)
 
 
 def _rarest(ranks: list[int], most: int) -> list[int]:
@@ -297,6 +310,20 @@ def identity_of_rank(rank: int) -> int:
 def level_of_rank(rank: int) -> int:
     """1 for the 32 commonest words, one more for every doubling, 0 for a rare word."""
     return 0 if rank < 0 else min(LEVELS - 1, max(1, (rank + 1).bit_length() - 5))
+
+
+_LEVEL_OF_RANK: Final = np.array([level_of_rank(rank) for rank in (*range(1 << (LEVELS + 4)), -1)], np.int64)
+"""By rank, that of a rare word last; beyond it all are of the last level."""
+
+NO_WORDS: Final = Words(
+    keys=(),
+    hashes=np.zeros(0, np.uint64),
+    identity=np.zeros(0, np.int64),
+    level=np.zeros(0, np.int64),
+    role=np.zeros(0, np.int64),
+    numbers=np.zeros((0, NUMBERS), np.float32),
+    net=np.zeros(0, np.float32),
+)
 
 
 def structure_tokens(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -29,7 +29,7 @@ from codewm_lsp.world_model.embedding import (
     unit,
 )
 from codewm_lsp.world_model.features import (
-    NUMBERS,
+    NO_WORDS,
     EditFeatures,
     Words,
     directions,
@@ -226,7 +226,7 @@ class WorldModel:
         numbers: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """The gates (n,) of n words by what is known of each, from the graph of edits, told of no edit."""
-        feed = _feed([_NO_WORDS], "changed", mask=True)
+        feed = _feed([NO_WORDS], "changed", mask=True)
         feed |= {
             "context_identity": identity[None],
             "context_level": level[None],
@@ -280,17 +280,6 @@ class WorldModel:
 
 def _key(source: str) -> bytes:
     return hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-_NO_WORDS: Final = Words(
-    keys=(),
-    hashes=np.zeros(0, np.uint64),
-    identity=np.zeros(0, np.int64),
-    level=np.zeros(0, np.int64),
-    role=np.zeros(0, np.int64),
-    numbers=np.zeros((0, NUMBERS), np.float32),
-    net=np.zeros(0, np.float32),
-)
 
 
 def open_session(graph: bytes, threads: int = 1) -> Any:
