@@ -1,8 +1,11 @@
-"""``python -m benchmarks.workspace [--files 20000] [--commits 3000]``: a large workspace, on the real server.
+"""``python -m benchmarks.workspace``: a large workspace, on the real server.
 
-A repository of so many files is made (nine definitions a file). The server is asked for its first lenses without an
-index; its history is indexed; and then it is measured what a pause in typing costs, what Where Next takes, and how much
-memory it has, with one document open, with fifty files changed on disk, and with three hundred documents open.
+A repository of so many files is made (nine definitions a file), or one is cloned (``--clone``). The server is asked for
+its first lenses without an index; ``--depth`` commits are indexed; and then it is measured what a pause in typing
+costs, what Where Next takes, and how much memory it has, with one document open, with fifty files changed on disk, and
+with three hundred documents open. What else runs on the machine has little say in times of the processor.
+
+``--source DIR`` measures the server of another checkout, such as that of the last release, in the same way.
 """
 
 from __future__ import annotations
@@ -14,19 +17,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from benchmarks.editor import wait_until_idle
+from benchmarks.editor import statement, typical, wait_until_idle
 from benchmarks.language_client import LanguageClient
 from benchmarks.rows import Row, table
 from benchmarks.session import Peak
+from codewm_lsp.source import Definition, parse_definitions
 
 PAUSES: Final = 4
 CHANGED: Final = 50  # files on disk
 OPEN: Final = 300
+AT_LEAST: Final = 2_000  # bytes of a module that is opened
 FUNCTIONS: Final = 7  # of a module, beside a class with one method
 
 
@@ -82,6 +88,59 @@ def _commits(files: int, commits: int) -> Iterator[tuple[str, list[tuple[str, st
         yield f"Change timeouts {commit}", [(path_of(number), module(number, versions[number])) for number in changed]
 
 
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What is worked in: a file that is edited, and others to be changed and opened."""
+
+    root: Path
+    edited: Path
+    others: tuple[Path, ...]
+    note: str
+
+
+def made(folder: Path, files: int, commits: int) -> Workspace:
+    """See ``make``."""
+    root = folder / "workspace"
+    make(root, files, commits)
+    edited = root / path_of(53)
+    changed = [number + 50 * (number % 20) for number in range(CHANGED)]
+    others = [root / path_of(number % files) for number in (*changed, *range(100, 100 + OPEN))]
+    return Workspace(root, edited, tuple(others), f"{files:,} files, {commits:,} commits")
+
+
+def cloned(folder: Path, repository: Path) -> Workspace:
+    """A clone. The others are spread evenly over its modules of some length."""
+    root = folder / "workspace"
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(repository), str(root)], check=True)
+    edited = typical(root)
+    files = [file for file in sorted(root.rglob("*.py")) if file.stat().st_size >= AT_LEAST and file != edited]
+    some = files[:: max(1, len(files) // (2 * (CHANGED + OPEN)))]
+    others = [file for file in some if _functions(_text(file))][: CHANGED + OPEN]
+    commits = subprocess.run(
+        ["git", "rev-list", "--count", "HEAD"], cwd=root, check=True, capture_output=True, text=True
+    ).stdout
+    note = f"{repository.parent.name if repository.name == 'repo' else repository.name}, {int(commits):,} commits"
+    return Workspace(root, edited, tuple(others), note)
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def _functions(text: str) -> list[Definition]:
+    return [
+        one for one in parse_definitions(text) if one.kind.value in ("function", "method") and one.end - one.line > 3
+    ]
+
+
+def _change(file: Path) -> None:
+    """Put a statement into the first function of some length."""
+    lines = _text(file).split("\n")
+    one = _functions("\n".join(lines))[0]
+    lines.insert(one.end - 1, statement(lines, one))
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
 class Typist:
     """Types into one document and waits until the server has done what it does."""
 
@@ -90,6 +149,9 @@ class Typist:
         self.uri = client.open(file)
         self._process = psutil.Process(client.process.pid)
         self._version = 1
+        lines = _text(file).split("\n")
+        self._line = _functions("\n".join(lines))[0].end - 1
+        self._column = len(lines[self._line]) - len(lines[self._line].lstrip())
 
     def used(self) -> float:
         """Processor time of the server, and of its Git processes that have ended."""
@@ -99,7 +161,8 @@ class Typist:
     def type(self) -> None:
         """A key stroke in the first function."""
         self._version += 1
-        self.client.edit(self.uri, self._version, (3, 4), (3, 4), "x")
+        place = (self._line, self._column)
+        self.client.edit(self.uri, self._version, place, place, "x")
         self.client.lenses(self.uri)
 
     def pause(self, seconds: float = 120.0) -> float:
@@ -127,48 +190,51 @@ class Typist:
         return time.perf_counter() - started, self.used() - before
 
 
-def rows(folder: Path, files: int, commits: int, index_seconds: float) -> list[Row]:
-    """Measure in a repository made in ``folder``."""
-    repository = folder / "workspace"
-    make(repository, files, commits)
+def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Measure in it. What the server keeps is kept in ``folder``."""
     cache = {name: str(folder / "cache") for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "CODEWM_CACHE")}
     environment = {**os.environ, **cache, "HOME": str(folder)}
-    options = {"pauseWhenBusy": False, "threshold": 0.0}
-    first = repository / path_of(53)
-    first.write_text(first.read_text().replace("timeout=0", "timeout=5", 1), encoding="utf-8")
+    if options.source:
+        environment["PYTHONPATH"] = str(options.source.resolve())
+    settings = {"pauseWhenBusy": False, "threshold": 0.0, "historyDepth": options.depth}
+    root = workspace.root
+    _change(workspace.edited)
     found: list[Row] = []
-    with LanguageClient(repository, environment, options) as client:
+    with LanguageClient(root, environment, settings) as client:
         opened = time.perf_counter()
-        _, moment = client.wait_for_lenses(client.open(first), 300)
-        note = f"{files:,} files, {commits:,} commits"
-        found.append(Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=note))
-        wait_until_idle(client.process.pid, index_seconds)
-    with LanguageClient(repository, environment, options) as client, Peak(client.process.pid) as peak:
-        typist = Typist(client, first)
+        typist = Typist(client, workspace.edited)
+        _, moment = client.wait_for_lenses(typist.uri, 300)
+        found.append(Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=workspace.note))
+        found.append(Row("the same, processor time", typist.used(), "s", note="start of the server included"))
+        wait_until_idle(client.process.pid, options.index_seconds)
+        found.append(Row("all read and indexed", typist.used(), "s of processor", note=f"{options.depth:,} commits"))
+    with LanguageClient(root, environment, settings) as client, Peak(client.process.pid) as peak:
+        typist = Typist(client, workspace.edited)
         client.wait_for_lenses(typist.uri, 300)
         typist.quiet(300)
         found.append(_pauses(typist, "a pause, one document open"))
         found.extend(_next(typist, "Where Next, one edit"))
-        for number in range(CHANGED):
-            file = repository / path_of(number + 50 * (number % 20))
-            file.write_text(file.read_text().replace("timeout=0", "timeout=9", 1), encoding="utf-8")
+        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 400, note="one document open"))
+        for file in workspace.others[:CHANGED]:
+            _change(file)
         client.notify("workspace/didChangeWatchedFiles", {"changes": []})
         typist.quiet(300)
         found.append(_pauses(typist, f"a pause, {CHANGED} files changed on disk"))
         found.extend(_next(typist, f"Where Next, {CHANGED} files changed"))
         before = typist.used()
-        for number in range(100, 100 + OPEN):
-            client.open(repository / path_of(number))
+        for file in workspace.others[CHANGED:]:
+            client.open(file)
         typist.quiet(600)
-        found.append(Row(f"opening {OPEN} documents", typist.used() - before, "s of processor"))
-        found.append(_pauses(typist, f"a pause, {OPEN} documents open besides"))
-        found.extend(_next(typist, f"Where Next, {OPEN} documents open besides"))
-        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 700, note=f"{OPEN + 1} documents open"))
+        count = len(workspace.others[CHANGED:])
+        found.append(Row(f"opening {count} documents", typist.used() - before, "s of processor"))
+        found.append(_pauses(typist, f"a pause, {count} documents open besides"))
+        found.extend(_next(typist, f"Where Next, {count} documents open besides"))
+        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 700, note=f"{count + 1} documents open"))
     return found
 
 
 def _pauses(typist: Typist, what: str) -> Row:
-    return Row(what, min(typist.pause() for _ in range(PAUSES)), "s of processor", 0.5, note=f"least of {PAUSES}")
+    return Row(what, min(typist.pause() for _ in range(PAUSES)), "s of processor", 0.15, note=f"least of {PAUSES}")
 
 
 def _next(typist: Typist, what: str) -> list[Row]:
@@ -178,14 +244,19 @@ def _next(typist: Typist, what: str) -> list[Row]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make a large workspace, and measure in it."""
+    """Make a large workspace, or clone one, and measure in it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.workspace", description=main.__doc__)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--commits", type=int, default=3_000)
-    parser.add_argument("--index-seconds", type=float, default=1_800.0, help="how long indexing may take")
+    parser.add_argument("--clone", type=Path, metavar="REPOSITORY", help="work in a clone of it instead")
+    parser.add_argument("--depth", type=int, default=0, metavar="N", help="index the newest N commits (0: all)")
+    parser.add_argument("--index-seconds", type=float, default=1_800.0, help="how long that may take")
+    parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout of CodeWM whose server is measured")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        print(table(rows(Path(folder), options.files, options.commits, options.index_seconds)))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        workspace = cloned(folder, options.clone) if options.clone else made(folder, options.files, options.commits)
+        print(table(rows(workspace, folder, options)))
     return 0
 
 
