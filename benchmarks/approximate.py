@@ -37,6 +37,7 @@ ROUNDING: Final = 1e-5  # by which an answer may be further away than the tenth 
 SEARCHED: Final = (64, 128, 256, 512)  # how many candidates a graph is searched with
 CONNECTIVITY: Final = 16
 CONSTRUCTION: Final = 64
+METHODS: Final = ("exact", "usearch-i8", "usearch-f16", "pgvector")
 
 Ask = Callable[[NDArray[np.float32]], Sequence[int]]
 Vectors = NDArray[np.float32]
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("index", type=Path, help="the folder of an index")
     parser.add_argument("--work", type=Path, required=True, metavar="DIR", help="where results are kept")
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N", help="at most so many edits")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, help="these alone")
     options = parser.parse_args(arguments)
     work: Path = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -61,8 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         vectors: Vectors = index.log.ask(lambda arrays: arrays.matrix.floats(slice(0, size)))
         asked = np.random.default_rng(0).choice(size, QUESTIONS, replace=False)
         tenth = [_tenth(vectors, row) for row in asked]
-        for method in (_ours(index, size), _usearch(vectors), _pgvector(vectors, work)):
-            for label, built, stored, ask, process in method:
+        methods: dict[str, Callable[[], Method]] = {
+            "exact": lambda: _ours(index, size),
+            "usearch-i8": lambda: _usearch(vectors, "i8"),
+            "usearch-f16": lambda: _usearch(vectors, "f16"),
+            "pgvector": lambda: _pgvector(vectors, work),
+        }
+        for method in options.methods or methods:
+            for label, built, stored, ask, process in methods[method]():
                 file = work / f"{size}-{label.replace(' ', '-')}.json"
                 if not file.exists():
                     file.write_text(json.dumps(_measure(vectors, asked, tenth, built, stored, ask, process)))
@@ -133,29 +141,28 @@ def _ours(index: Index, size: int) -> Method:
     yield "CodeWM, exact", 0.0, stored, ask, psutil.Process()
 
 
-def _usearch(vectors: Vectors) -> Method:
+def _usearch(vectors: Vectors, kind: str) -> Method:
     try:
         from usearch.index import Index as Graph
     except ImportError:
         return
-    for kind in ("i8", "f16"):  # numbers of about 0.04: little is left of them in steps of 1/127
-        metric = "ip" if kind == "f16" else "cos"  # bytes are always made of vectors of length 1
-        graph = Graph(
-            ndim=vectors.shape[1], metric=metric, dtype=kind, connectivity=CONNECTIVITY, expansion_add=CONSTRUCTION
-        )
-        begun = time.process_time()
-        for start in range(0, len(vectors), 10_000):
-            part = vectors[start : start + 10_000]
-            graph.add(np.arange(start, start + len(part)), part, threads=1)
-            print(f"usearch: {start + len(part):,}, {time.process_time() - begun:.0f} s", file=sys.stderr, flush=True)
-        built = time.process_time() - begun
-        for width in SEARCHED:
-            graph.expansion_search = width  # type: ignore[misc, unused-ignore]
+    metric = "cos" if kind == "i8" else "ip"  # bytes are always made of vectors of length 1
+    graph = Graph(
+        ndim=vectors.shape[1], metric=metric, dtype=kind, connectivity=CONNECTIVITY, expansion_add=CONSTRUCTION
+    )
+    begun = time.process_time()
+    for start in range(0, len(vectors), 10_000):
+        part = vectors[start : start + 10_000]
+        graph.add(np.arange(start, start + len(part)), part, threads=1)
+        print(f"usearch: {start + len(part):,}, {time.process_time() - begun:.0f} s", file=sys.stderr, flush=True)
+    built = time.process_time() - begun
+    for width in SEARCHED:
+        graph.expansion_search = width  # type: ignore[misc, unused-ignore]
 
-            def ask(vector: Vectors, graph: Any = graph) -> list[int]:
-                return [int(key) for key in graph.search(vector, K + 1, threads=1).keys]
+        def ask(vector: Vectors) -> list[int]:
+            return [int(key) for key in graph.search(vector, K + 1, threads=1).keys]
 
-            yield f"usearch {kind}, {width}", built, int(graph.memory_usage), ask, psutil.Process()
+        yield f"usearch {kind}, {width}", built, int(graph.memory_usage), ask, psutil.Process()
 
 
 def _pgvector(vectors: Vectors, work: Path) -> Method:

@@ -88,7 +88,7 @@ def once(path: Path, limit: int) -> Indexed:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Repository.open(path) as repository,
-        Index.of(repository, model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
+        Index.open("benchmark", model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
     ):
         started = sum(os.times()[:4])
         done = update(repository, model, index.log, limit=limit)
