@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from codewm_lsp.index import Index
     from codewm_lsp.world_model import WorldModel
 
-_LIBRARIES = ("onnxruntime", "tree-sitter", "tree-sitter-python", "GitPython", "pygls", "numpy")
+_LIBRARIES = ("onnxruntime", "tree-sitter", "tree-sitter-python", "pygls", "numpy")
 _REINSTALL = "reinstall CodeWM"
 _OTHER_FOLDER = "name another folder with --cache or CODEWM_CACHE"
 _LISTED = 10  # hidden edits that are named

@@ -1,4 +1,4 @@
-"""Git, started through GitPython, with everything off by which a repository could make it run or fetch something.
+"""Git, with everything off by which a repository could make it run or fetch something.
 
 Every command is a list of arguments (no shell). The repository is named by ``GIT_DIR``, so that Git's own search, and
 with it ``safe.directory``, plays no part: a folder that belongs to another user is read as any other, as data. The
@@ -23,10 +23,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final
-
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is reported by us, not by the import
-
-from git.cmd import Git, safer_popen
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.location import Location
@@ -63,6 +59,7 @@ _NO_INDEX: Final = f"no-index-{os.urandom(8).hex()}"
 """No file of a Git folder. Many commands read the index, in memory of its size, without any use of it."""
 _LONGEST: Final = 500  # characters of what Git says that a message has
 _PARTIAL: Final = ("lazy fetching disabled", "from promisor remote")
+_EXECUTABLE: Final = "GIT_PYTHON_GIT_EXECUTABLE"  # GitPython's name for it, which people may have set
 _INHERITED: Final = frozenset({"GIT_EXEC_PATH"})  # where an unusual installation keeps its parts
 _OF_THE_USER: Final = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 _NOWHERE: Final = {"GIT_DIR": os.devnull, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}  # of no repository
@@ -86,6 +83,10 @@ _ENVIRONMENT: Final = {
     "SSH_ASKPASS": "",
 }
 _SUFFIX: Final = ".exe" if os.name == "nt" else ""
+if sys.platform == "win32":  # no console flashes up, and an interrupt of ours is none of Git's
+    _FLAGS: Final = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _FLAGS: Final = 0
 _PIPE: Final = 4096  # bytes that any system's pipe holds
 _CHUNK: Final = 1 << 16
 _STALLS: Final = 3  # commands that may be killed
@@ -101,21 +102,26 @@ class LimitError(RepositoryError):
 class GitProcess:
     """A running Git whose standard error is drained by a thread, so that it can never block on it."""
 
-    def __init__(self, process: Git.AutoInterrupt, name: str, stalls: list[float]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], name: str, stalls: list[float]) -> None:
+        assert process.stdin is not None
+        assert isinstance(process.stdout, io.BufferedReader)
+        assert process.stderr is not None
         self._process = process
+        self._closed = False
         self._complaint = b""
         self._stalls = stalls
         self.name = name
         self.timed_out = False
         self.stdin: IO[bytes] = process.stdin
-        self.stdout: io.BufferedReader = process.stdout
-        self._drain = threading.Thread(target=self._read_errors, args=(process.stderr,), name=name, daemon=True)
+        self.stdout = process.stdout
+        self._errors = process.stderr
+        self._drain = threading.Thread(target=self._read_errors, name=name, daemon=True)
         self._drain.start()
 
-    def _read_errors(self, stream: IO[bytes]) -> None:
+    def _read_errors(self) -> None:
         # Not through the stream's buffer, whose lock this thread would still hold when the interpreter ends.
         with contextlib.suppress(OSError, ValueError):  # closed under us: the process was ended
-            descriptor = stream.fileno()
+            descriptor = self._errors.fileno()
             while chunk := os.read(descriptor, 4096):
                 self._complaint = (self._complaint + chunk)[-4096:]
 
@@ -152,22 +158,19 @@ class GitProcess:
 
     def status(self) -> int:
         """Wait for the end of the process; its exit status."""
-        process = self._process.proc
-        assert process is not None, "asked after close()"
-        return int(process.wait())
+        return self._process.wait()
 
     def kill(self) -> None:
         """End the process at once; may be called from any thread."""
-        process = self._process.proc
-        if process is not None:
-            with contextlib.suppress(OSError):
-                process.kill()
+        with contextlib.suppress(OSError):
+            self._process.kill()
 
     def close(self) -> None:
         """End the process, whatever it is doing. Harmless when repeated."""
-        process = self._process.proc
-        if process is None:
+        if self._closed:
             return
+        self._closed = True
+        process = self._process
         with contextlib.suppress(OSError):
             process.terminate()
         try:
@@ -179,7 +182,9 @@ class GitProcess:
             self.stdin.close()
         if not sys.is_finalizing():  # threads like this one no longer run then
             self._drain.join(timeout=5)
-        self._process._terminate()
+        for stream in (self.stdout, self._errors):
+            with contextlib.suppress(OSError):
+                stream.close()
         _watch.rest()
 
 
@@ -261,8 +266,7 @@ class HardenedGit:
         self._stalls[:] = [moment for moment in self._stalls if time.monotonic() - moment < _REMEMBERED]
         if len(self._stalls) >= _STALLS:
             raise self._stalled(name)
-        process = self._popen(arguments, files, memory)
-        return GitProcess(Git.AutoInterrupt(process, arguments), name, self._stalls)
+        return GitProcess(self._popen(arguments, files, memory), name, self._stalls)
 
     def run(
         self,
@@ -401,13 +405,14 @@ class HardenedGit:
             environment["GIT_ALLOC_LIMIT"] = memory
         program = _program_of(environment)
         try:
-            return safer_popen(
+            return subprocess.Popen(
                 [program, *options, *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                creationflags=_FLAGS,
             )
         except OSError as error:
             if not os.path.isdir(folder) or not os.path.isdir(location.git_dir):
@@ -425,7 +430,7 @@ def essence(complaint: str) -> str:
 
 
 def _program_of(environment: Mapping[str, str]) -> str:
-    return _program(Git.GIT_PYTHON_GIT_EXECUTABLE or "git", environment.get("PATH", os.defpath))
+    return _program(os.environ.get(_EXECUTABLE) or "git", environment.get("PATH", os.defpath))
 
 
 def _own(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -452,6 +457,7 @@ def _of_the_user(program: str, own: tuple[tuple[str, str], ...], *arguments: str
             capture_output=True,
             timeout=SECONDS,
             check=False,
+            creationflags=_FLAGS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -470,6 +476,6 @@ def _program(name: str, path: str) -> str:
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
     raise RepositoryError(
-        f"{name!r} cannot be run. Install Git (https://git-scm.com) and put it on PATH, or set "
-        "GIT_PYTHON_GIT_EXECUTABLE to its full path."
+        f"{name!r} cannot be run. Install Git (https://git-scm.com) and put it on PATH, or set {_EXECUTABLE} to its "
+        "full path."
     )

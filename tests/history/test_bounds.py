@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from git.cmd import Git
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history import Repository
@@ -252,7 +251,7 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "trap '' TERM\nwhile :; do sleep 1; done\n"
     )
     program.chmod(0o755)
-    monkeypatch.setattr(Git, "GIT_PYTHON_GIT_EXECUTABLE", str(program))
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", str(program))
 
 
 def test_a_command_that_does_not_end_is_stopped_and_after_some_the_repository_is_left_alone(
