@@ -62,7 +62,7 @@ def differences(clone: Path, commits: int, seed: int) -> Iterator[tuple[str, flo
             editing = f"{edit.path}::{edit.definition}"
             with open_all(tree, None, Path(folder) / "cache") as opened:
                 update(opened.repository, opened.model, opened.index.log, rev=one.commit.parent, limit=INDEXED)
-                question = ask(opened.repository, at=one.commit.sha, editing=editing)
+                question = ask(opened.repository, opened.stand_in, at=one.commit.sha, editing=editing)
                 replayed = _answers(opened, question)
                 for path, text in question.texts.items():
                     file = tree / path
@@ -70,7 +70,8 @@ def differences(clone: Path, commits: int, seed: int) -> Iterator[tuple[str, flo
                     file.write_text(text or "", encoding="utf-8", newline="\n")
                 try:
                     live = _answers(
-                        opened, ask(opened.repository, editing=f"{question.edits[0].path}::{edit.definition}")
+                        opened,
+                        ask(opened.repository, opened.stand_in, editing=f"{question.edits[0].path}::{edit.definition}"),
                     )
                 except OptionError:  # it cannot be made by itself
                     live = {}

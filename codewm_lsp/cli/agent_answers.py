@@ -78,7 +78,7 @@ class Agent:
         """Definitions likely to be edited next."""
         _require_short(editing=editing, at=at)
         opened, budget = self._opened(repository, max_tokens)
-        question = ask(opened.repository, at=at, editing=editing)
+        question = ask(opened.repository, opened.stand_in, at=at, editing=editing)
         budget.note(f"After {question.words}:")
         budget.note(self._prepared(opened, question.history))
         found = asked.predictions(opened, question, _RESULTS)

@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
 from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
-from codewm_lsp.garbage import collect_seldom
+from codewm_lsp.garbage import OF_A_COMMAND, collect_seldom
 from codewm_lsp.threads import stay_on_one_core
 
 ANSWERED, NOTHING, USAGE, FORGOTTEN, INTERRUPTED = 0, 1, 2, 3, 130
@@ -32,7 +32,7 @@ _EXIT_CODES: Final = "Exit codes: 0 answered, 1 nothing to answer from, 2 usage 
 def main() -> NoReturn:
     """The ``codewm`` command."""
     stay_on_one_core()
-    collect_seldom()
+    collect_seldom(OF_A_COMMAND)
     for name in ("codewm", "codewm_lsp"):
         logging.getLogger(name).addHandler(logging.NullHandler())  # what matters is said by the commands themselves
     try:

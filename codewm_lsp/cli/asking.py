@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,14 @@ class Question:
 
 
 def ask(
-    repository: Repository, *, at: str | None = None, editing: str | None = None, file: str | None = None
+    repository: Repository,
+    stand_in: Callable[[str], StandIn | None],
+    *,
+    at: str | None = None,
+    editing: str | None = None,
+    file: str | None = None,
 ) -> Question:
-    """Find the edits in progress.
+    """Find the edits in progress. ``stand_in``: of a commit, as an editor has it.
 
     Without ``at``: the working tree's changes, or when there are none those of the user's last commit, or of anybody's
     (the engine then leaves that commit out of the past). With ``at``: those of the newest commit there, whoever made
@@ -61,7 +66,7 @@ def ask(
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             return Question(edits, head, head, None, "your uncommitted changes", file=file)
-        if file is None and (question := _standing_in(repository, head, wanted)) is not None:
+        if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
             return replace(question, comments=differs_without_edits(texts))
     else:
         head = repository.head(at)
@@ -166,12 +171,10 @@ def _edits_of_file(repository: Repository, commit: Commit, parent: str, path: st
     return file_edits(path, texts[0], texts[1], commit=commit)
 
 
-def _standing_in(repository: Repository, head: str, wanted: tuple[str, str] | None) -> Question | None:
+def _standing_in(stand_in: StandIn | None, head: str, wanted: tuple[str, str] | None) -> Question | None:
     """The commit that an editor would answer from."""
-    from codewm_lsp.hints import stand_in_of
     from codewm_lsp.history import CommitEdits
 
-    stand_in = stand_in_of(repository, head)
     if stand_in is None:
         return None
     parent = _parent(CommitEdits(stand_in.commit, stand_in.edits, None))

@@ -37,7 +37,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         _pass_on(opened, progress)
         within = _within(opened.repository, file)
         try:
-            question = ask(opened.repository, at=options.at, editing=options.editing, file=within)
+            question = ask(opened.repository, opened.stand_in, at=options.at, editing=options.editing, file=within)
         except NothingToAnswerError:
             if within is not None and _is_nowhere(opened.repository, file, within, options.at):
                 raise OptionError(f"{file} does not exist.") from None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from codewm_lsp.cli.asking import Question
-    from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, Workspace
+    from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, StandIn, Workspace
     from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.history.location import Location
@@ -61,6 +61,10 @@ class Opened:
 
         bundle = self.model.bundle
         return Engine(self.repository, self.model, self.index, ranker=ranker_of(bundle), scorer=scorer_of(bundle))
+
+    def stand_in(self, head: str) -> StandIn | None:
+        """The commit that stands for edits in progress at ``head`` as long as there are none."""
+        return self.workspace.stand_in(head)
 
     def reached(self, revision: str) -> frozenset[str]:
         """The commits that a revision reaches, itself included."""

@@ -193,7 +193,7 @@ class Engine:
             return []
         deadline = None if patience is None else time.monotonic() + patience
         ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
-        calibration = AFTER_COMMIT if snapshot.stand_in is not None and editing[0].commit is not None else None
+        calibration = AFTER_COMMIT if editing[0].commit is not None and snapshot.stand_in is not None else None
         rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths), calibration)
         if k:
             rows, probabilities = rows[:k], probabilities[:k]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from types import MappingProxyType
@@ -28,6 +29,10 @@ class Change:
     since: float = math.inf
 
 
+def _nobody() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One state of a repository, with what was known of its past. Equal ones have the same answers.
@@ -35,7 +40,7 @@ class Snapshot:
     ``head``: the full id of the commit whose history is the past. ``texts``: the files that differ from it, None where
     one is gone, and ``keys``, a name for each of these texts. ``edits``: what differs, definition by definition, as
     edits in progress, the newest first. ``revision``: of the index; once that has grown, ask for a new snapshot.
-    ``stand_in``: the commit whose edits stand for edits in progress as long as there are none.
+    ``standing_in`` finds the ``stand_in``.
     """
 
     head: str
@@ -45,7 +50,7 @@ class Snapshot:
     """Names all files at once: the commit, and how they differ from it."""
     texts: Mapping[str, str | None] = field(compare=False, repr=False)
     edits: tuple[Edit, ...] = field(repr=False)
-    stand_in: StandIn | None = field(default=None, compare=False, repr=False)
+    standing_in: Callable[[], StandIn | None] = field(default=_nobody, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         digest = blake2b(digest_size=16)
@@ -57,6 +62,11 @@ class Snapshot:
 
     def __hash__(self) -> int:
         return hash((self.contents, self.revision))
+
+    @property
+    def stand_in(self) -> StandIn | None:
+        """The commit whose edits stand for edits in progress as long as there are none. Looked for when asked for."""
+        return self.standing_in()
 
     def editing(self, path: str | None) -> tuple[Edit, ...]:
         """The edits in progress, or those of the commit that stands for them. Those of the file being looked at come
@@ -99,7 +109,7 @@ class Workspace:
             edits, texts, moved = self._repository.working(change.unsaved)
             opened = {path: number for number, path in enumerate(change.unsaved)}
             edits = tuple(map(excerpt, sorted(edits, key=lambda edit: opened.get(edit.path, len(opened)))))
-            last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits, self._standing_in(head))
+            last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits, partial(self.stand_in, head))
             self._change, self._looked = change, looked
         if last.revision != revision:
             last = replace(last, revision=revision)
@@ -119,7 +129,8 @@ class Workspace:
         """The state that was asked for last; None before the first."""
         return self._last
 
-    def _standing_in(self, head: str) -> StandIn | None:
+    def stand_in(self, head: str) -> StandIn | None:
+        """The commit that stands for edits in progress at ``head`` (a full id) as long as there are none."""
         if self._stand_in is None or self._stand_in[0] != head:
             found: StandIn | None = None
             with suppress(RepositoryError):  # that a commit cannot be read takes nothing from edits in progress

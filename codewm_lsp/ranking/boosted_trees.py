@@ -8,7 +8,8 @@ and that move belongs to the signal that was asked about (Saabas, "Interpreting 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -53,26 +54,25 @@ class _Layout:
 
     @classmethod
     def of(cls, roots: Sequence[Node]) -> _Layout:
-        found = [_ways(root) for root in roots]
-        splits = max((len(asked) for asked, _ in found), default=0)
-        leaves = max((len(ends) for _, ends in found), default=0)
-        shape = (len(found), splits, leaves)
-        layout = cls(
-            np.zeros(shape[:2], np.int64),
-            np.zeros((shape[0], 1, splits)),
-            np.zeros(shape, np.float32),
-            np.full((shape[0], 1, leaves), -1, np.float32),
-            np.zeros((shape[0], 1, leaves)),
+        trees = [_flat(root) for root in roots]
+        shape = len(trees), max((len(asked) for asked, _ in trees), default=0)
+        asked = np.zeros((*shape, 5))
+        values = np.zeros((shape[0], 1, max((len(leaves) for _, leaves in trees), default=0)))
+        exists = np.zeros(values.shape, np.bool_)
+        for tree, (splits, leaves) in enumerate(trees):
+            asked[tree, : len(splits)] = np.reshape(splits, (-1, 5))
+            values[tree, 0, : len(leaves)] = leaves
+            exists[tree, 0, : len(leaves)] = True
+        leaf = np.arange(values.shape[2])
+        first, middle, last = (asked[:, :, place, None] for place in (2, 3, 4))
+        low, high = (first <= leaf) & (leaf < middle), (middle <= leaf) & (leaf < last)
+        return cls(
+            signal=asked[:, :, 0].astype(np.int64),
+            threshold=asked[:, None, :, 1],
+            way=low.astype(np.float32) - high,
+            length=np.where(exists, low.sum(1, keepdims=True), -1).astype(np.float32),
+            value=values,
         )
-        for tree, (asked, ends) in enumerate(found):
-            for number, split in enumerate(asked):
-                layout.signal[tree, number], layout.threshold[tree, 0, number] = split.signal, split.threshold
-            for leaf, (way, value) in enumerate(ends):
-                for number, low in way:
-                    layout.way[tree, number, leaf] = 1 if low else -1
-                layout.length[tree, 0, leaf] = sum(low for _, low in way)
-                layout.value[tree, 0, leaf] = value
-        return layout
 
     def scores(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """The sum of the leaves that each row, (N, signals), comes to."""
@@ -80,34 +80,36 @@ class _Layout:
         return np.asarray(np.where(low @ self.way == self.length, self.value, 0.0).sum(axis=(0, 2)))
 
 
-def _ways(root: Node) -> tuple[list[Split], list[tuple[list[tuple[int, bool]], float]]]:
-    """The splits of a tree, and of each leaf the way to it, (split, low side?), with its value."""
-    splits: list[Split] = []
-    leaves: list[tuple[list[tuple[int, bool]], float]] = []
+def _flat(root: Node) -> tuple[list[tuple[int, float, int, int, int]], list[float]]:
+    """The splits of a tree and the values of its leaves. Of each split: signal, threshold, the first leaf of its low
+    side, that of its high side, and the end of these."""
+    splits: list[tuple[int, float, int, int, int]] = []
+    leaves: list[float] = []
 
-    def walk(node: Node, way: list[tuple[int, bool]]) -> None:
+    def walk(node: Node) -> None:
         if isinstance(node, float):
-            leaves.append((way, node))
+            leaves.append(node)
             return
-        number = len(splits)
-        splits.append(node)
-        walk(node.low, [*way, (number, True)])
-        walk(node.high, [*way, (number, False)])
+        first = len(leaves)
+        walk(node.low)
+        middle = len(leaves)
+        walk(node.high)
+        splits.append((node.signal, node.threshold, first, middle, len(leaves)))
 
-    walk(root, [])
+    walk(root)
     return splits, leaves
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trees:
     """``signals``: the names of the columns that the trees ask about, by their numbers."""
 
     signals: tuple[str, ...] = ()
     roots: tuple[Node, ...] = ()
-    _laid_out: _Layout = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_laid_out", _Layout.of(self.roots))
+    @cached_property
+    def _laid_out(self) -> _Layout:
+        return _Layout.of(self.roots)
 
     @classmethod
     def of(cls, signals: Sequence[str], column: NDArray[Any], threshold: NDArray[Any], value: NDArray[Any]) -> Trees:
@@ -118,9 +120,12 @@ class Trees:
         if not (np.isfinite(threshold).all() and np.isfinite(value).all()):
             raise ValueError("the trees hold something that is not a number")
         at = iter(columns)
+        leaves = 0
 
         def node(signal: int, depth: int) -> Node:
+            nonlocal leaves
             if signal < 0:
+                leaves += 1
                 return float(next(values))
             if signal >= len(signals):
                 raise ValueError(f"a tree asks about signal {signal}, and there are {len(signals)}")
@@ -130,11 +135,15 @@ class Trees:
             low = node(next(at, _MISSING), depth + 1)
             return Split(signal, limit, expected, low, node(next(at, _MISSING), depth + 1))
 
-        roots = tuple(node(signal, 0) for signal in at)
-        largest = max((len(_ways(root)[1]) for root in roots), default=0)
+        roots: list[Node] = []
+        largest = 0
+        for signal in at:
+            leaves = 0
+            roots.append(node(signal, 0))
+            largest = max(largest, leaves)
         if len(roots) * largest**2 > _LARGEST:
             raise ValueError(f"{len(roots)} trees of up to {largest} leaves are too many")
-        return cls(tuple(signals), roots)
+        return cls(tuple(signals), tuple(roots))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All nodes of all trees, each split before its low side and that before its high side: the ``column`` asked

@@ -73,7 +73,7 @@ def code_of(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "surrogatepass"))
 
 
-def phrases_of(codes: Sequence[int]) -> NDArray[np.uint32]:
+def phrases_of(codes: Sequence[int] | NDArray[np.uint32]) -> NDArray[np.uint32]:
     """One number for each pair of neighbouring words, given by their codes."""
     if len(codes) < 2:
         return np.zeros(0, dtype=np.uint32)
@@ -168,40 +168,49 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
     word_bounds = [0]
     lines: list[int] = []
     line_bounds = [0]
-    sizes: list[int] = []
+    running: list[int] = []
+    bounds = [0]
     add = vocabulary.add
-    known, codes = vocabulary.ids, vocabulary.codes
-    phrases: list[NDArray[np.uint32]] = []
-    phrase_bounds = [0]
+    known = vocabulary.ids
     for definition in definitions:
-        running = _TOKEN.findall(definition.source)
-        numbers = [known[token] if token in known else add(token) for token in running]
+        numbers = [known[token] if token in known else add(token) for token in _TOKEN.findall(definition.source)]
+        running += numbers
+        bounds.append(len(running))
         found = Counter(numbers)
         words.extend(found)
         counts.extend(found.values())
-        phrases.append(np.unique(phrases_of([codes[number] for number in numbers])))
-        phrase_bounds.append(phrase_bounds[-1] + len(phrases[-1]))
         word_bounds.append(len(words))
         lines.extend(set(line_hashes(definition.source)))
         line_bounds.append(len(lines))
-        sizes.append(len(running))
+    sizes = np.diff(np.array(bounds)).astype(np.int32)
+    phrases, phrase_bounds = _phrases(np.asarray(vocabulary.codes, dtype=np.uint32)[running], sizes)
     return ParsedFile(
         names=tuple(definition.name for definition in definitions),
         kinds=np.array([KINDS.index(definition.kind) for definition in definitions], dtype=np.int8),
         line=np.array([definition.line for definition in definitions], dtype=np.int32),
         start=np.array([definition.start for definition in definitions], dtype=np.int32),
         end=np.array([definition.end for definition in definitions], dtype=np.int32),
-        size=np.array(sizes, dtype=np.int32),
+        size=sizes,
         name_words=np.array([add(simple_name(definition.name)) for definition in definitions], dtype=np.int32),
         words=np.array(words, dtype=np.int32),
         counts=np.minimum(np.array(counts, dtype=np.int64), 255).astype(np.uint8),
         word_bounds=np.array(word_bounds, dtype=np.int32),
         lines=np.array(lines, dtype=np.uint32),
         line_bounds=np.array(line_bounds, dtype=np.int32),
-        phrases=np.concatenate(phrases) if phrases else np.zeros(0, dtype=np.uint32),
-        phrase_bounds=np.array(phrase_bounds, dtype=np.int32),
+        phrases=phrases,
+        phrase_bounds=phrase_bounds,
         imports=PYTHON.conventions.imports(text),
     )
+
+
+def _phrases(codes: NDArray[np.uint32], sizes: Ints) -> tuple[NDArray[np.uint32], Ints]:
+    """The distinct ``phrases_of`` definitions of these sizes, whose words follow each other, and their bounds."""
+    owners = np.repeat(np.arange(len(sizes), dtype=np.uint64), sizes)
+    inside = owners[:-1] == owners[1:]
+    both = np.sort((owners[:-1][inside] << np.uint64(32)) | phrases_of(codes)[inside])
+    both = both[np.concatenate(([True], both[1:] != both[:-1]))] if len(both) else both
+    ends = np.searchsorted(both, np.arange(len(sizes) + 1, dtype=np.uint64) << np.uint64(32))
+    return both.astype(np.uint32), ends.astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.source.languages.language import Line, LineKind
@@ -19,6 +20,13 @@ TOKEN: Final = re.compile(
     rb"\"\"\"|'''|\"[^\"\\\n]*(?:\\.[^\"\\\n]*)*\"?|'[^'\\\n]*(?:\\.[^'\\\n]*)*'?|#[^\n]*|\\\n|[(\[{]|[)\]}]|\n",
     re.DOTALL,
 )
+_PLAIN: Final = rb"[^\"'#\\\n()\[\]{}]*"
+_STRING: Final = rb"\"[^\"\\\n]*\"(?!\")|'[^'\\\n]*'(?!')"
+_WHOLE_LINE: Final = re.compile(
+    rb"%(plain)s(?:(?:%(string)s|[(\[{]%(plain)s(?:(?:%(string)s)%(plain)s)*[)\]}])%(plain)s)*\n"
+    % {b"plain": _PLAIN, b"string": _STRING}
+)
+"""A line that is a logical one by itself: most are, and to see that at once takes a third of the time."""
 _BLANK: Final = b" \t\f\n\\"
 _WORD: Final = re.compile(rb"[\w\x80-\xff]")
 _MAX_DECORATORS: Final = 400  # lines of decorators above a definition within a string or bracket
@@ -102,7 +110,7 @@ class _Reader:
                 kind = LineKind.DECORATOR
             position, code = self._line(first, max(width, above.width) if above is not None else width)
             stop = self._trimmed(first, position)
-            code = self._trimmed(first, min(code, stop))
+            code = self._trimmed(first, code) if code < stop else stop
             opens = data[code - 1 : code] == b":" or COMPOUND.match(data, first, code) is not None
             if kind is LineKind.DECORATOR and self._cut and self._reaches_out(first, stop, width):
                 kind = LineKind.STATEMENT
@@ -135,8 +143,11 @@ class _Reader:
 
         A string of several lines that is not closed ends above a definition that is not indented beyond ``width``."""
         data, end, position = self._data, self._end, begin
-        depth = 0
         self._cut = False
+        line = _WHOLE_LINE.match(data, begin, end)
+        if line is not None:
+            return line.end(), line.end() - 1
+        depth = 0
         while True:
             token = TOKEN.search(data, position, end)
             if token is None:
@@ -253,6 +264,7 @@ def is_continued(data: bytes, position: int) -> bool:
     return all(token.group()[:1] != b"#" for token in TOKEN.finditer(line))
 
 
+@lru_cache(maxsize=256)
 def width_of(indentation: bytes) -> int:
     """Columns, as Python counts them: a tab goes to the next eighth, a form feed back to the margin."""
     return len(indentation.rpartition(b"\f")[2].expandtabs(8))
