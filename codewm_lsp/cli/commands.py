@@ -103,6 +103,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 reporter.line()
                 reporter.line(("Use --diff to show the past edits themselves.", "dim"))
         sys.stdout.flush()
+        asked.keep_parsed(opened)
         if left and not options.no_index and options.index_seconds is None:
             asked.go_on(opened, question.at, progress)
 

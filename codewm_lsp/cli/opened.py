@@ -213,10 +213,23 @@ def _known(opened: Opened, commits: frozenset[str]) -> int:
 
 
 def go_on(opened: Opened, revision: str, console: Console) -> None:
-    """Index more of the history for a few seconds, the answer being out: each call does, until all of it is there."""
+    """Index more of the history for a few seconds, the answer being out: each call does, until all of it is there.
+
+    In a terminal, which waits for it, it is said how far that is.
+    """
+    from codewm_lsp.cli.report import Reporter
+    from codewm_lsp.index import UpdateOutcome
+
     with suppress(IndexStoreError, KeyboardInterrupt):  # it can wait
         log = opened.index.log
-        updated(opened.repository, opened.model, log, revision, console, seconds=AFTERWARDS, limit=None, wait=0)
+        now = updated(opened.repository, opened.model, log, revision, console, seconds=AFTERWARDS, limit=None, wait=0)
+        if not console.is_terminal or now.outcome is UpdateOutcome.BUSY:
+            return
+        if now.done < now.total:
+            said = f"{now.done:,} of {now.total:,} commits are indexed now; the next answer uses them and indexes more."
+        else:
+            said = f"All {now.total:,} commits are indexed now; the next answer uses them."
+        Reporter(console).line((said, "dim"))
 
 
 def index_more(opened: Opened, revision: str, total: int, stop: Callable[[], bool]) -> bool:
@@ -263,6 +276,13 @@ def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:
     workspace = opened.workspace
     snapshot = workspace.apply() if question.files is None else workspace.at(question.files, question.texts)
     return opened.engine.next(snapshot, question.edits, k=k)
+
+
+def keep_parsed(opened: Opened) -> None:
+    """Keep what had to be parsed for the next command, the answer being out."""
+    snapshot = opened.workspace.last
+    if snapshot is not None:
+        opened.engine.derived.keep_parsed(snapshot)
 
 
 def files_next(opened: Opened, question: Question, cache: Path | None) -> list[NextFile]:

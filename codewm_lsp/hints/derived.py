@@ -20,6 +20,7 @@ from codewm_lsp.index import Index
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
+from codewm_lsp.ranking.kept_files import FEWEST, NOTHING_KEPT, KeptFiles, keep
 from codewm_lsp.ranking.path_layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds, shortlisted_odds
 from codewm_lsp.ranking.references import References, references
@@ -98,7 +99,21 @@ class Derived:
         self._index = index
         self._ranker = ranker
         self._vocabulary = Vocabulary()
+        self._kept: KeptFiles | None = None  # what an earlier process has parsed, until all files have been read
+        self._parsed_anew = 0
         self.memo = Memo()
+
+    def keep_parsed(self, snapshot: Snapshot) -> None:
+        """Keep the files of the snapshot's commit for the next process, if many had to be parsed."""
+        last, index = self.memo.last(_CORPORA), self._index.log.path
+        if index is None or last is None or last[0] != snapshot.contents or self._parsed_anew < FEWEST:
+            return
+        read, tree = last[1], self._tree(snapshot.head)
+        unchanged = [path for path in read.corpus.paths if read.keys[path] == tree.get(path)]
+        if len(read.corpus) <= MOST_DEFINITIONS:
+            blobs = [tree[path] for path in unchanged]
+            part = read.corpus.part([read.corpus.number[path] for path in unchanged])
+            keep(index.parent, part, blobs, self._repository.read_all(list(dict.fromkeys(blobs))))
 
     def ancestors(self, snapshot: Snapshot) -> frozenset[str]:
         """The commits that count as past."""
@@ -252,12 +267,24 @@ class Derived:
                 changed[path] = keys[path], self._parsed(keys[path], texts[keys[path]])
         name: Hashable = snapshot.contents if complete else (snapshot.contents, len(missing))
         whole = self.memo.get(_CORPORA, name, lambda: read.with_files(changed))
+        if complete:
+            self._kept = NOTHING_KEPT
         return (whole, True) if complete else (self._around(snapshot, keys, near), False)
 
     def _parsed(self, key: str, text: str | None) -> ParsedFile | None:
         if text is None:
             return None
-        return self.memo.get(_PARSED, key, lambda: parse_file(text, self._vocabulary))
+
+        def make() -> ParsedFile:
+            if self._kept is None:
+                self._kept = KeptFiles.read(None if self._index.log.path is None else self._index.log.path.parent)
+            known = self._kept.parsed(key, text, self._vocabulary)
+            if known is not None:
+                return known
+            self._parsed_anew += 1
+            return parse_file(text, self._vocabulary)
+
+        return self.memo.get(_PARSED, key, make)
 
     def _around(self, snapshot: Snapshot, keys: Keys, near: str) -> Read:
         """The corpus of the files nearest to the path ``near``."""

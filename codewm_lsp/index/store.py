@@ -79,6 +79,7 @@ class Identity:
 
 
 FILE_HISTORY: Final = "changed-files-v1.json"
+PARSED_FILES: Final = "parsed-files-v1.npz"
 """In the folder of a repository: which files each of its commits changed."""
 
 SqlText = str | bytes

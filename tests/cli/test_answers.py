@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from codewm_lsp.index.store import PARSED_FILES
+from codewm_lsp.ranking.kept_files import FEWEST
+
 Codewm = Callable[..., subprocess.CompletedProcess[str]]
 EDIT_KEYS = ["commit", "author", "date", "subject", "path", "definition", "kind", "score"]
 PREDICTION_KEYS = ["path", "definition", "line", "score", "likely", "evidence"]
@@ -187,3 +190,23 @@ def test_an_index_that_is_not_complete_is_said_to_be_so(history: Any, codewm: Co
     assert "codewm index" in done.stderr
     assert codewm("index", "-C", history.path).returncode == 0
     assert codewm("similar", "--no-index", "-C", history.path).returncode == 0
+
+
+def test_files_that_an_earlier_command_parsed_are_not_parsed_again_and_change_no_answer(
+    history: Any, codewm: Codewm, tmp_path: Path
+) -> None:
+    history.commit("Add parts", {f"part{n}.py": f"def part{n}(x):\n    return get(x, {n})\n" for n in range(FEWEST)})
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout", "limit"))
+
+    def answer() -> str:
+        return codewm("hints", "--json", "-C", history.path).stdout
+
+    first = answer()
+    (kept,) = (tmp_path / "cache").glob(f"*/{PARSED_FILES}")
+    written = kept.stat().st_mtime_ns
+    assert answer() == first
+    assert kept.stat().st_mtime_ns == written
+    history.write("part1.py", "def part1(x):\n    return get(x, timeout=1)\n")
+    edited = answer()
+    kept.unlink()
+    assert answer() == edited != first

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+from rich.console import Console
+
+from codewm_lsp.cli import opened
 
 Codewm = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -221,3 +228,27 @@ def test_indexes_that_will_not_be_read_again_are_named_and_removed(
     assert not old.exists()
     assert index.exists()
     assert codewm("clean", "--unused").stdout == "Nothing to remove: every index is in use.\n"
+
+
+def test_a_terminal_is_told_how_far_the_index_is_after_an_answer(
+    make_repository: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = make_repository("long")
+    long_history(repository, 500)
+    terminal = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=100)
+    pipe = Console(file=io.StringIO())
+    with opened.open_all(repository.path, None, tmp_path / "cache") as answering:
+        opened.bring_up_to_date(answering, "HEAD", pipe, seconds=None, limit=120)
+        for console in (pipe, terminal):
+            monkeypatch.setattr(opened, "AFTERWARDS", 0.0)
+            opened.go_on(answering, "HEAD", console)
+        monkeypatch.setattr(opened, "AFTERWARDS", 1e6)
+        opened.go_on(answering, "HEAD", terminal)
+    assert pipe.file.getvalue() == ""
+    told = re.findall(
+        r"(All|\d+ of) (\d+) commits are indexed now; the next answer uses them(.*)\.", terminal.file.getvalue()
+    )
+    assert [(many.lstrip("0123456789"), total, more) for many, total, more in told] == [
+        (" of", "500", " and indexes more"),
+        ("All", "500", ""),
+    ]
