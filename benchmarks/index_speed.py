@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,7 +91,7 @@ def once(path: Path, limit: int) -> Indexed:
         Repository.open(path) as repository,
         Index.open("benchmark", model.hash, folder=Path(folder), edit_size=model.edit_size) as index,
     ):
-        log = getattr(index, "log", index)  # one and the same in 0.1.0
+        log: Any = getattr(index, "log", index)  # one and the same in 0.1.0
         started = sum(os.times()[:4])
         done = update(repository, model, log, limit=limit)
         seconds = sum(os.times()[:4]) - started
