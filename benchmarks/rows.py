@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,19 @@ class Row:
         return self.measured <= self.budget if self.most else self.measured >= self.budget
 
 
+HEADER: Final = "| what | measured | budget | | on |\n| --- | ---: | ---: | --- | --- |"
+
+
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
-    lines = ["| what | measured | budget | | on |", "| --- | ---: | ---: | --- | --- |"]
-    for row in rows:
-        budget = "" if row.budget is None else f"{'≤' if row.most else '≥'} {number(row.budget)} {row.unit}"
-        verdict = {True: "kept", False: "**missed**", None: ""}[row.kept]
-        lines.append(f"| {row.what} | {number(row.measured)} {row.unit} | {budget} | {verdict} | {row.note} |")
-    return "\n".join(lines)
+    return "\n".join([HEADER, *map(line, rows)])
+
+
+def line(row: Row) -> str:
+    """One of them."""
+    budget = "" if row.budget is None else f"{'≤' if row.most else '≥'} {number(row.budget)} {row.unit}"
+    verdict = {True: "kept", False: "**missed**", None: ""}[row.kept]
+    return f"| {row.what} | {number(row.measured)} {row.unit} | {budget} | {verdict} | {row.note} |"
 
 
 def number(value: float) -> str:

@@ -25,7 +25,7 @@ import psutil
 
 from benchmarks.editor import statement, typical, wait_until_idle
 from benchmarks.language_client import LanguageClient
-from benchmarks.rows import Row, table
+from benchmarks.rows import HEADER, Row, line
 from benchmarks.session import Peak
 from codewm_lsp.source import Definition, parse_definitions
 
@@ -190,8 +190,8 @@ class Typist:
         return time.perf_counter() - started, self.used() - before
 
 
-def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> list[Row]:
-    """Measure in it. What the server keeps is kept in ``folder``."""
+def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> Iterator[Row]:
+    """Measure in it, row by row: a large workspace takes long. What the server keeps is kept in ``folder``."""
     cache = {name: str(folder / "cache") for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "CODEWM_CACHE")}
     environment = {**os.environ, **cache, "HOME": str(folder)}
     if options.source:
@@ -199,38 +199,36 @@ def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> lis
     settings = {"pauseWhenBusy": False, "threshold": 0.0, "historyDepth": options.depth}
     root = workspace.root
     _change(workspace.edited)
-    found: list[Row] = []
     with LanguageClient(root, environment, settings) as client:
         opened = time.perf_counter()
         typist = Typist(client, workspace.edited)
         _, moment = client.wait_for_lenses(typist.uri, 300)
-        found.append(Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=workspace.note))
-        found.append(Row("the same, processor time", typist.used(), "s", note="start of the server included"))
+        yield Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=workspace.note)
+        yield Row("the same, processor time", typist.used(), "s", note="start of the server included")
         wait_until_idle(client.process.pid, options.index_seconds)
-        found.append(Row("all read and indexed", typist.used(), "s of processor", note=f"{options.depth:,} commits"))
+        yield Row("all read and indexed", typist.used(), "s of processor", note=f"{options.depth:,} commits")
     with LanguageClient(root, environment, settings) as client, Peak(client.process.pid) as peak:
         typist = Typist(client, workspace.edited)
         client.wait_for_lenses(typist.uri, 300)
         typist.quiet(300)
-        found.append(_pauses(typist, "a pause, one document open"))
-        found.extend(_next(typist, "Where Next, one edit"))
-        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 400, note="one document open"))
+        yield _pauses(typist, "a pause, one document open")
+        yield from _next(typist, "Where Next, one edit")
+        yield Row("peak memory", peak.bytes / 2**20, "MiB", 400, note="one document open")
         for file in workspace.others[:CHANGED]:
             _change(file)
         client.notify("workspace/didChangeWatchedFiles", {"changes": []})
         typist.quiet(300)
-        found.append(_pauses(typist, f"a pause, {CHANGED} files changed on disk"))
-        found.extend(_next(typist, f"Where Next, {CHANGED} files changed"))
+        yield _pauses(typist, f"a pause, {CHANGED} files changed on disk")
+        yield from _next(typist, f"Where Next, {CHANGED} files changed")
         before = typist.used()
         for file in workspace.others[CHANGED:]:
             client.open(file)
         typist.quiet(600)
         count = len(workspace.others[CHANGED:])
-        found.append(Row(f"opening {count} documents", typist.used() - before, "s of processor"))
-        found.append(_pauses(typist, f"a pause, {count} documents open besides"))
-        found.extend(_next(typist, f"Where Next, {count} documents open besides"))
-        found.append(Row("peak memory", peak.bytes / 2**20, "MiB", 700, note=f"{count + 1} documents open"))
-    return found
+        yield Row(f"opening {count} documents", typist.used() - before, "s of processor")
+        yield _pauses(typist, f"a pause, {count} documents open besides")
+        yield from _next(typist, f"Where Next, {count} documents open besides")
+        yield Row("peak memory", peak.bytes / 2**20, "MiB", 700, note=f"{count + 1} documents open")
 
 
 def _pauses(typist: Typist, what: str) -> Row:
@@ -256,7 +254,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         workspace = cloned(folder, options.clone) if options.clone else made(folder, options.files, options.commits)
-        print(table(rows(workspace, folder, options)))
+        print(HEADER, flush=True)
+        for row in rows(workspace, folder, options):
+            print(line(row), flush=True)
     return 0
 
 
