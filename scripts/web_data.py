@@ -175,6 +175,7 @@ def ranking() -> dict[str, Any]:
         "considered": reranker.CONSIDERED,
         "step": reranker.STEP,
         "certain": reranker.CERTAIN,
+        "same": reranker.SAME,
         "plain": reranker.PLAIN,
     }
 

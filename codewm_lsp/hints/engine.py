@@ -73,16 +73,16 @@ class HintOptions:
 
     ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
     least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
-    behind a lens on a changed definition, and of others counted beside it; below the default, few past edits shown have
-    much to do with the edit (docs). ``limit``: lenses a file; those on definitions that must follow the edits (users of
-    a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there are any while
-    nothing is being edited.
+    behind a lens on a changed definition, and of others counted beside it; at the default nearly two in three fit, and
+    just below it fewer than every second (docs). ``limit``: lenses a file; those on definitions that must follow the
+    edits (users of a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there
+    are any while nothing is being edited.
     """
 
     threshold: float = 0.48
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
-    similar_threshold: float = 0.3
+    similar_threshold: float = 0.45
     clean_tree: bool = True
 
 

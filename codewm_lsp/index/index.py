@@ -43,7 +43,7 @@ _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 class Hit:
     """A past edit with its score, and three parts of it (before they are put together), each at most 1.
 
-    ``score``: how likely it is that the two edits would have been made as one change (``reranker``).
+    ``score``: how likely it is that the past edit fits (``reranker``).
     """
 
     edit: PastEdit

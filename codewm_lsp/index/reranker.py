@@ -1,10 +1,12 @@
-"""How like an edit each of some past edits is, from what relates the two: one probability.
+"""How well each of some past edits fits an edit, from what relates the two: one probability.
 
 A score that sums up its parts under fixed weights cannot know that much depends on the kind of the edit (the words that
 an added definition brings say more than its place), on how many words there are, and on which parts agree. A small
 network does. It was learnt on the histories of other repositories, on finished and on half-typed edits together
-(docs/experiments.md), and says how likely it is that somebody would have made both edits as one change. Commit, author
-and time have no part in it: they would find the other edits of a commit without looking at them.
+(docs/experiments.md): what was made in the same commit comes first, and of older commits what changes like words or
+adds those still to be typed. The probability is that of the latter. The same edit made elsewhere comes before
+everything else. Commit, author and time have no part in it: they would find the other edits of a commit without
+looking at them.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from codewm_lsp.source.languages import language_of
 CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
 STEP: Final = 0.02  # of log-odds: what differs by less is equally like, and the newer one comes first
 CERTAIN: Final = 20.0  # log-odds beyond which all are alike
+SAME: Final = 0.999  # likeness of the vectors and of the changed words from which two edits are the same
 PLAIN: Final = 9.0, -4.5  # slope and offset of the log-odds of a blend alone
 FILE: Final = Path(__file__).with_name("reranker.npz")
 RELATIONS: Final = (
@@ -47,6 +50,7 @@ RELATIONS: Final = (
     "difference in words",
     *(f"asked: {kind.value}" for kind in EditKind),
 )
+_LIKENESSES: Final = [RELATIONS.index("meaning"), RELATIONS.index("signed")]
 _FORMAT: Final = 1
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
 
@@ -86,9 +90,11 @@ class Reranker:
         return self if edit.definition else Reranker.of_blend(blend)
 
     def odds(self, relations: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-odds, in whole ``STEP``s; beyond ``CERTAIN`` all are alike."""
+        """Log-odds, in whole ``STEP``s; beyond ``CERTAIN`` all are alike, and those of the same edit made elsewhere
+        are there."""
         hidden = np.maximum(relations @ self.weights + self.bias, 0)
         found = np.clip(hidden @ self.output + self.offset, -CERTAIN, CERTAIN)
+        found[(relations[:, _LIKENESSES] >= SAME).all(axis=1)] = CERTAIN
         return np.asarray(np.rint(found / STEP) * STEP, dtype=np.float64)
 
     def to_bytes(self) -> bytes:

@@ -221,3 +221,16 @@ def test_what_is_learnt_puts_the_same_change_before_the_same_place(tmp_path: Pat
         index.log.add([(items, vectors)])
         hits = index.search(asked, np.eye(1, SIZE, dtype=np.float32)[0], k=2)
     assert [hit.edit.definition for hit in hits] == ["fetch", "Client.close"]
+
+
+def test_the_same_edit_made_elsewhere_leads_before_all_others() -> None:
+    """Whatever the place says: the second past edit shares path, class and kind, the first one nothing but the edit."""
+    table = np.zeros((2, len(RELATIONS)), np.float32)
+    for name in ("meaning", "signed", "unsigned", "added", "removed"):
+        table[:, RELATIONS.index(name)] = 1, 0.99
+    for name in ("place", "same path", "same folder", "same name", "same class", "both tests or neither", "same kind"):
+        table[1, RELATIONS.index(name)] = 1
+    for one in (learnt().reranker, Reranker.of_blend(Blend())):
+        same, other = 1 / (1 + np.exp(-one.odds(table)))
+        assert same > 0.999
+        assert other < same

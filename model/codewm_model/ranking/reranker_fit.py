@@ -3,11 +3,13 @@
     python -m codewm_model.ranking.reranker_fit --repos CLONES --cache FOLDER --output codewm_lsp/index/reranker.npz
 
 ``CLONES`` holds one clone per ``owner+name``, bare or not; they are only read. An edit of a repository asks its other
-edits, as E4 of ``codewm eval`` does; what is learnt is which of them were made in the same commit, from the relations
-that the product's index computes. Finished edits ask, and the same ones half typed and with their first line alone.
-Each half of the train repositories is measured by what the other half taught. That says what the log-odds are worth,
-too, from edits without a sibling as well, for which nothing fits. The validation repositories confirm it; the test
-repositories are never opened.
+edits, as E4 of ``codewm eval`` does; finished edits ask, and the same ones half typed and with their first line alone.
+Two things are learnt from the relations that the product's index computes: which past edits were made in the same
+commit, and, of those of older commits alone, which are of use: whose words are like, or add what is still to be typed.
+The former is what a person has once they have begun, the latter what they have before. Each half of the train
+repositories is measured by what the other half taught, and what the log-odds say is fitted to that: how likely it is
+that a past edit of an older commit fits. The validation repositories confirm it; the test repositories are never
+opened.
 """
 
 from __future__ import annotations
@@ -43,11 +45,18 @@ DRAWS: Final = (SMALL, Draw("definitions, newest 3,000", LARGEST))
 ASKING: Final = 240  # edits of a gallery that ask, drawn from all of them
 TYPED: Final = 80  # of these that ask half typed, and with their first line alone, as well
 WHOLE, HALF, FIRST = "whole", "half typed", "first line"
-HIDDEN: Final = 24
-EPOCHS: Final = 12
-BATCH: Final = 32  # questions
+HIDDEN: Final = 96
+EPOCHS: Final = 30
+BATCH: Final = 64  # questions
 RATE: Final = 3e-3
 ELSEWHERE: Final = 0.5  # weight of finding a finished edit's sibling in another file, those of the same taken out
+PAST: Final = 0.7  # weight of finding what is of use among older commits alone
+TEMPERATURE: Final = 0.1  # of the use that these are drawn by
+CROSS: Final = 0.3  # share of the cross-entropy in that
+FITTING: Final = 0.3  # likeness of words, or share of the words to come, from which a past edit fits
+THRESHOLDS: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
+_SIGNED: Final = RELATIONS.index("signed")
+_NEVER: Final = -1e9  # log-odds of what is not to be drawn
 
 Floats = NDArray[np.float32]
 Scorer = Callable[["Asked"], Floats]
@@ -164,6 +173,61 @@ def _unpacked(packed: dict[str, NDArray[Any]]) -> list[Asked]:
 # Learning
 
 
+def use(one: Asked) -> Floats:
+    """What each past edit is worth to who makes the edit: the likeness of its words, and the share of the words to come
+    that it adds, of which the former is half where there is the latter."""
+    alike = np.maximum(one.relations[:, _SIGNED], 0)
+    found: Floats = np.where(np.isnan(one.to_come), alike, alike / 2 + one.to_come)
+    return found
+
+
+def fits(one: Asked) -> NDArray[np.bool_]:
+    """Which past edits a reader would call like it: those whose words are, or that add what is to come."""
+    return np.asarray((one.relations[:, _SIGNED] >= FITTING) | (one.to_come >= FITTING))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Questions of one length each: (questions, past edits), of which the last ones of some are not ``there``."""
+
+    relations: torch.Tensor
+    there: torch.Tensor
+    siblings: torch.Tensor
+    away: torch.Tensor
+    older: torch.Tensor
+    use: torch.Tensor
+
+    @staticmethod
+    def of(asked: Sequence[Asked]) -> _Lists:
+        width = max(len(one.siblings) for one in asked)
+
+        def laid(values: Callable[[Asked], NDArray[Any]]) -> torch.Tensor:
+            first = values(asked[0])
+            laid_out = np.zeros((len(asked), width, *first.shape[1:]), first.dtype)
+            for row, one in enumerate(asked):
+                laid_out[row, : len(one.siblings)] = values(one)
+            return torch.from_numpy(laid_out)
+
+        return _Lists(
+            relations=laid(lambda one: one.relations),
+            there=laid(lambda one: np.ones(len(one.siblings), np.bool_)),
+            siblings=laid(lambda one: one.siblings & one.few),
+            away=laid(lambda one: one.away & one.few & (one.what == WHOLE)),
+            older=laid(lambda one: one.older),
+            use=laid(use),
+        )
+
+    def loss(self, odds: torch.Tensor, some: torch.Tensor) -> torch.Tensor:
+        """Of some questions with these log-odds, (questions, past edits)."""
+        there, siblings, away, older = (values[some] for values in (self.there, self.siblings, self.away, self.older))
+        found = _first(odds, siblings, there) + ELSEWHERE * _first(odds, away, there & (~siblings | away))
+        past = odds.masked_fill(~older, _NEVER).log_softmax(1)
+        aim = self.use[some].masked_fill(~older, 0)
+        wanted = (self.use[some] / TEMPERATURE).masked_fill(~older, _NEVER).softmax(1)
+        worth = (past.exp() * aim).sum(1) + CROSS * (wanted * past.masked_fill(~older, 0)).sum(1)
+        return (found - PAST * worth.where(older.any(1), torch.zeros(()))).sum()
+
+
 def fit(
     asked: Sequence[Asked],
     *,
@@ -172,39 +236,27 @@ def fit(
     seed: int = 0,
     without: Sequence[str] = (),
 ) -> Reranker:
-    """A re-ranker by which siblings come first; its log-odds are to be calibrated.
+    """A re-ranker by which siblings come first and, of what is older, what is of use; its log-odds are to be
+    calibrated.
 
     ``without``: relations that it is not told.
     """
     told = np.array([name not in without for name in RELATIONS], np.float32)
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    data = [
-        (
-            torch.from_numpy(one.relations * told),
-            torch.from_numpy(one.siblings),
-            torch.from_numpy(one.away & (one.what == WHOLE)),
-        )
-        for one in asked
-        if one.few and one.siblings.any()
-    ]
+    lists = _Lists.of([one for one in asked if one.older.any() or (one.few and one.siblings.any())])
     network = torch.nn.Sequential(torch.nn.Linear(len(RELATIONS), hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, 1))
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-3)
-    steps = max(1, epochs * (len(data) // BATCH))
+    count = len(lists.there)
+    steps = max(1, epochs * (count // BATCH))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - 0.95 * step / steps)
     for _ in range(epochs):
-        order = random.permutation(len(data))
-        for begin in range(0, len(order) - BATCH + 1, BATCH):
-            batch = [data[place] for place in order[begin : begin + BATCH]]
-            odds = network(torch.cat([relations for relations, _, _ in batch])).squeeze(1)
-            loss = torch.zeros(())
-            for own, (_, siblings, away) in zip(odds.split([len(one[0]) for one in batch]), batch, strict=True):
-                loss = loss + _first(own, siblings)
-                if away.any():
-                    rivals = ~siblings | away
-                    loss = loss + ELSEWHERE * _first(own[rivals], away[rivals])
+        order = random.permutation(count)
+        for begin in range(0, count - BATCH + 1, BATCH):
+            some = torch.from_numpy(order[begin : begin + BATCH])
+            odds = network(lists.relations[some] * torch.from_numpy(told)).squeeze(2)
             optimiser.zero_grad()
-            (loss / BATCH).backward()  # type: ignore[no-untyped-call]
+            (lists.loss(odds, some) / BATCH).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     first, last = network[0], network[2]
@@ -218,9 +270,10 @@ def fit(
     )
 
 
-def _first(odds: torch.Tensor, sought: torch.Tensor) -> torch.Tensor:
-    """How far any of those sought is from being drawn first."""
-    return torch.logsumexp(odds, 0) - torch.logsumexp(odds[sought], 0)
+def _first(odds: torch.Tensor, sought: torch.Tensor, among: torch.Tensor) -> torch.Tensor:
+    """How far any of those sought is from being drawn first; 0 where none is sought."""
+    far = torch.logsumexp(odds.masked_fill(~among, _NEVER), 1) - torch.logsumexp(odds.masked_fill(~sought, _NEVER), 1)
+    return far.where(sought.any(1), torch.zeros(()))
 
 
 def raw_odds(reranker: Reranker, relations: Floats) -> Floats:
@@ -231,9 +284,10 @@ def raw_odds(reranker: Reranker, relations: Floats) -> Floats:
 
 
 def calibrated(reranker: Reranker, held: Sequence[tuple[Floats, NDArray[np.bool_]]]) -> tuple[Reranker, float, float]:
-    """The re-ranker with its log-odds stretched and moved to fit (odds, siblings) of questions it was not learnt on."""
+    """The re-ranker with its log-odds stretched and moved to match (odds, whether they fit) of questions it was not
+    learnt on."""
     odds = torch.from_numpy(np.concatenate([own for own, _ in held]).astype(np.float64))
-    truth = torch.from_numpy(np.concatenate([siblings for _, siblings in held]).astype(np.float64))
+    truth = torch.from_numpy(np.concatenate([fitting for _, fitting in held]).astype(np.float64))
     line = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100, line_search_fn="strong_wolfe")
 
@@ -255,9 +309,10 @@ SHOWN: Final = 3  # the likeliest past edits of a question, which calibration is
 
 
 def shown(one: Asked, odds: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Log-odds of those that a person sees, and whether they are siblings."""
-    best = np.argsort(-odds, kind="stable")[:SHOWN]
-    return odds[best], one.siblings[best]
+    """Log-odds of those that a person sees, who has the past alone, and whether they fit."""
+    older = np.flatnonzero(one.older)
+    best = older[np.argsort(-odds[older], kind="stable")[:SHOWN]]
+    return odds[best], fits(one)[best]
 
 
 # Measuring
@@ -286,55 +341,61 @@ def reciprocal_rank(scores: Floats, sought: NDArray[np.bool_]) -> float:
 
 
 def measured(asked: Sequence[Asked], score: Scorer) -> dict[str, float]:
-    """Mean reciprocal ranks by gallery, by what is there of the edit and by its kind, and with how many questions.
+    """Mean reciprocal ranks by gallery, by what is there of the edit and by its kind; and, with the past alone to
+    choose from, the mean use of the first past edit, and how often it fits.
 
-    Only of edits of which the product considers a sibling; ``codewm eval`` measures all.
+    Of siblings only where the product considers one; ``codewm eval`` measures all.
     """
     found: dict[str, list[float]] = {}
     for one in asked:
+        odds = score(one)
+        name = f"{one.gallery:,} {one.what}"
+        if one.older.any():
+            first = int(np.argmax(np.where(one.older, odds, -np.inf)))
+            found.setdefault(f"{name}, past: use", []).append(float(use(one)[first]))
+            found.setdefault(f"{name}, past: fits", []).append(float(fits(one)[first]))
         if not one.few or not one.siblings.any():
             continue
-        odds = score(one)
         rank = reciprocal_rank(odds, one.siblings)
-        for name in (one.what, f"{one.what} {one.kind}"):
-            found.setdefault(f"{one.gallery:,} {name}", []).append(rank)
+        for key in (name, f"{name} {one.kind}"):
+            found.setdefault(key, []).append(rank)
         if one.what == WHOLE and one.away.any():
             rivals = ~one.siblings | one.away
             found.setdefault(f"{one.gallery:,} elsewhere", []).append(reciprocal_rank(odds[rivals], one.away[rivals]))
-    return {name: round(float(np.mean(ranks)), 4) for name, ranks in sorted(found.items())}
+    return {name: round(float(np.mean(values)), 4) for name, values in sorted(found.items())}
 
 
 def _mean(values: NDArray[Any]) -> float | None:
     return round(float(values.mean()), 3) if len(values) else None
 
 
-def curve(asked: Sequence[Asked], reranker: Reranker) -> list[dict[str, float | None]]:
-    """By threshold: the share of edits that have a lens, how many of these lenses name a sibling; and, half typed and
-    with the past alone to choose from, the share of the words to come that the best past edit adds."""
+def curve(asked: Sequence[tuple[Asked, Reranker]]) -> list[dict[str, float | None]]:
+    """By threshold, with the past alone to choose from, as it is in use: the share of edits that have a lens, how many
+    of these lenses fit, and, of half-typed edits, the share of the words to come that the best past edit adds.
+
+    Each question with a re-ranker that was not learnt on it; of the larger gallery alone, as histories are."""
     rows: list[dict[str, float | None]] = []
-    best: list[tuple[float, bool]] = []
-    past: list[tuple[float, float]] = []
-    for one in asked:
-        chances = 1 / (1 + np.exp(-reranker.odds(one.relations)))
-        if one.what == WHOLE:
-            at = int(np.argmax(chances)) if len(chances) else -1
-            best.append((float(chances[at]), bool(one.siblings[at])) if at >= 0 else (0.0, False))
-        elif one.older.any() and not np.isnan(one.to_come).any():
-            at = int(np.argmax(np.where(one.older, chances, -1)))
-            past.append((float(chances[at]), float(one.to_come[at])))
-    certain, right = np.array([c for c, _ in best]), np.array([r for _, r in best])
-    score, words = np.array([c for c, _ in past]), np.array([w for _, w in past])
-    for threshold in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8):
-        lens, typed = certain >= threshold, score >= threshold
+    chance, fitting, to_come = [], [], []
+    for one, reranker in asked:
+        if one.gallery != LARGEST or not one.older.any():
+            continue
+        odds = reranker.odds(one.relations)
+        at = int(np.argmax(np.where(one.older, odds, -np.inf)))
+        chance.append(1 / (1 + np.exp(-odds[at])))
+        fitting.append(bool(fits(one)[at]))
+        to_come.append(float(one.to_come[at]))
+    score, right, words = np.array(chance), np.array(fitting), np.array(to_come)
+    typed = ~np.isnan(words)
+    for threshold in THRESHOLDS:
+        lens = score >= threshold
         rows.append(
             {
                 "threshold": threshold,
                 "shown": _mean(lens),
-                "siblings": _mean(right[lens]),
-                "siblings just above": _mean(right[lens & (certain < threshold + 0.05)]),
-                "shown, past alone": _mean(typed),
-                "words to come": _mean(words[typed]),
-                "words to come, not shown": _mean(words[~typed]),
+                "fit": _mean(right[lens]),
+                "fit just above": _mean(right[lens & (score < threshold + 0.05)]),
+                "words to come": _mean(words[lens & typed]),
+                "words to come, not shown": _mean(words[~lens & typed]),
             }
         )
     return rows
@@ -365,10 +426,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"error: {error}")
     learning = {"hidden": options.hidden, "epochs": options.epochs, "seed": options.seed, "without": options.without}
     held: list[tuple[Floats, NDArray[np.bool_]]] = []
+    by_other: list[tuple[Asked, Reranker]] = []
     report: dict[str, Any] = {"learning": learning, "halves": {}, "validation": {}}
     for number, half in enumerate(halves):
         other = fit(halves[1 - number], **learning)
-        held.extend(shown(one, raw_odds(other, one.relations)) for one in half)
+        seen = [shown(one, raw_odds(other, one.relations)) for one in half if one.gallery == LARGEST]
+        held.extend(seen)
+        other, _, _ = calibrated(other, seen)
+        by_other.extend((one, other) for one in half)
         report["halves"][f"half {number + 1} by the other"] = measured(half, by_reranker(other))
         report["halves"][f"half {number + 1}, blend of 0.1.0"] = measured(half, by_blend(Blend()))
         report["halves"][f"half {number + 1}, bar"] = measured(half, by_blend(LEXICAL))
@@ -376,7 +441,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     report["calibration"] = {"slope": round(slope, 4), "offset": round(offset, 4), "step": STEP}
     scores = {"learnt": by_reranker(learnt), "blend of 0.1.0": by_blend(Blend()), "bar": by_blend(LEXICAL)}
     report["validation"] = {name: measured(validation, score) for name, score in scores.items()}
-    report["curve"] = curve(validation, learnt)
+    report["curve"] = {"halves": curve(by_other), "validation": curve([(one, learnt) for one in validation])}
     if options.output is not None:
         data = learnt.to_bytes()
         options.output.write_bytes(data)

@@ -193,7 +193,7 @@ export class GalleryIndex {
   /** Past edits in the order of the blend, the first of them ranked anew; of equal ones the newest first. */
   private ranked(found: readonly Near[], asked: Asked | null, question: Question): Near[] {
     const first = found.slice(0, this.reranker.considered);
-    const odds = first.map((near) => (asked ? this.reranker.odds(this.compared(near, question), asked) : this.reranker.plainOdds(near.score)));
+    const odds = first.map((near) => (asked ? this.reranker.odds(this.compared(near, question), asked) : this.reranker.plainOdds(near)));
     const chances = following(odds, found.map(({ score }) => score));
     const date = ({ entry }: Near): number => this.gallery.entries[entry].time;
     const order = [...first.keys()].sort((a, b) => odds[b] - odds[a] || date(first[b]) - date(first[a]) || first[a].entry - first[b].entry);

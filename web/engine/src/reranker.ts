@@ -72,15 +72,20 @@ export class Reranker {
     this.considered = reranker.considered;
   }
 
-  /** In whole steps of log-odds: what differs by less is equally like. */
+  /** In whole steps of log-odds: what differs by less is equally like. The same edit made elsewhere is certain. */
   odds(past: Compared, asked: Asked): number {
+    if (this.isSame(past.near)) return this.rounded(this.tables.certain);
     return this.oddsOf(this.related.map((relate) => Number(relate(past, asked))));
   }
 
   /** Those of a blended score alone, for where no definition is named: the network knows edits of definitions. */
-  plainOdds(blended: number): number {
+  plainOdds(near: Near): number {
     const [slope, offset] = this.tables.plain;
-    return this.rounded(slope * blended + offset);
+    return this.rounded(this.isSame(near) ? this.tables.certain : slope * near.score + offset);
+  }
+
+  private isSame({ meaning, signed }: Near): boolean {
+    return meaning >= this.tables.same && signed >= this.tables.same;
   }
 
   private oddsOf(relations: readonly number[]): number {

@@ -60,6 +60,8 @@ export interface Tables {
     readonly considered: number;
     readonly step: number;
     readonly certain: number;
+    /** Likeness of vectors and of changed words from which two edits are the same. */
+    readonly same: number;
     /** Slope and offset of the log-odds of a blended score alone. */
     readonly plain: readonly [number, number];
   };
