@@ -58,5 +58,12 @@ def test_in_a_file_each_bar_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -
     assert len(lines) == 12
 
 
+def test_the_stages_to_come_are_shown_before_the_first_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as progress:
+        progress.stages({"transition": 0, "edit": 250, "next": 150})
+        progress.step("edit", 1, 250, 0.5)
+    assert capsys.readouterr().err.splitlines() == ["training: edit 0/250", "training: next 0/150"]
+
+
 def test_a_collapse_is_said_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     assert "COLLAPSE at step 3" in said({**TRANSITION, "alarm": "COLLAPSE at step 3: the target follows"}, capsys)

@@ -131,6 +131,7 @@ def _train(options: _Options) -> None:
 def _train_together(options: _Options, preset: str, config: Config, device: torch.device, folder: Path) -> None:
     from codewm_model.artifacts.run_folder import forget_run, write_run
     from codewm_model.cli.train_progress import Progress
+    from codewm_model.settings.stages import STAGES, steps_of
     from codewm_model.training.checkpoint import read_checkpoint
     from codewm_model.training.loading import mined, of_clones, of_corpus
     from codewm_model.training.parallel import rank
@@ -161,6 +162,8 @@ def _train_together(options: _Options, preset: str, config: Config, device: torc
         settings = RunSettings(folder, config, material, origin.model, checkpoint, begun, device)
         if options.overwrite:
             forget_run(folder)
+        to_come = STAGES[STAGES.index(checkpoint.stage) :] if checkpoint else STAGES
+        progress.stages({stage: steps_of(config, stage) for stage in to_come})
         result = _trained(settings, options, progress)
         if rank():
             return

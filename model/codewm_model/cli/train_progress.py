@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
 
@@ -56,6 +57,12 @@ class Progress:
     def mining(self, name: str, done: int, total: int) -> None:
         """Edits of a repository read so far."""
         self._update(f"mining {name}", done, total, "")
+
+    def stages(self, steps: Mapping[str, int]) -> None:
+        """The stages to come, so that nobody takes the end of the first for that of the run."""
+        for stage, total in steps.items():
+            if total:
+                self._update(f"training: {stage}", 0, total, "")
 
     def step(self, stage: str, done: int, total: int, loss: float) -> None:
         """A training step done."""
