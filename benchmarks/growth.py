@@ -32,7 +32,7 @@ import codewm_lsp
 from benchmarks.rows import number, percentile
 from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 from codewm_lsp.index import Index, update
-from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.index.edit_words import words_of_edit
 from codewm_lsp.index.writing import LoggedCommit
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.threads import stay_on_one_core

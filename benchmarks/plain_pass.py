@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.growth import KEY, Pool, questions
 from benchmarks.rows import number
 from codewm_lsp.index import Index, Whitening, place_words, search
+from codewm_lsp.index.edit_words import words_of_edit
 from codewm_lsp.index.sketch import Sketch
-from codewm_lsp.index.words import words_of_edit
 from codewm_lsp.threads import stay_on_one_core
 from codewm_lsp.world_model import WorldModel
 

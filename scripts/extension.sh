@@ -12,20 +12,11 @@ cd "$(dirname "$0")/.."
 what=${1:-test}
 VENV=${VENV:-.venv}
 
-say() { printf '%s\n' "$*" >&2; }
-
-code=0
-sh scripts/workbench.sh || code=$?
-if [ "$code" = 3 ]; then
-    say "EXTENSION NOT TESTED: see above for what is missing."
-    exit 0
-fi
-[ "$code" = 0 ] || exit "$code"
-CODEWM_WORKBENCH=$(sh scripts/workbench.sh path)
-PATH=$CODEWM_WORKBENCH/node-24/bin:$PATH
+. scripts/in_workbench.sh
+ready_workbench EXTENSION
 case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
 CODEWM_LSP=$VENV/bin/codewm-lsp
-export PATH CODEWM_WORKBENCH CODEWM_LSP
+export CODEWM_LSP
 
 sh scripts/vsix.sh
 cd vscode-extension

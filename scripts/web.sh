@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 what=${1:-test}
 VENV=${VENV:-.venv}
 
-say() { printf '%s\n' "$*" >&2; }
+. scripts/in_workbench.sh
 
 install_packages() {  # in the current folder; scripts of packages are not run: nothing is compiled
     if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
@@ -43,15 +43,7 @@ test) ;;
 *) say "say what to do: test, page or data"; exit 2 ;;
 esac
 
-code=0
-sh scripts/workbench.sh || code=$?
-if [ "$code" = 3 ]; then
-    say "WEB NOT TESTED: see above for what is missing."
-    exit 0
-fi
-[ "$code" = 0 ] || exit "$code"
-PATH=$(sh scripts/workbench.sh path)/node-24/bin:$PATH
-export PATH
+ready_workbench WEB
 
 if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" != false ]; then
     say "WEB: ONLY THE ENGINE IS TESTED, NOT THE PAGE: its edits are this repository's own, and this clone lacks their history."

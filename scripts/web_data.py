@@ -31,8 +31,8 @@ from codewm_lsp.hints.engine import BEHIND_A_LENS, CLOSE, HintOptions
 from codewm_lsp.history import Chain, Commit, Edit, EditKind, Repository, chains
 from codewm_lsp.index import Hit, PastEdit, reranker
 from codewm_lsp.index.blend import Blend
+from codewm_lsp.index.edit_words import counts, place_words, term, terms, words_of_edit
 from codewm_lsp.index.whitening import Whitening, sample
-from codewm_lsp.index.words import counts, place_words, term, terms, words_of_edit
 from codewm_lsp.source import (
     TOKENISER_VERSION,
     VOCABULARY_HASH,

@@ -448,19 +448,19 @@ class Command:
 
 
 def _hints(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.commands import answer
+    from codewm_lsp.cli.core_commands import answer
 
     answer(options, ("similar", "next"))
 
 
 def _similar(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.commands import answer
+    from codewm_lsp.cli.core_commands import answer
 
     answer(options, ("similar",))
 
 
 def _next(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.commands import answer
+    from codewm_lsp.cli.core_commands import answer
 
     answer(options, ("next",))
 
@@ -490,13 +490,13 @@ def _backtest(options: argparse.Namespace) -> None:
 
 
 def _index(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.commands import index
+    from codewm_lsp.cli.core_commands import index
 
     index(options)
 
 
 def _embed(options: argparse.Namespace) -> None:
-    from codewm_lsp.cli.commands import embed
+    from codewm_lsp.cli.core_commands import embed
 
     embed(options)
 
@@ -514,7 +514,7 @@ def _mcp(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from codewm_lsp.cli.commands import doctor
+    from codewm_lsp.cli.core_commands import doctor
 
     return ANSWERED if doctor(options) else NOTHING
 

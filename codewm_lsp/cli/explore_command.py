@@ -24,7 +24,7 @@ def explore(options: Namespace) -> None:
     """Write the page and say where. Raises NothingToAnswerError, OptionError, RepositoryError, IndexStoreError."""
     from codewm_lsp.cli import opened as asked
     from codewm_lsp.cli.asking import head_of
-    from codewm_lsp.cli.commands import existing
+    from codewm_lsp.cli.core_commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles, progress_bar
     from codewm_lsp.explore import gather, write

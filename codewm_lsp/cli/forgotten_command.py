@@ -28,7 +28,7 @@ def forgotten(options: Namespace) -> bool:
 
     Raises RepositoryError, OptionError, BundleError, or IndexStoreError where nothing can be remembered.
     """
-    from codewm_lsp.cli.commands import existing
+    from codewm_lsp.cli.core_commands import existing
     from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import forgotten as asked
     from codewm_lsp.history import Repository
@@ -201,7 +201,7 @@ def backtest(options: Namespace) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from codewm_lsp.cli.asking import head_of
-    from codewm_lsp.cli.commands import existing
+    from codewm_lsp.cli.core_commands import existing
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import backtest as past

@@ -22,7 +22,7 @@ def search(options: Namespace) -> None:
     """Find, and write what was found in words or in JSON."""
     from codewm_lsp.cli import opened as asked
     from codewm_lsp.cli.asking import head_of
-    from codewm_lsp.cli.commands import existing
+    from codewm_lsp.cli.core_commands import existing
     from codewm_lsp.cli.diffs import PastDiffs
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump, edit_record

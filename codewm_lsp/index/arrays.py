@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from codewm_lsp.allocator import let_go
 from codewm_lsp.history import LAST_DATE
+from codewm_lsp.index.edit_words import place_words, terms
 from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms
 from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.segments import Segment, Unusable, sha_table
 from codewm_lsp.index.sketch import LARGE
 from codewm_lsp.index.store import LOG, Damaged, from_sql
-from codewm_lsp.index.words import place_words, terms
 
 SEAL: Final = 4096
 """Edits from which on what is in memory becomes a segment with a file."""

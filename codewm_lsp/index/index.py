@@ -21,6 +21,7 @@ from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
+from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
 from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
 from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Related, Window, by_term
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
@@ -29,7 +30,6 @@ from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
-from codewm_lsp.index.words import MAX_COUNT, counts, place_words, terms, words_of_edit
 from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
 
 LIKE: Final = 0.8

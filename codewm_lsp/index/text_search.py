@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.index.arrays import EditArrays, numbers_of
+from codewm_lsp.index.edit_words import terms
 from codewm_lsp.index.store import from_sql
-from codewm_lsp.index.words import terms
 from codewm_lsp.source import words_of_text
 
 MAX_WORDS: Final = 64

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Commit, CommitEdits
 from codewm_lsp.index.arrays import numbers_of
+from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.matrix import Matrix, quantise
 from codewm_lsp.index.store import Damaged, SqlText, from_sql, to_sql
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 
 
 @dataclass(frozen=True, slots=True)

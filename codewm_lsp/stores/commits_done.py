@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import UNAVAILABLE, Commit, CommitEdits, Edit
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
+from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 
 Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
 

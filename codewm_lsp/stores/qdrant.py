@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
 from codewm_lsp.history import LAST_DATE, Commit, Edit, EditKind
 from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
+from codewm_lsp.index.edit_words import place_words, terms
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
-from codewm_lsp.index.words import place_words, terms
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores.commits_done import CommitsDone, CountedCommit, CountedEdit

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores
+from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.reranker import CONSIDERED, Compared, PlaceParts, following, learnt, relations
-from codewm_lsp.index.words import counts, place_words, terms, words_of_edit
 
 _LARGEST: Final = 1e6  # part of a score: it is 1 at most where a store is sound
 

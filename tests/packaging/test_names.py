@@ -8,8 +8,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("codewm_lsp", "model/codewm_model", "export/codewm_export")
-# Still to be parted. Only ever shorter.
-OPEN_MODULES = {"commands", "words"}
 
 
 def files() -> list[Path]:
@@ -32,5 +30,5 @@ def test_no_module_is_called_like_another() -> None:
     for file in files():
         if not file.stem.startswith("__"):
             found[file.stem].append(str(file.relative_to(ROOT)))
-    twice = {name: where for name, where in found.items() if len(where) > 1 and name not in OPEN_MODULES}
+    twice = {name: where for name, where in found.items() if len(where) > 1}
     assert not twice

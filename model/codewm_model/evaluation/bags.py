@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import OptionError
 from codewm_lsp.history import Edit
-from codewm_lsp.index.words import term
+from codewm_lsp.index.edit_words import term
 from codewm_lsp.installation import install_command
 from codewm_lsp.source import tokenize, word_counts
 from codewm_model.evaluation.cache import Cache, code

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit
-from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.index.edit_words import words_of_edit
 
 
 class Likeness:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import CommitEdits, Edit, EditKind
 from codewm_lsp.index import LEXICAL, Index
-from codewm_lsp.index.words import words_of_edit
+from codewm_lsp.index.edit_words import words_of_edit
 from codewm_lsp.world_model.actions import beside_actions
 from codewm_model.evaluation import galleries
 from codewm_model.evaluation.bags import SENTENCES, Bags, Score, bags_of, bm25, by_vectors, cosine, sentences

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import CommitEdits, Edit
 from codewm_lsp.index import Index, changed_words, place_words
+from codewm_lsp.index.edit_words import terms
 from codewm_lsp.index.text_search import FieldWeights
-from codewm_lsp.index.words import terms
 from codewm_lsp.source import words_of_text
 from codewm_model.evaluation.bags import Bags, bm25_of_terms, diff_lines, sentence_encoder
 from codewm_model.evaluation.cache import Cache

@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import CodewmError
 from codewm_lsp.history import Edit
 from codewm_lsp.index import LEXICAL, Blend, Index
+from codewm_lsp.index.edit_words import words_of_edit
 from codewm_lsp.index.reranker import RELATIONS, STEP, Reranker
-from codewm_lsp.index.words import words_of_edit
 from codewm_model.evaluation import galleries
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.galleries import DEPTH, SIBLINGS, Draw
