@@ -146,6 +146,8 @@ test('the newest edits are listed at first, and the search stays in sight howeve
   const { page, errors, context } = await opened('many');
   assert.match((await page.textContent('#status')) ?? '', /^The newest edits/);
   assert.equal(await page.locator('#results .edit').count(), 40);
+  const [asked, newest] = await Promise.all([page.locator('.asked').boundingBox(), page.locator('#results .edit').first().boundingBox()]);
+  assert.ok(asked && newest && newest.y >= asked.y + asked.height, JSON.stringify([asked, newest]));
   await search(page, 'timeouts');
   await page.locator('#results li:last-child button').scrollIntoViewIfNeeded();
   const [query, side] = await Promise.all([page.locator('#query').boundingBox(), page.locator('.side').boundingBox()]);

@@ -283,10 +283,11 @@ class Panel {
   }
 
   private showTokens(reply: Of<'tokens'>): void {
+    const wasOpen = this.tokens.querySelector('details')?.open ?? false;
     this.tokens.replaceChildren(
       element('p', {}, `${reply.count.toLocaleString('en')} structure tokens after the edit`),
-      coloured('Before', reply.before),
-      coloured('After', reply.after),
+      coloured('Before', reply.before, wasOpen || !reply.after.leaves.some(({ changed }) => changed)),
+      coloured('After', reply.after, true),
     );
     for (const shown of this.tokens.querySelectorAll('pre')) {
       const changed = shown.querySelector<HTMLElement>('.model-changed');
@@ -315,7 +316,7 @@ class Panel {
       element(
         'tr',
         {},
-        element('th', { scope: 'row' }, `${i + 1}. ${subject}`),
+        element('th', { scope: 'row', title: subject }, `${i + 1}. ${subject.length > 60 ? `${subject.slice(0, 59)}…` : subject}`),
         element('td', {}, bar(predicted, 'accent'), predicted.toFixed(3)),
         element('td', {}, bar(copied, 'warm'), copied.toFixed(3)),
       ),
@@ -374,19 +375,22 @@ class Panel {
     for (const { x, y } of actual)
       path.append(svg('rect', { x: String(x * MAP_SIZE - size / 2), y: String(y * MAP_SIZE - size / 2), width: String(size), height: String(size) }));
     path.append(svg('circle', { ...at(this.point), r: String(5 * scale) }));
-    // Of several that lie in one place the numbers stand beside each other.
     const number = (kind: string, points: readonly Point[], side: number): void => {
-      const taken: Point[] = [];
+      const written: { readonly at: Point; readonly label: SVGElement }[] = [];
       points.forEach((point, i) => {
-        const before = taken.filter(({ x, y }) => Math.hypot(x - point.x, y - point.y) * MAP_SIZE < 10 * scale).length;
-        taken.push(point);
+        const beside = written.find(({ at: { x, y } }) => Math.hypot(x - point.x, y - point.y) * MAP_SIZE < 16 * scale);
+        if (beside) {
+          beside.label.textContent += ` ${i + 1}`; // several lie in one place
+          return;
+        }
         const label = svg('text', {
-          x: String(point.x * MAP_SIZE + (7 + 9 * before) * scale),
+          x: String(point.x * MAP_SIZE + 5 * scale),
           y: String(point.y * MAP_SIZE + side * 9 * scale),
           class: `model-${kind}`,
         });
         label.style.fontSize = `${14 * scale}px`;
         label.textContent = String(i + 1);
+        written.push({ at: point, label });
         path.append(label);
       });
     };
@@ -467,17 +471,30 @@ function diff(lines: readonly DiffLine[]): HTMLElement {
   );
 }
 
-function coloured(title: string, { text, cut, leaves }: Shown): HTMLElement {
-  const code = element('code');
-  let position = 0;
+/** A text with its tokens, drawn when it is opened: a page of many elements is slow on a phone. */
+function coloured(title: string, shown: Shown, open: boolean): HTMLElement {
+  const made = element('details', { open }, element('summary', {}, title));
+  const draw = (): void => {
+    if (made.querySelector('pre')) return;
+    made.append(element('pre', { tabIndex: 0 }, code(shown)));
+    if (shown.cut) made.append(element('p', { className: 'model-said' }, 'Only the beginning of the file is shown.'));
+  };
+  if (open) draw();
+  else made.addEventListener('toggle', draw, { once: true });
+  return made;
+}
+
+function code({ text, leaves }: Shown): HTMLElement {
+  const made = element('code');
+  let written = 0;
   for (const { start, end, role, changed } of leaves) {
-    if (start > position) code.append(text.slice(position, start));
-    code.append(element('span', { className: `model-${KINDS[role]}${changed ? ' model-changed' : ''}` }, text.slice(start, end)));
-    position = end;
+    const kind = KINDS[role];
+    if (kind === 'name' && !changed) continue; // as the text around it
+    made.append(text.slice(written, start), element('span', { className: `model-${kind}${changed ? ' model-changed' : ''}` }, text.slice(start, end)));
+    written = end;
   }
-  code.append(text.slice(position));
-  const more = cut ? element('p', { className: 'model-said' }, 'Only the beginning of the file is shown.') : '';
-  return element('details', { open: title === 'After' }, element('summary', {}, title), element('pre', { tabIndex: 0 }, code), more);
+  made.append(text.slice(written));
+  return made;
 }
 
 /** Whether a line is the head of a definition, by its last name. */
