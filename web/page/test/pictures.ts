@@ -11,7 +11,8 @@ import { serve } from './site.ts';
 const ROOT = path.resolve('../..');
 const CODEWM = path.resolve(ROOT, process.env['VENV'] ?? '.venv', 'bin/codewm');
 const folder = mkdtempSync(path.join(tmpdir(), 'codewm-pictures-'));
-execFileSync(CODEWM, ['explore', ROOT, '--with-diffs', '--no-open', '--output', path.join(folder, 'codewm')], { stdio: 'inherit' });
+const cache = path.join(ROOT, 'build/web/index'); // which build.mjs has filled
+execFileSync(CODEWM, ['explore', ROOT, '--with-diffs', '--no-open', '--cache', cache, '--output', path.join(folder, 'codewm')], { stdio: 'inherit' });
 const browser = await launch();
 const page = await serve();
 for (const colorScheme of ['light', 'dark'] as const) {
