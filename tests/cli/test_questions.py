@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import pytest
 
 from codewm_lsp.cli.asking import NothingToAnswerError, Question, ask
 from codewm_lsp.errors import OptionError, RepositoryError
+from codewm_lsp.hints import stand_in_of
 from codewm_lsp.history import Repository
 
 
 def asked(builder: Any, **how: str | None) -> Question:
     with Repository.open(builder.path) as repository:
-        return ask(repository, **how)
+        return ask(repository, partial(stand_in_of, repository), **how)
 
 
 def names(question: Question) -> list[str]:
