@@ -169,7 +169,7 @@ export interface GalleryEntry {
 export interface Near {
   readonly entry: number;
   /**
-   * How likely it is, 0 to 1, that both edits would have been made as one change. Of `nearestTo`: its `meaning`.
+   * How likely it is, 0 to 1, that the past edit fits. Of `nearestTo`: its `meaning`.
    */
   readonly score: number;
   readonly meaning: number;

@@ -11,6 +11,7 @@ import { launch, open, type Opened } from './browser.ts';
 import { serve } from './site.ts';
 
 const LOADS = 6;
+const TRACED = 2; // more loads, thread by thread
 const ROUNDS = 3;
 const KEYS = 6; // in each round
 const STAGES = 6;
@@ -111,11 +112,11 @@ for (let load = 0; load < LOADS; load++) {
   await ours?.context.close();
   ours = await loaded('ours', site.address, ourFirst);
   await ours.page.locator('#model-state').waitFor({ state: 'detached', ...PATIENCE });
-  await traced('ours', site.address, ourFirst);
+  if (load < TRACED) await traced('ours', site.address, ourFirst);
   if (!folder) continue;
   await other?.context.close();
   other = await loaded("the paper's", their, theirFirst);
-  await traced("the paper's", their, theirFirst);
+  if (load < TRACED) await traced("the paper's", their, theirFirst);
 }
 // In the middle of the file, within a definition.
 await ours?.page.locator('#model-after').evaluate((area) => {

@@ -140,7 +140,7 @@ class Panel {
         card(
           'Similar past edits',
           'double',
-          'The evidence of the lens. How likely each would have been made as one change with yours, and why: it means the same, it changes the same words, it is in the same place.',
+          'The evidence of the lens. How likely each is to fit, and why: it means the same, it changes the same words, it is in the same place.',
           this.nearest,
         ),
         card('Tokens', '', 'What the tokeniser reads, coloured by kind; what the other side lacks is underlined.', this.tokens),
@@ -274,7 +274,7 @@ class Panel {
 
   private showLens({ definition, title, likeliest, threshold }: Lens): void {
     const line = this.after.value.split('\n').find((text) => definition && heads(text, definition));
-    const chance = `The likeliest past edit would have been made as one change with this one in ${percent(likeliest)} of such cases; a lens speaks from ${percent(threshold)} on.`;
+    const chance = `The best past edit fits in about ${percent(likeliest)} of such cases; a lens speaks from ${percent(threshold)} on.`;
     this.lens.replaceChildren(
       element('p', { className: 'model-said' }, title ? 'What your editor shows above the definition, a lens:' : 'Your editor would show no lens here.'),
       element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', element('code', {}, line?.trim() ?? definition)),

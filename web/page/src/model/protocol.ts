@@ -49,7 +49,7 @@ export interface Lens {
 }
 
 export interface Similar {
-  /** How likely it is that both edits would have been made as one change. */
+  /** How likely it is that the past edit fits. */
   readonly score: number;
   readonly parts: Readonly<Record<'meaning' | 'signed' | 'unsigned' | 'place', number>>;
   readonly shared: readonly string[];
