@@ -79,7 +79,7 @@ class HintOptions:
     are any while nothing is being edited.
     """
 
-    threshold: float = 0.48
+    threshold: float = 0.44
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.45

@@ -30,7 +30,7 @@ def _mentions_too(candidate: Candidate) -> str:
 
 def _is_like_it(candidate: Candidate) -> str:
     value = candidate.value("similarity")
-    return f"{100 * value:.0f} % similar to {candidate.edited}" if value >= 0.2 else ""
+    return f"{100 * value:.0f} % similar to {candidate.edited}" if value >= 0.4 else ""
 
 
 def _has_a_changed_line(candidate: Candidate) -> str:
