@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
@@ -42,9 +43,15 @@ def edits_of(change: Mapping[str, ChangedText], moved: Mapping[str, str]) -> tup
     found: list[Edit] = []
     for path, text in change.items():
         if is_source(path):
-            before, after = parse_definitions(text.before or ""), parse_definitions(text.after or "")
-            found += definition_edits(path, before, after, previous_path=moved.get(path))
+            found += _edits_of(path, text.before or "", text.after or "", moved.get(path))
     return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _edits_of(path: str, before: str, after: str, previous_path: str | None) -> tuple[Edit, ...]:
+    """Those of one file; a change is asked about again with one of its files hidden."""
+    edits = definition_edits(path, parse_definitions(before), parse_definitions(after), previous_path=previous_path)
+    return tuple(edits)
 
 
 def broken_places(

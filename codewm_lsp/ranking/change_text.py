@@ -19,9 +19,14 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.companions import Companions, FilePast, Touched, kind_of
 from codewm_lsp.source import DefinitionKind
+from codewm_lsp.source.languages import LeafRole
+from codewm_lsp.source.tokens import tokenize
 
 _WORD: Final = re.compile(r"[^\W\d]\w{2,}|\d+(?:\.\d+)+\w*")
 _ALONE: Final = re.compile(r"(?<![.\w])[^\W\d]\w{2,}")  # not after a dot
+_VERSIONED: Final = re.compile(r"version(?:added|changed)|deprecat", re.I)
+_ISSUE: Final = re.compile(r"(?:#|:(?:issue|pr|gh|bug|pull):`)\d{2,}")
+_MOST_EDITS: Final = 60
 _SHORT: Final = 12  # characters of a line that says little
 _MOST_LINES: Final = 4_000
 _MOST_SIBLINGS: Final = 60
@@ -74,6 +79,21 @@ TEXT_SIGNALS: Final = (
     "modified_definitions",
     "removed_definitions",
     "new_parameters",
+    "behaviour_edits",
+    "cosmetic_edits",
+    "behaviour_tests",
+    "cosmetic_tests",
+    "moved_lines",
+    "moved_files",
+    "versioned_lines",
+    "issue_lines",
+    "edited_known",
+    "edited_weight",
+    "edited_share",
+    "line_words",
+    "line_words_weight",
+    "edited_rank",
+    "line_words_rank",
     "stale_rank",
     "stale_lines_rank",
     "come_rank",
@@ -203,7 +223,10 @@ def text_table(
     if folders:
         near = [n for n, kind in enumerate(past.kinds) if kind.folder in folders and past.exists(n, now)]
         siblings = {_stem(past.paths[n]) for n in near[-_MOST_SIBLINGS:]} - stems
+    edited: set[str] = set()
     for edit in structure.edits:
+        if edit.definition_kind is not DefinitionKind.MODULE:
+            edited.add(edit.definition.rpartition(".")[2])
         test = kind_of(edit.path).test
         private = any(part.startswith("_") for part in edit.definition.split("."))
         if edit.definition_kind is DefinitionKind.MODULE:
@@ -212,6 +235,23 @@ def text_table(
             counts["added_tests" if test else "added_private" if private else "added_public"] += 1
         elif not test:
             counts["modified_definitions" if edit.kind is EditKind.MODIFIED else "removed_definitions"] += 1
+    for edit in structure.edits[:_MOST_EDITS]:
+        if edit.kind is EditKind.MODIFIED:
+            sort = "behaviour" if _behaves(edit.before) != _behaves(edit.after) else "cosmetic"
+            counts[f"{sort}_tests" if kind_of(edit.path).test else f"{sort}_edits"] += 1
+    for name in ("behaviour_edits", "cosmetic_edits", "behaviour_tests", "cosmetic_tests"):
+        column[name] = float(counts[name])
+    put_back = Counter(map(str.strip, added)) & Counter(map(str.strip, removed))
+    column["moved_lines"] = sum(n for line, n in put_back.items() if line) / (len(added) + len(removed) + 1)
+    column["moved_files"] = sum(text.before == text.after for _, text in known.values()) / max(len(known), 1)
+    column["versioned_lines"] = float(sum(bool(_VERSIONED.search(line)) for line in added[:_MOST_LINES]))
+    column["issue_lines"] = float(sum(bool(_ISSUE.search(line)) for line in added[:_MOST_LINES]))
+    edited -= {name for name in edited if name.startswith("__")}
+    line_words = set(named)
+    beside = Counter[str]()
+    for one in texts:
+        if one is not None:
+            beside.update(one.words & (edited | line_words))
     for name in ("added_public", "added_private", "added_tests", "modified_definitions", "removed_definitions"):
         column[name] = float(counts[name])
     column["new_parameters"] = float(structure.altered)
@@ -243,6 +283,13 @@ def text_table(
         put("come_known", len(knew))
         put("come_weight", sum(1 / held[word] for word in knew))
         put("come_alone", sum(held[word] == 1 for word in knew))
+        known_edited = edited & held_words.words
+        put("edited_known", len(known_edited))
+        put("edited_weight", sum(1 / beside[word] for word in known_edited))
+        put("edited_share", len(known_edited) / (len(edited) + 1))
+        in_lines = line_words & held_words.words
+        put("line_words", len(in_lines) / (len(line_words) + 1))
+        put("line_words_weight", sum(1 / beside[word] for word in in_lines) / (len(line_words) + 1))
         put("likeness", len(all_after & held_words.words) / (len(all_after) * len(held_words.words) + 1) ** 0.5)
         put("named_in_added", named[stem])
         put("named_with_novel", named_novel[stem])
@@ -253,10 +300,26 @@ def text_table(
         listed = len(siblings & held_words.words)
         put("names_siblings", listed / (len(siblings) + 1))
         put("added_unlisted", listed / (len(siblings) + 1) * len(new_stems - held_words.words))
-    for name, of in (("stale_rank", "stale_weight"), ("stale_lines_rank", "stale_lines"), ("come_rank", "come_weight")):
+    for name, of in (
+        ("edited_rank", "edited_weight"),
+        ("line_words_rank", "line_words_weight"),
+        ("stale_rank", "stale_weight"),
+        ("stale_lines_rank", "stale_lines"),
+        ("come_rank", "come_weight"),
+    ):
         values = np.asarray(column[of])
         column[name] = (values[None, :] > values[:, None]).sum(1).astype(np.float64)
     return np.stack([np.broadcast_to(np.asarray(column[name], np.float32), (width,)) for name in TEXT_SIGNALS], 1)
+
+
+_COSMETIC: Final = frozenset(
+    {LeafRole.TYPE, LeafRole.DOCSTRING, LeafRole.COMMENT, LeafRole.SYNTAX, LeafRole.IMPORT, LeafRole.KEYWORD}
+)
+
+
+def _behaves(source: str) -> Counter[str]:
+    """The words of a definition that can make it behave otherwise: no types, no docstrings."""
+    return Counter(leaf.text for leaf in tokenize(source).leaves if leaf.role not in _COSMETIC)
 
 
 def _stem(path: str) -> str:

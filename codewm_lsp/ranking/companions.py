@@ -35,6 +35,7 @@ _LEADING: Final = (
     *("like_commits_share", "best_share", "best_recent_share", "same_kind_share", "rate_10", "folder_share"),
     *("added_share", "same_subject"),
 )
+_BITS: Final = 1 << np.arange(5)  # of the kinds that a file can be
 _FEW: Final = 12  # newest commits of a kind
 _HALF: Final = 10.0  # commits of a file after which a joint change counts half
 _NOTES: Final = re.compile(r"(?:^|/)[^/]*(?:change|history|news|release|whats_?new|authors|contributors)[^/]*$", re.I)
@@ -74,6 +75,13 @@ SIGNALS: Final = (
     "same_kind_share",
     "same_kind_recent",
     "same_kind_misses",
+    "sure_share",
+    "pair_kind_share",
+    "kinds_30",
+    "kinds_300",
+    "kinds_author",
+    "kinds_alone_30",
+    "kinds_alone_author",
     "folder_share",
     "added_share",
     "reverse_share",
@@ -87,6 +95,8 @@ SIGNALS: Final = (
     "author_rate",
     "author_last",
     "author_changes",
+    "author_pair_share",
+    "author_pair_count",
     "followed",
     "same_subject",
     "same_folder",
@@ -116,6 +126,11 @@ class FileKind:
     folder: str
     words: frozenset[str]
     parts: tuple[str, ...]
+
+    @property
+    def flags(self) -> tuple[bool, bool, bool, bool, bool]:
+        """What it is, in the order of the bits of ``FilePast.kinds_of``."""
+        return self.source, self.test, self.document, self.notes, self.settings
 
 
 @lru_cache(maxsize=1 << 16)
@@ -179,6 +194,9 @@ class FilePast:
         self.of_author = {author: np.array(places, dtype=np.int64) for author, places in authors.items()}
         source = np.array([kind.source for kind in self.kinds], dtype=np.int64)
         test = np.array([kind.test for kind in self.kinds], dtype=np.int64)
+        self.kind_flags = np.array([kind.flags for kind in self.kinds], dtype=np.int64).reshape(-1, len(_BITS))
+        self.kind_counts = _sums(self.kind_flags[self.members], self.start)
+        self.kinds_of: Numbers = (self.kind_counts > 0) @ _BITS
         self.source_count = _sums(source[self.members], self.start)
         self.test_count = _sums(test[self.members], self.start)
         folders: dict[str, list[int]] = {}
@@ -221,7 +239,7 @@ class FilePast:
 
 
 def _sums(values: Numbers, start: Numbers) -> Numbers:
-    total = np.concatenate([[0], np.cumsum(values)])
+    total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)]) if len(values) else values
     return np.asarray(total[start[1:]] - total[start[:-1]], dtype=np.int64)
 
 
@@ -307,6 +325,10 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     recent_best, mean, recent_mean, neither = np.zeros(width), np.zeros(width), np.zeros(width), np.ones(width)
     misses, hits, least = np.full(width, 99.0), np.zeros(width), np.full(width, 99.0)
     followed = np.zeros(width)
+    sure, of_kinds = np.zeros(width), np.zeros(width)
+    own_bits = past.kind_flags[files] @ _BITS
+    kinds = [kind_of(path) for path in touched.paths]
+    these = int(np.bitwise_or.reduce([0, *(int(np.array(kind.flags) @ _BITS) for kind in kinds)]))
     for n in useful:
         places = asked_places[n]
         theirs, of = past.of(places)
@@ -321,6 +343,13 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         recent = np.bincount(rows, weights=weight, minlength=width) / (total + 0.5)
         since = np.full(width, 99.0)
         np.minimum.at(since, rows, back)
+        sure = np.maximum(sure, _at_least(count, len(places)))
+        at = places[of]
+        without = ((past.kind_counts[at] - past.kind_flags[files[rows]]) > 0) @ _BITS
+        alike = past.kinds_of[places] == these
+        kept = np.bincount(rows[without == these], minlength=width)
+        left = alike.sum() - np.bincount(rows[alike[of]], minlength=width)
+        of_kinds = np.maximum(of_kinds, kept / (kept + left + 1.0))
         better = share > best
         best_count[better], best_asked[better], best_by[better] = count[better], len(places), known[n]
         misses = np.where(better, since, misses)
@@ -350,6 +379,8 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         "best_hits": hits,
         "least_misses": least,
         "followed": followed,
+        "sure_share": sure,
+        "pair_kind_share": of_kinds,
     }
 
     # Folders, and kinds of commits.
@@ -368,7 +399,6 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
             added_share = np.maximum(added_share, share_of(_newest(past.added_in[folder], now)))
     column["folder_share"], column["added_share"] = folder_share, added_share
 
-    kinds = [kind_of(path) for path in touched.paths]
     sources, tests = any(kind.source for kind in kinds), any(kind.test for kind in kinds)
     window = np.arange(max(0, now - 300), now)
     inside, of = past.of(window)
@@ -406,6 +436,15 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     column["reverse_recent_share"] = np.array([touching[p[-8:]].sum() / (min(len(p), 8) + 1.0) for p in changed])
     own = past.of_author.get(touched.author, np.zeros(0, dtype=np.int64))
     own = own[: np.searchsorted(own, now)]
+    for name, places in (("30", window[-30:]), ("300", window), ("author", own[-30:])):
+        masks = past.kinds_of[places]
+        alone = int((masks == these).sum())
+        besides = np.bincount(masks, minlength=1 << len(_BITS))[these | own_bits]
+        column[f"kinds_{name}"] = np.where((these | own_bits) == these, 0.5, besides / (besides + alone + 1.0))
+        if name != "300":
+            column[f"kinds_alone_{name}"] = alone / (len(places) + 1.0)
+    paired = own[np.isin(own, np.concatenate([np.zeros(0, np.int64), *(asked_places[n] for n in useful)]))]
+    column["author_pair_share"], column["author_pair_count"] = share_of(paired), float(len(paired))
     column["author_changes"] = float(min(len(own), 50))
     column["author_rate"] = share_of(own[-30:])
     author_last = np.full(width, 99.0)
@@ -459,6 +498,14 @@ def _shortlist(table: NDArray[np.float32]) -> Numbers:
     """The rows that lead in one of some columns: the others are nowhere near."""
     kept = [np.argsort(-table[:, SIGNALS.index(name)], kind="stable")[:LEADING] for name in _LEADING]
     return np.unique(np.concatenate(kept))
+
+
+def _at_least(count: Numbers, of: int) -> Floats:
+    """The lower end of Wilson's interval of 90 % for a share."""
+    z = 1.645
+    share = count / of
+    spread = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return np.asarray((share + z * z / (2 * of) - spread) / (1 + z * z / of))
 
 
 def _newest(places: Numbers, now: int) -> Numbers:

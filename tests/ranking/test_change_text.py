@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
+from codewm_lsp.history.edits import definition_edits
 from codewm_lsp.ranking.change_text import (
     TEXT_SIGNALS,
     ChangedDefinitions,
@@ -14,6 +15,7 @@ from codewm_lsp.ranking.change_text import (
     text_words,
 )
 from codewm_lsp.ranking.companions import FilePast, Touched, companions
+from codewm_lsp.source import parse_definitions
 
 NOTHING = ChangedDefinitions((), 0, {})
 FILES = {
@@ -26,7 +28,9 @@ FILES = {
 }
 
 
-def told(changes: dict[str, tuple[str | None, str | None]], **signals: str) -> dict[str, float]:
+def told(
+    changes: dict[str, tuple[str | None, str | None]], structure: ChangedDefinitions = NOTHING, **signals: str
+) -> dict[str, float]:
     """Signals of files, by name=path, after a change of texts; all files were changed together once."""
     touches = tuple(FileTouch(path, FileEvent.ADDED) for path in FILES)
     past = FilePast([ChangedFiles("1" * 40, "a", 0, touches)])
@@ -35,7 +39,7 @@ def told(changes: dict[str, tuple[str | None, str | None]], **signals: str) -> d
     found = companions(past, asked)
     texts = [text_words(FILES[past.paths[file]]) for file in found.files.tolist()]
     change = {path: ChangedText(*both) for path, both in changes.items()}
-    table = text_table(past, asked, found, change, texts, NOTHING)
+    table = text_table(past, asked, found, change, texts, structure)
     rows = {past.paths[file]: row for row, file in enumerate(found.files.tolist())}
     return {name: float(table[rows[path], TEXT_SIGNALS.index(name)]) for name, path in signals.items()}
 
@@ -87,3 +91,46 @@ def test_no_candidates_no_rows() -> None:
     table = text_table(past, asked, companions(past, asked), {}, [], NOTHING)
     assert table.shape == (0, len(TEXT_SIGNALS))
     assert table.dtype == np.float32
+
+
+def edits(path: str, before: str, after: str) -> ChangedDefinitions:
+    both = parse_definitions(before), parse_definitions(after)
+    return ChangedDefinitions(tuple(definition_edits(path, *both)), 0, {})
+
+
+@pytest.mark.parametrize(
+    ("after", "signal"),
+    [
+        ("def send(url: str) -> bytes:\n    return fetch_url(url)\n", "cosmetic_edits"),
+        ('def send(url):\n    """Send."""\n    return fetch_url(url)\n', "cosmetic_edits"),
+        ("def send(url):\n    return fetch_url(url, retries=3)\n", "behaviour_edits"),
+    ],
+)
+def test_types_and_docstrings_alone_change_no_behaviour(after: str, signal: str) -> None:
+    change = {"app.py": (FILES["app.py"], after)}
+    structure = edits("app.py", FILES["app.py"], after)
+    values = told(change, structure, behaviour_edits="twin.py", cosmetic_edits="twin.py")
+    assert values == {"behaviour_edits": 0, "cosmetic_edits": 0} | {signal: 1}
+
+
+def test_definitions_that_were_changed_are_looked_for_by_name_where_they_are_spoken_of() -> None:
+    before, after = "def send_message():\n    return 1\n", "def send_message():\n    return 2\n"
+    structure = edits("app.py", before, after)
+    for path, known in (("docs/app.md", 1), ("twin.py", 0)):
+        values = told({"app.py": (before, after)}, structure, edited_known=path, edited_weight=path)
+        assert values == {"edited_known": known, "edited_weight": known}
+
+
+def test_lines_and_files_that_have_only_moved_are_told() -> None:
+    moved = {"app.py": ("first line\nsecond\n", "second\n"), "new.py": (None, "    first line\n")}
+    assert told(moved, moved_lines="twin.py")["moved_lines"] == pytest.approx(1 / 4, abs=0.1)
+    same = {"app.py": ("first\n", "first\n"), "twin.py": ("a\n", "b\n")}
+    assert told(same, moved_files="docs/app.md")["moved_files"] == 0.5
+
+
+def test_added_lines_that_name_a_version_or_an_issue_are_counted() -> None:
+    after = "x = 1\n.. versionadded:: 2.0\n# see #1234\n"
+    assert told({"app.py": ("x = 1\n", after)}, versioned_lines="twin.py", issue_lines="twin.py") == {
+        "versioned_lines": 1,
+        "issue_lines": 1,
+    }

@@ -85,3 +85,38 @@ def test_a_test_of_the_same_subject_and_folder_is_seen_by_its_path() -> None:
 def test_a_history_without_these_files_has_nothing_to_say() -> None:
     past = past_of("+a.py")
     assert not len(companions(past, Touched(("a.py",))).files)
+
+
+def test_a_share_of_few_commits_is_less_sure_than_the_same_share_of_many() -> None:
+    few = past_of("+a.py +b.md", "a.py b.md")
+    many = past_of("+a.py +b.md", *["a.py b.md"] * 18)
+    sure = [signal(past, companions(past, Touched(("a.py",))), "b.md", "sure_share") for past in (few, many)]
+    assert sure[0] == pytest.approx(0.425, abs=0.001)  # Wilson's lower end of 2 of 2
+    assert 0.8 < sure[1] < 1
+
+
+def test_commits_of_a_file_count_that_are_of_the_same_kinds_but_for_the_candidate() -> None:
+    # With its tests a.py needs the notes, alone it does not.
+    past = past_of(*["a.py tests/test_a.py notes.md", "a.py"] * 4)
+    both = companions(past, Touched(("a.py", "tests/test_a.py")))
+    alone = companions(past, Touched(("a.py",)))
+    assert signal(past, both, "notes.md", "pair_kind_share") == pytest.approx(4 / 5)
+    assert signal(past, alone, "notes.md", "pair_kind_share") == 0
+
+
+def test_how_often_commits_of_these_kinds_have_one_of_another_kind_besides_is_told() -> None:
+    past = past_of(*["a.py CHANGES.md"] * 3, "b.py", "b.py")
+    found = companions(past, Touched(("b.py",), author="a"))
+    for name in ("kinds_30", "kinds_300", "kinds_author"):
+        assert signal(past, found, "CHANGES.md", name) == pytest.approx(3 / 6)
+    assert signal(past, found, "a.py", "kinds_30") == 0.5, "it adds no kind"
+    assert signal(past, found, "a.py", "kinds_alone_30") == pytest.approx(2 / 6)
+
+
+def test_an_authors_own_commits_to_the_changed_files_are_counted_for_themselves() -> None:
+    past = past_of("+a.py +b.md", "a.py b.md", "a.py")
+    found = companions(past, Touched(("a.py",), author="a"))
+    stranger = companions(past, Touched(("a.py",), author="other"))
+    assert signal(past, found, "b.md", "author_pair_share") == pytest.approx(2 / 5)
+    assert signal(past, found, "b.md", "author_pair_count") == 3
+    assert signal(past, stranger, "b.md", "author_pair_count") == 0

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Final
@@ -45,6 +45,7 @@ class Measured:
     recall: float
     warned: float
     later: float
+    vain: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def measure(
     named[order] = rank < (most if most is not None else len(order))
     named &= said.score >= threshold
     hiding = named & hides[said.question]
-    whole = np.unique(said.question[named & ~hides[said.question]])
+    of_whole = named & ~hides[said.question]
+    whole, made_good = np.unique(said.question[of_whole]), np.unique(said.question[of_whole & said.later])
     flags, right = int(hiding.sum()), int((said.right & hiding).sum())
     return Measured(
         rule,
@@ -104,6 +106,7 @@ def measure(
         right / max(int(hides.sum()), 1),
         len(whole) / max(int((~hides).sum()), 1),
         int(((said.right | said.later) & hiding).sum()) / max(flags, 1),
+        (len(whole) - len(made_good)) / max(int((~hides).sum()), 1),
     )
 
 
@@ -129,6 +132,17 @@ def weighed(asked: HiddenFileQuestions, model: MissingFiles) -> Candidates:
         np.concatenate([asked.right, asked.broken_right[more]]),
         np.concatenate([asked.later, asked.broken_later[more]]),
         np.concatenate([asked.question, asked.broken_question[more]]),
+    )
+
+
+def weighed_together(said: Sequence[Candidates], hides: Sequence[NDArray[np.bool_]]) -> Candidates:
+    """What was said of the questions of several repositories as one; ``hides``: of those of each."""
+    starts = np.cumsum([0, *map(len, hides)])[:-1].tolist()
+    return Candidates(
+        np.concatenate([one.score for one in said]),
+        np.concatenate([one.right for one in said]),
+        np.concatenate([one.later for one in said]),
+        np.concatenate([one.question + start for one, start in zip(said, starts, strict=True)]),
     )
 
 
@@ -181,7 +195,10 @@ def main(
 
 
 def _report(record: dict[str, object], found: list[Measured], each: dict[str, Measured]) -> str:
-    named = "whole commits warned | right, or changed in the author's next five commits"
+    named = (
+        "whole commits warned | right, or changed in the author's next five commits "
+        "| whole commits warned of nothing that these five changed"
+    )
     lines = [
         f"# Forgotten files: the {record['set']} set",
         "",
@@ -192,13 +209,13 @@ def _report(record: dict[str, object], found: list[Measured], each: dict[str, Me
         f"{COCHANGE[0]}.",
         "",
         f"| rule | threshold | flags | precision | recall | {named} |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(row.rule, row) for row in found),
         "",
         "## By repository, at the default threshold",
         "",
         f"| repository | threshold | flags | precision | recall | {named} |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(_row(name, row) for name, row in each.items()),
         "",
         "Made by `python -m codewm_model.evaluation.forgotten_files`; see [Experiments](../../experiments.md).",
@@ -209,7 +226,7 @@ def _report(record: dict[str, object], found: list[Measured], each: dict[str, Me
 def _row(name: str, row: Measured) -> str:
     return (
         f"| {name} | {row.threshold:.2f} | {row.flags:,} | {row.precision:.3f} | {row.recall:.3f} | {row.warned:.3f} "
-        f"| {row.later:.3f} |"
+        f"| {row.later:.3f} | {row.vain:.3f} |"
     )
 
 
