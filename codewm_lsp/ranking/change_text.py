@@ -237,8 +237,11 @@ def text_table(
             counts["modified_definitions" if edit.kind is EditKind.MODIFIED else "removed_definitions"] += 1
     for edit in structure.edits[:_MOST_EDITS]:
         if edit.kind is EditKind.MODIFIED:
-            sort = "behaviour" if _behaves(edit.before) != _behaves(edit.after) else "cosmetic"
-            counts[f"{sort}_tests" if kind_of(edit.path).test else f"{sort}_edits"] += 1
+            behaves = _behaves(edit.before) != _behaves(edit.after)
+            if kind_of(edit.path).test:
+                counts["behaviour_tests" if behaves else "cosmetic_tests"] += 1
+            else:
+                counts["behaviour_edits" if behaves else "cosmetic_edits"] += 1
     for name in ("behaviour_edits", "cosmetic_edits", "behaviour_tests", "cosmetic_tests"):
         column[name] = float(counts[name])
     put_back = Counter(map(str.strip, added)) & Counter(map(str.strip, removed))
