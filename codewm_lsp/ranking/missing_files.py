@@ -22,6 +22,9 @@ FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"
 COLUMNS: Final = (*SIGNALS, *TEXT_SIGNALS)
 """What the trees may ask about, in the order of the table."""
 
+ALWAYS: Final = 20
+"""Commits of a file after which another that was in each of them belongs to the next, whatever the trees say."""
+
 _DESCRIPTION: Final = "description"
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
 
@@ -37,7 +40,12 @@ class MissingFiles:
         """For each candidate, (N,), the probability that the change is not whole without it."""
         places = [COLUMNS.index(name) for name in self.trees.signals]
         logits = self.trees.scores([found.table[:, place] for place in places])
-        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float64)
+        chances = 1 / (1 + np.exp(-logits))
+        count, asked, sure = (
+            found.table[:, COLUMNS.index(name)] for name in ("best_count", "best_asked", "sure_share")
+        )
+        always = (count == asked) & (asked >= ALWAYS)
+        return np.asarray(np.where(always, np.maximum(chances, sure), chances), dtype=np.float64)
 
 
 def to_arrays(model: MissingFiles) -> dict[str, NDArray[Any]]:
