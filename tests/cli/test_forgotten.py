@@ -105,7 +105,7 @@ def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(chan
 
 def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -> None:
     def named() -> bool:
-        return "docs/core.rst" in codewm("forgotten", changed.path, "--threshold", "0.3").stdout
+        return "docs/core.rst" in codewm("forgotten", changed.path, "--threshold", "0.1").stdout
 
     assert "docs/core.rst" not in codewm("forgotten", changed.path, "--not-needed", "docs/core.rst").stdout
     assert not named()
@@ -117,7 +117,7 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     doctor = codewm("doctor", changed.path).stdout
     assert "docs/core.rst as forgotten" in doctor
     assert "codewm forgotten --needed FILE" in doctor
-    back = codewm("forgotten", changed.path, "--needed", "docs/core.rst", "--threshold", "0.3").stdout
+    back = codewm("forgotten", changed.path, "--needed", "docs/core.rst", "--threshold", "0.1").stdout
     assert "docs/core.rst" in back
     assert named()
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
