@@ -110,7 +110,7 @@ class Agent:
         """What usually changes with the change at hand, and has not."""
         from codewm_lsp.folders import cache_folder
         from codewm_lsp.hints.forgotten import forgotten
-        from codewm_lsp.hints.forgotten_words import headline, sentence
+        from codewm_lsp.hints.forgotten_words import headline, more_files, sentence
         from codewm_lsp.index import Dismissals
 
         _require_short(diff=diff, at=at)
@@ -124,6 +124,8 @@ class Agent:
         dismissals = Dismissals.of(opened.repository, folder)
         found = forgotten(opened.repository, diff or None, dismissals=dismissals, folder=folder)
         budget.note(headline(found))
+        if found.more:
+            budget.note(f"(Not listed: {more_files(found)}.)")
         return budget.filled([sentence(one) for one in found.missing])
 
     def _opened(self, repository: str, max_tokens: int) -> tuple[Opened, _Budget]:

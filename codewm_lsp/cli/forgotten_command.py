@@ -108,7 +108,7 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
 def _in_words(found: Forgotten, quiet: bool) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.hints.forgotten_words import SHOWN, headline, place
+    from codewm_lsp.hints.forgotten_words import SHOWN, headline, more_files, place
 
     reporter = Reporter(consoles()[0])
     if found.missing or not quiet:
@@ -126,6 +126,9 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
             reporter.line("        ", (place(broken), "cyan"), f" {broken.reason}")
         if len(one.definitions) > SHOWN:
             reporter.line("        ", f"and {len(one.definitions) - SHOWN} more")
+    if found.more:
+        reporter.line()
+        reporter.line("  ", f"and {more_files(found)}")
     reporter.line()
     reporter.line((f"Not needed? codewm forgotten --not-needed {found.missing[0].path} (or --never-needed)", "dim"))
 
@@ -170,14 +173,17 @@ def _sarif(found: Forgotten) -> str:
 
 def _github(found: Forgotten) -> str:
     """Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
-    from codewm_lsp.hints.forgotten_words import sentence
+    from codewm_lsp.hints.forgotten_words import more_files, sentence
 
     if found.silent:
         return f"::notice title=codewm forgotten::{_escaped(found.silent)}\n"
-    return "".join(
+    warnings = [
         f"::warning file={_property(one.path)}{_at(one)},title=codewm forgotten::{_escaped(sentence(one))}\n"
         for one in found.missing
-    )
+    ]
+    if found.more:
+        warnings.append(f"::notice title=codewm forgotten::and {more_files(found)}\n")
+    return "".join(warnings)
 
 
 def _line(one: Missing) -> int:

@@ -5,6 +5,7 @@ Only files in which one of the names stands are read, so that no index is needed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +30,7 @@ _MOST_NAMES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlace:
-    """A definition that must follow a change; ``line`` counts from 0."""
+    """A definition that must follow a change; ``line``, from 0, that of the first use in it, as far as words tell."""
 
     path: str
     definition: str
@@ -107,8 +108,26 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]
         return {file: parse_definitions(texts[corpus.paths[file]]) for file in files}
 
     found = [
-        BrokenPlace(corpus.paths[corpus.file[row]], corpus.names[row], int(corpus.line[row]), why.score, why.words)
+        BrokenPlace(
+            path := corpus.paths[corpus.file[row]],
+            name := corpus.names[row],
+            _line_of(why.name, texts[path], parse_definitions(texts[path]), name),
+            why.score,
+            why.words,
+        )
         for row, why in references(corpus, edits, read).items()
         if why.certain
     ]
     return sorted(found, key=lambda one: (-one.chance, one.path, one.line))
+
+
+def _line_of(word: str, text: str, definitions: Sequence[Definition], name: str) -> int:
+    """The first line of a definition in which a word stands, those of definitions inside it left out; else its own."""
+    [inside] = [one for one in definitions if one.name == name]
+    nested = [one for one in definitions if one is not inside and inside.start <= one.start and one.end <= inside.end]
+    holds = re.compile(rf"\b{re.escape(word)}\b").search
+    lines = text.split("\n")
+    for number in range(inside.start, min(inside.end, len(lines))) if word else ():
+        if number != inside.line and holds(lines[number]) and not any(it.start <= number < it.end for it in nested):
+            return number
+    return inside.line

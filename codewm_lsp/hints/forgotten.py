@@ -28,7 +28,10 @@ ENOUGH: Final = 50
 """Commits from which on a history says what is usual."""
 
 MOST: Final = 3
-"""Files that are named at most: more are not read."""
+"""Files that usually change with a change, of which at most so many are named: longer lists go unread."""
+
+MOST_BROKEN: Final = 20
+"""Files that a change leaves broken, of which at most so many are named."""
 
 EVIDENCE: Final = 3  # commits behind each
 _LATELY: Final = 50  # commits that are counted where no file of the change says anything of its own
@@ -75,7 +78,8 @@ class Missing:
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """The answer about the change that ``asked`` says, in words. ``silent``: why nothing could be said, in one
-    sentence; "" where it could.
+    sentence; "" where it could. ``more``: files that are as likely to be missing and not named, so that the list is
+    short.
 
     ``change`` is the name under which it is remembered that a file is not needed. ``commits``: how many stand behind
     the answer. ``shallow``: whether the clone holds only the newest of them.
@@ -88,6 +92,7 @@ class Forgotten:
     shallow: bool
     silent: str
     change: str
+    more: int = 0
 
 
 def forgotten(
@@ -105,7 +110,8 @@ def forgotten(
 
     Of ``diff`` (``BASE...HEAD``); without it of what is staged or in the working tree, as ``looked`` says; without that
     of what is staged, and where nothing is, of the working tree. ``threshold``: the least chance; by default the one at
-    which nearly all complete changes are left alone. ``folder``: that of the indexes, where the history is remembered.
+    which nearly all complete changes are left alone. ``limit``: of the files that usually change with it; those that it
+    leaves broken are all named. ``folder``: that of the indexes, where the history is remembered.
 
     Raises ``RepositoryError``; ``BundleError`` where CodeWM is not whole.
     """
@@ -118,12 +124,13 @@ def forgotten(
     changed = tuple(sorted(at_hand.files))
     commits, shallow = len(past.commits) if past is not None else 0, repository.is_shallow
     missing: tuple[Missing, ...] = ()
+    more = 0
     if past is not None and not why:
         model = model or shipped_missing_files()
         least = model.threshold if threshold is None else threshold
         hidden = hidden_files(dismissals, at_hand.name)
-        missing = _missing(repository, at_hand, past, model, least, limit, hidden)
-    return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name)
+        missing, more = _missing(repository, at_hand, past, model, least, limit, hidden)
+    return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name, more)
 
 
 def not_needed(path: str, change: str | None = None) -> Dismissal:
@@ -192,7 +199,8 @@ def _missing(
     least: float,
     limit: int,
     hidden: Collection[str],
-) -> tuple[Missing, ...]:
+) -> tuple[tuple[Missing, ...], int]:
+    """Those that are named, and how many more there are."""
     assert at_hand.past is not None
     change = changed_texts(repository, at_hand)
     known = consider(repository, past, at_hand, KnownTexts(repository), change, at_hand.past)
@@ -209,23 +217,27 @@ def _missing(
     sure = {path: float(chances[row]) for path, row in usual.items()}
     for path, some in broken.items():
         sure[path] = max(sure.get(path, 0.0), some[0].chance)
-    first = sorted(sure, key=lambda path: -sure[path])[:limit]
-    return tuple(
+    likeliest = sorted(sure, key=lambda path: -sure[path])
+    named = {*[path for path in likeliest if path in broken][:MOST_BROKEN]}
+    named |= {*[path for path in likeliest if path not in broken][:limit]}
+    missing = tuple(
         _explained(repository, past, found, usual.get(path), path, sure[path], tuple(broken.get(path, ())))
-        for path in first
+        for path in likeliest
+        if path in named
     )
+    return missing, len(likeliest) - len(missing)
 
 
 def reason_of(past: FilePast, found: Companions, row: int) -> tuple[str, str, int, int]:
     """Why a candidate is one, in words; the file of the change that it most often changes with, or ""; and in how many
-    of the newest commits to that (or of all) it changed."""
+    of the newest commits to that (or of all) it changed: of the two the one that speaks more for it."""
     together, of = int(found.count[row]), int(found.asked[row])
-    if together:
+    newest = min(_LATELY, len(past.commits))
+    lately = int((past.changed_at[int(found.files[row])] >= len(past.commits) - newest).sum())
+    if together and together * newest >= lately * of:
         beside = past.paths[int(found.by[row])]
         return f"changed in {together} of the last {of} commits to {beside}", beside, together, of
-    of = min(_LATELY, len(past.commits))
-    together = int((past.changed_at[int(found.files[row])] >= len(past.commits) - of).sum())
-    return f"changed in {together} of the last {of} commits", "", together, of
+    return f"changed in {lately} of the last {newest} commits", "", lately, newest
 
 
 def _explained(

@@ -13,6 +13,15 @@ from codewm_lsp.source import MODULE_NAME
 SHOWN: Final = 3
 """Definitions of a file that are told in words."""
 
+_CHANGES: Final[dict[str, str]] = {
+    Looked.STAGED.value: "the staged changes",
+    Looked.WORK_TREE.value: "the changes in the working tree",
+}
+_USUAL: Final[dict[str, str]] = {
+    Looked.STAGED.value: "Usually changes with the staged files, but is not staged",
+    Looked.WORK_TREE.value: "Usually changes with the changed files, but has not changed",
+}
+
 
 def record(found: Forgotten) -> dict[str, Any]:
     """The answer for other programs. Its shape is fixed: fields are added, not changed or taken away."""
@@ -47,18 +56,23 @@ def record(found: Forgotten) -> dict[str, Any]:
             }
             for one in found.missing
         ],
+        "more": found.more,
     }
 
 
 def headline(found: Forgotten) -> str:
     """What was found, in one line without an end where a list follows."""
-    if found.missing and not any(one.of for one in found.missing):
-        return f"Must follow {found.asked}, and does not yet ({_behind(found)}):"
-    if found.missing and found.asked not in [*Looked]:
-        return f"Usually changed with the files in {found.asked}, but not there ({_behind(found)}):"
-    if found.missing:
-        return f"Usually changed together with {found.asked}, and not changed ({_behind(found)}):"
-    return found.silent or f"No file stands out as missing from {found.asked} ({_behind(found)})."
+    if not found.missing:
+        return found.silent or f"No file stands out as missing from {found.asked} ({_behind(found)})."
+    if not any(one.of for one in found.missing):
+        return f"Needs updating to match {_CHANGES.get(found.asked, found.asked)}:"
+    told = _USUAL.get(found.asked, f"Usually changes with the files in {found.asked}, but is not there")
+    return f"{told} ({_behind(found)}):"
+
+
+def more_files(found: Forgotten) -> str:
+    """How many files are not named; "" where all are."""
+    return counted(found.more, "more file") if found.more else ""
 
 
 def sentence(one: Missing) -> str:
@@ -73,7 +87,7 @@ def sentence(one: Missing) -> str:
 
 
 def place(one: BrokenPlace) -> str:
-    """A definition of a file, and where it stands there."""
+    """A definition of a file, and the line to look at."""
     return f"line {one.line + 1}, {one.definition}" if one.definition != MODULE_NAME else f"line {one.line + 1},"
 
 

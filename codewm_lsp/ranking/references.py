@@ -7,7 +7,7 @@ names stands in it, which the corpus knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -44,12 +44,14 @@ _IMPORTS: Final = 0.7
 @dataclass(frozen=True, slots=True)
 class ForcedChange:
     """Why a definition must follow. ``linted``: whether a linter names the place anyway. ``certain``: whether the
-    syntax tells that it uses what is broken; otherwise it has the name in common, or the contract."""
+    syntax tells that it uses what is broken; otherwise it has the name in common, or the contract. ``name``: what it
+    uses, where it does."""
 
     score: float
     words: str
     linted: bool = False
     certain: bool = True
+    name: str = ""
 
 
 References = Mapping[int, ForcedChange]
@@ -272,7 +274,7 @@ class _Search:
                     score = _USES if certain else _LIKELY
                     still = certain and gone.renamed != name  # moved to another class, it may be inherited from there
                     made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still)
-                self._lead(row, made)
+                self._lead(row, replace(made, name=name))
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
 
@@ -375,7 +377,7 @@ class _Search:
                         certain = meaning is not None and not altered.after.wrapped
                         said = f"calls `{clean(word, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
-                        self._lead(row, ForcedChange(score, said, certain=certain))
+                        self._lead(row, ForcedChange(score, said, certain=certain, name=word))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")

@@ -25,7 +25,7 @@ def test_a_person_reads_what_is_missing_why_and_in_which_commits(changed: Any, c
     done = codewm("forgotten", changed.path)
     assert done.returncode == 0, done.stderr
     first, _, chance, reason, *evidence, _, last = done.stdout.splitlines()
-    assert first == "Usually changed together with what is staged, and not changed (120 commits):"
+    assert first == "Usually changes with the staged files, but is not staged (120 commits):"
     assert chance.split() == [chance.split()[0], "%", "docs/core.rst"]
     assert reason.strip() == "changed in 61 of the last 61 commits to core.py"
     assert [line.split("  ")[-1] for line in evidence] == [f"Change number {n}" for n in (119, 117, 115)]
@@ -94,6 +94,19 @@ def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_reposi
     assert out == "::notice title=codewm forgotten::There are no changes to check.\n"
 
 
+def test_what_is_not_listed_is_counted(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository()
+    pages = [f"docs/page{n}.rst" for n in range(4)]
+    repository.commit_many(
+        [(f"Change {n}", {"core.py": f"a = {n}\n", **dict.fromkeys(pages, f"{n}\n")}) for n in range(80)]
+    )
+    repository.write("core.py", "a = -1\n")
+    assert "\n  and 1 more file\n" in codewm("forgotten", repository.path).stdout
+    assert json.loads(codewm("forgotten", repository.path, "--json").stdout)["more"] == 1
+    out = codewm("forgotten", repository.path, "--format", "github").stdout
+    assert out.endswith("::notice title=codewm forgotten::and 1 more file\n")
+
+
 def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(changed: Any, codewm: Codewm) -> None:
     assert codewm("forgotten", changed.path).returncode == 0
     assert codewm("forgotten", changed.path, "--fail-over", "0.5").returncode == 3
@@ -128,7 +141,7 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
 def test_files_missing_from_a_range_are_said_to_belong_to_its_files(changed: Any, codewm: Codewm) -> None:
     changed.commit("Change the code alone")
     first = codewm("forgotten", changed.path, "--diff", "HEAD~1...HEAD").stdout.splitlines()[0]
-    assert first == "Usually changed with the files in HEAD~1...HEAD, but not there (120 commits):"
+    assert first == "Usually changes with the files in HEAD~1...HEAD, but is not there (120 commits):"
 
 
 @pytest.mark.parametrize("option", ["--not-needed", "--never-needed"])

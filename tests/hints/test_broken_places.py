@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.hints.forgotten import Forgotten, Looked, forgotten
+from codewm_lsp.hints.forgotten import MOST_BROKEN, Forgotten, Looked, forgotten
 from codewm_lsp.history import Repository
 
 LIBRARY = "def send(url):\n    return url\n\n\ndef other():\n    return 0\n"
@@ -35,7 +35,7 @@ def broken(found: Forgotten) -> list[tuple[str, str, int, str]]:
 def test_a_caller_that_lacks_a_new_parameter_is_named_with_its_line_and_reason(library: Any) -> None:
     library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
     found = asked(library.path)
-    assert broken(found) == [("caller.py", "fetch", 3, "calls `send`: does not pass `timeout`, which is now required")]
+    assert broken(found) == [("caller.py", "fetch", 4, "calls `send`: does not pass `timeout`, which is now required")]
     (one,) = found.missing
     assert one.chance == pytest.approx(0.9)
     assert one.of == 0, "no commit speaks for it"
@@ -45,6 +45,22 @@ def test_a_user_of_a_name_that_is_gone_is_named(library: Any) -> None:
     library.write("library.py", LIBRARY.replace("def send", "def post"))
     reasons = {definition: reason for _, definition, _, reason in broken(asked(library.path))}
     assert reasons["fetch"] == "still uses `send`, renamed to `post`"
+
+
+def test_the_line_is_that_of_the_use_in_the_definition_itself(library: Any) -> None:
+    inner = "\x0c\n    def inner():\n        return send('a')\n\n    inner()\n    return send('b')\n"
+    library.commit("Nest", {"nested.py": f"from library import send\n\n\ndef outer():\n{inner}"})
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    lines = {definition: line for path, definition, line, _ in broken(asked(library.path)) if path == "nested.py"}
+    assert lines == {"outer": 9, "outer.inner": 6}
+
+
+def test_every_file_that_a_change_leaves_broken_is_named(library: Any) -> None:
+    library.commit("Add callers", {f"caller_{n}.py": CALLER for n in range(24)})
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    found = asked(library.path)
+    assert len(found.missing) == MOST_BROKEN == 20
+    assert found.more == 5
 
 
 def test_a_change_that_follows_is_left_alone(library: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.hints.forgotten import Forgotten, Looked, forgotten, not_needed
+from codewm_lsp.hints.forgotten import MOST, Forgotten, Looked, forgotten, not_needed
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Dismissals
 
@@ -39,6 +39,30 @@ def test_the_file_that_always_changes_with_it_is_named_with_reason_and_evidence(
     assert one.reason == "changed in 61 of the last 61 commits to core.py"
     assert [it.subject for it in one.evidence] == ["Change number 119", "Change number 117", "Change number 115"]
     assert (found.asked, found.changed, found.commits) == ("what is staged", ("core.py",), 120)
+
+
+def test_the_likeliest_are_named_and_the_others_counted(make_repository: Any) -> None:
+    repository = make_repository("wide")
+    pages = [f"docs/page{n}.rst" for n in range(5)]
+    repository.commit_many(
+        [(f"Change {n}", {"core.py": f"a = {n}\n", **dict.fromkeys(pages, f"{n}\n")}) for n in range(80)]
+    )
+    repository.write("core.py", "a = -1\n")
+    found = asked(repository.path)
+    assert len(found.missing) == MOST == 3
+    assert found.more == 2
+
+
+def test_the_reason_is_the_share_that_speaks_for_the_file(make_repository: Any) -> None:
+    """A changelog that got its name lately: few commits to a file of the change had it, nearly all new ones do."""
+    repository = make_repository("renamed")
+    old = [(f"Old {n}", {"core.py": f"a = {n}\n"}) for n in range(100)]
+    new = [(f"New {n}", {f"part{n % 7}.py": f"a = {n}\n", "CHANGES.md": f"{n}\n"}) for n in range(60)]
+    repository.commit_many([*old, ("Both", {"core.py": "b\n", "CHANGES.md": "both\n"}), *new])
+    repository.write("core.py", "a = -1\n")
+    found = asked(repository.path, threshold=0.01)
+    (changes,) = [one for one in found.missing if one.path == "CHANGES.md"]
+    assert changes.reason == "changed in 50 of the last 50 commits"
 
 
 def test_a_complete_change_is_left_alone(changed: Any) -> None:

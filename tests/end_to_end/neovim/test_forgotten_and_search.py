@@ -26,7 +26,7 @@ def test_forgotten_files_are_listed_with_their_reason_and_taken_for_not_needed(c
     coupled.commit("Add sessions", {"sessions.py": service("sessions")})
     coupled.write("core.py", "a = -1\n")
     found = neovim(FORGOTTEN, coupled.path)
-    assert found["title"].startswith("CodeWM: Usually changed together with the working tree, and not changed (")
+    assert found["title"].startswith("CodeWM: Usually changes with the changed files, but has not changed (")
     ((name, line, text),) = found["items"]
     assert name.endswith("docs/core.rst")
     assert line == 1

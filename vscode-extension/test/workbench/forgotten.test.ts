@@ -43,7 +43,7 @@ describe('a repository in which a page always changes with a module', () => {
     const [row = ''] = await until('the file', () => window.rows(VIEW), (seen) => seen.length === 1);
     assert.match(row, /^prices\.md.*\d+ % · changed in 40 of the last 40 commits to shop\/prices\.py$/);
     const message = window.pane(VIEW).locator('.message');
-    await until('what it is about', () => message.textContent(), (seen) => (seen ?? '').startsWith('Usually changed together with the working tree'));
+    await until('what it is about', () => message.textContent(), (seen) => (seen ?? '').startsWith('Usually changes with the changed files'));
     await window.picture('forgotten');
     await window.row(VIEW, 'prices.md').click();
     await until('the page', () => window.tab(), (seen) => seen === 'prices.md');
@@ -52,7 +52,7 @@ describe('a repository in which a page always changes with a module', () => {
   step('asks about what is staged as soon as something is', async () => {
     guide.git('add', CODE);
     const message = window.pane(VIEW).locator('.message');
-    await until('what it is about', () => message.textContent(), (seen) => (seen ?? '').startsWith('Usually changed together with what is staged'));
+    await until('what it is about', () => message.textContent(), (seen) => (seen ?? '').startsWith('Usually changes with the staged files'));
   });
 
   step('does not name it again once it is said not to be needed, until that is taken back', async () => {
