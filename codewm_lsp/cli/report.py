@@ -78,6 +78,22 @@ def diff_of(edit: Edit) -> str:
     )
 
 
+def _with_renames(edits: Sequence[Edit]) -> list[tuple[str, Edit, str]]:
+    """What was done in each edit and to what; one that was removed and added under another name was renamed."""
+    from codewm_lsp.ranking.breaking import renames
+
+    old = renames(edits)
+    gone = {(path, name) for (path, _), name in old.items()}
+    told: list[tuple[str, Edit, str]] = []
+    for edit in edits:
+        place = (edit.path, edit.definition)
+        if edit.kind.value == "added" and place in old:
+            told.append(("renamed", edit, f"{old[place]} to {edit.definition}"))
+        elif edit.kind.value != "removed" or place not in gone:
+            told.append((edit.kind.value, edit, edit.definition))
+    return told
+
+
 def _rows(text: str) -> list[str]:
     return text.rstrip("\n").split("\n") if text else []
 
@@ -106,10 +122,14 @@ class Reporter:
             self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
             self.line()
         words = question.words if question.stand_in is None else "that commit's edits"
-        self.line(("Past edits like " if kind == "similar" else "Likely to change next after ", "bold"), words, ":")
-        for edit in question.edits[:SHOWN_EDITS]:
-            self.line("  ", (edit.kind.value, "dim"), f"  {edit.path}:{edit.line + 1}  ", (edit.definition, "cyan"))
-        more = len(question.edits) - SHOWN_EDITS
+        if kind == "similar":
+            self.line(("Past edits like ", "bold"), words, ", each with the chance that it fits:")
+        else:
+            self.line(("Likely to change next after ", "bold"), words, ":")
+        told = _with_renames(question.edits)
+        for what, edit, name in told[:SHOWN_EDITS]:
+            self.line("  ", (what, "dim"), f"  {edit.path}:{edit.line + 1}  ", (name, "cyan"))
+        more = len(told) - SHOWN_EDITS
         if more > 0:
             self.line((f"  … and {more} more definition{'s' if more > 1 else ''}", "dim"))
         self.line()

@@ -13,7 +13,8 @@ from codewm_lsp.ranking.candidate import called
 
 @dataclass(frozen=True, slots=True)
 class SimilarEdit:
-    """A past edit like the one asked about; ``score`` at most 1.
+    """A past edit like the one asked about; ``score``: the chance that it fits. Behind a predicted place it is how
+    alike the past edit and the predicted one are, at most 1.
 
     ``telling``: whether it says enough to be named in one line. Behind a predicted place others are listed as well, for
     whoever asks what was done there.
@@ -46,6 +47,11 @@ class Prediction:
     def telling(self) -> tuple[SimilarEdit, ...]:
         """The past edits that say enough to be named in one line."""
         return tuple(one for one in self.evidence if one.telling)
+
+    @property
+    def says_why(self) -> bool:
+        """Whether something that can be told spoke for it, or a past edit does."""
+        return bool(self.telling) or any(reason.value > 0 for reason in self.reasons)
 
 
 class HintKind(str, Enum):

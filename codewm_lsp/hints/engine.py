@@ -24,7 +24,7 @@ from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
 from codewm_lsp.hints.supporting import SupportingEdits
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
-from codewm_lsp.history import Edit, Repository
+from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import Hit, Index, PredictedPlace
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import Corpus
@@ -32,8 +32,8 @@ from codewm_lsp.ranking.evidence_scorer import EvidenceScorer, shipped_scorer
 from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
-from codewm_lsp.ranking.references import References, led
-from codewm_lsp.source import Definition
+from codewm_lsp.ranking.references import ForcedChange, References, led
+from codewm_lsp.source import Definition, DefinitionKind
 
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
@@ -109,6 +109,7 @@ class _Ranked:
     far as the world model was asked."""
 
     snapshot: Snapshot
+    editing: Sequence[Edit]
     known: Known
     ranking: Ranking
     references: References
@@ -208,7 +209,7 @@ class Engine:
     ) -> Hints:
         """The hints of one file, one at most on a definition.
 
-        On a changed definition: the past edits like its own. On another: that it is likely to be next. Up to
+        On a changed definition: the past edits like its own. On another: that it is likely to be next, and why. Up to
         ``FOLLOWING`` definitions that must follow the edits have theirs, whatever ``options.limit`` says (but for those
         that a linter names anyway). Of the others the changed ones come first, then the likeliest.
 
@@ -323,6 +324,7 @@ class Engine:
                 edit_ids=tuple(one.edit.id for one in prediction.evidence),
             )
             for prediction in self._predictions(ranked, rows, probabilities)
+            if prediction.says_why
         ]
 
     def _ranked(
@@ -332,7 +334,7 @@ class Engine:
         deadline."""
         known = self.derived.known(snapshot, editing, deadline, near)
         must = self.derived.references(known, snapshot, editing)
-        return _Ranked(snapshot, known, self.derived.ranking(known, editing, near), must)
+        return _Ranked(snapshot, editing, known, self.derived.ranking(known, editing, near), must)
 
     def _ordered(
         self, ranked: _Ranked, rows: NDArray[np.int64], calibration: CleanTree | None = None
@@ -384,7 +386,7 @@ class Engine:
                     definition=corpus.names[row],
                     line=int(corpus.line[row]),
                     score=float(probabilities[place]),
-                    likely=likely(foreseen.action, foreseen.source.kind, foreseen.source.source) if foreseen else (),
+                    likely=_likely(foreseen, ranked.references.get(row)) if foreseen else (),
                     reasons=reasons[row] if foreseen else (),
                     evidence=evidence[place] if foreseen else (),
                 )
@@ -398,13 +400,15 @@ class Engine:
         corpus = ranked.corpus
         for number in sorted(set(map(int, speaker))):
             edit, _ = ranked.ranking.asked[number]
+            moved = _moved(edit, ranked.editing)
             places = np.flatnonzero(np.equal(speaker, number)).tolist()
             files = sorted({int(corpus.file[rows[place]]) for place in places})
             signals = self.derived.signals(ranked.known, edit).part(files)
             for place in places:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])
-                found[row] = reasons_next(signals, here, self._ranker, ranked.next_edits[row].source.source)
+                text = ranked.next_edits[row].source.source
+                found[row] = reasons_next(signals, here, self._ranker, text, moved)
                 must = ranked.references.get(row)
                 if must is not None:
                     found[row] = (Reason(REFERENCE, must.score, must.words), *found[row][: MOST - 1])
@@ -416,6 +420,23 @@ class Engine:
         paths = {row: corpus.paths[corpus.file[row]] for row in rows}
         parsed = self.derived.definitions(ranked.snapshot, sorted(set(paths.values())))
         return {row: parsed[paths[row]][row - int(corpus.first[corpus.file[row]])] for row in rows}
+
+
+def _likely(foreseen: _NextEdit, must: ForcedChange | None) -> tuple[str, ...]:
+    """What is changed in a definition: of one that must follow what the syntax says, else what the model foresees."""
+    whole = foreseen.source.kind in (DefinitionKind.MODULE, DefinitionKind.CLASS)
+    if must is not None and must.changes and not whole:
+        return (must.changes,)
+    return likely(foreseen.action, foreseen.source.kind, foreseen.source.source)
+
+
+def _moved(edit: Edit, editing: Sequence[Edit]) -> str:
+    """What other edits put in, where this one removes a definition, or took out, where it adds one."""
+    if edit.kind is EditKind.REMOVED:
+        return "\n".join(other.after for other in editing if other.kind is EditKind.ADDED)
+    if edit.kind is EditKind.ADDED:
+        return "\n".join(other.before for other in editing if other.kind is EditKind.REMOVED)
+    return ""
 
 
 def _candidates(corpus: Corpus, editing: Sequence[Edit], paths: Sequence[str] | None) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ _WEIGHTS: Final = {"words, unsigned": 2.46, "prediction": 1.57, "commit": 1.39}
 _BIAS: Final = -2.12
 """Log-odds of that chance, learnt by ``codewm_model.ranking.evidence_fit``."""
 _JOINT: Final = 4  # joint changes that are looked at: those that added the place do not count
+_FITTING: Final = 8  # past edits that fit: one is named where another place names those before it
 _COSINE: Final = RELATIONS.index("prediction and edit")
 _SIZE: Final = RELATIONS.index("commit's size")
 
@@ -62,7 +63,8 @@ class SupportingEdits:
         what is being edited comes before them: that it did is a fact. That it was added by one does not count, as the
         first commit of a file adds everything in it, nor does a commit of more than twenty edits. Of those that fit
         about equally well, one that no likelier place begins with comes first. Before all of these come the ones that
-        are telling: likely to be like the edit to come.
+        are telling: likely to be like the edit to come. A commit is telling at one place: the one that it fits best, or
+        the next best where that one has a likelier commit.
         """
         if not places:
             return []
@@ -71,15 +73,26 @@ class SupportingEdits:
         chosen = [(one, self._best(one)) for one in related]
         rows = sorted({int(one.rows[at]) for one, best in chosen for at in (*best.fitting, *best.joint)})
         edits = dict(zip(rows, self.index.edits(rows), strict=True))
+        pasts = [{at: edits[int(one.rows[at])] for at in (*best.fitting, *best.joint)} for one, best in chosen]
+        both = [
+            next((at for at in best.joint if past[at].kind is not EditKind.ADDED), None)
+            for (_, best), past in zip(chosen, pasts, strict=True)
+        ]
+        named = _named_once(
+            [
+                {
+                    at: (float(chance_of_likeness(one.values[at])), past[at].commit.sha)
+                    for at in (*best.fitting, *([] if together is None else [together]))
+                }
+                for (one, best), past, together in zip(chosen, pasts, both, strict=True)
+            ]
+        )
         found: list[tuple[SimilarEdit, ...]] = []
         cited: set[int] = set()
-        for place, (one, best) in zip(places, chosen, strict=False):
-            past = {at: edits[int(one.rows[at])] for at in (*best.fitting, *best.joint)}
+        for place, (one, best), past, together, telling in zip(places, chosen, pasts, both, named, strict=False):
             cosines = {at: float(np.clip(one.values[at, _COSINE], -1, 1)) for at in past}
-            together = next((at for at in best.joint if past[at].kind is not EditKind.ADDED), None)
-            telling = {at for at in past if chance_of_likeness(one.values[at]) >= TELLING}
-            telling = {at for at in past if chance_of_likeness(one.values[at]) >= TELLING}
-            order = [*([] if together is None else [together]), *(at for at in best.fitting if at != together)]
+            fitting = [at for number, at in enumerate(best.fitting) if number < EVIDENCE or at in telling]
+            order = [*([] if together is None else [together]), *(at for at in fitting if at != together)]
             order.sort(key=lambda at: at not in telling)
             if order and order[0] != together:
                 least, tells = best.scores[order[0]] - LEVEL, order[0] in telling
@@ -108,7 +121,29 @@ class SupportingEdits:
         order = np.lexsort((related.rows, -scores))
         fitting = order[scores[order] >= self.scorer.threshold]
         together = (related.joint[order] >= 0) & (related.values[order, _SIZE] <= np.log1p(LARGEST))
-        return _Best(fitting[:EVIDENCE].tolist(), order[together][:_JOINT].tolist(), scores)
+        return _Best(fitting[:_FITTING].tolist(), order[together][:_JOINT].tolist(), scores)
+
+
+def _named_once(places: Sequence[Mapping[int, tuple[float, str]]]) -> list[set[int]]:
+    """The past edits that are named at each place, given the chance and the commit of each: each commit once.
+
+    Named are those above the learnt chance. First each place has the likeliest commit that no other one has, then
+    those that are left go where they fit best.
+    """
+    order = sorted(
+        (-chance, number, at, sha)
+        for number, place in enumerate(places)
+        for at, (chance, sha) in place.items()
+        if chance >= TELLING
+    )
+    named: list[set[int]] = [set() for _ in places]
+    told: set[str] = set()
+    for most in (1, EVIDENCE):
+        for _, number, at, sha in order:
+            if sha not in told and len(named[number]) < most:
+                told.add(sha)
+                named[number].add(at)
+    return named
 
 
 def chance_of_likeness(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -122,6 +122,14 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
 _MODULE: Final = DefinitionKind.MODULE
 
 
+def renames(edits: Sequence[Edit]) -> dict[tuple[str, str], str]:
+    """(Path, new name) → old name, of the definitions that these edits renamed within their file."""
+    edits = edits[:_MOST]
+    removed = [edit for edit in edits if edit.kind is EditKind.REMOVED and edit.definition_kind is not _MODULE]
+    added = [edit for edit in edits if edit.kind is EditKind.ADDED and edit.definition_kind is not _MODULE]
+    return {(path, new): old for (path, old), new in _renamed(removed, added).items()}
+
+
 def _renamed(removed: Sequence[Edit], added: Sequence[Edit]) -> dict[tuple[str, str], str]:
     """(Path, old name) → new name, of definitions that are gone and stand in the same place under another name."""
     pairs: list[tuple[float, Edit, Edit]] = []

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+
 from codewm_lsp.display import clean
-from codewm_lsp.ranking.corpus import simple_name, tokens_of
+from codewm_lsp.ranking.corpus import line_hashes, simple_name, tokens_of
 from codewm_lsp.ranking.edit_context import EditContext, Floats
+from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import PYTHON
 
 THE_REST: Final = "this file's top level"  # what an edit changes that is in no definition
+A_LINTER: Final = "(a linter would catch this)"
 _NAMED: Final = 40  # characters of a name in an explanation
+_COMMON: Final = 0.35  # rareness from which on a word tells something: in 7 of 100 definitions of 1,000, 3 of 10
+_MANY: Final = 7  # definitions that have a line in common which says little
+_TELLING: Final = 2  # words that a line must have to tell something
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Candidate:
     """A definition by its row in the corpus, after one edit in progress; signals of definitions and files by name.
 
     ``text``: its own, where that is at hand. A name in an import statement of it alone is none that it mentions.
+    ``moved``: what the other edits in progress put in, where the edit removes a definition, or took out, where it adds
+    one. What stands there too was moved or renamed with its definition, and did not change.
     """
 
     edit: EditContext
@@ -29,6 +38,7 @@ class Candidate:
     file_signals: Mapping[str, Floats]
     row: int
     text: str = ""
+    moved: str = ""
 
     @property
     def file(self) -> int:
@@ -59,15 +69,37 @@ class Candidate:
         return called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
 
     def standing(self, wanted: Iterable[str]) -> list[str]:
-        """Those of the words that stand in it besides its own name, the rarest first, three at most."""
+        """Those of the words that stand in it besides its own name and say something, the rarest first, three at most.
+
+        Numbers, the language's own words, what stands in many definitions, and what was moved say nothing.
+        """
         corpus = self.edit.corpus
         standing = self._words
         ids = corpus.vocabulary.ids
         standing.discard(int(corpus.name_words[self.row]))
-        found = [word for word in wanted if ids.get(word, -1) in standing and len(word) > 1]
+        moved = _words(self.moved)
+        found = [word for word in self._distinct(wanted) if ids.get(word, -1) in standing and word not in moved]
         found = [word for word in found if self.mentions(word)]
         found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
-        return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > 0.2][:3]
+        return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > _COMMON][:3]
+
+    def has_a_line_of(self, lines: str) -> bool:
+        """Whether one of these lines stands in it that says something, and was not moved."""
+        moved = {line.strip() for line in self.moved.split("\n")}
+        telling = [
+            line
+            for line in {line.strip() for line in lines.split("\n")} - moved
+            if len(self._distinct(tokens_of(line))) >= _TELLING
+        ]
+        hashes = np.array(sorted(line_hashes("\n".join(telling))), dtype=np.uint32)
+        hashes = hashes[self.edit.lines_elsewhere(hashes) <= _MANY]
+        found = self.edit.corpus.lines_found(hashes, np.ones(len(hashes), dtype=np.float32))
+        return bool(found[self.row] > 0)
+
+    def _distinct(self, words: Iterable[str]) -> list[str]:
+        """Those of the words that are no numbers and not the language's own."""
+        ordinary = conventions_of(self.edit.path).ordinary
+        return [word for word in words if len(word) > 1 and word not in ordinary and not word[0].isdigit()]
 
     def holds(self, word: str) -> bool:
         """Whether a word stands in it."""
@@ -84,6 +116,11 @@ class Candidate:
         corpus = self.edit.corpus
         low, high = corpus.word_bounds[self.row], corpus.word_bounds[self.row + 1]
         return set(corpus.words[low:high].tolist())
+
+
+@lru_cache(maxsize=8)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(tokens_of(text))
 
 
 @lru_cache(maxsize=64)

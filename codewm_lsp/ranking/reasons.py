@@ -9,9 +9,10 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from codewm_lsp.ranking.boosted_trees import Trees
+from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.ranker import BEST, Ranker, columns_of, file_column
 from codewm_lsp.ranking.signal import Explanation, Signal
-from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
+from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, EXPLANATIONS, FILE_SIGNALS
 from codewm_lsp.ranking.values import SignalValues
 
 MOST: Final = 3  # reasons given
@@ -27,13 +28,16 @@ class Reason:
     words: str
 
 
-def reasons_next(signals: SignalValues, row: int, ranker: Ranker, text: str = "") -> tuple[Reason, ...]:
+def reasons_next(
+    signals: SignalValues, row: int, ranker: Ranker, text: str = "", moved: str = ""
+) -> tuple[Reason, ...]:
     """What spoke most for a definition (by its row in the corpus), at most ``MOST``, the weightiest first.
 
-    What is plain to see comes after the others. ``text``: the definition's own, where it is at hand.
+    What is plain to see comes after the others. Where nothing that spoke for it can be told, it is the first thing that
+    is true of it, of the value 0. ``text``: the definition's own, where it is at hand. ``moved``: as in ``Candidate``.
     """
     state, edit = signals.edit.state, signals.edit.edit
-    candidate = signals.candidate(row, text)
+    candidate = signals.candidate(row, text, moved)
     file = candidate.file
     of_definitions, of_files = ranker.after(edit)
     inside = state.corpus.paths[file] in (edit.path, edit.previous_path)
@@ -61,7 +65,15 @@ def reasons_next(signals: SignalValues, row: int, ranker: Ranker, text: str = ""
         words = explanation.say(candidate)
         if words:
             reasons.append(Reason(explanation.name, round(value, 4), words))
-    return tuple(reasons)
+    return tuple(reasons) or _anything_true(candidate, inside=inside)
+
+
+def _anything_true(candidate: Candidate, *, inside: bool) -> tuple[Reason, ...]:
+    for explanation in EXPLANATIONS:
+        words = explanation.say(candidate)
+        if words:
+            return (Reason(explanation.name, 0.0, words),)
+    return (Reason("same file", 0.0, "in the file of the edit"),) if inside else ()
 
 
 @dataclass(frozen=True, slots=True)

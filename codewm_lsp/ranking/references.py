@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from codewm_lsp.display import clean
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
+from codewm_lsp.ranking.candidate import A_LINTER
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
@@ -39,19 +40,23 @@ _OVERRIDES: Final = 0.85
 _LISTS: Final = 0.8
 _LIKELY: Final = 0.75  # by the name alone, which nothing else has
 _IMPORTS: Final = 0.7
+_BODY: Final = "body"
+_SIGNATURE: Final = "signature"
 
 
 @dataclass(frozen=True, slots=True)
 class ForcedChange:
     """Why a definition must follow. ``linted``: whether a linter names the place anyway. ``certain``: whether the
     syntax tells that it uses what is broken; otherwise it has the name in common, or the contract. ``name``: what it
-    uses, where it does."""
+    uses, where it does. ``changes``: what of a function or method must change, where that is told: its body or its
+    signature."""
 
     score: float
     words: str
     linted: bool = False
     certain: bool = True
     name: str = ""
+    changes: str = ""
 
 
 References = Mapping[int, ForcedChange]
@@ -265,15 +270,17 @@ class _Search:
                 if gone.moved and use.kind is UseKind.NAME and file != place.file:
                     continue
                 if use.kind is UseKind.IMPORT:
-                    made = ForcedChange(_IMPORTS, f"imports {quoted}, {now} (a linter says so)", inside == MODULE_NAME)
+                    linted = inside == MODULE_NAME
+                    made = ForcedChange(_IMPORTS, f"imports {quoted}, {now} {A_LINTER}", linted, changes=_BODY)
                 elif use.kind is UseKind.LISTED:
                     made = ForcedChange(_IMPORTS, f"lists {quoted} in what it exports, {now}", True)
                 elif use.kind is UseKind.TEXT:
-                    made = ForcedChange(_USES, f"names {quoted} in a string, {now}")
+                    made = ForcedChange(_USES, f"names {quoted} in a string, {now}", changes=_BODY)
                 else:
                     score = _USES if certain else _LIKELY
                     still = certain and gone.renamed != name  # moved to another class, it may be inherited from there
-                    made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still)
+                    inner = "" if use.outside else _BODY
+                    made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still, changes=inner)
                 self._lead(row, replace(made, name=name))
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
@@ -336,7 +343,9 @@ class _Search:
             for other in classes:
                 row = resolver.rows(other.file).get(f"{other.name}.{name}")
                 if other != owner and row is not None:
-                    self._lead(row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}", certain=False))
+                    self._lead(
+                        row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}", certain=False, changes=_SIGNATURE)
+                    )
 
     # Signatures
 
@@ -377,7 +386,8 @@ class _Search:
                         certain = meaning is not None and not altered.after.wrapped
                         said = f"calls `{clean(word, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
-                        self._lead(row, ForcedChange(score, said, certain=certain, name=word))
+                        inner = "" if use.outside else _BODY
+                        self._lead(row, ForcedChange(score, said, certain=certain, name=word, changes=inner))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")
@@ -408,6 +418,5 @@ class _Search:
                         used.add(use.name)
             if len(enlarged.old) > 1 and enlarged.old <= used and not used & set(enlarged.new):
                 new, owner = clean(enlarged.new[0], _NAME), clean(simple_name(enlarged.name), _NAME)
-                self._lead(
-                    row, ForcedChange(_LISTS, f"handles every member of `{owner}` but the new `{new}`", certain=False)
-                )
+                said = f"handles every member of `{owner}` but the new `{new}`"
+                self._lead(row, ForcedChange(_LISTS, said, certain=False, changes=_BODY))

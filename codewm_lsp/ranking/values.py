@@ -118,9 +118,9 @@ class SignalValues:
             Selected(self.files, chosen, None),
         )
 
-    def candidate(self, row: int, text: str = "") -> Candidate:
-        """A definition, by its row in the corpus, with its text where that is at hand."""
-        return Candidate(self.edit, self.definitions, self.files, row, text)
+    def candidate(self, row: int, text: str = "", moved: str = "") -> Candidate:
+        """A definition, by its row in the corpus, with its text where that is at hand, and what was moved."""
+        return Candidate(self.edit, self.definitions, self.files, row, text, moved)
 
 
 def signals_of(state: State, edit: Edit) -> SignalValues:

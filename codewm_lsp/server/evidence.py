@@ -22,6 +22,7 @@ from codewm_lsp.display import clean
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import is_source
 
+_MEASURES: Final = {"similar": "likely to fit", "next": "alike"}
 _DIFFS: Final = "codewm-diffs-"  # and the number of the process
 _GONE: Final = "(the text of this edit is no longer in the repository)\n"
 
@@ -30,6 +31,7 @@ _GONE: Final = "(the text of this edit is no longer in the repository)\n"
 class PastChange:
     """One edit of the past with its own text on both sides.
 
+    ``score``: of one that is like an edit, the chance that it fits; of one behind a prediction, how alike the two are.
     ``date`` in unix seconds. ``line`` counts from 0, in the file as the commit left it (as it found it, when the
     definition was removed). ``previous_path``: the file's path before, where it was renamed. An edit that was not
     compared with anything has a ``score`` of None. ``repository`` and ``root``: the name of another repository that it
@@ -110,7 +112,7 @@ class Evidence:
         about = f"about {clean(self.words)}" if self.words else f"{what} {self.definition} ({clean(self.path)})"
         head = [f"# Past edits {about}\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
-        return "".join(head) + _commits(self.edits, now)
+        return "".join(head) + _commits(self.edits, now, _MEASURES.get(self.kind, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def suggestions_text(suggestions: Sequence[Suggestion], now: float, about: str =
     for suggestion in suggestions:
         if suggestion.evidence:
             parts.append(f"\n# {'=' * 70}\n# {suggestion.definition} ({clean(suggestion.path)})\n")
-            parts.append(_commits(suggestion.evidence, now))
+            parts.append(_commits(suggestion.evidence, now, _MEASURES["next"]))
     return "".join(parts)
 
 
@@ -214,11 +216,11 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _commits(edits: Sequence[PastChange], now: float) -> str:
+def _commits(edits: Sequence[PastChange], now: float, measure: str) -> str:
     parts = []
     for number, edit in enumerate(edits, 1):
         day = moment(edit.date).strftime("%Y-%m-%d %H:%M UTC")
-        score = "" if edit.score is None else f" · {100 * edit.score:.0f} % alike"
+        score = "" if edit.score is None else f" · {100 * edit.score:.0f} % {measure}"
         place = f"{clean(edit.repository)}: {clean(edit.path)}" if edit.repository else clean(edit.path)
         parts.append(f"\n# {number} of {len(edits)}{score} · {place} · {edit.definition}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)

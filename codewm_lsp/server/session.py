@@ -22,6 +22,7 @@ from codewm_lsp.hints import (
     HintKind,
     HintOptions,
     Hints,
+    Prediction,
     SimilarEdit,
     Snapshot,
     Workspace,
@@ -166,6 +167,19 @@ class Session:
         answer says what it is from.
         """
         snapshot, gone = self._workspace.apply(change), self._dismissed()
+
+        def asked(k: int) -> list[Prediction]:
+            found = self._engine.next(snapshot, snapshot.editing(path), k=k, patience=READING)
+            return [
+                one
+                for one in found
+                if not matches_any(one.path, options.exclude)
+                and dismissal_key(HintKind.NEXT, one.path, one.definition) not in gone
+            ]
+
+        predictions = asked(SHOWN)  # a commit that is named for one of them is named for no other: none is left out
+        if len(predictions) < SHOWN:
+            predictions = asked(SHOWN * 3)[:SHOWN]
         suggestions = [
             Suggestion(
                 path=prediction.path,
@@ -176,11 +190,9 @@ class Session:
                 reasons=tuple(reason.words for reason in prediction.reasons),
                 evidence=self._changes(prediction.telling) if evidence else (),
             )
-            for prediction in self._engine.next(snapshot, snapshot.editing(path), k=SHOWN * 3, patience=READING)
-            if not matches_any(prediction.path, options.exclude)
-            and dismissal_key(HintKind.NEXT, prediction.path, prediction.definition) not in gone
+            for prediction in predictions
         ]
-        listed = [*suggestions[:SHOWN], *self._files(snapshot, path, options)]
+        listed = [*suggestions, *self._files(snapshot, path, options)]
         stand_in = snapshot.stand_in if snapshot.is_clean else None
         about = [after_commit(stand_in, time.time())] if stand_in is not None else []
         if not self._engine.has_read(snapshot):

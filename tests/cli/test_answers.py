@@ -210,3 +210,13 @@ def test_files_that_an_earlier_command_parsed_are_not_parsed_again_and_change_no
     edited = answer()
     kept.unlink()
     assert answer() == edited != first
+
+
+def test_a_renamed_definition_is_said_to_be_renamed(history: Any, codewm: Codewm) -> None:
+    history.write("client.py", (history.path / "client.py").read_text().replace("def delete(", "def erase("))
+    done = codewm("similar", "-C", history.path)
+    assert done.returncode == 0, done.stderr
+    head = done.stdout.partition("\n\n")[0]
+    assert re.search(r"renamed  client.py:\d+  delete to erase", head), head
+    assert "added" not in head
+    assert "removed" not in head

@@ -10,6 +10,7 @@ import numpy as np
 
 from codewm_lsp.hints import Engine, Hint, HintKind, HintOptions
 from codewm_lsp.hints.answers import JOINT
+from codewm_lsp.hints.supporting import _named_once
 from codewm_lsp.index import Dismissal, Scope
 from codewm_lsp.index.related import RELATIONS
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
@@ -200,3 +201,32 @@ def test_where_no_past_edit_fits_none_is_shown_and_none_is_named(
     assert lenses(2.0)
     assert not any(lens.edit_ids or " · like " in lens.title for lens in lenses(2.0))
     assert all(lens.title.startswith("likely next (") for lens in lenses(2.0))
+
+
+def test_a_commit_is_named_once_in_an_answer(
+    make_repository: Callable[..., Any], open_engine: Callable[..., Any]
+) -> None:
+    def text(how: str, count: int, own: str = "") -> str:
+        return "".join(
+            f"def fetch_{n}(page):\n    return get(page, {n}{own if not n else how if n <= count else ''})\n\n\n"
+            for n in range(6)
+        )
+
+    repository = make_repository()
+    repository.commit("Begin", {"shop.py": text("", 0)})
+    everywhere = repository.commit("Retry requests", {"shop.py": text(", retries=2", 5, ", retries=2")})
+    repository.commit("Retry nothing", {"shop.py": text("", 0)})
+    repository.write("shop.py", text("", 0, ", retries=2"))
+    asking = open_engine(repository.path)
+    found = asking.next(asking.repository.working_edits(), k=0)
+    behind = [one for one in found if any(past.edit.commit.sha == everywhere for past in one.evidence)]
+    assert len(behind) > 2, "whoever clicks is shown it everywhere"
+    named = [past.edit.commit.sha for one in found for past in one.telling]
+    assert everywhere in named
+    assert len(named) == len(set(named))
+
+
+def test_each_place_has_the_likeliest_commit_that_no_other_one_has() -> None:
+    assert _named_once([{0: (0.9, "a"), 1: (0.5, "b")}, {0: (0.8, "a"), 1: (0.7, "b")}]) == [{0}, {1}]
+    assert _named_once([{0: (0.6, "a")}, {0: (0.8, "a"), 1: (0.7, "b")}, {0: (0.5, "a")}]) == [set(), {0, 1}, set()]
+    assert _named_once([{0: (0.44, "a")}, {}]) == [set(), set()]

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.hints import HintKind, HintOptions, Prediction
+from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction
 from codewm_lsp.hints.engine import FOLLOWING, Hints
 from codewm_lsp.history import Edit
+from codewm_lsp.ranking.boosted_trees import NO_TREES
+from codewm_lsp.ranking.ranker_file import shipped_ranker
 
 OpenEngine = Callable[[Path], Any]
 
@@ -364,7 +366,7 @@ def test_a_lens_that_must_follow_comes_before_others_where_there_is_room_for_one
         ("test_get", "likely next · still uses `connect`, renamed to `open_client`")
     ]
     hints = engine.hints("tests/test_client.py", tests).items
-    assert any("(a linter says so)" in hint.title for hint in hints)
+    assert any("(a linter would catch this)" in hint.title for hint in hints)
 
 
 def test_all_that_must_follow_have_lenses_beyond_the_limit_of_a_file(shop: Any, open_engine: OpenEngine) -> None:
@@ -420,3 +422,27 @@ def test_in_a_history_of_one_commit_only_what_must_follow_has_a_lens(
     repository.commit("Go on", {"a.py": text.replace("return 1", "return len(items)")})
     with_more = open_engine(repository.path).hints("a.py", typed, options=options).items
     assert with_more
+
+
+def test_what_must_follow_because_of_a_call_changes_in_its_body(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    editing = working_edits(shop, "shop/client.py", "def connect(", "def open_client(")
+    found = {one.definition: one for one in engine.next(editing, k=0)}
+    assert found["test_get"].reasons[0].words == "still uses `connect`, renamed to `open_client`"
+    assert found["test_get"].likely == ("body",)
+
+
+def test_a_lens_says_why_or_is_not_shown(shop: Any, open_engine: OpenEngine) -> None:
+    asking = open_engine(shop.path)
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace('"GET", url', '"GET", url.strip()')
+    shop.write("shop/client.py", text)
+    options = HintOptions(threshold=0.0, limit=99, kinds=frozenset({HintKind.NEXT}))
+    silent = replace(shipped_ranker(), definition={}, file={}, definition_trees=NO_TREES, file_trees=NO_TREES)
+    for ranker, some in ((shipped_ranker(), True), (silent, False)):
+        engine = Engine(asking.repository, asking.encoder, asking.index, ranker=ranker)
+        one = replace(asking, engine=engine)
+        shown = {hint.definition for hint in one.hints("shop/client.py", text, options=options).items}
+        listed = one.next(asking.repository.working_edits(), k=0, paths=["shop/client.py"])
+        assert all(found.reasons for found in listed), "a list says the best that is true"
+        assert shown == {found.definition for found in listed if found.says_why}
+        assert bool(shown) is some

@@ -144,7 +144,7 @@ def test_a_name_is_found_through_what_a_package_exports_and_its_import_is_a_lint
     }
     after = {"src/shop/client.py": CLIENT.replace("def connect", "def open_client")}
     assert following(before, after) == {
-        "src/shop/__init__.py::<module>": "imports `connect`, renamed to `open_client` (a linter says so)",
+        "src/shop/__init__.py::<module>": "imports `connect`, renamed to `open_client` (a linter would catch this)",
         "tests/test_shop.py::test_connect": "still uses `connect`, renamed to `open_client`",
     }
 
@@ -337,7 +337,7 @@ def test_a_function_that_moved_leads_to_its_imports_alone() -> None:
     before = {"a.py": function, "b.py": "", "app.py": "from a import connect\n\n\ndef run():\n    return connect(1)\n"}
     assert following(before, {"a.py": None, "b.py": function}) == {}
     found = following(before, {"a.py": "x = 1\n", "b.py": function})
-    assert found == {"app.py::<module>": "imports `connect`, moved (a linter says so)"}
+    assert found == {"app.py::<module>": "imports `connect`, moved (a linter would catch this)"}
 
 
 def test_a_caller_is_found_by_the_type_of_a_parameter_and_by_a_name_that_nothing_else_has() -> None:

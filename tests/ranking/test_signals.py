@@ -19,7 +19,7 @@ from codewm_lsp.ranking.ranker import Ranker
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import reasons_next
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
-from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS, registry
+from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, EXPLANATIONS, FILE_SIGNALS, registry
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import signals_of
 from codewm_lsp.source import DefinitionKind
@@ -131,7 +131,7 @@ def test_explanations_say_what_their_signals_saw() -> None:
 
     test = said("tests/test_client.py", "test_get")
     assert test["counterpart"] == "tests client.py"
-    assert test["imports"] == "its file imports client.py"
+    assert test["imports"] == "imports client.py"
     assert test["coupling"] == "changed together with get twice"
     assert test["recency"] == "changed in the last commit"
     assert "frequency" not in test, "that it changes often is no reason"
@@ -141,7 +141,10 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert put["gone"] == "still mentions retries"
     assert put["coupling"] == ""
     assert said("shop/client.py", "Client.__init__")["needs"] == "get uses a new attribute"
-    assert said("shop/client.py", "<module>")["needs"] == "get uses fetch_within, not defined here (a linter says so)"
+    assert (
+        said("shop/client.py", "<module>")["needs"]
+        == "get uses fetch_within, not defined here (a linter would catch this)"
+    )
     fetch = said("shop/client.py", "fetch")
     assert fetch["named"] == "named in the change to get"
     assert fetch["gone"] == "still mentions retries"  # and not itself, which the edit no longer mentions either
@@ -163,7 +166,7 @@ def test_what_stands_in_an_import_alone_is_not_mentioned() -> None:
     assert said("shop/other.py", other.partition("def")[0])["mentions"] == ""
 
 
-def test_a_name_that_nothing_uses_any_more_is_said_to_be_what_a_linter_says_where_it_is_imported() -> None:
+def test_a_name_that_nothing_uses_any_more_is_said_to_be_what_a_linter_would_catch_where_it_is_imported() -> None:
     def said(top: str) -> str:
         text = top + "\n\ndef f():\n    return 1\n\n\ndef g():\n    return 2\n"
         edit = Edit(
@@ -177,7 +180,7 @@ def test_a_name_that_nothing_uses_any_more_is_said_to_be_what_a_linter_says_wher
         assert isinstance(needs, Explanation)
         return needs.say(values.candidate(row, top))
 
-    assert said("from threading import Event\n") == "nothing here uses Event any more (a linter says so)"
+    assert said("from threading import Event\n") == "nothing here uses Event any more (a linter would catch this)"
     assert said("Event = object\n") == "nothing here uses Event any more"
 
 
@@ -215,7 +218,8 @@ def test_the_past_of_a_file_is_not_told_as_that_of_a_definition() -> None:
     values = signals_of(state_of(FILES), EDIT)
     row = values.edit.corpus.names.index("test_get")
     assert values.files["recency"][values.edit.corpus.file[row]] > 0.01, "the trees speak for the file"
-    assert reasons_next(values, row, asking("recency")) == ()
+    (only,) = reasons_next(values, row, asking("recency"))
+    assert (only.name, only.value) == ("coupling", 0.0), "true of it, though not what spoke for it"
     assert [reason.name for reason in reasons_next(values, row, asking("best:recency"))] == ["recency"]
 
 
@@ -231,3 +235,70 @@ def test_a_state_that_is_no_longer_asked_is_freed_at_once() -> None:
         assert corpus() is None
     finally:
         gc.enable()
+
+
+def told(files: dict[str, str], edit: Edit, place: tuple[str, str], moved: str = "") -> dict[str, str]:
+    """Everything that can be said of a definition after an edit."""
+    values = signals_of(state_of(FILES | files), edit)
+    corpus = values.edit.corpus
+    file = corpus.number[place[0]]
+    row = next(row for row in range(*corpus.first[file : file + 2]) if corpus.names[row] == place[1])
+    candidate = values.candidate(row, moved=moved)
+    return {one.name: one.say(candidate) for one in EXPLANATIONS}
+
+
+def function(name: str, *body: str) -> str:
+    return f"def {name}(order):\n" + "".join(f"    {line}\n" for line in body)
+
+
+def changed(before: str, after: str, kind: EditKind = EditKind.MODIFIED) -> Edit:
+    place = ("shop/orders.py", "ship", DefinitionKind.FUNCTION, kind)
+    return Edit(*place, before, after, *(0, None, None))
+
+
+def test_numbers_the_languages_own_words_and_common_words_are_no_reason() -> None:
+    def said(before: str, after: str, other: str) -> str:
+        edit = changed(function("ship", before), function("ship", after))
+        many = "\n\n".join(function(f"f{n}", "quickly(order)") for n in range(40))
+        files = {"shop/orders.py": edit.after, "shop/other.py": function("hold", other), "shop/many.py": many}
+        return told(files, edit, ("shop/other.py", "hold"))["gone"]
+
+    assert said("return carrier(45)", "return 1", "return carrier(45)") == "still mentions carrier"
+    assert said("return isinstance(order, 45) if order else 0", "return 1", "x = isinstance(order, 45) or 0") == ""
+    assert said("quickly(order)", "return 1", "quickly(order)") == ""
+
+
+def test_what_moved_with_a_renamed_definition_is_no_reason() -> None:
+    body = ("carrier = nearest_carrier(order)", "return carrier.price(order)")
+    removed = changed(function("ship", *body), "", EditKind.REMOVED)
+    files = {"shop/orders.py": function("send_out", *body), "shop/other.py": function("hold", *body)}
+    place = ("shop/other.py", "hold")
+    assert told(files, removed, place)["gone"].startswith("still mentions ")
+    assert told(files, removed, place)["lines"] == "has a line that changed in ship"
+    kept = told(files, removed, place, moved=function("send_out", *body))
+    assert (kept["gone"], kept["lines"]) == ("", "")
+    part = told(files, removed, place, moved=function("send_out", body[0], "return carrier.cost(order)"))
+    assert (part["gone"], part["lines"]) == ("still mentions price", "has a line that changed in ship")
+
+
+@pytest.mark.parametrize("line", ["return {}", "return None", "if True:", "except ValueError:", "return len(x) == 45"])
+def test_a_line_that_says_nothing_by_itself_is_no_reason(line: str) -> None:
+    edit = changed(function("ship", line), function("ship", "pass"))
+    files = {"shop/orders.py": edit.after, "shop/other.py": function("hold", line)}
+    assert told(files, edit, ("shop/other.py", "hold"))["lines"] == ""
+
+
+def test_where_nothing_that_spoke_for_a_place_can_be_told_the_best_that_is_true_is() -> None:
+    silent = replace(shipped_ranker(), definition={}, file={}, definition_trees=NO_TREES, file_trees=NO_TREES)
+    edit = changed(function("ship", "return 12"), function("ship", "return 13"))
+    files = {"shop/orders.py": edit.after + "\n\n" + "X = 1\n\n\n" * 30 + "def weigh():\n    return 1\n"}
+
+    def said(edit: Edit, path: str, name: str) -> list[str]:
+        values = signals_of(state_of(FILES | files), edit)
+        corpus = values.edit.corpus
+        (row,) = (r for r in range(len(corpus)) if (corpus.paths[corpus.file[r]], corpus.names[r]) == (path, name))
+        return [reason.words for reason in reasons_next(values, row, silent)]
+
+    assert said(EDIT, "tests/test_client.py", "test_get") == ["changed together with get twice"]
+    assert said(edit, "shop/orders.py", "<module>") == ["in the file of the edit"]
+    assert said(edit, "shop/server.py", "serve") == []

@@ -11,6 +11,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from codewm_lsp.server.evidence import Evidence, PastChange
 from tests.server.conftest import LAST, LAST_DEFINITION, Editor, StartEditor, service, target_of, write_history
 
 
@@ -224,3 +225,12 @@ async def test_files_of_other_kinds_stand_among_what_is_next(coupled: Any, start
         assert one["uri"] == editor.uri("docs/core.rst")
         assert one["reasons"] == ["changed in 61 of the last 61 commits to core.py"]
         assert answer["predictions"][-1] == one
+
+
+@pytest.mark.parametrize(("kind", "words"), [("similar", "94 % likely to fit"), ("next", "94 % alike")])
+def test_a_score_is_called_what_it_is(kind: str, words: str) -> None:
+    past = PastChange(
+        *("c" * 40, "Ada", 0, "Add", "a.py", "f", "modified", 0, None, 0.94, ()), before="x = 1\n", after="x = 2\n"
+    )
+    told = Evidence(kind, "b.py", "g", (), (), (past,)).text(0.0)
+    assert f"# 1 of 1 · {words} · a.py · f" in told

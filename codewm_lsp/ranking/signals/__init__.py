@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from codewm_lsp.ranking.signal import Level, Signal
+from codewm_lsp.ranking.signal import Explanation, Level, Signal
 from codewm_lsp.ranking.signals import changed_words, files, past, place
 
 
@@ -24,3 +24,10 @@ def registry(signals: Iterable[Signal], level: Level) -> Mapping[str, Signal]:
 _ALL: Final = (*changed_words.SIGNALS, *place.SIGNALS, *past.SIGNALS, *files.SIGNALS)
 DEFINITION_SIGNALS: Final = registry(_ALL, Level.DEFINITION)
 FILE_SIGNALS: Final = registry(_ALL, Level.FILE)
+_EXPLAINED: Final = dict.fromkeys(
+    signal.explanation
+    for signal in (*past.SIGNALS, *place.SIGNALS, *changed_words.SIGNALS, *files.SIGNALS)
+    if isinstance(signal.explanation, Explanation)
+)
+EXPLANATIONS: Final = tuple(sorted(_EXPLAINED, key=lambda explanation: explanation.plain))
+"""Each once, those first that say more to a person."""

@@ -34,7 +34,9 @@ def _is_like_it(candidate: Candidate) -> str:
 
 
 def _has_a_changed_line(candidate: Candidate) -> str:
-    return f"has a line that changed in {candidate.edited}" if candidate.value("removed_lines") > 0.3 else ""
+    if candidate.value("removed_lines") <= 0 or not candidate.has_a_line_of(candidate.edit.lines_out):
+        return ""
+    return f"has a line that changed in {candidate.edited}"
 
 
 def _uses_it(candidate: Candidate) -> str:

@@ -31,8 +31,8 @@ def _is_the_counterpart(candidate: Candidate) -> str:
 
 def _imports(candidate: Candidate) -> str:
     if candidate.of_file("imports_it"):
-        return f"its file imports {candidate.edited_file}"
-    return f"{candidate.edited_file} imports its file" if candidate.of_file("it_imports") else ""
+        return f"imports {candidate.edited_file}"
+    return f"imported by {candidate.edited_file}" if candidate.of_file("it_imports") else ""
 
 
 FILES_CHANGED_TOGETHER: Final = Explanation("file_coupling", _files_changed_together)

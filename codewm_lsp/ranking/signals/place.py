@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.display import clean, joined
-from codewm_lsp.ranking.candidate import Candidate
+from codewm_lsp.ranking.candidate import A_LINTER, Candidate
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.corpus import KINDS
 from codewm_lsp.ranking.edit_context import EditContext, Floats, OwnFile
@@ -18,7 +18,6 @@ from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
-A_LINTER: Final = "(a linter says so)"
 _NAMED: Final = 2  # names in an explanation
 _NAME: Final = 40  # characters of one
 

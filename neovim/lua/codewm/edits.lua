@@ -47,12 +47,13 @@ function M.heading(query)
   return lines
 end
 
---- One edit with its commit and its diff.
-function M.lines(edit, number, count)
+--- One edit with its commit and its diff. `kind` of the question: what is like an edit has the chance that it fits as
+--- its score, what stands behind a prediction how alike the two are.
+function M.lines(edit, number, count, kind)
   local lines = {}
   local head = { ('# %d of %d'):format(number, count), M.clean(edit.path), M.clean(edit.definition) }
   if score(edit) then
-    table.insert(head, 2, score(edit) .. ' alike')
+    table.insert(head, 2, score(edit) .. (kind == 'similar' and ' likely to fit' or ' alike'))
   end
   table.insert(lines, table.concat(head, ' · '))
   for _, reason in ipairs(edit.reasons or {}) do
@@ -73,7 +74,7 @@ function M.all(answer)
   local lines = M.heading(answer.query)
   table.insert(lines, '')
   for number, edit in ipairs(answer.edits) do
-    vim.list_extend(lines, M.lines(edit, number, #answer.edits))
+    vim.list_extend(lines, M.lines(edit, number, #answer.edits, answer.query.kind))
   end
   return lines
 end

@@ -139,7 +139,7 @@ function M.one(answer, number)
   local function show()
     local lines = edits.heading(answer.query)
     table.insert(lines, KEYS)
-    vim.list_extend(lines, edits.lines(answer.edits[number], number, count))
+    vim.list_extend(lines, edits.lines(answer.edits[number], number, count, answer.query.kind))
     fill(bufnr, nil, lines, 'diff')
     api.nvim_win_set_cursor(0, { 1, 0 })
   end

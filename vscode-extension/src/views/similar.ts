@@ -16,6 +16,8 @@ export interface EditNode {
   readonly edit: PastEdit;
   /** The edit whose commit this one is also of; none for one that was found by likeness. */
   readonly parent: EditNode | undefined;
+  /** What its score says. */
+  readonly measure: string;
 }
 
 interface NoteNode {
@@ -156,7 +158,8 @@ export class SimilarEditsView extends Tree<Node> {
 
   private list(target: Target | undefined, answer: SimilarEdits, again: () => Promise<SimilarEdits>): void {
     const { query, root } = answer;
-    const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined }));
+    const measure = query.kind === 'similar' ? 'likely to fit' : 'alike';
+    const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined, measure }));
     this.shown = { target: target && { uri: target.uri, definition: query.definition }, again, nodes };
     this.siblings.clear();
     this.view.message = headline(answer);
@@ -179,7 +182,7 @@ export class SimilarEditsView extends Tree<Node> {
       known = this.server.ask('codewm.commitEdits', { root, commit: edit.commit }).then((answer) =>
         answer.edits
           .filter((other) => other.path !== edit.path || other.definition !== edit.definition)
-          .map((other): EditNode => ({ kind: 'edit', root: node.root, edit: { ...other, ...from }, parent: node })),
+          .map((other): EditNode => ({ kind: 'edit', root: node.root, edit: { ...other, ...from }, parent: node, measure: node.measure })),
       );
       known.catch(() => this.siblings.delete(key));
       this.siblings.set(key, known);
@@ -214,7 +217,7 @@ function detailsOf(node: EditNode): Details {
       `${edit.author}, ${age(edit.date, Date.now())}, ${shortHash(edit.commit)}`,
       `${called(edit.definition, edit.path)} in ${edit.path}, ${edit.kind}`,
     ],
-    reasons: edit.score === null ? edit.reasons : [`${percent(edit.score)} alike`, ...edit.reasons],
+    reasons: edit.score === null ? edit.reasons : [`${percent(edit.score)} ${node.measure}`, ...edit.reasons],
     actions: [
       ['codewm.openFile', 'Open File'],
       ['codewm.hideEdits', 'Hide Edits Like This'],
@@ -239,7 +242,7 @@ function editItem(node: EditNode): vscode.TreeItem {
   item.tooltip = tooltip(edit, ago);
   item.command = { title: 'Open', command: 'codewm.openEdit', arguments: [node] };
   item.accessibilityInformation = {
-    label: `${edit.subject}, ${edit.kind} ${name} in ${edit.path}, by ${edit.author}, ${ago}${score === undefined ? '' : `, ${score} alike`}`,
+    label: `${edit.subject}, ${edit.kind} ${name} in ${edit.path}, by ${edit.author}, ${ago}${score === undefined ? '' : `, ${score} ${node.measure}`}`,
   };
   return item;
 }

@@ -82,7 +82,7 @@ describe('a repository in which a function was just changed', () => {
     const details = await until('its details', () => window.details(), (seen) => seen.includes(subject));
     assert.match(details, /(Ada Lovelace|Grace Hopper|Katherine Johnson), \d+ \w+ ago, [0-9a-f]{7}/);
     assert.ok(details.includes(`in ${file}, modified`), details);
-    assert.match(details, /\d+ % alike/);
+    assert.match(details, /\d+ % (likely to fit|alike)/);
     await window.picture('similar-edits');
   });
 

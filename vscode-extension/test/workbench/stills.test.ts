@@ -54,7 +54,7 @@ describe('a real repository', { skip: CLONES === undefined ? 'CODEWM_REPOS is no
       const rows = await until('the past edits', () => window.rows('Similar Edits'), (seen) => seen.length > 1);
       assert.match(rows[0] ?? '', /Add 'http2' for Client/);
       await until('the diff', () => window.diff(), (seen) => seen.after.includes('http2'));
-      await until('why it is listed', () => window.details(), (seen) => seen.includes('alike'));
+      await until('why it is listed', () => window.details(), (seen) => /% (likely to fit|alike)/.test(seen));
       await until('where next', () => window.rows('Where Next'), (seen) => seen.some((row) => row.startsWith('AsyncHTTPTransport.__init__')));
       await window.picture(`evidence-edits-${theme}`);
       await window.run('CodeWM: Clear List');
