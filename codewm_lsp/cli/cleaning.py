@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from codewm_lsp.index import Leftover
 
 _REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
-_INDEX: Final = re.compile(r"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|dismissed\.sqlite3|changed-files-v\d+\.json)([.-].+)?")
 _PAGE: Final = re.compile(r"index\.html(\.new)?|\.codewm-output\.json")
 _PLACES: Final = re.compile(r"repositories\.json(\.\d+)?")
 _MEASURED: Final = re.compile(r".+-[0-9a-f]{20}\..+")
@@ -48,13 +47,15 @@ def written(cache: Path | None) -> list[Written]:
 
     ``cache``: the folder named by the user, looked through beside the usual one.
     """
+    from codewm_lsp.index.store import is_own_name
+
     found: list[Written] = []
     for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())):
         if folder is None:
             continue
         indexes = [
             *_files(folder, _PLACES.fullmatch),
-            *(file for below in _folders(folder, _REPOSITORY.fullmatch) for file in _files(below, _INDEX.fullmatch)),
+            *(file for below in _folders(folder, _REPOSITORY.fullmatch) for file in _files(below, is_own_name)),
         ]
         pages = [
             file

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codewm_lsp.display import counted
-from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError, StoreFailedError
+from codewm_lsp.errors import IndexStoreError, NothingToAnswerError, OptionError, RepositoryError, StoreFailedError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,7 +109,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
 
 
 def index(options: Namespace) -> None:
-    """Index repositories one after the other, or all into a store."""
+    """Index repositories one after the other, or all into a store. Raises IndexStoreError where that cannot be kept."""
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump
 
@@ -141,6 +141,8 @@ def index(options: Namespace) -> None:
     out, progress = consoles()
     for place in places:
         with open_all(place, options.model, options.cache) as opened:
+            if opened.index.unkept:
+                raise IndexStoreError(f"Nothing was indexed, because {opened.index.unkept}")
             started = time.monotonic()
             _pass_on(opened, progress)
             head = head_of(opened.repository, options.at)

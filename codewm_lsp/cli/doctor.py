@@ -163,7 +163,7 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
             head = repository.head()
             commits = repository.ancestors(head)
         except CodewmError as error:
-            yield Finding("repository", "problem", f"{where}: {error}", "make a commit first")
+            yield Finding("repository", "problem", str(error))
             return
         files = len(repository.files(head))
         detail = f"{where}: {counted(len(commits), 'commit')}, {counted(files, 'Python file')} at {head[:10]}"

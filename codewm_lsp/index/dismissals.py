@@ -17,6 +17,7 @@ from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import Repository
 from codewm_lsp.index.store import (
     BUSY_SECONDS,
+    DISMISSED,
     LOG,
     Damaged,
     Identity,
@@ -31,13 +32,13 @@ from codewm_lsp.index.store import (
 )
 
 READ_SECONDS: Final = 0.2  # that a hint waits for another program to let go of the list
-DISMISSED: Final = "dismissed.sqlite3"
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS dismissed (
     scope TEXT NOT NULL, sha TEXT NOT NULL, path TEXT NOT NULL, definition TEXT NOT NULL,
     PRIMARY KEY (scope, sha, path, definition)
 ) WITHOUT ROWID
 """
+_ALL: Final = "SELECT scope, sha, path, definition FROM dismissed"
 _TAKEN: Final = "CREATE TABLE IF NOT EXISTS taken_over (folder TEXT PRIMARY KEY) WITHOUT ROWID"
 
 
@@ -69,6 +70,17 @@ class Dismissals:
         self._last: frozenset[Dismissal] = frozenset()  # what was read last
         self._failed = False
         self._lock = threading.Lock()
+
+    @classmethod
+    def copied(cls, path: Path) -> Dismissals:
+        """Those in a file that is only read; what is added is kept in memory."""
+        found = cls(None)
+        with suppress(Damaged, sqlite3.Error):
+            require_plain(path)
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=READ_SECONDS)) as connection:
+                found._memory.update(_known(connection.execute(_ALL).fetchall()))
+        return found
 
     @classmethod
     def of(cls, repository: Repository, folder: Path | None) -> Dismissals:
@@ -114,15 +126,14 @@ class Dismissals:
         if not self._path.exists():
             return frozenset()
         try:
-            rows = self._run("SELECT scope, sha, path, definition FROM dismissed", (), patience=READ_SECONDS)
+            rows = self._run(_ALL, (), patience=READ_SECONDS)
         except IndexStoreError as error:  # hints go on, with what is known
             if not self._failed:
                 LOG.warning("%s Until then, recently hidden hints may be shown again.", error)
             self._failed = True
             return self._last
-        known = {scope.value for scope in Scope}  # a later version may have others
         self._failed = False
-        self._last = frozenset(Dismissal(Scope(one), *map(from_sql, rest)) for one, *rest in rows if one in known)
+        self._last = _known(rows)
         return self._last
 
     def _run(self, statement: str, values: tuple[SqlText, ...], patience: float = BUSY_SECONDS) -> list[Any]:
@@ -163,6 +174,11 @@ def adopt(folder: Path, identity: Identity, dismissals: Dismissals, shared: str)
     for name in (identity.former, shared):
         if name and folder_name(name) != identity.folder:
             dismissals.take_over(folder / folder_name(name) / DISMISSED)
+
+
+def _known(rows: list[Any]) -> frozenset[Dismissal]:
+    known = {scope.value for scope in Scope}  # a later version may have others
+    return frozenset(Dismissal(Scope(one), *map(from_sql, rest)) for one, *rest in rows if one in known)
 
 
 def _values(dismissal: Dismissal) -> tuple[SqlText, ...]:

@@ -44,8 +44,13 @@ class EditLog:
     file that turns out to be broken, now or at any later moment, is set aside and begun anew; ``notices`` says so.
     """
 
-    def __init__(self, identity: Identity, path: Path | None) -> None:
+    def __init__(self, identity: Identity, path: Path | None, *, copied: Path | None = None) -> None:
+        """``copied``: the file that a log in memory begins with, which is only read.
+
+        Raises ``Damaged``, ``sqlite3.Error`` or ``OSError`` where that cannot be used.
+        """
         self.path = path
+        self._copied = copied
         self.notices: list[str] = []
         """What went wrong and was put right when the log was opened or used, one sentence each; also logged once."""
         self._identity = identity
@@ -271,7 +276,8 @@ class EditLog:
 
     def _matrix(self, generation: str) -> Matrix:
         path = beside(self.path, generation, VECTORS) if self.path is not None and generation else None
-        return Matrix(path, self._identity.edit_size, generation)
+        copied = beside(self._copied, generation, VECTORS) if self._copied is not None and generation else None
+        return Matrix(path, self._identity.edit_size, generation, copied=copied)
 
     def _refresh(self) -> None:
         """Bring the arrays up to what is in the file, whoever wrote it."""
@@ -308,8 +314,10 @@ class EditLog:
 
     def _opened(self) -> Database:
         try:
-            return Database(self.path, self._identity)
+            return Database(self.path, self._identity, self._copied)
         except Damaged as error:
+            if self.path is None:
+                raise
             reason = str(error)
         except sqlite3.DatabaseError as error:
             if self.path is None or not is_damage(error):

@@ -14,12 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.folders import NO_FOLDER, cache_folder
 from codewm_lsp.history import Edit, NewestPaths, Repository
 from codewm_lsp.index import earlier, related, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
-from codewm_lsp.index.dismissals import DISMISSED, Dismissals, Scope, adopt
+from codewm_lsp.index.dismissals import Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
 from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
@@ -27,7 +28,7 @@ from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Relate
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
-from codewm_lsp.index.store import Identity, explained, is_unwritable, to_sql
+from codewm_lsp.index.store import DISMISSED, Damaged, Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
@@ -35,6 +36,7 @@ from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
 LIKE: Final = 0.8
 """Cosine of two edit vectors from which one is "like" the other for a dismissal."""
 
+_HOW: Final = "CODEWM_CACHE, or --cache on the command line"
 _PLACES: Final = 20_000  # that are kept in memory, taken apart
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
@@ -86,6 +88,8 @@ class Index:
         self.reranker = learnt().reranker
         if learnt().problem:
             log.notice(learnt().problem)
+        self.unkept = ""
+        """Why what is indexed is kept in memory only, and what to do about it; "" where it is not."""
         self._hidden: tuple[object, NDArray[np.int64]] = (None, np.zeros(0, dtype=np.int64))
         self._places: tuple[str, dict[int, PlaceParts]] = ("", {})  # of this generation, by number
         self._history: tuple[SearchRange, History] | None = None
@@ -120,7 +124,8 @@ class Index:
         """Open the index of a repository under a model, making it where there is none.
 
         ``folder``: the cache folder (default: the user's, for this program). Where it cannot be written, the index is
-        kept in memory, and ``notices`` says so; a broken or foreign file is set aside and begun anew, likewise.
+        kept in memory, beginning with what can be read there, and ``notices`` says so; a broken or foreign file is set
+        aside and begun anew, likewise.
         ``former``: what this clone of the repository may have been called; ``shared``: what others may have been, too.
         See ``adopt``. Raises ``IndexStoreError`` when the
         file is locked for good or the disk is full.
@@ -129,7 +134,7 @@ class Index:
         blend = blend or Blend()
         folder = folder or cache_folder()
         if folder is None:
-            return cls._in_memory(identity, blend, f"{NO_FOLDER}. You can also set CODEWM_CACHE to a folder.")
+            return cls._in_memory(identity, blend, f"{NO_FOLDER}. You can also choose a folder ({_HOW}).")
         path = folder / identity.file_name()
         reason: str
         try:
@@ -145,17 +150,26 @@ class Index:
             reason = str(error)
         except OSError as error:
             reason = error.strerror or str(error)
-        return cls._in_memory(
-            identity,
-            blend,
-            f"the cache folder {folder} cannot be written ({reason}). Make it writable, or choose another one.",
+        why = (
+            f"the cache folder {folder} cannot be written ({reason}). Make it writable, or choose another one ({_HOW})."
         )
+        try:
+            log = EditLog(identity, None, copied=path)
+            log.size()  # its vectors are there, too
+        except (Damaged, IndexStoreError, sqlite3.Error, OSError):
+            return cls._in_memory(identity, blend, why)
+        log.notice(f"The index is read, but what is new is kept in memory only, because {why}")
+        found = cls(log, Dismissals.copied(path.parent / DISMISSED), blend)
+        found.unkept = why
+        return found
 
     @classmethod
     def _in_memory(cls, identity: Identity, blend: Blend, why: str) -> Index:
         log = EditLog(identity, None)
         log.notice(f"The index is kept in memory and rebuilt at every start, because {why}")
-        return cls(log, Dismissals(None), blend)
+        found = cls(log, Dismissals(None), blend)
+        found.unkept = why
+        return found
 
     @property
     def path(self) -> Path | None:

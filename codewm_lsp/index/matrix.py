@@ -32,10 +32,11 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
 
 
 class Matrix:
-    """(N, D) quantised rows in a file, or in memory where ``path`` is None."""
+    """(N, D) quantised rows in a file, or in memory where ``path`` is None. ``copied``: the file these begin with."""
 
-    def __init__(self, path: Path | None, size: int, generation: str) -> None:
+    def __init__(self, path: Path | None, size: int, generation: str, *, copied: Path | None = None) -> None:
         self.path = path
+        self._copied = None if copied is None else Matrix(copied, size, generation)
         self.size = size
         self._header = MAGIC + np.array([size], dtype="<u4").tobytes() + generation.encode("ascii", "replace")[:32]
         self._header = self._header.ljust(HEADER - 4, b"\0")
@@ -81,9 +82,13 @@ class Matrix:
 
     def map(self, rows: int) -> None:
         """Have at least so many rows at hand. Raises ``Damaged`` when the file has fewer or is another one."""
-        if rows <= len(self._rows) or self.path is None:
-            if rows > len(self._rows):
+        if rows <= len(self._rows):
+            return
+        if self.path is None:
+            if self._copied is None or len(self._rows):
                 raise Damaged("vectors are missing from it")
+            self._copied.map(rows)
+            self._rows = np.array(self._copied._rows)  # another process may set that file aside
             return
         self._require(rows)
         self._rows = np.memmap(self.path, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))

@@ -17,7 +17,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,8 +79,24 @@ class Identity:
 
 
 FILE_HISTORY: Final = "changed-files-v1.json"
-PARSED_FILES: Final = "parsed-files-v1.npz"
 """In the folder of a repository: which files each of its commits changed."""
+PARSED_FILES: Final = "parsed-files-v1.npz"
+"""In the same folder: what was parsed of its newest files."""
+DISMISSED: Final = "dismissed.sqlite3"
+"""In the same folder: what the user has hidden."""
+MADE_AGAIN: Final = (FILE_HISTORY, PARSED_FILES)
+"""What is beside an index and is made again where it is missing."""
+
+_OF_ANY_VERSION: Final = "|".join(
+    re.sub(r"-v\d+", lambda _: r"-v\d+", re.escape(name).replace(r"\-", "-")) for name in (DISMISSED, *MADE_AGAIN)
+)
+_OWN_NAME: Final = re.compile(rf"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|{_OF_ANY_VERSION})([.-].+)?")
+
+
+def is_own_name(name: str) -> bool:
+    """Whether a file of a repository's folder bears a name that this or another version of CodeWM gives there."""
+    return _OWN_NAME.fullmatch(name) is not None
+
 
 SqlText = str | bytes
 
@@ -193,7 +209,8 @@ class Database:
     a search does not wait for a batch to be written.
     """
 
-    def __init__(self, path: Path | None, identity: Identity) -> None:
+    def __init__(self, path: Path | None, identity: Identity, copied: Path | None = None) -> None:
+        """``copied``: the file that a database in memory begins with, which is only read."""
         self.path = path
         self._identity = identity
         self._read_lock = threading.RLock()
@@ -201,6 +218,8 @@ class Database:
         if path is None:
             self._reader = self._connect()
             self._writer, self._write_lock = self._reader, self._read_lock
+            if copied is not None:
+                _copy(copied, self._reader)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             require_plain(path)
@@ -320,6 +339,20 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _copy(source: Path, target: sqlite3.Connection) -> None:
+    """Copy an index without its segments into a database in memory, writing nothing. Raises ``Damaged``."""
+    require_plain(source)
+    for how in ("mode=ro", "immutable=1"):  # without a log beside it, a file in a folder that is read-only opens so
+        try:
+            with closing(sqlite3.connect(f"{source.absolute().as_uri()}?{how}", uri=True, timeout=1)) as connection:
+                connection.backup(target)
+                target.execute("DELETE FROM parts")
+                return
+        except sqlite3.OperationalError as error:
+            if how == "immutable=1" or not is_unwritable(error):
+                raise
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from codewm_lsp.index.store import APPLICATION_ID, FILE_HISTORY, LAYOUT, LOG, PARSED_FILES, VECTORS
+from codewm_lsp.index.store import APPLICATION_ID, LAYOUT, LOG, MADE_AGAIN, VECTORS
 
 SUPERSEDED_DAYS: Final = 7  # the index of a model that was not used so long, where that of another model is complete
 UNUSED_DAYS: Final = 56  # the same where none is complete
@@ -138,10 +138,7 @@ def _model(file: Path) -> str:
 
 def _files_of(index: Path, files: list[Path]) -> list[Path]:
     """Its own, and what is made again for another of the same repository."""
-    names = {index.name + suffix for suffix in ("", "-wal", "-shm", ".writer", ".writer-journal")} | {
-        FILE_HISTORY,
-        PARSED_FILES,
-    }
+    names = {index.name + suffix for suffix in ("", "-wal", "-shm", ".writer", ".writer-journal")} | {*MADE_AGAIN}
     return [one for one in files if one.name in names or ((f := _BESIDE.fullmatch(one.name)) and f[1] == index.name)]
 
 

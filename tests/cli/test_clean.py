@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from codewm_lsp.index import store
 
 PROGRAM = "from codewm_lsp.cli import main; main()"
 
@@ -76,6 +79,33 @@ def test_only_the_cache_and_the_log_folder_are_written_and_clean_removes_all(
     assert (done.returncode, done.stderr) == (0, "")
     assert everything(home) == before
     assert codewm("clean", "--yes").stdout == "Nothing to remove.\n"
+
+
+def test_all_that_commands_keep_of_a_repository_is_removed(
+    coupled: Any, home: Path, codewm: Callable[..., Any]
+) -> None:
+    coupled.commit("Add modules", {f"part_{number}.py": f"def f{number}():\n    return 1\n" for number in range(20)})
+    coupled.write("core.py", "a = -1\n")
+    for command in (["index"], ["hints"], ["next"], ["forgotten"], ["explore", "--no-open"]):
+        done = codewm(command[0], coupled.path, *command[1:])
+        assert done.returncode == 0, done.stderr
+    assert codewm("forgotten", "--never-needed", "docs/core.rst", coupled.path).returncode == 0
+    cache = next(path for path in home.rglob("codewm*") if list(path.rglob("*.sqlite3")))
+    kept = {path.name for path in cache.rglob("*") if path.is_file()}
+    assert {*store.MADE_AGAIN, store.DISMISSED} <= kept, "each file that an index may have beside it is there"
+    assert codewm("clean", "--yes").returncode == 0
+    assert not list(home.rglob("*.npz"))
+    assert not cache.exists()
+
+
+def test_every_name_beside_an_index_is_cleaned_in_its_other_versions_too() -> None:
+    constants = [value for name, value in vars(store).items() if name.isupper() and isinstance(value, str)]
+    names = [name for name in constants if re.search(r"\.\w+$", name) and "|" not in name]
+    assert {*names} == {*store.MADE_AGAIN, store.DISMISSED}
+    assert all(store.is_own_name(name) for name in names)
+    assert store.is_own_name("parsed-files-v12.npz.4711")
+    assert store.is_own_name(f"{store.DISMISSED}-journal")
+    assert not any(map(store.is_own_name, ("notes.txt", "notes.sqlite3", "my-parsed-files-v1.npz", "parsed-files.npz")))
 
 
 def test_other_files_in_a_folder_of_ours_are_left(

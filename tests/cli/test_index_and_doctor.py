@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -86,6 +87,61 @@ def test_the_doctor_names_each_problem_and_its_remedy(history: Any, codewm: Code
         assert json.loads(done.stdout)["healthy"] is False
         assert findings(done)[name]["state"] == "problem"
         assert findings(done)[name]["remedy"]
+
+
+def test_the_doctor_says_once_that_a_repository_is_empty(make_repository: Any, codewm: Codewm) -> None:
+    empty = make_repository("empty")
+    shown = codewm("doctor", empty.path).stdout
+    assert shown.count(str(empty.path)) == 1
+    assert shown.lower().count("commit something") + shown.lower().count("make a commit") == 1
+
+
+def test_nothing_is_indexed_where_it_could_not_be_kept(history: Any, codewm: Codewm, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for more in ((), ("--json",)):
+        done = codewm("index", "--cache", tmp_path / "file", history.path, *more)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert str(tmp_path / "file") in done.stderr
+        assert "--cache" in done.stderr
+    assert codewm("hints", "--cache", tmp_path / "file", history.path).returncode == 0
+
+
+def test_an_index_that_cannot_be_written_is_read(history: Any, codewm: Codewm, tmp_path: Path) -> None:
+    if not hasattr(os, "geteuid"):
+        pytest.skip("needs POSIX permissions")
+    as_anybody: list[str] = []
+    if os.geteuid() == 0:  # root may write anywhere, but for a process that has given that right up
+        if shutil.which("setpriv") is None:
+            pytest.skip("root without setpriv: nothing is forbidden")
+        as_anybody = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    cache = tmp_path / "cache"
+    assert codewm("index", history.path).returncode == 0
+    wanted = codewm("similar", "--json", "--no-index", history.path).stdout
+    edit = json.loads(wanted)["edits"][0]
+    everything = (cache, *cache.rglob("*"))
+    before = {path.name: path.read_bytes() for path in everything if path.is_file()}
+    for path in everything:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        program = [sys.executable, "-c", "from codewm_lsp.cli import main; main()"]
+        for command, code in ((["similar", "--json", "--no-index"], 0), (["hints"], 0), (["index"], 1)):
+            done = subprocess.run(
+                [*as_anybody, *program, *command, history.path],
+                env={**os.environ, "CODEWM_CACHE": str(cache), "XDG_STATE_HOME": str(tmp_path / "state")},
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert done.returncode == code, done.stderr
+            assert done.stderr.count("\n") == 1
+            assert f"the cache folder {cache} cannot be written" in done.stderr
+            if "--no-index" in command:
+                assert done.stdout == wanted
+                assert edit["commit"] in done.stdout
+    finally:
+        for path in everything:
+            path.chmod(0o700)
+    assert {path.name: path.read_bytes() for path in cache.rglob("*") if path.is_file()} == before
 
 
 def test_a_broken_index_is_set_aside_and_made_anew(history: Any, codewm: Codewm, tmp_path: Path) -> None:
