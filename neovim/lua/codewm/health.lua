@@ -94,6 +94,10 @@ local function roots()
   return vim.tbl_keys(found)
 end
 
+local function counted(number, one, several)
+  return ('%d %s'):format(number, number == 1 and one or several)
+end
+
 local function attached()
   local clients = compat.clients()
   for _, running in ipairs(clients) do
@@ -104,7 +108,11 @@ local function attached()
         for _, line in ipairs(status.lines(bufnr)) do info(line) end
       end
     end
-    local text = ('running for %s: %d buffers, %d lenses'):format(running.config.root_dir, buffers, lenses)
+    local text = ('running for %s: %s, %s'):format(
+      running.config.root_dir,
+      counted(buffers, 'buffer', 'buffers'),
+      counted(lenses, 'lens', 'lenses')
+    )
     if buffers > 0 then
       ok(text)
     else

@@ -8,10 +8,20 @@ local compat = require('codewm.compat')
 
 local registered = false
 
+--- Make the tags of the help where nobody has: without a plug-in manager, `:help codewm` would find nothing.
+local function help_tags()
+  local here = debug.getinfo(1, 'S').source:sub(2)
+  local doc = vim.fn.fnamemodify(here, ':p:h:h:h') .. '/doc'
+  if vim.fn.filereadable(doc .. '/tags') == 0 and vim.fn.filewritable(doc) == 2 then
+    pcall(vim.cmd, 'silent! helptags ' .. vim.fn.fnameescape(doc))
+  end
+end
+
 --- Commands, handlers and lenses. Called by `setup` and by lsp/codewm.lua.
 function M.register()
   if not registered then
     registered = true
+    help_tags()
     require('codewm.lenses').register()
     require('codewm.commands').register()
   end
