@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,27 +15,35 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 PROJECT: Final = "codewm"
+_PIP: Final = "pip install"
 _COMMANDS: Final[tuple[tuple[frozenset[str], tuple[str, str]], ...]] = (
     (frozenset({"pipx"}), ("pipx install --force", "pipx uninstall")),
     (frozenset({"uv", "tools"}), ("uv tool install", "uv tool uninstall")),
     (frozenset({"uv", "archive-v0"}), ("uvx --from", "uv cache clean")),  # of `uvx`
-    (frozenset(), ("pip install", "pip uninstall")),
+    (frozenset(), (_PIP, "pip uninstall")),
 )
+
+
+_OF_AN_EXTRA: Final = re.compile(r"(?P<name>[\w.-]+)[^;]*;\s*extra\s*==\s*['\"](?P<extra>[\w.-]+)['\"]\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """``environment``: the folder of its Python environment. ``source``: a path or an address, "" for a registry."""
+    """``environment``: the folder of its Python environment. ``source``: a path or an address, "" for a registry.
+    ``extras``: those whose requirements are installed.
+    """
 
     environment: Path
     source: str = ""
     editable: bool = False
+    extras: tuple[str, ...] = ()
 
     def adding(self, extra: str) -> str:
-        """The command that installs an extra, with what it needs."""
-        named = f"{PROJECT}[{extra}]"
+        """The command that installs an extra, with those that uv and pipx would drop."""
+        extras = extra if self._commands[0] == _PIP else ",".join(sorted({extra, *self.extras}))
+        named = f"{PROJECT}[{extras}]"
         if self.source:
-            named = f"{named} @ {self.source}" if "://" in self.source else f"{self.source}[{extra}]"
+            named = f"{named} @ {self.source}" if "://" in self.source else f"{self.source}[{extras}]"
         quote = '"' if os.name == "nt" else "'"
         return f"{self._commands[0]}{' -e' if self.editable else ''} {quote}{named}{quote}"
 
@@ -51,11 +60,22 @@ class Installation:
 def this_installation() -> Installation:
     """That of the running program."""
     environment = Path(sys.prefix)
+    requires: Sequence[str] = ()
     for distribution in distributions(name=PROJECT):
         source, editable = _origin(distribution.read_text("direct_url.json"))
+        requires = distribution.requires or ()
         if source:
-            return Installation(environment, source, editable)
-    return Installation(environment)
+            return Installation(environment, source, editable, _extras(requires))
+    return Installation(environment, extras=_extras(requires))
+
+
+def _extras(requires: Sequence[str]) -> tuple[str, ...]:
+    """The extras of a package whose requirements are installed."""
+    wanted: dict[str, set[str]] = {}
+    for requirement in requires:
+        if found := _OF_AN_EXTRA.fullmatch(requirement):
+            wanted.setdefault(found["extra"], set()).add(found["name"])
+    return tuple(extra for extra, names in wanted.items() if all(any(distributions(name=name)) for name in names))
 
 
 def install_command(extra: str) -> str:

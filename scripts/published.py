@@ -85,9 +85,11 @@ uv tool install codewm
     ("docs/training.md", "`pip install '.[sweep]'`", "`pip install 'codewm[sweep]'`"),
     (
         "docs/agents.md",
-        "in a clone, `uv tool install '.[mcp]'` or `pip install '.[mcp]'`.",
-        "`uv tool install 'codewm[mcp]'` or `pip install 'codewm[mcp]'`.",
+        "in a clone, `uv tool install '.[mcp]'` or `pip install '.[mcp]'`;",
+        "`uv tool install 'codewm[mcp]'` or `pip install 'codewm[mcp]'`;",
     ),
+    ("docs/agents.md", "\n`uv tool install '.[mcp,train]'`,", "\n`uv tool install 'codewm[mcp,train]'`,"),
+    ("README.md", "`uv tool install '.[mcp,train]'`.", "`uv tool install 'codewm[mcp,train]'`."),
     (
         "vscode-extension/media/walkthrough/install.md",
         """\

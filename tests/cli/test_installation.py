@@ -49,6 +49,19 @@ def test_an_extra_is_installed_as_codewm_was(installation: Installation, command
 
 
 @pytest.mark.parametrize(
+    ("environment", "command"),
+    [
+        (UV, "uv tool install '/src/codewm[mcp,postgres,train]'"),
+        (PIPX, "pipx install --force '/src/codewm[mcp,postgres,train]'"),
+        (USR, "pip install '/src/codewm[mcp]'"),  # which keeps what is there
+    ],
+)
+def test_a_tool_that_drops_extras_is_told_those_that_are_installed(environment: Path, command: str) -> None:
+    installation = Installation(environment, "/src/codewm", extras=("train", "postgres"))
+    assert installation.adding("mcp").replace('"', "'") == command
+
+
+@pytest.mark.parametrize(
     ("recorded", "source"),
     [
         ({"url": "file:///src/code%20wm", "dir_info": {}}, "/src/code wm[mcp]"),
@@ -67,3 +80,28 @@ def test_the_running_program_knows_where_it_came_from(recorded: object, source: 
     alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     said = subprocess.run([sys.executable, "-S", "-c", code], env=alone, capture_output=True, text=True, check=True)
     assert source in said.stdout.replace("\\", "/")
+
+
+def test_the_running_program_knows_which_extras_are_installed(tmp_path: Path) -> None:
+    requires = [
+        "numpy>=1",
+        "one>=2; extra == 'train'",
+        'Two_b[x]>=1 ; extra == "train"',
+        "old>=1; python_version < '3' and extra == 'train'",
+        "one>=2; extra == 'mcp'",
+        "three; extra == 'mcp'",
+    ]
+    for name, wanted in (("codewm", requires), ("one", []), ("two-b", [])):
+        about = tmp_path / f"{name.replace('-', '_')}-0.1.0.dist-info"
+        about.mkdir()
+        lines = [
+            "Metadata-Version: 2.1",
+            f"Name: {name}",
+            "Version: 0.1.0",
+            *(f"Requires-Dist: {one}" for one in wanted),
+        ]
+        (about / "METADATA").write_text("\n".join(lines) + "\n")
+    code = "from codewm_lsp.installation import this_installation; print(this_installation().extras)"
+    alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    said = subprocess.run([sys.executable, "-S", "-c", code], env=alone, capture_output=True, text=True, check=True)
+    assert said.stdout == "('train',)\n"
