@@ -99,7 +99,7 @@ def code(text: str) -> str:
 def comment_of(answer: dict[str, Any], commits: str) -> str:
     """What the comment says; ``commits``: the address below which GitHub shows commits."""
     if not answer["missing"]:
-        return f"{MARK}\nNo file stands out as missing any more (from {answer['commits']:,} commits)."
+        return f"{MARK}\nNo file stands out as missing any more (from {answer['commits']:,} commits without merges)."
     lines = [MARK, "**These files usually change together with yours, and have not:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""
@@ -114,7 +114,8 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
             lines.append(f"  - [{sha[:8]}]({commits}/{sha}) {code(past['subject'])}")
     lines += [
         "",
-        f"From {answer['commits']:,} commits. This comment is kept up to date; where no change is needed, ignore it.",
+        f"From {answer['commits']:,} commits without merges. This comment is kept up to date; where no change is "
+        "needed, ignore it.",
     ]
     return "\n".join(lines)
 

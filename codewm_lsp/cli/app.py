@@ -26,7 +26,11 @@ from codewm_lsp.garbage import OF_A_COMMAND, collect_seldom
 from codewm_lsp.threads import stay_on_one_core
 
 ANSWERED, NOTHING, USAGE, FORGOTTEN, INTERRUPTED = 0, 1, 2, 3, 130
-_EXIT_CODES: Final = "Exit codes: 0 answered, 1 nothing to answer from, 2 usage error."
+_EXIT_CODES: Final = (
+    "Exit codes: 0 answered, 1 nothing to answer from, 2 usage error, 3 found by `codewm forgotten --fail-over`."
+)
+_SHARED: Final = ("-C", "--repository", "--model", "--cache")
+_SHARED_JOINED: Final = ("-C", "--repository=", "--model=", "--cache=")
 
 
 def main() -> NoReturn:
@@ -47,6 +51,7 @@ def main() -> NoReturn:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code, whatever happened."""
+    arguments = _command_first(arguments)
     try:
         if arguments and arguments[0] in COMMANDS:
             command = COMMANDS[arguments[0]]
@@ -61,7 +66,7 @@ def _run(arguments: Sequence[str]) -> int:
             parser.print_help()
             return USAGE
         parser.parse_args(arguments)
-        return ANSWERED
+        parser.error("no command is given")
     except SystemExit as end:  # --help and --version, and those of `codewm eval`
         return end.code if isinstance(end.code, int) else ANSWERED
     except OutputError:
@@ -80,6 +85,16 @@ def _run(arguments: Sequence[str]) -> int:
         )
     except KeyboardInterrupt:
         return _failed(INTERRUPTED, "Interrupted.")
+
+
+def _command_first(arguments: Sequence[str]) -> list[str]:
+    """With the options that commands share behind the command; Git takes them before it, and so may this."""
+    shared, rest = [], list(arguments)
+    while rest and (rest[0] in _SHARED or rest[0].startswith(_SHARED_JOINED)):
+        length = 2 if rest[0] in _SHARED else 1
+        shared += rest[:length]
+        del rest[:length]
+    return [rest[0], *shared, *rest[1:]] if rest and rest[0] in (*COMMANDS, "eval") else list(arguments)
 
 
 def _failed(code: int, message: str) -> int:
@@ -144,7 +159,7 @@ def _program() -> _Parser:
     listed = {**{name: command.summary for name, command in COMMANDS.items()}, "eval": EVAL}
     parser = _Parser(
         "codewm",
-        "codewm COMMAND [OPTIONS]",
+        "codewm [-C DIR] [--model DIR] [--cache DIR] COMMAND [OPTIONS]",
         "See how this repository made changes like yours before, and what is likely to be edited next.\n\n"
         + "commands:\n"
         + "\n".join(f"  {name:9} {summary}" for name, summary in listed.items()),
@@ -154,6 +169,8 @@ def _program() -> _Parser:
     parser.add_argument(
         "--version", action="version", version=f"codewm {codewm_lsp.__version__}", help="Show the version and exit"
     )
+    _add_repository(parser)
+    _add_model_and_cache(parser)
     parser.add_argument("command", nargs="?", type=_unknown, help=argparse.SUPPRESS)
     return parser
 
@@ -419,7 +436,12 @@ def _backtest_options(parser: _Parser) -> None:
     parser.add_argument(
         "--commits", type=_positive, default=300, metavar="N", help="Ask about the newest N commits [default: 300]"
     )
-    parser.add_argument("--threshold", type=_chance, metavar="P", help="Name files from this chance on")
+    parser.add_argument(
+        "--threshold",
+        type=_chance,
+        metavar="P",
+        help="Minimum chance for naming a file [default: that of codewm forgotten]",
+    )
     _add_json(parser)
     parser.add_argument("--cache", type=_folder, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
@@ -536,8 +558,8 @@ COMMANDS: Final = {
             "hints",
             "[PATH] [OPTIONS]",
             "Show similar past edits and likely next edits",
-            "Show the past edits most like your uncommitted changes, and the definitions likely to be edited next. If "
-            "no Python code is being edited, the newest commit that changes Python is used instead.\n\n"
+            "Show the past edits most like your uncommitted changes, and the definitions likely to be edited next. "
+            "Without uncommitted changes to Python code, the newest commit that changes Python is used instead.\n\n"
             "JSON: the fields of codewm similar and of codewm next, in one object.",
             "codewm hints src/client.py --diff",
             lambda parser: _asking(parser, 5, store=True),
@@ -547,8 +569,8 @@ COMMANDS: Final = {
             "similar",
             "[PATH] [OPTIONS]",
             "Show the past edits most like your uncommitted changes",
-            "Show the past edits most like your uncommitted changes. If no Python code is being edited, the newest "
-            "commit that changes Python is used instead.\n\n"
+            "Show the past edits most like your uncommitted changes. Without uncommitted changes to Python code, the "
+            "newest commit that changes Python is used instead.\n\n"
             'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
             '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
             "codewm similar --diff -k 3",
@@ -587,7 +609,7 @@ COMMANDS: Final = {
             "Write a page with a map of the repository's past edits",
             "Write one page about the past edits of a repository, and open it: a map on which edits that are alike "
             "lie near each other, search by words, the history of each definition, files that change together, and hot "
-            "and forgotten places. It opens from the disk: nothing is served, loaded or sent.\n\n"
+            "spots and untouched code. It opens from the disk: nothing is served, loaded or sent.\n\n"
             "The page holds paths, names, and subjects and authors of commits. It holds code only with --with-diffs.",
             "codewm explore ~/src/project",
             _explore_options,
@@ -610,8 +632,8 @@ COMMANDS: Final = {
             "backtest",
             "[PATH] [OPTIONS]",
             "Show what `codewm forgotten` would have said of your past commits",
-            "Ask `codewm forgotten` about your newest commits, each with what was known before it: once as it was "
-            "made, and with up to two of its files left out, one at a time. Shows how many of these it would have "
+            "Ask `codewm forgotten` about each of your newest commits, using only earlier history: once complete, then "
+            "with up to two of its files removed, one at a time. Shows how many of these it would have "
             "named, how often that would have been right, and how many complete commits it would have warned about.\n\n"
             'JSON: {"history", "commits", "warned", "hidden", "flags", "right", "later" (right, or changed in the '
             'author\'s next five commits), "threshold", "precision", "recall", "warned_share", "examples" and "vain": '

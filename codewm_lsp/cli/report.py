@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Commit, Edit
     from codewm_lsp.index import PastEdit
 
+_NONE = "No uncommitted changes to Python code"
 SHOWN_EDITS = 8  # edits in progress named above an answer
 
 
@@ -140,9 +141,9 @@ class Reporter:
         if question.file is not None:
             commit = stand_in.commit
             named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
-            return f"{question.file} is not being edited: using its newest change, {named}."
-        edited = "Only comments and white space are" if question.comments else "No Python code is"
-        return f"{edited} being edited: using {stand_in_words(stand_in, self.now)}."
+            return f"No uncommitted changes to {question.file}; using its newest change, {named}."
+        edited = "Only uncommitted changes to comments and white space" if question.comments else _NONE
+        return f"{edited}; using {stand_in_words(stand_in, self.now)}."
 
     def heading(self, words: str, *, stand_in: bool = False) -> None:
         """What follows. ``stand_in``: it is said to be next while nothing is being edited."""

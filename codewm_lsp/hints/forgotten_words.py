@@ -92,4 +92,4 @@ def place(one: BrokenPlace) -> str:
 
 
 def _behind(found: Forgotten) -> str:
-    return counted(found.commits, "commit") + (" of a shallow clone" if found.shallow else "")
+    return counted(found.commits, "commit") + " without merges" + (" of a shallow clone" if found.shallow else "")

@@ -57,7 +57,7 @@ def test_a_file_that_is_not_edited_is_asked_about_by_its_newest_change(history: 
     newest = history.head("HEAD~1")[:7]
     said = done.stdout.splitlines()[0]
     assert said.startswith(
-        f"client.py is not being edited: using its newest change, {newest} 'Add a timeout to delete()'"
+        f"No uncommitted changes to client.py; using its newest change, {newest} 'Add a timeout to delete()'"
     )
 
 
@@ -81,16 +81,17 @@ def test_a_path_that_cannot_be_asked_about_is_named(path: str, says: str, histor
 def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: Any, codewm: Codewm) -> None:
     said = codewm("hints", history.path).stdout.splitlines()
     newest = f"{history.head()[:7]} 'Add a timeout to delete()' by "
-    assert said[0].startswith(f"No Python code is being edited: using the last commit {newest}")
+    assert said[0].startswith(f"No uncommitted changes to Python code; using the last commit {newest}")
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
-    assert "about one time in" in said[place + 1]
+    assert said[place + 1] == "About 1 in 10 of the top suggestions changes within five commits."
 
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})
     said = codewm("hints", history.path).stdout.splitlines()
-    assert said[0].startswith(f"No Python code is being edited: using the last commit that changes Python, {before} ")
+    stands_in = f"the last commit that changes Python, {before} "
+    assert said[0].startswith(f"No uncommitted changes to Python code; using {stands_in}")
 
     history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
     said = codewm("hints", history.path).stdout.splitlines()
@@ -107,6 +108,29 @@ def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> 
     assert "codewm " + command in done.stdout.partition("example:")[2]
     assert codewm(command, "-h").stdout == done.stdout
     assert command in codewm("--help").stdout
+
+
+def test_what_commands_share_may_stand_before_the_command_as_with_git(
+    history: Any, codewm: Codewm, tmp_path: Path
+) -> None:
+    wanted = codewm("similar", "--json", "-C", history.path)
+    assert json.loads(wanted.stdout)["edits"]
+    for before in (["-C", history.path], [f"-C{history.path}"], [f"--repository={history.path}"]):
+        assert codewm(*before, "similar", "--json").stdout == wanted.stdout
+    other = tmp_path / "other"
+    assert codewm("--cache", other, "-C", history.path, "index").returncode == 0
+    assert list(other.iterdir())
+    nested = codewm("-C", history.path.parent, "similar", "--json", "-C", history.path)
+    assert nested.stdout == wanted.stdout, "what is said last holds"
+    for arguments, says in (
+        (["-C", history.path, "similr"], "Unknown command 'similr'. Did you mean 'similar'?"),
+        (["-C"], "expected one argument"),
+        (["-C", history.path], "No command is given."),
+        (["-C", history.path, "embed", "--states"], "-C"),
+    ):
+        done = codewm(*arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert says in done.stderr
 
 
 def test_a_misspelt_command_or_option_is_one_line(codewm: Codewm) -> None:

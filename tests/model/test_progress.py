@@ -53,7 +53,7 @@ def test_in_a_file_each_bar_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -
         for done in range(1, 251):
             progress.step("edit", done, 250, 1 / done)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[:3] == ["mining project 1/1,000", "mining project 200/1,000", "mining project 400/1,000"]
+    assert lines[:3] == [f"Reading edits of project: {done} of at most 1,000" for done in (1, 200, 400)]
     assert lines[-1] == "training: edit 250/250 · loss 0.004"
     assert len(lines) == 12
 

@@ -64,10 +64,10 @@ async def test_where_next_says_from_what_it_answers_and_how_often_that_is_right(
         head = repository.head()[:7]
         assert answer["predictions"]
         assert answer["about"].startswith(
-            "No Python code is being edited: what may follow "
+            "No uncommitted changes to Python code; what may follow "
             f"the last commit {head} 'Add timeout to fetch_sessions' by "
         )
-        assert "one time in" in answer["about"]
+        assert "1 in 10" in answer["about"]
         editor.replace(uri, service("sessions", timeout=True).replace("total = 0", "total = 1"))
         answer = await editor.run("codewm.showNextEdits", {"uri": uri, "show": False})
         assert answer["about"] == ""

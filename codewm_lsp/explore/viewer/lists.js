@@ -200,9 +200,9 @@ function showPlaces(atlas, files, open) {
   quiet.sort((one, other) => other.edits.length * (atlas.last - other.last) - one.edits.length * (atlas.last - one.last));
   const unit = files ? "File" : "Definition";
   const note = "Changes count half after 120 days.";
-  byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, unit, "Hot", `Changed most, and lately. ${note}`, open));
+  byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, unit, "Hot spots", `Changed most, and lately. ${note}`, open));
   const about = "Changed often once, still there, and not changed in the last quarter of this history.";
-  byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, unit, "Forgotten", about, open));
+  byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, unit, "Untouched", about, open));
 }
 
 /**

@@ -73,7 +73,7 @@ def build(
                 ]
                 with closing(chosen(mine, processes, ray)) as workers:
                     failed = build_corpus_with(
-                        workers, clones, output, edits=edits, part_edits=shard_edits, progress=progress.mining
+                        workers, clones, output, edits=edits, part_edits=shard_edits, progress=progress.repositories
                     )
             add_commits(commits or [], output, edits=edits, part_edits=shard_edits)
         for clone, message in failed:

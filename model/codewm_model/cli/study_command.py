@@ -1,4 +1,4 @@
-"""``codewm-train study``: reruns of what the papers found."""
+"""``codewm-train study``: the papers' findings, reproduced."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codewm_model.cli.train_command import find_device
 if TYPE_CHECKING:
     from codewm_model.training.study import Course
 
-app = typer.Typer(help="Rerun what the papers found, on repositories of your own.", no_args_is_help=True)
+app = typer.Typer(help="Reproduce the papers' findings, on repositories of your own.", no_args_is_help=True)
 
 
 _Repositories = Annotated[list[Path], typer.Argument(help="Local clones to train on.", metavar="REPO...")]

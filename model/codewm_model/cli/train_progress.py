@@ -56,7 +56,11 @@ class Progress:
 
     def mining(self, name: str, done: int, total: int) -> None:
         """Edits of a repository read so far."""
-        self._update(f"mining {name}", done, total, "")
+        self._update(f"Reading edits of {name}", done, total, "", said="{0}: {1:,} of at most {2:,}")
+
+    def repositories(self, _: str, done: int, total: int) -> None:
+        """Repositories read so far, many at a time."""
+        self._update("Reading repositories", done, total, "", said="{0}: {1:,} of {2:,}")
 
     def stages(self, steps: Mapping[str, int]) -> None:
         """The stages to come, so that nobody takes the end of the first for that of the run."""
@@ -102,12 +106,12 @@ class Progress:
         """A line of its own."""
         self._console.print(text, highlight=False)
 
-    def _update(self, key: str, done: int, total: int, note: str) -> None:
+    def _update(self, key: str, done: int, total: int, note: str, *, said: str = "{0} {1:,}/{2:,}") -> None:
         if not self._console.is_terminal:
             part = _LINES * done // max(total, 1)
             if part > self._said.get(key, -1):
                 self._said[key] = part
-                self.say(f"{key} {done:,}/{total:,}" + (f" · {note}" if note else ""))
+                self.say(said.format(key, done, total) + (f" · {note}" if note else ""))
             return
         if key not in self._tasks:
             self._tasks[key] = self._bars.add_task(key, total=total, note=note)
