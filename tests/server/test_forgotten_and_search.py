@@ -62,7 +62,7 @@ async def test_the_terminal_the_editor_and_an_agent_get_the_same_answer(
             assert told["root"] == changed.path.as_uri()
             named = {one["path"]: one for one in told["missing"]}
             assert named["user.py"]["uri"] == (changed.path / "user.py").as_uri()
-            assert [(one["definition"], one["line"]) for one in named["user.py"]["definitions"]] == [("fetch", 4)]
+            assert [(one["definition"], one["line"]) for one in named["user.py"]["definitions"]] == [("fetch", 5)]
             sentences = [one["sentence"] for one in told["missing"]]
             alike = {key: told[key] for key in record if key != "missing"}
             alike["missing"] = [{key: one[key] for key in record["missing"][0]} for one in told["missing"]]
