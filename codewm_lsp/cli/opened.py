@@ -215,8 +215,10 @@ def _known(opened: Opened, commits: frozenset[str]) -> int:
 def go_on(opened: Opened, revision: str, console: Console) -> None:
     """Index more of the history for a few seconds, the answer being out: each call does, until all of it is there.
 
-    In a terminal, which waits for it, it is said how far that is.
+    In a terminal, which waits for it, it is said how far that is. Where it could not be kept, nothing is done.
     """
+    if opened.index.unkept:
+        return
     from codewm_lsp.cli.report import Reporter
     from codewm_lsp.index import UpdateOutcome
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,18 @@ def test_nothing_is_indexed_where_it_could_not_be_kept(history: Any, codewm: Cod
         assert str(tmp_path / "file") in done.stderr
         assert "--cache" in done.stderr
     assert codewm("hints", "--cache", tmp_path / "file", history.path).returncode == 0
+
+
+def test_no_more_is_indexed_after_an_answer_where_it_could_not_be_kept(
+    history: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    indexed: list[str] = []
+    monkeypatch.setattr(opened, "updated", lambda *_, **__: indexed.append("more"))
+    for cache, wanted in ((tmp_path / "file", []), (tmp_path / "cache", ["more"])):
+        with opened.open_all(history.path, None, cache) as asked, suppress(AttributeError):
+            opened.go_on(asked, history.head(), Console(file=io.StringIO(), force_terminal=True))
+        assert indexed == wanted
 
 
 def test_an_index_that_cannot_be_written_is_read(history: Any, codewm: Codewm, tmp_path: Path) -> None:
