@@ -132,14 +132,11 @@ def next_title(prediction: Prediction, now: float) -> str:
 
 
 def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:
-    """A title that goes on with a commit. Where there is no room for its subject, or for it, they are left out."""
+    """A title that goes on with a commit, if there is room for its subject: without that a person cannot tell it."""
     commit = past.edit.commit
     named, tail = f"{head}{how} {commit.sha[:7]}", f" · {age(now - commit.date)}"
-    room = TITLE - len(named) - len(tail)
-    if room < 0:
-        return clean(head, TITLE)
+    room = TITLE - len(named) - len(tail) - len(" ''")
     subject = clean(commit.subject, SUBJECT)
-    room -= len(" ''")
-    if subject and room >= min(len(subject), SHORTEST):
-        named += f" {quoted(clean(subject, room))}"
-    return named + tail
+    if not subject or room < min(len(subject), SHORTEST):
+        return clean(head, TITLE)
+    return f"{named} {quoted(clean(subject, room))}{tail}"

@@ -77,8 +77,7 @@ class Candidate:
         standing = self._words
         ids = corpus.vocabulary.ids
         standing.discard(int(corpus.name_words[self.row]))
-        moved = _words(self.moved)
-        found = [word for word in self._distinct(wanted) if ids.get(word, -1) in standing and word not in moved]
+        found = [word for word in self._distinct(wanted) if ids.get(word, -1) in standing and not self.has_moved(word)]
         found = [word for word in found if self.mentions(word)]
         found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
         return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > _COMMON][:3]
@@ -100,6 +99,10 @@ class Candidate:
         """Those of the words that are no numbers and not the language's own."""
         ordinary = conventions_of(self.edit.path).ordinary
         return [word for word in words if len(word) > 1 and word not in ordinary and not word[0].isdigit()]
+
+    def has_moved(self, word: str) -> bool:
+        """Whether a word stands in what was moved."""
+        return word in _words(self.moved)
 
     def holds(self, word: str) -> bool:
         """Whether a word stands in it."""

@@ -302,3 +302,17 @@ def test_where_nothing_that_spoke_for_a_place_can_be_told_the_best_that_is_true_
     assert said(EDIT, "tests/test_client.py", "test_get") == ["changed together with get twice"]
     assert said(edit, "shop/orders.py", "<module>") == ["in the file of the edit"]
     assert said(edit, "shop/server.py", "serve") == []
+
+
+def test_a_call_that_moved_with_a_renamed_definition_does_not_name_what_it_calls() -> None:
+    removed = changed(function("ship", "return weigh_parcel(order)"), "", EditKind.REMOVED)
+    new = function("send_out", "return weigh_parcel(order)")
+    files = {"shop/orders.py": new + "\n\n" + function("weigh_parcel", "return 1")}
+    place = ("shop/orders.py", "weigh_parcel")
+    assert told(files, removed, place)["named"] == "named in the change to ship"
+    assert told(files, removed, place, moved=new)["named"] == ""
+
+
+def test_a_file_is_not_said_to_have_changed_together_with_itself() -> None:
+    assert told({}, EDIT, ("shop/client.py", "fetch"))["file_coupling"] == ""
+    assert told({}, EDIT, ("tests/test_client.py", "test_get"))["file_coupling"] == "their files changed together twice"

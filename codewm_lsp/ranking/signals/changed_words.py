@@ -11,6 +11,7 @@ import numpy as np
 
 from codewm_lsp.display import joined
 from codewm_lsp.ranking.candidate import Candidate
+from codewm_lsp.ranking.corpus import simple_name
 from codewm_lsp.ranking.edit_context import TEST, EditContext, Floats, phrases
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, split_identifier
@@ -46,7 +47,10 @@ def _uses_it(candidate: Candidate) -> str:
 
 
 def _is_named_by_it(candidate: Candidate) -> str:
-    return f"named in the change to {candidate.edited}" if candidate.value("named_changed") > 0 else ""
+    name = simple_name(candidate.edit.corpus.names[candidate.row])
+    if candidate.value("named_changed") <= 0 or candidate.has_moved(name):
+        return ""
+    return f"named in the change to {candidate.edited}"
 
 
 def _is_its_twin(candidate: Candidate) -> str:

@@ -19,6 +19,8 @@ from codewm_lsp.source import split_identifier
 
 
 def _files_changed_together(candidate: Candidate) -> str:
+    if candidate.file == candidate.edit.file:
+        return ""  # that it changed with itself says nothing
     count = float(np.expm1(candidate.of_file("coupling")))
     return f"their files changed together {times(count)}" if count >= 0.5 else ""
 
