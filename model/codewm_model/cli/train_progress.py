@@ -26,7 +26,7 @@ _LINES: Final = 5  # of a bar that is no bar, after the first
 
 
 class Progress:
-    """Bars on stderr for mining and for each stage; a line for every evaluation. ``quiet``: nothing of all that.
+    """Bars on stderr for reading edits and for each stage; a line for every evaluation. ``quiet``: nothing of all that.
 
     Where stderr is a file, each bar is a line for every fifth of it.
     """

@@ -42,7 +42,7 @@ class Composition:
         outcome = Outcome(explanation=_EXPLANATION + notes)
         cache = Cache(settings.cache)
         for clone in repositories:
-            progress(f"{clone.name}: mining", 0, 1)
+            progress(f"{clone.name}: reading edits", 0, 1)
             commits = newest_commits(clone, MINED, cache)
             windows = [found for chain in chains(commits) if (found := window(chain)) is not None]
             windows = windows[: settings.limit or WINDOWS]

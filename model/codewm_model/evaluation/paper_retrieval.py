@@ -55,7 +55,7 @@ class PaperRetrieval:
         own: list[list[Edit]] = []  # all that was mined; the first PAIRS count
         labels: list[NDArray[np.int64]] = []
         for number, clone in enumerate(repositories):
-            progress(f"{clone.name}: mining", number, len(repositories))
+            progress(f"{clone.name}: reading edits", number, len(repositories))
             commits = newest_files(clone, MINED, cache)
             edits = [edit for commit in commits for edit in commit.edits]
             if not edits:

@@ -238,7 +238,7 @@ class SiblingSearch:
         cache = Cache(settings.cache)
         for clone in repositories:
             before = len(outcome.figures)
-            progress(f"{clone.name}: mining", 0, 1)
+            progress(f"{clone.name}: reading edits", 0, 1)
             commits = newest_commits(clone, LARGEST, cache)
             if not self.large:
                 commits = fewest(commits)

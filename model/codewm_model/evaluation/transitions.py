@@ -65,7 +65,7 @@ class Transitions:
         edits: list[Edit] = []
         names: list[str] = []
         for number, clone in enumerate(repositories):
-            progress(f"{clone.name}: mining", number, len(repositories))
+            progress(f"{clone.name}: reading edits", number, len(repositories))
             commits = newest_commits(clone, MINED, cache)
             own = [edit for commit in commits for edit in commit.edits if edit.before != edit.after]
             if not own:
