@@ -29,7 +29,7 @@ from codewm_lsp.source.languages import language_of
 CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
 STEP: Final = 0.02  # of log-odds: what differs by less is equally like, and the newer one comes first
 CERTAIN: Final = 20.0  # log-odds beyond which all are alike
-SAME: Final = 0.999  # likeness of the vectors and of the changed words from which two edits are the same
+SAME: Final = 0.995  # likeness of the vectors, as rounded as stores keep them, and of the changed words of equal edits
 PLAIN: Final = 9.0, -4.5  # slope and offset of the log-odds of a blend alone
 FILE: Final = Path(__file__).with_name("reranker.npz")
 RELATIONS: Final = (
