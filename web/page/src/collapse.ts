@@ -91,16 +91,17 @@ function reached(run: Run): number {
   return run.evaluations.at(-1)?.step ?? 0;
 }
 
-/** What can be said of the arm at a step. */
-export function verdict(indicator: number, step: number, alarm: number | null, found: number): string {
-  const nearest = `the true next state is among the nearest five in ${Math.round(100 * found)} %`;
-  if (indicator > 0.95) return `Collapsed: before and after are one arrow, so copying is perfect, and ${nearest}. The alarm ${alarm !== null && alarm <= step ? `sounded at step ${alarm}` : 'has not sounded'}.`;
-  if (alarm !== null && alarm <= step) return `On its way: the arrows close up step by step, and the alarm sounded at step ${alarm}; ${nearest}.`;
-  return `Healthy: before and after stay ${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}° apart; ${nearest}.`;
-}
-
 /** Whole numbers with commas. */
 const said = (step: number): string => step.toLocaleString('en');
+
+/** What can be said of the arm at a step. `ended`: whether its runs went no further than that, of the steps asked about. */
+export function verdict(indicator: number, step: number, alarm: number | null, found: number, ended = false): string {
+  const nearest = `the true next state is among the nearest five in ${Math.round(100 * found)} %`;
+  const perfect = indicator > 0.999 ? 'perfect' : 'nearly perfect';
+  if (indicator > 0.95) return `Collapsed: before and after are one arrow, so copying is ${perfect}, and ${nearest}. The alarm ${alarm !== null && alarm <= step ? `sounded at step ${alarm}` : 'has not sounded'}.`;
+  if (alarm !== null && alarm <= step) return `On its way: the arrows close up step by step, and the alarm sounded at step ${alarm}; ${nearest}.`;
+  return `${ended ? `Healthy as far as it has run, to step ${said(step)}` : 'Healthy'}: before and after stay ${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}° apart; ${nearest}.`;
+}
 
 export function mountStudy(): void {
   let shown = STUDIES[0]!.study;
@@ -187,7 +188,7 @@ export function mountStudy(): void {
     drawCurves(one, names.map((arm) => ({ number: NUMBERS.indexOf(arm), points: meanCurve(byArm.get(arm) ?? [], one.of) })), number, Number(step.value), last);
     const seeds = own.length > 1 ? 'means of three seeds' : 'one seed';
     element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about}`;
-    element('verdict').textContent = verdict(indicator, now, alarm, found);
+    element('verdict').textContent = verdict(indicator, now, alarm, found, now < Number(step.value));
     drawTable(names, byArm, chosen, Number(step.value));
   };
   choose(0);
@@ -229,7 +230,7 @@ function drawCurves(measure: Measure, curves: readonly Curve[], chosen: number, 
     parts.push(label);
   }
   for (const step of ticks(0, last, false)) {
-    const label = svg('text', { x: x(step), y: HEIGHT - BOTTOM + 20, 'text-anchor': 'middle', class: 'faint' });
+    const label = svg('text', { x: x(step), y: HEIGHT - BOTTOM + 20, 'text-anchor': step > 0.95 * last ? 'end' : 'middle', class: 'faint' });
     label.textContent = step ? said(step) : 'step 0';
     parts.push(label);
   }

@@ -82,7 +82,9 @@ test('each edit of the history shows all that the model makes of it', async () =
     assert.equal(await page.locator('.model-path > rect').count(), 3, 'three that followed');
     assert.equal((await texts('.model-path > text')).join(' ').split(' ').sort().join(' '), '1 1 2 2 3 3');
     assert.equal(await page.locator('.model-path-said li').count(), 6);
-    assert.match((await texts('.model-path-said li'))[0] ?? '', /^like “.+”; cosine with what followed -?[01]\.\d\d$/);
+    const said = await texts('.model-path-said li');
+    assert.match(said[0] ?? '', /^like “.+”; cosine with what followed -?[01]\.\d\d$/);
+    for (const predicted of said.slice(0, 3)) assert.ok(!said.slice(3).includes(/“(.+)”/.exec(predicted)?.[1] ?? ''), 'named by an edit of the past');
     assert.match(await page.locator('.model-map').getAttribute('aria-label') ?? '', /3 predicted edits and 3 that really followed/);
   }
   assert.ok(presets > 3);
@@ -94,7 +96,7 @@ test('the lens of an editor is shown with its evidence, and none where no past e
     await choose(String(preset));
     const title = (await page.locator('.model-lens-title').textContent()) ?? '';
     const best = Number(/^(\d+) %/.exec((await texts('.model-nearest .chip'))[0] ?? '')?.[1]);
-    const least = Number(/a lens speaks from (\d+) % on/.exec((await page.locator('.model-lens').textContent()) ?? '')?.[1]);
+    const least = Number(/your editor shows it from (\d+) % on/.exec((await page.locator('.model-lens').textContent()) ?? '')?.[1]);
     spoken.push(title.trim() !== '');
     if (!title.trim()) {
       assert.ok(best <= least, `${best} %`);

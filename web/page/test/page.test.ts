@@ -163,5 +163,7 @@ test('curves are means, and values are those of the last step before', () => {
   assert.deepEqual(ticks(0, 1, false), [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1]);
   assert.deepEqual(ticks(-4.5, 0, true), [1e-4, 1e-3, 1e-2, 1e-1, 1]);
   assert.match(verdict(0.9999, 300, 21, 0.03), /Collapsed.*alarm sounded at step 21/);
+  assert.match(verdict(0.97, 300, null, 0.3), /nearly perfect/);
+  assert.match(verdict(0.68, 1500, null, 0.3, true), /^Healthy as far as it has run, to step 1,500: /);
   assert.match(verdict(0.68, 300, null, 0.3), /Healthy: before and after stay 47° apart; .* 30 %/);
 });

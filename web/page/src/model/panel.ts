@@ -274,7 +274,7 @@ class Panel {
 
   private showLens({ definition, title, likeliest, threshold }: Lens): void {
     const line = this.after.value.split('\n').find((text) => definition && heads(text, definition));
-    const chance = `The best past edit fits in about ${percent(likeliest)} of such cases; a lens speaks from ${percent(threshold)} on.`;
+    const chance = `At this score, the best past edit fits about ${Math.floor(100 * likeliest)} % of the time; your editor shows it from ${percent(threshold)} on.`;
     this.lens.replaceChildren(
       element('p', { className: 'model-said' }, title ? 'What your editor shows above the definition, a lens:' : 'Your editor would show no lens here.'),
       element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', element('code', {}, line?.trim() ?? definition)),

@@ -101,14 +101,16 @@ export class Thinking {
     });
     if (await this.isStale()) return;
     this.timed((ms) => {
-      const found = edit.empty ? [] : this.whereNext(past.gallery, before, after, edit);
+      const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
+      const found = edit.empty ? [] : this.whereNext(past.gallery, before, after, edit, isPast);
       this.say({ kind: 'next', id, ms: ms(), next: found });
     });
     if (await this.isStale()) return;
     this.timed((ms) => {
       const followed = preset?.next ?? [];
       const actual = followed.map((one) => this.engine.encodeEdit(one.before, one.after));
-      const predicted = edit.empty ? [] : this.predicted(past, edit, actual);
+      const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
+      const predicted = edit.empty ? [] : this.predicted(past, edit, actual, isPast);
       const points = actual.map((one, i) => ({ subject: followed[i].subject, point: this.place(past, one.vector) }));
       const steps = this.steps(edit, actual, followed.map((one) => one.subject));
       this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps, collapse: this.collapse(edit, after) });
@@ -179,7 +181,7 @@ export class Thinking {
     return { x: mean('x'), y: mean('y') };
   }
 
-  private whereNext(gallery: Gallery, before: string, after: string, edit: EncodedEdit): Next[] {
+  private whereNext(gallery: Gallery, before: string, after: string, edit: EncodedEdit, isPast: (entry: number) => boolean): Next[] {
     const unchanged = new Set(this.engine.definitions(before).map(({ source }) => source));
     const others = this.engine
       .definitions(after)
@@ -194,19 +196,19 @@ export class Thinking {
       .sort((a, b) => b.share - a.share)
       .slice(0, NEXT)
       .map(({ one, i, share }) => {
-        const like = this.likest(gallery, found[i].vector);
+        const like = this.likest(gallery, found[i].vector, isPast);
         return { definition: one.name, kind: one.kind, line: one.line, share, like };
       });
   }
 
-  /** Subject of the past edit that a vector is most like. */
-  private likest(gallery: Gallery, vector: Vector): string {
-    const [near] = this.engine.nearestTo(gallery, vector, 1);
+  /** Subject of the past edit that a vector is most like, of those that an editor would have found. */
+  private likest(gallery: Gallery, vector: Vector, isPast: (entry: number) => boolean): string {
+    const near = this.engine.nearestTo(gallery, vector, gallery.entries.length).find(({ entry }) => isPast(entry));
     return near ? gallery.entries[near.entry].subject : '';
   }
 
   /** The next three edits of the definition, each after those before it. */
-  private predicted(past: Past, edit: EncodedEdit, actual: readonly EncodedEdit[]): Expected[] {
+  private predicted(past: Past, edit: EncodedEdit, actual: readonly EncodedEdit[], isPast: (entry: number) => boolean): Expected[] {
     const recent = [edit.vector];
     for (let step = 0; step < STEPS; step++) recent.unshift(this.engine.predictNext([edit.after || edit.before], recent)[0].vector);
     return recent
@@ -214,7 +216,7 @@ export class Thinking {
       .reverse()
       .map((vector, i) => ({
         point: this.place(past, vector),
-        like: this.likest(past.gallery, vector),
+        like: this.likest(past.gallery, vector, isPast),
         right: actual[i] && !actual[i].empty ? cosine(vector, actual[i].vector) : null,
       }));
   }
