@@ -119,8 +119,10 @@ async def test_two_servers_and_a_command_on_one_repository(
         assert first.command == second.command
         _, complaint = await asyncio.to_thread(process.communicate)
         assert process.returncode == 0, complaint
+        repository.write(LAST, service("sessions"))  # as committed: a commit takes in all that has changed
         for number in range(3):
             repository.commit(f"More {number}", {f"more_{number}.py": service(f"more{number}")})
+        repository.write(LAST, service("sessions", timeout=True))
         for editor, uri in zip((one, two), uris, strict=True):
             editor.save(uri)
             assert await commits_behind(editor, uri) <= set(repository.git("rev-list", "HEAD").split())
