@@ -103,15 +103,21 @@ def _nearest(paths: Sequence[str], changed: Mapping[str, object]) -> list[str]:
 def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]:
     vocabulary = Vocabulary()
     corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
+    parsed: dict[str, Sequence[Definition]] = {}
+
+    def definitions(path: str) -> Sequence[Definition]:
+        if path not in parsed:
+            parsed[path] = parse_definitions(texts[path])
+        return parsed[path]
 
     def read(files: Sequence[int]) -> dict[int, Sequence[Definition]]:
-        return {file: parse_definitions(texts[corpus.paths[file]]) for file in files}
+        return {file: definitions(corpus.paths[file]) for file in files}
 
     found = [
         BrokenPlace(
             path := corpus.paths[corpus.file[row]],
             name := corpus.names[row],
-            _line_of(why.name, texts[path], parse_definitions(texts[path]), name),
+            _line_of(why.name, texts[path], definitions(path), name),
             why.score,
             why.words,
         )
