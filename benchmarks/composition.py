@@ -7,7 +7,6 @@ measure: the mean cosine over all steps of all roll-outs, of the model and of ea
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.held_out import Trained, read
+from benchmarks.held_out import Trained, read, study_parser
 from codewm_lsp.world_model.actions import RICH_ACTION
 from codewm_model.data.batches import Dataset
 from codewm_model.data.repository_corpus import load
@@ -32,9 +31,7 @@ CPU = torch.device("cpu")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one Markdown table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.composition", description=main.__doc__)
-    parser.add_argument("study", type=Path, help="the folder of the study")
-    parser.add_argument("runs", nargs="+", help="names of folders below its runs")
+    parser = study_parser("composition", main.__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the nulls that are drawn")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)

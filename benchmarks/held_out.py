@@ -60,11 +60,17 @@ def read(folder: Path) -> Trained:
     return Trained(config, model, target, step)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print one Markdown table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.held_out", description=main.__doc__)
+def study_parser(benchmark: str, about: str | None) -> argparse.ArgumentParser:
+    """What a benchmark of some runs of a study is called with."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark}", description=about)
     parser.add_argument("study", type=Path, help="the folder of the study")
     parser.add_argument("runs", nargs="+", help="names of folders below its runs")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one Markdown table."""
+    parser = study_parser("held_out", main.__doc__)
     parser.add_argument("--transitions", type=int, default=3_000, help="of either half, and the size of the gallery")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
