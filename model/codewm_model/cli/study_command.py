@@ -68,22 +68,8 @@ def collapse(
     stopped continues.
     """
     with failures_in_words():
-        _make(
-            "collapse",
-            _Given(
-                repositories,
-                validate or [],
-                output,
-                setting,
-                seeds or [],
-                jobs,
-                cache,
-                edits,
-                device,
-                until,
-                report_only,
-            ),
-        )
+        given = _Given(repositories, validate, output, setting, seeds, jobs, cache, edits, device, until, report_only)
+        _make("collapse", given)
 
 
 @app.command(epilog="Example: codewm-train study architectures ~/src/client --validate ~/src/other --output networks")
@@ -105,22 +91,8 @@ def architectures(
     Writes architectures.png, .svg, .md and .json, which grow while it runs. A study that was stopped continues.
     """
     with failures_in_words():
-        _make(
-            "architectures",
-            _Given(
-                repositories,
-                validate or [],
-                output,
-                setting,
-                seeds or [],
-                jobs,
-                cache,
-                edits,
-                device,
-                until,
-                report_only,
-            ),
-        )
+        given = _Given(repositories, validate, output, setting, seeds, jobs, cache, edits, device, until, report_only)
+        _make("architectures", given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +100,10 @@ class _Given:
     """What a study is called with."""
 
     repositories: Sequence[Path]
-    validate: Sequence[Path]
+    validate: Sequence[Path] | None
     output: Path
     setting: str
-    seeds: Sequence[int]
+    seeds: Sequence[int] | None
     jobs: int
     cache: Path | None
     edits: int
@@ -153,7 +125,7 @@ def _make(study: str, given: _Given) -> None:
         raise OptionError("Nothing to evaluate on. Use --validate to name a clone that is not trained on.")
     claim(output, "codewm-train study", unmarked=(PLAN,))
     chosen = settings[given.setting]
-    planned = runs(chosen, output, given.seeds)
+    planned = runs(chosen, output, given.seeds or ())
     jobs = given.jobs or os.cpu_count() or 1
     with Progress() as progress:
         files: list[list[Path]] = []
