@@ -204,11 +204,9 @@ def _property(text: str) -> str:
 
 def backtest(options: Namespace) -> None:
     """Answer about the past. Raises NothingToAnswerError where it is too short, RepositoryError or BundleError."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.core_commands import existing
-    from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.cli.report import Reporter, consoles, progress_bar
     from codewm_lsp.folders import cache_folder
     from codewm_lsp.hints import backtest as past
     from codewm_lsp.hints.forgotten import ENOUGH
@@ -216,19 +214,14 @@ def backtest(options: Namespace) -> None:
 
     out, errors = consoles()
     path = existing(options.repository, options.path)
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("commits"), TimeRemainingColumn())
-    with (
-        Repository.open(path) as repository,
-        Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar,
-    ):
+    with Repository.open(path) as repository, progress_bar(errors, "asking", "commits") as progress:
         head_of(repository)
-        task = bar.add_task("", total=None)
         found = past.backtest(
             repository,
             commits=options.commits,
             threshold=options.threshold,
             folder=options.cache or cache_folder(),
-            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            progress=progress,
         )
     if options.json:
         sys.stdout.write(dump(_measured(found)) + "\n")

@@ -112,7 +112,7 @@ def backtest(
     threshold: float | None = None,
     folder: Path | None = None,
     model: MissingFiles | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Backtest:
     """Ask about the newest ``commits`` that have at least ``ENOUGH`` others before them.
 
@@ -127,7 +127,8 @@ def backtest(
     examples: list[Said] = []
     vain: list[Said] = []
     for question in questions(repository, past, places):
-        progress(question.place - places.start, len(places))
+        if progress is not None:
+            progress(question.place - places.start, len(places))
         chances = model.chances(question.known.candidates)
         named = [row for row in np.argsort(-chances, kind="stable")[:MOST].tolist() if chances[row] >= least]
         files = [int(question.known.candidates.files[row]) for row in named]
