@@ -43,6 +43,17 @@ async def until_behind(editor: Editor, uri: str, known: set[str]) -> None:
         await asyncio.sleep(0.2)
 
 
+async def until_indexed(editor: Editor, commits: int) -> None:
+    """Wait until the only repository has so many commits, all of them indexed."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        ((done, total),) = ((one["done"], one["total"]) for one in (await editor.run("codewm.status"))["repositories"])
+        if done == total == commits:
+            return
+        assert time.monotonic() < end, f"{done} of {total} commits are indexed"
+        await asyncio.sleep(0.2)
+
+
 async def test_a_history_rewritten_collected_and_cloned_anew(
     repository: Any, make_repository: Callable[..., Any], start_editor: StartEditor
 ) -> None:
@@ -68,10 +79,12 @@ async def test_a_history_rewritten_collected_and_cloned_anew(
         other = make_repository("other")
         other.git("pull", "--quiet", str(repository.path), "HEAD", **grace)
         other.commit("One more", {"more.py": service("more")})
+        after = set(other.git("rev-list", "HEAD").split())  # one more, which may be cited too
         shutil.rmtree(repository.path)
         shutil.copytree(other.path, repository.path)
         editor.save(uri)
         editor.insert(uri, 0, 0, "\n")
+        await until_indexed(editor, len(after))
         await until_behind(editor, uri, after)
         assert editor.messages() == []
 
