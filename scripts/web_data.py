@@ -69,6 +69,27 @@ LARGEST_FILE: Final = 9_000  # characters of a preset's file
 SIBLINGS: Final = 4  # definitions of a preset's file
 LEVELS: Final = 7  # of int4, above 0
 FORMAT: Final = 2  # of a gallery
+SMALL: Final = '''\
+"""Settings, kept in a file of JSON."""
+
+import json
+from pathlib import Path
+
+
+def read(path: Path) -> str:
+    """The text of a file."""
+    return path.read_text()
+
+
+def write(path: Path, text: str) -> None:
+    """Replace the text of a file."""
+    path.write_text(text)
+
+
+def load(path: Path) -> dict[str, object]:
+    """The settings in a file."""
+    return json.loads(read(path))
+'''  # of the preset that a visitor sees first
 SIGNS: Final = "([{\"'\\:@=.é"
 
 SPECIAL: Final = (
@@ -433,8 +454,25 @@ def gallery() -> tuple[dict[str, Any], bytes, list[dict[str, Any]]]:
     return (
         description,
         gallery_bytes(collection.words, codes, scales),
-        likeliest(world, presets(repository, chains(commits)), collection, embedded),
+        [
+            small_example(max((edit.commit.date for edit in edits if edit.commit is not None), default=0)),
+            *likeliest(world, presets(repository, chains(commits)), collection, embedded),
+        ],
     )
+
+
+def small_example(newest: int) -> dict[str, Any]:
+    """An edit made to be read at a glance: no history went on from there, and all past edits are older than it."""
+    return {
+        "title": "a small example, which reads a file as UTF-8",
+        "commit": "",
+        "time": newest + 1,
+        "path": "settings.py",
+        "definition": "read",
+        "before": SMALL,
+        "after": SMALL.replace("path.read_text()", 'path.read_text(encoding="utf-8")'),
+        "next": [],
+    }
 
 
 def chosen(edits: Sequence[Edit]) -> list[Edit]:

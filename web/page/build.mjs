@@ -21,7 +21,7 @@ rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT, { recursive: true });
 
 const common = { bundle: true, format: 'iife', target: ['chrome112', 'firefox115', 'safari16.4'], minify: true, legalComments: 'linked', logLevel: 'warning' };
-await build({ ...common, entryPoints: { page: 'src/main.ts' }, outdir: OUT });
+await build({ ...common, entryPoints: { boot: 'src/boot.ts', page: 'src/main.ts', study: 'src/study.ts' }, outdir: OUT });
 await build({ ...common, entryPoints: { page: 'src/page.css' }, outdir: OUT });
 await build({
   ...common,

@@ -63,6 +63,8 @@ export interface Tokens {
   readonly ids: readonly number[];
   readonly depths: readonly number[];
   readonly leaves: readonly Leaf[];
+  /** Places where the text does not follow the grammar. */
+  readonly errors: number;
 }
 
 /** What the model makes of one word of an edit. */

@@ -102,7 +102,7 @@ export class Tokeniser {
     const { limits, special, nodes, roles } = this.tables;
     const text = first(whole, limits.text);
     const data = binaryOf(text);
-    if (hasEndlessLine(data)) return { ids: [special.error], depths: [0], leaves: [] };
+    if (hasEndlessLine(data)) return { ids: [special.error], depths: [0], leaves: [], errors: 1 };
     const tree = this.tree(data);
     const places = data.length === text.length ? null : placesOf(text);
     const cursor = tree.walk();
@@ -175,7 +175,7 @@ export class Tokeniser {
           }
         }
         while (!cursor.gotoNextSibling()) {
-          if (!cursor.gotoParent()) return { ids, depths, leaves };
+          if (!cursor.gotoParent()) return { ids, depths, leaves, errors: ids.filter((id) => id === special.error).length };
           [parent, role] = above.pop()!;
           shown = Math.min(above.length, limits.depth);
         }

@@ -12,6 +12,8 @@ interface Evaluation {
   rank_predicted: number;
   feature_std: number;
   'knn@5': number;
+  /** The same of repeating the state before. */
+  'copy_knn@5': number;
 }
 
 export interface Run {
@@ -38,7 +40,7 @@ const STUDIES: readonly { name: string; study: Study }[] = [
 
 interface Measure {
   name: string;
-  /** What to look for in it. */
+  /** What it is; what the runs have of it is said by `spread`. */
   about: string;
   /** The curve of a run: steps and values. */
   of: (run: Run) => [number, number][];
@@ -60,16 +62,19 @@ const evaluated = (value: (one: Evaluation) => number) => (run: Run): [number, n
 
 const MEASURES: Record<string, Measure> = {
   copy: { name: 'copy indicator', about: 'How alike the target draws before and after. At 1, copying is a perfect prediction.', of: evaluated((one) => one.copy_indicator), digits: 3 },
-  gap: { name: 'copy indicator’s gap to 1', about: 'The same on a logarithmic scale: a collapse is a fall that does not end.', of: evaluated((one) => Math.max(1e-7, 1 - one.copy_indicator)), logarithmic: true, digits: 5 },
-  loss: { name: 'loss', about: 'The run that collapses has the best loss nearly to the end: the loss hides it.', of: (run) => run.loss_steps.map((step, at) => [step, run.losses[at] ?? NaN]), logarithmic: true, digits: 3 },
-  rank: { name: 'effective rank, online', about: 'How many directions the states use. A collapse loses them.', of: evaluated((one) => one.rank_online), digits: 1 },
+  gap: { name: 'copy indicator’s gap to 1', about: 'How far the copy indicator is from 1, on a logarithmic scale.', of: evaluated((one) => Math.max(1e-7, 1 - one.copy_indicator)), logarithmic: true, digits: 5 },
+  loss: { name: 'loss', about: 'What training makes small. By itself it does not say whether that was learnt or copied.', of: (run) => run.loss_steps.map((step, at) => [step, run.losses[at] ?? NaN]), logarithmic: true, digits: 3 },
+  rank: { name: 'effective rank, online', about: 'How many directions the states use.', of: evaluated((one) => one.rank_online), digits: 1 },
   target: { name: 'effective rank, target', about: 'The same of the target’s states.', of: evaluated((one) => one.rank_target), digits: 1 },
   predicted: { name: 'effective rank, predicted', about: 'The same of the predicted states.', of: evaluated((one) => one.rank_predicted), digits: 1 },
   spread: { name: 'deviation of the features', about: 'How far states lie apart at all.', of: evaluated((one) => one.feature_std), digits: 3 },
-  paper: { name: 'transition cosine, the paper’s', about: 'It stays high while the model collapses: it cannot tell the two apart.', of: evaluated((one) => one.transition_cosine_paper), digits: 3 },
-  honest: { name: 'transition cosine, honest', about: 'Both ends in the target’s space: it falls with the collapse.', of: evaluated((one) => one.transition_cosine), digits: 3 },
-  found: { name: 'true next state among the nearest five', about: 'What the model is for. After a collapse it is found no more.', of: evaluated((one) => one['knn@5']), digits: 3 },
+  paper: { name: 'transition cosine, the paper’s', about: 'Of the predicted and the true next state, each in a space of its own.', of: evaluated((one) => one.transition_cosine_paper), digits: 3 },
+  honest: { name: 'transition cosine, honest', about: 'Both ends in the target’s space.', of: evaluated((one) => one.transition_cosine), digits: 3 },
+  found: { name: 'true next state among the nearest five', about: 'What the model is for.', of: evaluated((one) => one['knn@5']), digits: 3 },
+  copied: { name: 'of these, a copy finds', about: 'How often the state before, repeated, has the true next state among its nearest five. What is learnt lies above it.', of: evaluated((one) => one['copy_knn@5']), digits: 3 },
 };
+
+const COLLAPSED = 0.95; // copy indicator from which on a run is called so
 
 const WIDTH = 640;
 const HEIGHT = 320;
@@ -94,14 +99,54 @@ function reached(run: Run): number {
 /** Whole numbers with commas. */
 const said = (step: number): string => step.toLocaleString('en');
 
-/** What can be said of the arm at a step. `ended`: whether its runs went no further than that, of the steps asked about. */
-export function verdict(indicator: number, step: number, alarm: number | null, found: number, ended = false): string {
-  const nearest = `the true next state is among the nearest five in ${Math.round(100 * found)} %`;
-  const perfect = indicator > 0.999 ? 'perfect' : 'nearly perfect';
-  if (indicator > 0.95) return `Collapsed: before and after are one arrow, so copying is ${perfect}, and ${nearest}. The alarm ${alarm !== null && alarm <= step ? `sounded at step ${alarm}` : 'has not sounded'}.`;
-  if (alarm !== null && alarm <= step) return `On its way: the arrows close up step by step, and the alarm sounded at step ${alarm}; ${nearest}.`;
-  return `${ended ? `Healthy as far as it has run, to step ${said(step)}` : 'Healthy'}: before and after stay ${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}° apart; ${nearest}.`;
+/** One arm at one step. */
+interface Standing {
+  /** As the choice of targets names it. */
+  name: string;
+  indicator: number;
+  value: number;
 }
+
+/** What the runs have of a measure at a step, and whether it tells a collapsed one from the others. */
+export function spread(standings: readonly Standing[], step: number, digits: number): string {
+  const there = standings.filter(({ value }) => !Number.isNaN(value)).toSorted((one, other) => one.value - other.value);
+  const [low, high] = [there[0], there.at(-1)];
+  if (!low || !high || low === high) return '';
+  const told = ({ name, value, indicator }: Standing): string => `${value.toFixed(digits)} (${name}${indicator > COLLAPSED ? ', collapsed' : ''})`;
+  const ends = `At step ${said(step)} it goes from ${told(low)} to ${told(high)}`;
+  const collapsed = there.filter(({ indicator }) => indicator > COLLAPSED);
+  const others = there.filter(({ indicator }) => indicator <= COLLAPSED);
+  if (!collapsed.length || !others.length) return `${ends}.`;
+  const apart = Math.max(...collapsed.map(({ value }) => value)) < others[0]!.value || Math.min(...collapsed.map(({ value }) => value)) > others.at(-1)!.value;
+  return `${ends}: ${apart ? 'the collapsed lie apart from the others' : 'the collapsed do not lie apart from the others'}.`;
+}
+
+/** What is known of an arm at a step. */
+interface Judged {
+  indicator: number;
+  step: number;
+  alarm: number | null;
+  /** Shares of transitions whose true next state is among the nearest five: of the predicted state, of a copy of the state before. */
+  found: number;
+  copied: number;
+  /** Whether its runs went no further than that, of the steps asked about. */
+  ended?: boolean;
+}
+
+/** What can be said of the arm at a step. */
+export function verdict({ indicator, step, alarm, found, copied, ended = false }: Judged): string {
+  const angle = `${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}°`;
+  const nearest = `The true next state is among the nearest five in ${percent(found)}; a copy of the state before finds it in ${percent(copied)}.`;
+  const sounded = alarm !== null && alarm <= step;
+  if (indicator > COLLAPSED) {
+    const arrows = indicator > 0.999 ? 'are one arrow, so copying is perfect' : `are nearly one arrow, ${angle} apart, so copying is nearly perfect`;
+    return `Collapsed: before and after ${arrows}. The alarm ${sounded ? `sounded at step ${said(alarm)}` : 'has not sounded'}. ${nearest}`;
+  }
+  if (sounded) return `On its way: before and after are ${angle} apart, and the alarm sounded at step ${said(alarm)}. ${nearest}`;
+  return `${ended ? `Healthy as far as it has run, to step ${said(step)}` : 'Healthy'}: before and after stay ${angle} apart. ${nearest}`;
+}
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 export function mountStudy(): void {
   let shown = STUDIES[0]!.study;
@@ -179,16 +224,18 @@ export function mountStudy(): void {
     const now = Math.min(Number(step.value), Math.max(...own.map(reached)));
     element('step-said').textContent = said(Number(step.value));
     const number = NUMBERS.indexOf(chosen);
-    const indicator = valueAt(meanCurve(own, MEASURES['copy']!.of), now);
-    const found = valueAt(meanCurve(own, MEASURES['found']!.of), now);
+    const of = (arm: string, key: string, at: number): number => valueAt(meanCurve(byArm.get(arm) ?? [], MEASURES[key]!.of), at);
+    const indicator = of(chosen, 'copy', now);
     const alarms = own.map((run) => run.alarm).filter((alarm) => alarm !== null);
     const alarm = alarms.length > own.length / 2 ? Math.min(...alarms) : null;
     drawArrows(indicator, number);
     element('arrows-words').textContent = `Before and after, as the target draws them at step ${said(now)}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. This target ${ARMS[chosen]?.target ?? ''}.`;
     drawCurves(one, names.map((arm) => ({ number: NUMBERS.indexOf(arm), points: meanCurve(byArm.get(arm) ?? [], one.of) })), number, Number(step.value), last);
-    const seeds = own.length > 1 ? 'means of three seeds' : 'one seed';
-    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about}`;
-    element('verdict').textContent = verdict(indicator, now, alarm, found, now < Number(step.value));
+    const seeds = own.length > 1 ? `means of ${own.length} seeds` : 'one seed';
+    const far = names.filter((arm) => (byArm.get(arm) ?? []).every((run) => reached(run) >= now));
+    const standings = far.map((arm) => ({ name: ARMS[arm]?.name ?? arm, indicator: of(arm, 'copy', now), value: valueAt(meanCurve(byArm.get(arm) ?? [], one.of), now) }));
+    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about} ${spread(standings, now, one.digits)}${far.length < names.length ? ' The other runs are not there yet.' : ''}`;
+    element('verdict').textContent = verdict({ indicator, step: now, alarm, found: of(chosen, 'found', now), copied: of(chosen, 'copied', now), ended: now < Number(step.value) });
     drawTable(names, byArm, chosen, Number(step.value));
   };
   choose(0);
@@ -253,7 +300,7 @@ export function ticks(low: number, high: number, logarithmic: boolean): number[]
 }
 
 function drawTable(names: string[], byArm: Map<string, Run[]>, chosen: string, now: number): void {
-  const shown = ['copy', 'loss', 'rank', 'target', 'predicted', 'honest', 'found'].map((key) => MEASURES[key]!);
+  const shown = ['copy', 'loss', 'rank', 'target', 'predicted', 'honest', 'found', 'copied'].map((key) => MEASURES[key]!);
   const head = row('th', ['target', ...shown.map((one) => one.name)]);
   const rows = names.map((arm) => {
     const runs = byArm.get(arm) ?? [];

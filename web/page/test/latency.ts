@@ -86,7 +86,8 @@ async function traced(what: string, address: string, answered: (page: Page) => P
   await context.close();
 }
 
-const ourFirst = (page: Page): Promise<void> => page.locator('.model-nearest > li').first().waitFor(PATIENCE);
+// Looked for in each frame: what waits for a locator looks twice a second.
+const ourFirst = (page: Page): Promise<unknown> => page.waitForFunction(() => document.querySelector('.model-nearest > li') !== null, undefined, PATIENCE);
 
 async function theirFirst(page: Page): Promise<void> {
   await page.waitForLoadState('domcontentloaded');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { meanCurve, ticks, valueAt, verdict } from '../src/collapse.ts';
+import { meanCurve, spread, ticks, valueAt, verdict } from '../src/collapse.ts';
 import { breaches, isWide, launch, open, type Opened, PHONE, shifts } from './browser.ts';
 import { serve, type Site, SITE } from './site.ts';
 
@@ -68,7 +68,7 @@ test('after the first visit it works offline', async () => {
 
 test('the study says what a copy indicator is, for each target and at each step', async () => {
   const { page, errors, context } = await opened({}, { model: false });
-  assert.match(await choose(page, 'scaled', 300), /^Collapsed: .*The alarm sounded at step 21\.$/);
+  assert.match(await choose(page, 'scaled', 300), /^Collapsed: .*The alarm sounded at step 21\. /);
   assert.match(await choose(page, 'frozen', 300), /^Healthy: before and after stay \d\d° apart/);
   assert.match(await choose(page, 'fast', 300), /^On its way: .*alarm sounded at step 212/);
   assert.match(await choose(page, 'fast', 60), /^Healthy/);
@@ -92,12 +92,63 @@ test('the study at the paper’s length is shown as far as each run has come', a
   assert.ok(last >= 6000);
   assert.equal(await page.locator('#curves path.curve').count(), await page.locator('#arms input').count());
   assert.match(await choose(page, 'fast', least), /^Healthy/);
-  assert.match(await choose(page, 'fast', 3000), /^Collapsed: .*The alarm sounded at step 312\.$/);
+  assert.match(await choose(page, 'fast', 3000), /^Collapsed: .*The alarm sounded at step 312\. /);
   const cells = await page.locator('#figures tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
-  assert.ok(cells.every((row) => row.length === 8 && row.slice(1).every((cell) => /^(–|-?[\d.]+)$/.test(cell))), JSON.stringify(cells));
+  assert.ok(cells.every((row) => row.length === 9 && row.slice(1).every((cell) => /^(–|-?[\d.]+)$/.test(cell))), JSON.stringify(cells));
   await page.selectOption('#setting', '0');
   assert.equal(await page.textContent('#step-said'), '300');
   assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('what the captions say of the runs is what the table holds', async () => {
+  const { page, context } = await opened({}, { model: false });
+  for (const setting of ['0', '1']) {
+    await page.selectOption('#setting', setting);
+    for (const measure of ['rank', 'honest', 'found', 'copied']) {
+      await page.selectOption('#measure', measure);
+      const name = (await page.locator('#measure option:checked').textContent()) ?? '';
+      const heads = await page.locator('#figures thead th').allTextContents();
+      const rows = await page.locator('#figures tbody tr').evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
+      const values = rows.flatMap((row) => (row[heads.indexOf(name)] === '–' ? [] : [Number(row[heads.indexOf(name)])]));
+      const [, low, high] = / goes from ([\d.]+) \(.+?\) to ([\d.]+) \(/.exec((await page.textContent('#curves-words')) ?? '') ?? [];
+      assert.deepEqual([Number(low), Number(high)], [Math.min(...values), Math.max(...values)], `${setting}, ${measure}`);
+    }
+  }
+  const found = /nearest five in (\d+) %; a copy of the state before finds it in (\d+) %/.exec((await page.textContent('#verdict')) ?? '')?.slice(1).map(Number);
+  const row = (await page.locator('#figures tr.chosen').locator('td, th').allTextContents()).slice(-2).map((cell) => Math.round(100 * Number(cell)));
+  assert.deepEqual(found, row);
+  await context.close();
+});
+
+test('a copy indicator is explained by a small example that moves, before anything else is said of it', async () => {
+  const { page, errors, context } = await opened({}, { model: false });
+  const order = await page.evaluate(() => {
+    const explained = document.getElementById('idea');
+    return ['study', 'copying', 'arms', 'figures'].every((id) => explained!.compareDocumentPosition(document.getElementById(id)!) & Node.DOCUMENT_POSITION_FOLLOWING);
+  });
+  assert.ok(order);
+  const indicator = async (): Promise<number> => Number(await page.textContent('#idea-indicator-said'));
+  await page.locator('#idea-arrows').scrollIntoViewIfNeeded();
+  await page.waitForFunction(() => Number(document.getElementById('idea-indicator-said')?.textContent) > 0.55);
+  await page.click('#idea-play'); // it moves by itself, and stops when asked
+  const paused = await indicator();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  assert.equal(await indicator(), paused);
+  await page.locator('#idea-step').fill('100');
+  assert.deepEqual([await indicator(), await page.textContent('#idea-loss-said')], [1, '0.00']);
+  assert.match((await page.textContent('#idea-words')) ?? '', /^One arrow .*it has collapsed\.$/);
+  await page.locator('#idea-step').fill('0');
+  assert.deepEqual([await indicator(), await page.textContent('#idea-loss-said')], [0.5, '0.50']);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('who wants no motion gets none', async () => {
+  const { page, context } = await opened({ reducedMotion: 'reduce' }, { model: false });
+  await page.locator('#idea-arrows').scrollIntoViewIfNeeded();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  assert.equal(await page.textContent('#idea-indicator-said'), '0.50');
   await context.close();
 });
 
@@ -162,8 +213,14 @@ test('curves are means, and values are those of the last step before', () => {
   assert.deepEqual([5, 10, 15, 20, 99].map((step) => valueAt(curve, step)), [2, 2, 2, 4, 4]);
   assert.deepEqual(ticks(0, 1, false), [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1]);
   assert.deepEqual(ticks(-4.5, 0, true), [1e-4, 1e-3, 1e-2, 1e-1, 1]);
-  assert.match(verdict(0.9999, 300, 21, 0.03), /Collapsed.*alarm sounded at step 21/);
-  assert.match(verdict(0.97, 300, null, 0.3), /nearly perfect/);
-  assert.match(verdict(0.68, 1500, null, 0.3, true), /^Healthy as far as it has run, to step 1,500: /);
-  assert.match(verdict(0.68, 300, null, 0.3), /Healthy: before and after stay 47° apart; .* 30 %/);
+  const judged = { indicator: 0.9999, step: 300, alarm: 21, found: 0.03, copied: 0.2 };
+  assert.match(verdict(judged), /^Collapsed: .*are one arrow.*alarm sounded at step 21\. .* in 3 %; a copy .* in 20 %\.$/);
+  assert.match(verdict({ ...judged, indicator: 0.97, alarm: null }), /nearly one arrow, 14° apart, so copying is nearly perfect\. The alarm has not sounded/);
+  assert.match(verdict({ ...judged, indicator: 0.68, step: 1500, alarm: null, ended: true }), /^Healthy as far as it has run, to step 1,500: /);
+  assert.match(verdict({ ...judged, indicator: 0.68, alarm: null }), /^Healthy: before and after stay 47° apart\./);
+  assert.match(verdict({ ...judged, indicator: 0.8 }), /^On its way: before and after are 37° apart, and the alarm sounded at step 21\./);
+  const arm = (name: string, indicator: number, value: number) => ({ name, indicator, value });
+  assert.equal(spread([arm('a', 0.99, 0.1), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), 'At step 1,500 it goes from 0.10 (a, collapsed) to 0.30 (b): the collapsed lie apart from the others.');
+  assert.match(spread([arm('a', 0.99, 0.25), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), /: the collapsed do not lie apart from the others\.$/);
+  assert.equal(spread([arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 60, 1), 'At step 60 it goes from 0.2 (c) to 0.3 (b).');
 });

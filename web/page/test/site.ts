@@ -19,6 +19,7 @@ export interface Site {
 export async function serve(): Promise<Site> {
   assert.ok(existsSync(path.join(SITE, 'index.html')), 'the page is not built: run scripts/web.sh page');
   let sent = 0;
+  const kept = new Map<string, Buffer>(); // a real server has them compressed already
   const server = createServer((request, response) => {
     const name = path.join(SITE, decodeURIComponent(new URL(request.url ?? '/', 'http://x').pathname));
     const file = name.endsWith(path.sep) ? path.join(name, 'index.html') : name;
@@ -26,7 +27,8 @@ export async function serve(): Promise<Site> {
       response.writeHead(404).end();
       return;
     }
-    const body = gzipSync(readFileSync(file));
+    const body = kept.get(file) ?? gzipSync(readFileSync(file));
+    kept.set(file, body);
     sent += body.length;
     response.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream', 'content-encoding': 'gzip' }).end(body);
   });

@@ -6,6 +6,8 @@
 import type { Role } from '../../../engine/src/api.ts';
 import { clear, element, percent, svg } from './elements.ts';
 import type { DiffLine, Expected, Lens, Next, Point, Preset, Reply, Request, Shown, Similar } from './protocol.ts';
+import type { Started } from './started.ts';
+import { drawWay, WAY_SIZE, WAY_WIDTH } from './way.ts';
 
 /** The parts of an edit's vector: what each holds, and how many numbers it has. */
 const PARTS = [
@@ -31,16 +33,22 @@ const KINDS: Readonly<Record<Role, string>> = {
   number: 'number',
   syntax: 'syntax',
 };
-const MAP_SIZE = 320;
-const SMALLEST_VIEW = 100; // of the map
 const LARGE_PASTE = 50_000; // characters
+const TYPING = 45; // ms between two characters that the page types itself
+const TYPED = 120; // characters at the most, one by one
 
 type Of<Kind extends Reply['kind']> = Extract<Reply, { kind: Kind }>;
 
+interface Options {
+  readonly model: Started;
+  readonly presets: readonly Preset[];
+  /** Where the card about copying goes, which needs to be explained first. */
+  readonly copying: HTMLElement;
+}
+
 /** Builds the panel below `root`. Resolves when the first answer is shown; rejects when the model cannot be loaded. */
-export function mount(root: HTMLElement, options: { readonly worker: Worker; readonly presets: readonly Preset[] }): Promise<void> {
-  const panel = new Panel(root, options.worker, options.presets);
-  return panel.ready;
+export function mount(root: HTMLElement, options: Options): Promise<void> {
+  return new Panel(root, options).ready;
 }
 
 class Panel {
@@ -50,7 +58,9 @@ class Panel {
   private readonly before = editor('model-before');
   private readonly after = editor('model-after');
   private readonly status = element('p', { className: 'model-status', role: 'status' });
+  private readonly type = element('button', { type: 'button', className: 'button' }, '▶ See it typed');
   private readonly times = element('ul', { className: 'model-times', 'aria-label': 'Milliseconds of each stage' });
+  private readonly pace = element('p', { className: 'model-said model-pace' }, '\u00a0');
   private readonly tokens = element('div', { className: 'model-tokens' });
   private readonly gates = element('div');
   private readonly strips = PARTS.map(([, size]) => element('canvas', { width: String(size), height: '1', 'aria-hidden': 'true' }));
@@ -58,7 +68,7 @@ class Panel {
   private readonly lens = element('div', { className: 'model-lens', role: 'group', 'aria-label': 'In an editor' });
   private readonly nearest = element('ol', { className: 'model-nearest' });
   private readonly next = element('ol', { className: 'model-next' });
-  private readonly map = svg('svg', { viewBox: `0 0 ${MAP_SIZE} ${MAP_SIZE}`, role: 'img', class: 'model-map' });
+  private readonly map = svg('svg', { viewBox: `0 0 ${WAY_WIDTH} ${WAY_SIZE}`, role: 'img', class: 'model-map' });
   private readonly path = element('div', { className: 'model-path-said' });
   private readonly steps = element('div');
   private readonly collapse = element('input', { type: 'range', min: '0', max: '10', value: '0', id: 'model-collapse' });
@@ -69,12 +79,17 @@ class Panel {
   private copies: readonly number[] = [];
   private newest = 0;
   private changedAt = 0;
+  private typing = 0;
+  /** Milliseconds from each keystroke to its answer; the first, of a browser that has just loaded the model, is none. */
+  private readonly paces: number[] = [];
 
-  constructor(root: HTMLElement, worker: Worker, presets: readonly Preset[]) {
+  constructor(root: HTMLElement, { model: { worker, refused }, presets, copying }: Options) {
     this.worker = worker;
     this.presets = presets;
     root.classList.add('model');
     root.append(...this.layout());
+    copying.classList.add('model');
+    copying.append(...this.copyingLayout());
     this.status.textContent = 'Loading the model…';
     this.chooser.replaceChildren(
       ...presets.map((preset, i) => element('option', { value: String(i) }, `${preset.definition}: ${preset.title}`)),
@@ -82,6 +97,7 @@ class Panel {
     );
     for (const area of [this.before, this.after]) {
       area.addEventListener('input', () => {
+        this.stopTyping();
         this.ask();
       });
       area.addEventListener('paste', (event) => {
@@ -95,6 +111,10 @@ class Panel {
     this.chooser.addEventListener('change', () => {
       this.choose();
     });
+    this.type.addEventListener('click', () => {
+      if (this.typing) this.stopTyping();
+      else this.startTyping();
+    });
     this.collapse.addEventListener('input', () => {
       this.showCollapse();
     });
@@ -104,9 +124,9 @@ class Panel {
         if (event.data.kind === 'rolled') resolve();
         else if (event.data.kind === 'failed') reject(new Error(event.data.message));
       });
-      worker.addEventListener('error', () => {
-        this.status.textContent = 'The model cannot be loaded: this browser refused to start it.';
-        reject(new Error('the worker cannot be started'));
+      refused.catch((error: unknown) => {
+        this.status.textContent = `The model cannot be loaded: ${String(error)}.`;
+        reject(error as Error);
       });
     });
     this.choose(); // the worker answers when it has loaded what it needs
@@ -127,9 +147,10 @@ class Panel {
       element(
         'div',
         { className: 'model-choice' },
-        element('label', { htmlFor: 'model-preset' }, 'An edit of this project’s history'),
-        this.chooser,
+        element('label', { htmlFor: 'model-preset' }, 'A small example, or an edit of this project’s history'),
+        element('div', { className: 'model-chosen' }, this.chooser, this.type),
         this.times,
+        this.pace,
       ),
       element('div', { className: 'model-editors' }, area('Before', this.before), area('After: type here', this.after)),
       this.status,
@@ -160,19 +181,25 @@ class Panel {
         card(
           'The edits after this one',
           'wide',
-          'Every dot is a past edit; edits that the model finds alike lie near each other. The circle is yours, the numbered arrows go on to the three edits that the model predicts, each from those before it, and the squares are what really followed.',
+          'The dots are past edits; those that the model finds alike lie near each other. From yours, the arrows go on to the three edits that the model predicts one after the other; the squares are what really followed. The small map says which part of all edits is shown.',
           element('div', { className: 'model-way' }, this.map, this.path),
         ),
-        card(
-          'Is the model only copying?',
-          'wide',
-          'An edit changes little, so repeating the old state is a strong guess: how right it is, is the copy indicator. The longer bar is the better guess.',
-          this.steps,
-          element('label', { htmlFor: 'model-collapse' }, 'Draw all states together, as in a collapse'),
-          this.collapse,
-          this.collapsed,
-        ),
       ),
+    ];
+  }
+
+  private copyingLayout(): HTMLElement[] {
+    return [
+      element('h3', {}, 'Your edit: is the model only copying?'),
+      element(
+        'p',
+        { className: 'model-said' },
+        'Of the edit chosen above and those that followed it: how near the predicted state comes to the true one, and how near one comes by repeating the first state. The longer bar is the better guess.',
+      ),
+      element('div', { className: 'model-body model-copying', tabIndex: 0, role: 'group', 'aria-label': 'Predicted and copied states' }, this.steps),
+      element('label', { htmlFor: 'model-collapse' }, 'Draw all states together, as in a collapse'),
+      this.collapse,
+      this.collapsed,
     ];
   }
 
@@ -196,16 +223,45 @@ class Panel {
 
   private begin(reply: Of<'ready'>): void {
     this.edits = reply.map;
-    this.drawEdits();
     this.times.title = `The model and ${reply.edits.toLocaleString('en')} past edits were there ${reply.ms.toFixed(0)} ms after the worker began.`;
   }
 
   private choose(): void {
+    this.stopTyping();
     const preset = this.presets[Number(this.chooser.value)];
+    this.type.disabled = !preset;
     this.before.value = preset?.before ?? '';
     this.after.value = preset?.after ?? '';
     if (preset) for (const area of [this.before, this.after]) scrollToChange(area, preset);
     this.ask();
+  }
+
+  /** Types the change of the preset again, each letter of which is answered. */
+  private startTyping(): void {
+    const preset = this.presets[Number(this.chooser.value)];
+    if (!preset) return;
+    const { before, after } = preset;
+    let [start, end] = [0, 0];
+    while (start < before.length && before[start] === after[start]) start++;
+    while (end < Math.min(before.length, after.length) - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+    const typed = after.slice(start, after.length - end);
+    const size = Math.ceil(typed.length / TYPED);
+    let done = 0;
+    this.before.value = before;
+    this.type.textContent = '❚❚ Stop';
+    const next = (): void => {
+      this.after.value = before.slice(0, start) + typed.slice(0, done) + before.slice(before.length - end);
+      this.ask();
+      if (done >= typed.length) this.stopTyping();
+      done += size;
+    };
+    this.typing = window.setInterval(next, TYPING);
+  }
+
+  private stopTyping(): void {
+    clearInterval(this.typing);
+    this.typing = 0;
+    this.type.textContent = '▶ See it typed';
   }
 
   /** Asks the worker about the texts as they stand: it answers the newest question, and leaves off older ones. */
@@ -223,11 +279,21 @@ class Panel {
     this.times.append(element('li', { className: 'chip' }, `${names[reply.kind]} ${reply.ms.toFixed(1)} ms`));
     if (reply.kind !== 'nearest') return;
     const took = performance.now() - this.changedAt;
-    this.times.append(element('li', { className: 'chip model-total' }, `keystroke to answer ${took.toFixed(0)} ms`));
+    const what = this.paces.length ? 'keystroke to answer' : 'first answer, loading the model';
+    this.times.append(element('li', { className: 'chip model-total' }, `${what} ${took.toFixed(0)} ms`));
+    this.paces.push(took);
+    const later = this.paces.slice(1).toSorted((one, other) => one - other);
+    this.pace.textContent = later.length
+      ? `In the middle of ${counted(later.length, 'keystroke')}: answered after ${(later[Math.floor(later.length / 2)] ?? took).toFixed(0)} ms.`
+      : 'The first answer takes longest: the browser has to load and to compile what it runs. Type, and see what is usual.';
   }
 
   private showEdit(reply: Of<'edit'>): void {
-    this.status.textContent = reply.empty ? 'The two texts have the same tokens: change something.' : `An edit of ${reply.definition || 'this text'}.`;
+    this.status.textContent = reply.empty
+      ? 'The two texts have the same tokens: change something.'
+      : reply.python
+        ? `An edit of ${reply.definition || 'this text'}.`
+        : 'This does not read as Python, the one language that the model knows: nothing is looked up.';
     const largest = Math.max(1e-6, ...reply.words.map((word) => Math.max(word.signed, word.unsigned)));
     const rows = reply.words.map(({ word, common, net, signed, unsigned }) =>
       element(
@@ -274,7 +340,7 @@ class Panel {
 
   private showLens({ definition, title, likeliest, threshold }: Lens): void {
     const line = this.after.value.split('\n').find((text) => definition && heads(text, definition));
-    const chance = `At this score, the best past edit fits about ${Math.floor(100 * likeliest)} % of the time; your editor shows it from ${percent(threshold)} on.`;
+    const chance = !likeliest ? 'No past edit was found.' : `At this score, the best past edit fits about ${Math.floor(100 * likeliest)} % of the time; your editor shows it from ${percent(threshold)} on.`;
     this.lens.replaceChildren(
       element('p', { className: 'model-said' }, title ? 'What your editor shows above the definition, a lens:' : 'Your editor would show no lens here.'),
       element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', element('code', {}, line?.trim() ?? definition)),
@@ -342,62 +408,11 @@ class Panel {
     this.collapsed.textContent = `Drawn together by ${by * 10} %: copy indicator of this edit ${copied.toFixed(3)}.${said}`;
   }
 
-  private drawEdits(): void {
-    clear(this.map);
-    const dots = svg('path', { class: 'model-dots', d: this.edits.map(({ x, y }) => `M${x * MAP_SIZE} ${y * MAP_SIZE}h0`).join('') });
-    this.map.append(dots, svg('g', { class: 'model-path' }));
-  }
-
-  /** Shows the part of the map that some points are in; how much larger that is drawn, as a share. */
-  private zoomTo(points: readonly Point[]): number {
-    const [xs, ys] = [points.map(({ x }) => x * MAP_SIZE), points.map(({ y }) => y * MAP_SIZE)];
-    const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const size = Math.min(MAP_SIZE, Math.max(SMALLEST_VIEW, 1.5 * Math.max(right - left, bottom - top)));
-    this.map.setAttribute('viewBox', `${(left + right - size) / 2} ${(top + bottom - size) / 2} ${size} ${size}`);
-    return size / MAP_SIZE;
-  }
-
   private drawPath(predicted: readonly Point[], actual: readonly Point[]): void {
-    const path = this.map.querySelector('.model-path');
-    if (!path) return;
-    clear(path);
-    if (!this.point) {
-      this.map.setAttribute('aria-label', 'A map of past edits.');
-      return;
-    }
-    const scale = this.zoomTo([this.point, ...predicted, ...actual]);
-    let from = this.point;
-    for (const to of predicted) {
-      path.append(arrow(from, to, 7 * scale));
-      from = to;
-    }
-    const size = 8 * scale;
-    for (const { x, y } of actual)
-      path.append(svg('rect', { x: String(x * MAP_SIZE - size / 2), y: String(y * MAP_SIZE - size / 2), width: String(size), height: String(size) }));
-    path.append(svg('circle', { ...at(this.point), r: String(5 * scale) }));
-    const number = (kind: string, points: readonly Point[], side: number): void => {
-      const written: { readonly at: Point; readonly label: SVGElement }[] = [];
-      points.forEach((point, i) => {
-        const beside = written.find(({ at: { x, y } }) => Math.hypot(x - point.x, y - point.y) * MAP_SIZE < 16 * scale);
-        if (beside) {
-          beside.label.textContent += ` ${i + 1}`; // several lie in one place
-          return;
-        }
-        const label = svg('text', {
-          x: String(point.x * MAP_SIZE + 5 * scale),
-          y: String(point.y * MAP_SIZE + side * 9 * scale),
-          class: `model-${kind}`,
-        });
-        label.style.fontSize = `${14 * scale}px`;
-        label.textContent = String(i + 1);
-        written.push({ at: point, label });
-        path.append(label);
-      });
-    };
-    number('expected', predicted, -1);
-    number('followed', actual, 2);
+    if (this.point) drawWay(this.map, this.edits, this.point, predicted, actual);
+    else clear(this.map);
     const ends = `${predicted.length} predicted edits and ${actual.length} that really followed`;
-    this.map.setAttribute('aria-label', `A map of ${this.edits.length} past edits with yours, ${ends}.`);
+    this.map.setAttribute('aria-label', this.point ? `A map of ${this.edits.length} past edits with yours, ${ends}.` : 'A map of past edits.');
   }
 }
 
@@ -503,15 +518,6 @@ function heads(line: string, definition: string): boolean {
   return name !== undefined && name === definition.split('#')[0]?.split('.').at(-1);
 }
 
-function at({ x, y }: Point): Record<string, string> {
-  return { cx: (x * MAP_SIZE).toFixed(2), cy: (y * MAP_SIZE).toFixed(2) };
-}
-
-function arrow(from: Point, to: Point, wings: number): SVGElement {
-  const [x1, y1] = [from.x * MAP_SIZE, from.y * MAP_SIZE];
-  const [x2, y2] = [to.x * MAP_SIZE, to.y * MAP_SIZE];
-  const turn = Math.atan2(y2 - y1, x2 - x1);
-  const wing = (by: number): string => `L ${(x2 - wings * Math.cos(turn + by)).toFixed(2)} ${(y2 - wings * Math.sin(turn + by)).toFixed(1)}`;
-  const point = `${x2.toFixed(1)} ${y2.toFixed(1)}`;
-  return svg('path', { d: `M ${x1.toFixed(1)} ${y1.toFixed(1)} L ${point} ${wing(0.5)} M ${point} ${wing(-0.5)}` });
+function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }

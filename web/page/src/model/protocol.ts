@@ -107,6 +107,8 @@ export type Reply =
       readonly id: number;
       readonly ms: number;
       readonly empty: boolean;
+      /** Whether the text reads as Python; nothing is looked up for another one. */
+      readonly python: boolean;
       readonly definition: string;
       readonly vector: Float32Array;
       readonly parts: readonly number[];

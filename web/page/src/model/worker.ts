@@ -1,11 +1,12 @@
 /**
- * The model in a worker of its own. Its files lie beside this one and are fetched side by side; the measure of the past
- * edits is worked out in another worker meanwhile, and the first question is answered stage by stage as they are there.
+ * The model in a worker of its own. Its files lie beside this one and are fetched side by side, and the first question is
+ * answered stage by stage as they are there. The measure of the past edits, which makes searches quicker and no other, is
+ * worked out in another worker once the first search has been answered.
  */
 
 import metadata from '../../../../codewm_lsp/models/base-3/model.json' with { type: 'json' };
 import tables from '../../../../build/web/tables.json' with { type: 'json' };
-import { loadEngine, loadGallery, measureOf, type Measure } from '../../../engine/src/index.ts';
+import { loadEngine, loadGallery, measureOf, setMeasure, type Measure } from '../../../engine/src/index.ts';
 import type { Reply, Request } from './protocol.ts';
 import { Thinking, type Past } from './thinking.ts';
 
@@ -51,17 +52,22 @@ function measured(numbers: Uint8Array): Promise<Measure | null> {
 }
 
 async function past(): Promise<Past> {
-  const measuring = bytes('gallery.bin').then(async (numbers) => [numbers, await measured(numbers)] as const);
-  const description = (await (await fetched('gallery.json')).json()) as { readonly map: readonly [number, number][] };
-  const [numbers, measure] = await measuring;
-  const gallery = loadGallery(description, numbers, measure);
+  const [numbers, described] = await Promise.all([bytes('gallery.bin'), fetched('gallery.json')]);
+  const description = (await described.json()) as { readonly map: readonly [number, number][] };
+  const gallery = loadGallery(description, numbers);
   const map = description.map.map(([x, y]) => ({ x, y }));
-  say({ kind: 'ready', edits: gallery.size, map, ms: performance.now() - began });
-  return { gallery, map };
+  let measuring: Promise<void> | null = null;
+  return {
+    gallery,
+    map,
+    measured: () =>
+      (measuring ??= measured(numbers).then((measure) => {
+        setMeasure(gallery, measure);
+      })),
+  };
 }
 
 async function start(): Promise<Thinking> {
-  const edits = past();
   const names = ['words.bin', ...GRAPHS.map((name) => `${name}.onnx`), 'web-tree-sitter.wasm', 'tree-sitter-python.wasm'];
   const files = new Map(await Promise.all(names.map(async (name) => [name, await bytes(name)] as const)));
   const engine = await loadEngine({
@@ -73,12 +79,17 @@ async function start(): Promise<Thinking> {
   return new Thinking(engine, tables.lens, edits, say);
 }
 
+const edits = past();
+const ready = edits.then(({ gallery, map }): Reply => ({ kind: 'ready', edits: gallery.size, map, ms: performance.now() - began }));
 const thinking = start();
 const failed = (error: unknown): void => {
   say({ kind: 'failed', message: String(error) });
 };
-thinking.catch(failed);
+ready.catch(() => undefined); // said below, when somebody listens
 
+let asked = false;
 addEventListener('message', (event: MessageEvent<Request>) => {
+  if (!asked) void ready.then(say, failed);
+  asked = true;
   void thinking.then((one) => one.ask(event.data)).catch(failed);
 });
