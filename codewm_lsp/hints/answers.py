@@ -9,6 +9,7 @@ from typing import Final
 from codewm_lsp.index import Hit, PastEdit
 from codewm_lsp.ranking import Reason
 from codewm_lsp.ranking.candidate import called
+from codewm_lsp.ranking.signals.past import CHANGED_LATELY
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,11 @@ class Prediction:
 
     @property
     def says_why(self) -> bool:
-        """Whether something that can be told spoke for it, or a past edit does."""
-        return bool(self.telling) or any(reason.value > 0 for reason in self.reasons)
+        """Whether something that can be told spoke for it, or a past edit does. That it changed lately is no reason to
+        change with this edit."""
+        return bool(self.telling) or any(
+            reason.value > 0 and reason.name != CHANGED_LATELY.name for reason in self.reasons
+        )
 
 
 class HintKind(str, Enum):

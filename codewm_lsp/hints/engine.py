@@ -27,9 +27,9 @@ from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_
 from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import Hit, Index, PredictedPlace
 from codewm_lsp.memo import Kind
-from codewm_lsp.ranking.corpus import Corpus
+from codewm_lsp.ranking.corpus import KINDS, Corpus
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer, shipped_scorer
-from codewm_lsp.ranking.ranker import Ranker, Ranking, ordered
+from codewm_lsp.ranking.ranker import Ranker, Ranking, lens_scores, ordered
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
 from codewm_lsp.ranking.references import ForcedChange, References, led
@@ -71,15 +71,16 @@ class Model(Protocol):
 class HintOptions:
     """Which hints of a file are shown.
 
-    ``threshold``: the least score, 0 to 1, of a definition predicted to be next; the default is the one at which at
-    least half of those shown were really changed (docs). ``similar_threshold``: the least score of the best past edit
+    ``threshold``: the least probability of a definition predicted to be next; further ones of the file, and the code
+    outside of all definitions, have to be surer (``lens_scores``). At the default nearly two in three of those shown
+    were really changed (docs). ``similar_threshold``: the least score of the best past edit
     behind a lens on a changed definition, and of others counted beside it; at the default nearly two in three fit, and
     just below it fewer than every second (docs). ``limit``: lenses a file; those on definitions that must follow the
     edits (users of a name that is gone, callers that no longer fit) are shown beyond it. ``clean_tree``: whether there
     are any while nothing is being edited.
     """
 
-    threshold: float = 0.44
+    threshold: float = 0.38
     limit: int = 8
     kinds: frozenset[HintKind] = frozenset(HintKind)
     similar_threshold: float = 0.45
@@ -306,9 +307,11 @@ class Engine:
         self, path: str, rows: NDArray[np.int64], ranked: _Ranked, options: HintOptions, limit: int, now: float
     ) -> list[Hint]:
         rows, probabilities = self._ordered(ranked, rows)
-        shown = probabilities >= options.threshold
+        must = np.array([row in ranked.references for row in rows.tolist()], bool)
+        module_level = ranked.corpus.kinds[rows] == KINDS.index(DefinitionKind.MODULE)
+        shown = lens_scores(probabilities, module_level, must) >= options.threshold
         if len(self.derived.ancestors(ranked.snapshot)) < FEWEST_COMMITS:
-            shown &= np.array([row in ranked.references for row in rows.tolist()], bool)
+            shown &= must
         rows, probabilities = rows[shown], probabilities[shown]
         linted = np.array([row in ranked.references and ranked.references[row].linted for row in rows.tolist()], bool)
         last = np.argsort(linted, kind="stable")[:limit]  # those that a linter names take no other's place

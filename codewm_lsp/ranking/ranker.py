@@ -30,6 +30,7 @@ Floats = NDArray[np.float32]
 
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
+SURER: Final = 1.6  # times the odds of the threshold from which a lens is shown that says less, or is not the first
 _EVERY: Final = slice(None)
 
 
@@ -77,7 +78,8 @@ class Ranker:
     """``definition`` and ``file`` weigh signals by name; ``best:`` names the best of a file's definitions.
 
     Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``); the
-    trees of each are added to its sum. ``threshold``: the probability from which on a prediction is shown by itself.
+    trees of each are added to its sum. ``threshold``: the one of ``lens_scores`` from which on a prediction is shown by
+    itself.
     """
 
     definition: Mapping[str, Case]
@@ -177,6 +179,24 @@ def ordered(ranking: Ranking, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64
 def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds → probabilities."""
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
+
+
+def lens_scores(
+    likely: NDArray[np.float64], module_level: NDArray[np.bool_], must: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """What decides which definitions of a file have a lens, (n,), of their probabilities: 0 to 1.
+
+    The first lens of a file tells where to look; each further one, and one on the code outside of all definitions,
+    has to be surer: its odds are divided by ``SURER``. Those that ``must`` follow the edits stand as they are, and any
+    other is a further one beside them.
+    """
+    share = np.where(module_level & ~must, SURER, 1.0)
+    odds = likely / np.maximum(1 - likely, 1e-9) / share
+    further = ~must
+    if len(odds) and not must.any():
+        further[np.argmax(odds)] = False
+    odds = np.where(further, odds / SURER, odds)
+    return np.asarray(odds / (1 + odds))
 
 
 def log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) -> NDArray[np.float64]:

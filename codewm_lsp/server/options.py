@@ -157,7 +157,8 @@ class Options:
         _SHARE,
         About(
             "Minimum probability for showing a definition as likely to change next",
-            "A lower value shows more hints, and more wrong ones.",
+            "A lower value shows more hints, and more wrong ones. Further hints of a file, and one on the code outside "
+            "of its definitions, have to be surer.",
         ),
     ] = HintOptions().threshold
     lenses_per_file: Annotated[

@@ -144,9 +144,12 @@ def test_ties_are_broken_at_random() -> None:
 
 def test_lenses_are_counted_by_threshold() -> None:
     looks = Looks()
-    looks.add(1, np.array([0.9, 0.6, 0.2]), np.array([True, False, True]), 8)
-    looks.add(4, np.array([0.7, 0.65, 0.6]), np.array([True, True, True]), 2)
-    looks.add(1, np.array([0.1]), np.array([False]), 8)
+    for edits, likely, right, limit in (
+        (1, [0.9, 0.6, 0.2], [True, False, True], 8),
+        (4, [0.7, 0.65, 0.6], [True, True, True], 2),
+        (1, [0.1], [False], 8),
+    ):
+        looks.add(edits, np.array(likely), np.array(likely), np.array(right), limit)
     assert looks.at(0.5) == (3, 2, 4, 3)
     assert looks.at(0.5, [0]) == (2, 1, 2, 1)
     assert looks.at(0.95) == (3, 0, 0, 0)

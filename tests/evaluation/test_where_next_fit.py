@@ -20,7 +20,7 @@ from codewm_model.evaluation.where_next_protocol import Looks
 from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
 from codewm_model.ranking.lens_curve import draw
 from codewm_model.ranking.linear_fit import Fit, fit_lists, logistic, shares_of, with_trees
-from codewm_model.ranking.probability_fit import SEEN, fit_several, odds_of, threshold_of
+from codewm_model.ranking.probability_fit import RIGHT, fit_several, odds_of, threshold_of
 
 
 @pytest.fixture(autouse=True)
@@ -89,21 +89,25 @@ def test_without_several_edits_there_is_nothing_to_combine() -> None:
     assert fit_several([], []).count == 0
 
 
-def test_the_threshold_is_the_highest_at_which_enough_looks_have_a_lens(tmp_path: Path) -> None:
-    looks, fewer = Looks(), Looks()
-    for probability in np.repeat(np.arange(0.05, 0.95, 0.05), 20):
+def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: Path) -> None:
+    looks, wrong = Looks(), Looks()
+
+    def look(of: Looks, edits: int, score: float, right: bool) -> None:
+        of.add(edits, np.array([score]), np.array([score]), np.array([right]), 8)
+
+    for score in np.repeat(np.arange(0.05, 0.95, 0.05), 20):
         for number in range(10):
-            right = number < 10 * probability
-            looks.add(1 + number % 2, np.array([probability]), np.array([right]), 8)
-            fewer.add(1 + number % 2, np.array([0.8 * probability]), np.array([right]), 8)
+            look(looks, 1 + number % 2, score, number < 10 * score)
+            look(wrong, 1 + number % 2, score, number < 10 * score - 1.5)
     threshold = threshold_of({"one": looks, "two": looks})
-    count, seen, _, _ = looks.at(threshold)
-    assert seen >= SEEN * count
-    count, seen, _, _ = looks.at(threshold + 0.06)
-    assert seen < SEEN * count
-    assert threshold_of({"one": looks}, {"two": fewer}) == threshold_of({"two": fewer}) < threshold
+    _, _, lenses, right = looks.at(threshold)
+    assert right >= RIGHT * lenses
+    _, _, lenses, right = looks.at(threshold - 0.06)
+    assert right < RIGHT * lenses
+    assert threshold_of({"one": looks}, {"two": wrong}) == threshold_of({"two": wrong}) > threshold
     never = Looks()
-    never.add(1, np.array([0.9] * 8), np.zeros(8, dtype=bool), 8)
+    for _ in range(8):
+        look(never, 1, 0.9, right=False)
     with pytest.raises(TrainingError, match="Gather more commits"):
         threshold_of({"one": never})
     from codewm_model.evaluation.where_next_protocol import curve

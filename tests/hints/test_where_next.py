@@ -7,13 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction
 from codewm_lsp.hints.engine import FOLLOWING, Hints
 from codewm_lsp.history import Edit
+from codewm_lsp.ranking import Reason
 from codewm_lsp.ranking.boosted_trees import NO_TREES
+from codewm_lsp.ranking.ranker import lens_scores
 from codewm_lsp.ranking.ranker_file import shipped_ranker
+from codewm_lsp.ranking.signals.past import CHANGED_LATELY
+from codewm_lsp.source import MODULE_NAME
 
 OpenEngine = Callable[[Path], Any]
 
@@ -284,9 +289,20 @@ def test_nothing_is_shown_below_the_threshold(shop: Any, open_engine: OpenEngine
     assert not shown_with(HintOptions(threshold=1.1, similar_threshold=1.1))
     assert not shown_with(HintOptions(limit=0))
     shown = shown_with(HintOptions(threshold=0.0, similar_threshold=1.1, limit=99))
-    half = sorted(hint.score for hint in shown)[len(shown) // 2]
+    module_level = np.array([hint.definition == MODULE_NAME for hint in shown])
+    scores = lens_scores(np.array([hint.score for hint in shown]), module_level, np.zeros(len(shown), bool)).tolist()
+    half = sorted(scores)[len(shown) // 2]
     fewer = shown_with(HintOptions(threshold=half, similar_threshold=1.1, limit=99))
-    assert [hint.definition for hint in fewer] == [hint.definition for hint in shown if hint.score >= half]
+    wanted = [hint.definition for hint, score in zip(shown, scores, strict=True) if score >= half]
+    assert [hint.definition for hint in fewer] == wanted
+    assert 0 < len(wanted) < len(shown)
+
+
+def test_that_a_definition_changed_lately_is_no_reason_for_a_lens() -> None:
+    lately = Reason(CHANGED_LATELY.name, 0.7, "changed 17 commits ago")
+    found = Prediction("a.py", "f", 1, 0.9, (), (lately,), ())
+    assert not found.says_why
+    assert replace(found, reasons=(Reason("twin", 0.1, "like g"), lately)).says_why
 
 
 def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngine) -> None:

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.ranking.ranker import Ranker, best_of_files, ordered, rank, weighed
+from codewm_lsp.ranking.corpus import KINDS
+from codewm_lsp.ranking.ranker import Ranker, best_of_files, lens_scores, ordered, rank, weighed
 from codewm_lsp.ranking.ranker_file import ranker_of, shipped_ranker
 from codewm_lsp.ranking.references import References, led, references
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
+from codewm_lsp.source import DefinitionKind
 from codewm_model.data.gathering import LIST
 from codewm_model.data.replay import (
     EXAMPLES,
@@ -92,18 +94,18 @@ def _best(state: State, signals: SignalValues, name: str) -> Floats:
 class Looks:
     """What a user would have seen looking at the file of the newest edit in progress.
 
-    ``shown``: for each look, by number of edits in progress (0: one …), the probabilities of the likeliest definitions,
-    falling, and whether the commit or one of the author's next five changed them. ``bins``: of all definitions of
+    ``shown``: for each look, by number of edits in progress (0: one …), the ``lens_scores`` of the likeliest
+    definitions, and whether the commit or one of the author's next five changed them. ``bins``: of all definitions of
     these files, by number of edits and bin of probability: how many, the sum of the probabilities, how many changed.
     """
 
     shown: list[tuple[int, list[float], list[bool]]] = field(default_factory=list)
     bins: NDArray[np.float64] = field(default_factory=lambda: np.zeros((len(PROGRESS), len(BINS) - 1, 3)))
 
-    def add(self, edits: int, likely: Floats, soon: NDArray[np.bool_], limit: int) -> None:
-        """One look at a file, its definitions in falling order."""
+    def add(self, edits: int, likely: Floats, scores: Floats, soon: NDArray[np.bool_], limit: int) -> None:
+        """One look at a file: its definitions by falling probability, with their ``lens_scores``."""
         kind = min(edits, len(PROGRESS)) - 1
-        self.shown.append((kind, np.round(likely[:limit], 4).tolist(), soon[:limit].tolist()))
+        self.shown.append((kind, np.round(scores[:limit], 4).tolist(), soon[:limit].tolist()))
         at = np.clip(np.searchsorted(BINS, likely, side="right") - 1, 0, len(BINS) - 2)
         for column, values in enumerate((np.ones(len(likely)), likely, soon.astype(np.float64))):
             np.add.at(self.bins[kind, :, column], at, values)
@@ -112,9 +114,9 @@ class Looks:
         """Looks, looks with a lens, lenses, and how many of these were right."""
         wanted = frozenset(kinds)
         looks = some = lenses = right = 0
-        for kind, likely, soon in self.shown:
+        for kind, scores, soon in self.shown:
             if kind in wanted:
-                above = [answer for probability, answer in zip(likely, soon, strict=True) if probability >= threshold]
+                above = [answer for score, answer in zip(scores, soon, strict=True) if score >= threshold]
                 looks, some = looks + 1, some + bool(above)
                 lenses, right = lenses + len(above), right + sum(above)
         return looks, some, lenses, right
@@ -224,7 +226,7 @@ def _look(
     done: Replayed,
     example: Example,
     revealed: list[Edit],
-    must: References,
+    references: References,
     rankers: Mapping[str, Ranker],
     soon: NDArray[np.bool_],
 ) -> None:
@@ -238,10 +240,12 @@ def _look(
     limit = max(0, SHOWN - sum(edit.path == revealed[0].path for edit in revealed))
     for name, ranker in rankers.items():
         ranking = rank(example.state, revealed, ranker, _signals_of)
-        systems = {name: must, NO_REFERENCES: {}} if name == PRODUCT else {name: must}
+        systems = {name: references, NO_REFERENCES: {}} if name == PRODUCT else {name: references}
         for system, leading in systems.items():
             order, likely = led(leading, corpus, *ordered(ranking, rows))
-            done.looks.setdefault(system, Looks()).add(len(revealed), likely, soon[order], limit)
+            must = np.array([row in leading for row in order.tolist()], bool)
+            scores = lens_scores(likely, corpus.kinds[order] == KINDS.index(DefinitionKind.MODULE), must)
+            done.looks.setdefault(system, Looks()).add(len(revealed), likely, scores, soon[order], limit)
 
 
 def plain_blend() -> Mapping[str, Mapping[str, float]]:

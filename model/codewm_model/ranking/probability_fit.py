@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.ranking.ranker import Joint, Several, probabilities, together
+from codewm_lsp.ranking.ranker import Joint, Several, lens_scores, probabilities, together
 from codewm_model.data.gathering import Gathered, Groups, Lists
 from codewm_model.evaluation.where_next_protocol import SHOWN, THRESHOLDS, Looks
 from codewm_model.ranking.boosting import scores_of
@@ -21,7 +21,7 @@ from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, l
 
 Floats = NDArray[np.float32]
 
-SEEN: Final = 0.55  # share of the looks at a file that are to have a lens
+RIGHT: Final = 0.65  # share of the lenses that are to be right
 LEVELS: Final = ("definitions", "files")
 
 
@@ -146,18 +146,20 @@ def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles
 class Group:
     """The candidates of one group: log-odds after each edit (n, C), answers and weights.
 
-    ``own``: those of the newest edit's file.
+    ``own``: those of the newest edit's file; ``module_level``: the code outside of all definitions of a file.
     """
 
     odds: Doubles
     soon: NDArray[np.bool_]
     weight: Doubles
     own: NDArray[np.bool_]
+    module_level: NDArray[np.bool_]
 
 
 def groups_of(one: Gathered, odds: Doubles) -> list[Group]:
     """The groups of a repository; ``odds`` has a number for each row of their lists."""
     lists = one.groups.lists
+    module_level = lists.signals[:, one.definition_names.index("is_module")] > 0
     found = []
     for group in np.unique(one.groups.group).tolist():
         numbers = np.flatnonzero(one.groups.group == group)
@@ -169,6 +171,7 @@ def groups_of(one: Gathered, odds: Doubles) -> list[Group]:
                 soon=lists.soon[newest],
                 weight=lists.weight[newest].astype(np.float64),
                 own=one.groups.file[newest] < 0,
+                module_level=module_level[newest],
             )
         )
     return found
@@ -206,32 +209,33 @@ def looks_of(one: Gathered, odds: Doubles, several: Several) -> Looks:
             combined = together(group.odds, several)[group.own]
             order = np.argsort(-combined, kind="stable")
             limit = max(0, SHOWN - len(group.odds))
-            looks.add(len(group.odds), probabilities(combined[order]), group.soon[group.own][order], limit)
+            likely = probabilities(combined[order])
+            scores = lens_scores(likely, group.module_level[group.own][order], np.zeros(len(order), bool))
+            looks.add(len(group.odds), likely, scores, group.soon[group.own][order], limit)
     return looks
 
 
 def threshold_of(*sets: Mapping[str, Looks]) -> float:
-    """The highest threshold at which ``SEEN`` of the looks have a lens, in each of these sets of repositories.
+    """The lowest threshold at which ``RIGHT`` of the lenses are right, in each of these sets of repositories.
 
-    At it half of the lenses have to be right: of all together, with one edit in progress, with several, and in the mean
-    repository. Raises TrainingError where they are not.
+    At it half of them have to be right with one edit in progress, with several, and in the mean repository. Raises
+    TrainingError where there is none.
     """
-    whole = [all_looks(looks) for looks in sets]
-    for threshold in reversed(THRESHOLDS):
-        if any(seen < SEEN * looks for looks, seen, _, _ in (one.at(threshold) for one in whole)):
-            continue
-        for everything, looks in zip(whole, sets, strict=True):
-            found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
-            some = found[found[:, 2] >= 5]
-            parts = [everything.at(threshold, kinds) for kinds in ([0], [1, 2], [0, 1, 2])]
-            if any(right < lenses / 2 for _, _, lenses, right in parts):
-                break
-            if len(some) and (some[:, 3] / some[:, 2]).mean() < 0.5:
-                break
-        else:
+    for threshold in THRESHOLDS:
+        if all(_right_enough(looks, threshold) for looks in sets):
             return threshold
-        break
     raise TrainingError("No threshold is right often enough where it shows something. Gather more commits.")
+
+
+def _right_enough(looks: Mapping[str, Looks], threshold: float) -> bool:
+    everything = all_looks(looks)
+    for kinds, share in (([0, 1, 2], RIGHT), ([0], 0.5), ([1, 2], 0.5)):
+        _, _, lenses, right = everything.at(threshold, kinds)
+        if right < share * lenses or not everything.at(threshold)[2]:
+            return False
+    found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
+    some = found[found[:, 2] >= 5]
+    return not len(some) or bool((some[:, 3] / some[:, 2]).mean() >= 0.5)
 
 
 def all_looks(looks: Mapping[str, Looks]) -> Looks:
