@@ -69,6 +69,7 @@ LARGEST_FILE: Final = 9_000  # characters of a preset's file
 SIBLINGS: Final = 4  # definitions of a preset's file
 LEVELS: Final = 7  # of int4, above 0
 FORMAT: Final = 2  # of a gallery
+SAME: Final = 0.9  # likeness of vectors of four bits of equal edits; others of the same words come to .83
 SMALL: Final = '''\
 """Settings, kept in a file of JSON."""
 
@@ -450,6 +451,7 @@ def gallery() -> tuple[dict[str, Any], bytes, list[dict[str, Any]]]:
     collection = Collection.of(edits)
     codes, scales = quantised(embedded)
     description = described(entries(edits), collection.words)
+    description["same"] = SAME
     description["map"] = project(embedded).positions.astype(float).round(4).tolist()
     return (
         description,

@@ -75,7 +75,7 @@ function editButton(atlas, edit, current, open) {
     "button",
     { type: "button", className: "edit", ...(current ? { "aria-current": "true" } : {}) },
     el("span", { className: "what" }, atlas.subject(edit) || "(no subject)"),
-    el("span", { className: "where" }, `${day(atlas.date(edit))} · ${atlas.kind(edit)} · ${where}`),
+    el("span", { className: "where" }, `${day(atlas.date(edit))} · ${atlas.kind(edit)} by ${atlas.author(edit)} · ${where}`),
   );
   button.addEventListener("click", () => open(edit));
   return button;
@@ -199,30 +199,45 @@ function showPlaces(atlas, files, open) {
   const quiet = places.filter((place) => place.edits.length >= 3 && atlas.last - place.last > span / 4);
   quiet.sort((one, other) => other.edits.length * (atlas.last - other.last) - one.edits.length * (atlas.last - one.last));
   const unit = files ? "File" : "Definition";
-  const note = "Changes count half after 120 days.";
-  byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, unit, "Hot spots", `Changed most, and lately. ${note}`, open));
+  const heat = { head: "Heat", of: (/** @type {Place} */ place) => place.heat.toFixed(1) };
+  const hottest = "Changed most, and lately. Heat: the number of its edits, of which one counts half after 120 days.";
+  byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, [unit, "Hot spots", hottest], heat, open));
+  const rest = { head: "For", of: (/** @type {Place} */ place) => lasted(atlas.last - place.last) };
   const about = "Changed often once, still there, and not changed in the last quarter of this history.";
-  byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, unit, "Untouched", about, open));
+  byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, [unit, "Untouched", about], rest, open));
+}
+
+/** A path that is broken at its folders, where it is broken. @param {string} path */
+function breakable(path) {
+  return path.split(/(?<=\/)/).flatMap((part) => [el("wbr"), part]);
+}
+
+/** "3 months", "2.5 years". @param {number} seconds */
+function lasted(seconds) {
+  const days = seconds / DAY;
+  if (days < 60) return counted(Math.round(days), "day");
+  if (days < 700) return counted(Math.round(days / 30.44), "month");
+  return `${(days / 365.25).toFixed(1)} years`;
 }
 
 /**
  * @param {Atlas} atlas
  * @param {Place[]} places
  * @param {boolean} files
- * @param {string} unit
- * @param {string} title
- * @param {string} about
+ * @param {[string, string, string]} words what is listed, the title, and what that means
+ * @param {{head: string, of: (place: Place) => string}} score what the places are in the order of
  * @param {(edit: number) => void} open
  */
-function placeTable(atlas, places, files, unit, title, about, open) {
-  const heads = [unit, "Edits", "Last"].map((name, number) => el("th", { scope: "col", ...(number ? { className: "number" } : {}) }, name));
-  const rows = places.map(({ edits, last }) => {
-    const newest = at(edits, 0);
+function placeTable(atlas, places, files, [unit, title, about], score, open) {
+  const heads = [unit, score.head, "Edits", "Last"].map((name, number) => el("th", { scope: "col", ...(number ? { className: "number" } : {}) }, name));
+  const rows = places.map((place) => {
+    const newest = at(place.edits, 0);
     const button = el("button", { type: "button" }, files ? atlas.path(newest) : atlas.name(newest));
     button.addEventListener("click", () => open(newest));
-    const cell = el("td", {}, button, ...(files ? [] : [el("small", {}, atlas.path(newest))]));
-    return el("tr", {}, cell, el("td", { className: "number" }, String(edits.length)), el("td", { className: "number" }, day(last)));
+    const cell = el("td", {}, button, ...(files ? [] : [el("small", {}, ...breakable(atlas.path(newest)))]));
+    const numbers = [score.of(place), String(place.edits.length), day(place.last)];
+    return el("tr", {}, cell, ...numbers.map((text) => el("td", { className: "number" }, text)));
   });
-  if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: 3 }, "Nothing in this history.")));
+  if (!rows.length) rows.push(el("tr", {}, el("td", { colSpan: heads.length }, "Nothing in this history.")));
   return el("table", {}, el("caption", {}, title, el("small", {}, about)), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
 }

@@ -33,6 +33,7 @@ class Explorer {
     const most = files.commits.reduce((one, other) => Math.max(one, other), 1);
     const sizes = Float32Array.from(files.commits, (count) => 0.5 + 1.5 * Math.sqrt(count / most));
     this.file = -1;
+    this.fileNames = shortNames(files.path);
     /** files of the graph, those that changed most first */
     this.byCommits = files.commits.map((_, file) => file).sort((one, other) => at(files.commits, other) - at(files.commits, one));
     this.graph = new Stage(/** @type {HTMLCanvasElement} */ (byId("graph")), byId("graph-tip"), grid(files.x), grid(files.y), sizes, {
@@ -269,7 +270,7 @@ class Explorer {
     const labels = new Labels(context, stage);
     const write = (/** @type {number} */ file, must = false) => {
       const [px, py] = stage.project(at(stage.x, file), at(stage.y, file));
-      labels.add(at(files.path, file).replace(/^.*\//, ""), px, py - stage.radius(file) - 8, 12, must);
+      labels.add(at(this.fileNames, file), px, py - stage.radius(file) - 8, 12, must);
     };
     if (this.file >= 0) {
       ring(context, stage, this.file, stage.radius(this.file) + 4, 3);
@@ -296,6 +297,10 @@ class Labels {
     this.halo = style("--surface");
     /** @type {[number, number, number, number][]} left, top, right, bottom */
     this.taken = [];
+    const buttons = stage.canvas.parentElement?.querySelector(".zoom")?.getBoundingClientRect();
+    const { left, top } = stage.canvas.getBoundingClientRect();
+    /** where buttons lie over the canvas */
+    this.covered = buttons ? /** @type {typeof this.taken} */ ([[buttons.left - left, buttons.top - top, buttons.right - left, buttons.bottom - top]]) : [];
   }
 
   /**
@@ -317,7 +322,7 @@ class Labels {
       const line = Math.max(size, Math.min(stage.height - size, py + lines * size));
       return /** @type {[number, number, number, number]} */ ([middle - half, line - size * 0.7, middle + half, line + size * 0.7]);
     });
-    const box = boxes.find((one) => !this.taken.some((other) => one[0] < other[2] && one[2] > other[0] && one[1] < other[3] && one[3] > other[1]));
+    const box = boxes.find((one) => ![...this.taken, ...this.covered].some((other) => one[0] < other[2] && one[2] > other[0] && one[1] < other[3] && one[3] > other[1]));
     if (!box && !must) return;
     const own = box ?? at(boxes, 0);
     this.taken.push(own);
@@ -383,6 +388,23 @@ function colouring(atlas, by) {
   const numbers = new Map(leading.map((name, number) => [name, number]));
   keys.forEach((name, edit) => (groups[edit] = numbers.get(name) ?? COLOURS));
   return { groups, names: counts.size > COLOURS ? [...leading, "others"] : leading, scale: "c" };
+}
+
+/**
+ * Each path by its last parts, as many as tell it from the others.
+ * @param {string[]} paths
+ */
+function shortNames(paths) {
+  const parts = paths.map((path) => path.split("/"));
+  const names = parts.map((some) => some.slice(-1).join("/"));
+  for (let length = 2; ; length++) {
+    /** @type {Map<string, number>} */
+    const counts = new Map();
+    for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const alike = names.flatMap((name, file) => ((counts.get(name) ?? 0) > 1 && at(parts, file).length >= length ? [file] : []));
+    if (!alike.length) return names;
+    for (const file of alike) names[file] = at(parts, file).slice(-length).join("/");
+  }
 }
 
 /**

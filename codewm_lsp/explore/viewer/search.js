@@ -1,7 +1,7 @@
 
 "use strict";
 
-// Search by words: in the subjects of commits, in paths and in names.
+// Search by words: in the subjects of commits, in the names of their authors, in paths and in names.
 
 const ENDINGS = ["ations", "ation", "ings", "ing", "ers", "er", "ies", "ied", "ed", "es", "s", "e", "y"];
 
@@ -68,6 +68,7 @@ class Search {
     this.atlas = atlas;
     const { commits, definitions, paths } = atlas.record;
     this.subjects = new WordIndex(commits.subject);
+    this.authors = new WordIndex(atlas.record.authors);
     this.names = new WordIndex(definitions.name.map((name, number) => `${name} ${at(paths, at(definitions.path, number))}`));
   }
 
@@ -87,10 +88,12 @@ class Search {
     words.forEach((word, number) => {
       const subjects = new Float32Array(this.subjects.size);
       const names = new Float32Array(this.names.size);
+      const authors = new Float32Array(this.authors.size);
+      this.authors.add(word, typing && number === words.length - 1, authors, 1);
       this.subjects.add(word, typing && number === words.length - 1, subjects, 2);
       this.names.add(word, typing && number === words.length - 1, names, 1);
       for (let edit = 0; edit < atlas.size; edit++) {
-        const score = at(subjects, atlas.commit(edit)) + at(names, atlas.definition(edit));
+        const score = at(subjects, atlas.commit(edit)) + at(names, atlas.definition(edit)) + at(authors, atlas.authorOf(edit));
         if (score > 0) {
           hits[edit] = at(hits, edit) + 1;
           total[edit] = at(total, edit) + score;

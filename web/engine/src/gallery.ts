@@ -27,11 +27,14 @@ interface GalleryFile {
   readonly entries: readonly GalleryEntry[];
   readonly words: readonly string[];
   readonly terms: number;
+  /** Likeness of vectors, as they are rounded here, of the same edit made elsewhere; of an index by default. */
+  readonly same?: number;
 }
 
 /** A gallery with the words that its edits changed. */
 interface Loaded extends Gallery, Numbers {
   readonly words: readonly string[];
+  readonly same: number | undefined;
   /** null: there are too few edits, or too many. */
   readonly sample: Sample | null;
   /** What `setMeasure` was given. */
@@ -83,7 +86,7 @@ export function loadGallery(description: unknown, bytes: Uint8Array): Gallery {
   const numbers = numbersOf(bytes);
   if (file.format !== FORMAT || numbers.vectors.length !== file.size * EDIT_SIZE || numbers.terms.length !== file.terms) throw unfitting();
   const sample = sampleOf(numbers.vectors);
-  const loaded: Loaded = { ...numbers, size: file.size, entries: file.entries, words: file.words, sample, measure: null };
+  const loaded: Loaded = { ...numbers, size: file.size, entries: file.entries, words: file.words, same: file.same, sample, measure: null };
   return loaded;
 }
 
@@ -150,7 +153,7 @@ export class GalleryIndex {
     this.words = words;
     this.blend = tables.blend;
     this.suffix = tables.sourceSuffix;
-    this.reranker = new Reranker(tables);
+    this.reranker = new Reranker(tables, this.gallery.same);
     const { size, bounds, terms, counts } = this.gallery;
     this.numbers = new Map(this.gallery.words.map((word, number) => [word, number]));
     const found = new Float64Array(this.gallery.words.length);

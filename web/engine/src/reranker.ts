@@ -62,12 +62,15 @@ export class Reranker {
   private readonly tables: Tables['reranker'];
   private readonly related: readonly Relate[];
   private readonly tests: Tables['tests'];
+  private readonly same: number;
 
-  constructor({ reranker, tests }: Tables) {
+  /** `same`: likeness of vectors, as the gallery keeps them, from which edits of the same words are the same. */
+  constructor({ reranker, tests }: Tables, same = reranker.same) {
     const unknown = reranker.relations.filter((name) => !RELATE[name]);
     if (unknown.length) throw new Error(`the tables relate edits by what this engine does not know: ${unknown.join(', ')}`);
     this.tables = reranker;
     this.tests = tests;
+    this.same = same;
     this.related = reranker.relations.map((name) => RELATE[name]);
     this.considered = reranker.considered;
   }
@@ -85,7 +88,7 @@ export class Reranker {
   }
 
   private isSame({ meaning, signed }: Near): boolean {
-    return meaning >= this.tables.same && signed >= this.tables.same;
+    return meaning >= this.same && signed >= this.tables.same;
   }
 
   private oddsOf(relations: readonly number[]): number {

@@ -62,6 +62,11 @@ test('a search lists edits, and one that is chosen shows its diff, its definitio
   assert.match((await page.textContent('#detail')) ?? '', /History of this definition: 2 edits/);
   await page.locator('#detail h3:has-text("History") + ul .edit').last().click();
   assert.match((await page.textContent('#detail')) ?? '', /Start <img src=x onerror=alert\(1\)>/);
+  await search(page, 'grace');
+  assert.equal(await page.textContent('#status'), '12 edits', 'by their author');
+  await search(page, 'grace timeouts');
+  assert.equal(await page.textContent('#status'), '6 edits', 'by the author and a word');
+  assert.match((await page.locator('#results .where').first().textContent()) ?? '', /by Grace \(b\)/);
   await search(page, 'nothingofthekind');
   assert.equal(await page.textContent('#status'), 'No edit has these words.');
   assert.deepEqual(errors, []);
@@ -112,9 +117,13 @@ type Box = [number, number, number, number];
 
 /** The labels of a canvas, and how many pairs of them cover each other. */
 async function labels(page: Page, canvas: string): Promise<{ count: number; covering: number; outside: number }> {
-  const [boxes, width] = await page.$eval(canvas, (one) => [JSON.parse((one as HTMLElement).dataset['labels'] ?? '[]') as Box[], one.clientWidth] as const);
+  const [boxes, width, buttons] = await page.$eval(canvas, (one) => {
+    const [own, over] = [one.getBoundingClientRect(), one.parentElement?.querySelector('.zoom')?.getBoundingClientRect()];
+    const buttons: Box[] = over ? [[over.left - own.left, over.top - own.top, over.right - own.left, over.bottom - own.top]] : [];
+    return [JSON.parse((one as HTMLElement).dataset['labels'] ?? '[]') as Box[], one.clientWidth, buttons] as const;
+  });
   const covers = (a: Box, b: Box): boolean => a[0] < b[2] - 1 && a[2] - 1 > b[0] && a[1] < b[3] - 1 && a[3] - 1 > b[1];
-  const covering = boxes.reduce((sum, box, at) => sum + boxes.slice(0, at).filter((other) => covers(box, other)).length, 0);
+  const covering = boxes.reduce((sum, box, at) => sum + [...boxes.slice(0, at), ...buttons].filter((other) => covers(box, other)).length, 0);
   return { count: boxes.length, covering, outside: boxes.filter(([left, , right]) => left < 0 || right > width).length };
 }
 
@@ -156,6 +165,37 @@ test('the newest edits are listed at first, and the search stays in sight howeve
   await search(page, '');
   assert.equal(await page.$eval('.side', (one) => one.scrollTop), 0);
   assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('on a phone the search stays in sight as well', async () => {
+  const { page, context } = await opened('many', { viewport: PHONE, hasTouch: true, isMobile: true });
+  await search(page, 'timeouts');
+  await page.locator('#results li').nth(30).scrollIntoViewIfNeeded();
+  const query = await page.locator('#query').boundingBox();
+  assert.ok(query && query.y >= 0 && query.y < 40, JSON.stringify(query));
+  await context.close();
+});
+
+test('places show what they are ordered by', async () => {
+  const { page, errors, context } = await opened('many');
+  await page.click('#tab-places');
+  for (const unit of ['definition', 'file']) {
+    await page.selectOption('#unit', unit);
+    const heat = (await page.locator('#hot td:nth-child(2)').allTextContents()).map(Number);
+    assert.ok(heat.length === 25 && heat.every((one, at) => one > 0 && one <= (heat[at - 1] ?? Infinity)), heat.join());
+    assert.deepEqual(await page.locator('#hot th').allTextContents(), [unit === 'file' ? 'File' : 'Definition', 'Heat', 'Edits', 'Last']);
+  }
+  await page.selectOption('#unit', 'definition');
+  assert.match((await page.locator('#forgotten td:nth-child(2)').first().textContent()) ?? '', /^\d+ (days|months)$|^\d\.\d years$/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('files of one name are told apart by their folders', async () => {
+  const { page, context } = await opened('many');
+  const names = await page.evaluate("shortNames(['a/__init__.py', 'b/c/__init__.py', 'd/c/__init__.py', 'x/e.py', 'y/f/e.py', 'z/g.py'])");
+  assert.deepEqual(names, ['a/__init__.py', 'b/c/__init__.py', 'd/c/__init__.py', 'x/e.py', 'f/e.py', 'g.py']);
   await context.close();
 });
 

@@ -243,6 +243,16 @@ test('broken syntax is answered like any other', async () => {
 test('ten thousand pasted lines do not block the page', async () => {
   const lines = Array.from({ length: 2500 }, (_, i) => `def function_${i}(a, b):\n    total = a * ${i} + b\n    return total\n\n`);
   await own('x = 1\n', '');
+  await page.evaluate(() => {
+    const frames = { count: 0 };
+    Object.assign(window, { frames });
+    const next = (): void => {
+      frames.count++;
+      requestAnimationFrame(next);
+    };
+    requestAnimationFrame(next);
+  });
+  const frames = (): Promise<number> => page.evaluate(() => (window as unknown as { frames: { count: number } }).frames.count);
   await page.locator('#model-after').evaluate((area, pasted) => {
     document.querySelector('.model-times')?.replaceChildren();
     const clipboardData = new DataTransfer();
@@ -251,7 +261,9 @@ test('ten thousand pasted lines do not block the page', async () => {
   }, lines.join(''));
   await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
   assert.equal((await page.inputValue('#model-after')).split('\n').length, 10_001);
+  const pasted = await frames();
   await answered();
+  assert.ok((await frames()) - pasted >= 3, 'the page is drawn while the worker thinks');
   assert.match((await texts('.model-tokens'))[0] ?? '', /Only the beginning/);
   assert.ok((await page.locator('.model-nearest > li').count()) > 0);
   await own('', '');
