@@ -23,7 +23,10 @@ COLUMNS: Final = (*SIGNALS, *TEXT_SIGNALS)
 """What the trees may ask about, in the order of the table."""
 
 ALWAYS: Final = 20
-"""Commits of a file after which another that was in each of them belongs to the next, whatever the trees say."""
+"""Commits of a file after which another that was in each of them belongs to the next, whatever the trees say …"""
+
+EXCEPTION: Final = 30
+"""… and every so many of them allow for one without it: leaving it out once does not mean for good."""
 
 _DESCRIPTION: Final = "description"
 _LARGEST: Final = 1 << 20  # bytes of all arrays together
@@ -44,7 +47,7 @@ class MissingFiles:
         count, asked, sure = (
             found.table[:, COLUMNS.index(name)] for name in ("best_count", "best_asked", "sure_share")
         )
-        always = (count == asked) & (asked >= ALWAYS)
+        always = (asked >= ALWAYS) & (EXCEPTION * (asked - count) <= asked)
         return np.asarray(np.where(always, np.maximum(chances, sure), chances), dtype=np.float64)
 
 

@@ -118,19 +118,19 @@ def test_the_exit_code_says_that_a_file_is_missing_only_where_that_is_asked(chan
 
 def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -> None:
     def named() -> bool:
-        return "docs/core.rst" in codewm("forgotten", changed.path, "--threshold", "0.1").stdout
+        return "docs/core.rst" in codewm("forgotten", changed.path).stdout
 
     assert "docs/core.rst" not in codewm("forgotten", changed.path, "--not-needed", "docs/core.rst").stdout
     assert not named()
     changed.commit("As it is")
     changed.write("core.py", "a = -2\n")
-    assert named()
+    assert "changed in 61 of the last 62 commits to core.py" in codewm("forgotten", changed.path).stdout
     codewm("forgotten", changed.path, "--never-needed", "docs/core.rst")
     assert not named()
     doctor = codewm("doctor", changed.path).stdout
     assert "docs/core.rst as forgotten" in doctor
     assert "codewm forgotten --needed FILE" in doctor
-    back = codewm("forgotten", changed.path, "--needed", "docs/core.rst", "--threshold", "0.1").stdout
+    back = codewm("forgotten", changed.path, "--needed", "docs/core.rst").stdout
     assert "docs/core.rst" in back
     assert named()
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")

@@ -142,9 +142,9 @@ def test_not_needed_holds_for_a_change_while_it_grows_and_never_needed_for_all(c
     assert not asked(changed.path, dismissals=dismissals).missing
     changed.commit("Commit it")
     changed.write("core.py", "a = -2\n")
-    assert paths(asked(changed.path, dismissals=dismissals, threshold=0.3)) == ["docs/core.rst"]
+    assert paths(asked(changed.path, dismissals=dismissals)) == ["docs/core.rst"]
     dismissals.add(not_needed("docs/core.rst"))
-    assert not asked(changed.path, dismissals=dismissals, threshold=0.3).missing
+    assert not asked(changed.path, dismissals=dismissals).missing
 
 
 def test_a_short_history_is_called_one_instead_of_saying_that_all_is_well(make_repository: Any) -> None:

@@ -38,14 +38,16 @@ def test_a_chance_is_the_logistic_of_the_trees(tmp_path: Path) -> None:
     assert model.threshold == 0.25
 
 
-def test_what_was_in_every_one_of_many_commits_is_expected_whatever_the_trees_say() -> None:
+def test_what_was_in_all_of_many_commits_but_for_exceptions_is_expected_whatever_the_trees_say() -> None:
     model = MissingFiles(Trees(("best_share",), (Split(0, 0.5, 0.0, -2.0, -2.0),)), 0.5)
-    table = np.zeros((2, len(SIGNALS)), np.float32)
-    for row, (count, asked) in enumerate(((20, 20), (19, 20))):
+    pairs = ((20, 20), (61, 62), (60, 62), (19, 20), (61, 64))
+    table = np.zeros((len(pairs), len(SIGNALS)), np.float32)
+    for row, (count, asked) in enumerate(pairs):
         for name, value in (("best_count", count), ("best_asked", asked), ("sure_share", 0.9)):
             table[row, SIGNALS.index(name)] = value
     none = 1 / (1 + np.exp(2))
-    assert model.chances(Companions(NONE, table, NONE, NONE, NONE)).tolist() == pytest.approx([0.9, none])
+    chances = model.chances(Companions(NONE, table, NONE, NONE, NONE)).tolist()
+    assert chances == pytest.approx([0.9, 0.9, 0.9, none, none])
 
 
 def test_what_is_shipped_is_small_and_knows_its_signals() -> None:

@@ -86,8 +86,14 @@ async def test_what_is_not_needed_is_not_named_again_anywhere(
         assert (await codewm(server_environment, "forgotten", "-C", str(changed.path)))["missing"] == []
         assert await editor.run("codewm.notNeeded", {**this, "restore": True}) == {"dismissed": False}
         assert len((await editor.run("codewm.forgotten"))["missing"]) == 1
-        await editor.run("codewm.notNeeded", {"root": told["root"], "path": "docs/core.rst"})
+        assert await editor.run("codewm.notNeeded", this) == {"dismissed": True}
         changed.commit("Change core alone")
+        changed.write("core.py", "a = -3\n")
+        (again,) = (await editor.run("codewm.forgotten"))["missing"]
+        assert again["reason"] == "changed in 61 of the last 62 commits to core.py", "of that change only"
+        await editor.run("codewm.notNeeded", {"root": told["root"], "path": "docs/core.rst"})
+        assert (await editor.run("codewm.forgotten"))["missing"] == []
+        changed.commit("Change core alone again")
         changed.write("core.py", "a = -2\n")
         assert (await editor.run("codewm.forgotten"))["missing"] == [], "for good"
 

@@ -18,6 +18,11 @@ result.items = vim.tbl_map(function(item)
 end, vim.fn.getqflist())
 press('gh')
 wait(function() return said('is hidden for this change') and said('No file stands out as missing') end)
+vim.fn.system({ 'git', 'commit', '--quiet', '--all', '--message', 'Change core alone' })
+vim.fn.writefile({ 'a = -2' }, 'core.py')
+vim.cmd('CodewmForgotten')
+wait(function() return vim.bo.buftype == 'quickfix' end)
+result.again = vim.fn.getqflist()[1].text
 finish(result)
 """
 
@@ -32,6 +37,7 @@ def test_forgotten_files_are_listed_with_their_reason_and_taken_for_not_needed(c
     assert line == 1
     assert "% changed in 61 of the last 61 commits to core.py" in text
     assert any("docs/core.rst is hidden for this change" in message for message in found["messages"])
+    assert "% changed in 61 of the last 62 commits to core.py" in found["again"], "with the next change"
 
 
 SEARCH = """
