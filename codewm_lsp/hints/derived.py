@@ -58,6 +58,22 @@ class Read:
         files = {path: None if file is None else file[1] for path, file in changed.items()}
         return Read(keys, self.corpus.with_files(files) if files else self.corpus)
 
+    def with_known(
+        self, paths: Sequence[str], keys: Keys, changed: dict[str, tuple[str, ParsedFile | None] | None]
+    ) -> list[str]:
+        """Add to ``changed`` those of these paths whose content another path had, as a file has that was moved; the
+        rest."""
+        held = {key: path for path, key in self.keys.items()}
+        rest: list[str] = []
+        for path in paths:
+            known = held.get(keys[path])
+            if known is None:
+                rest.append(path)
+            else:
+                number = self.corpus.number.get(known)
+                changed[path] = keys[path], None if number is None else self.corpus.parsed(number)
+        return rest
+
     def differing(self, keys: Keys) -> dict[str, str | None]:
         """The paths that have other contents by these keys, each with its key."""
         found: dict[str, str | None] = {path: key for path, key in keys.items() if self.keys.get(path) != key}
@@ -254,6 +270,8 @@ class Derived:
                 changed[path] = key, self._parsed(key, text)
             else:
                 missing.append(path)
+        if missing:
+            missing = read.with_known(missing, keys, changed)
         if deadline is not None:
             missing.sort(key=lambda path: _distance(path, near))
         complete = True

@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -249,7 +249,7 @@ class WorkingTree:
             if file.blob is None and file.text and file.written != math.inf and seen is not None:
                 origins = next((gone[blob] for blob in seen.hashes if gone.get(blob)), None)
                 if origins:
-                    found[path] = replace(file, origin=origins.pop(0))
+                    found[path] = Differing(path, None, file.text, file.tracked, file.written, origins.pop(0))
 
     def _status(self, path: str, listing: Listing) -> os.stat_result | str:
         """The state of a regular file; ``GONE`` where there is none, ``NESTED`` where it cannot be told."""

@@ -41,6 +41,7 @@ _ARRAYS: Final = {
 }
 _FEW_FILES: Final = 64  # differing files up to which what stands where is looked up in another state,
 _FEW_OF: Final = 50  # and one more for so many files
+_FEW_PARTS: Final = 4_096  # parts of new words that are looked through before all are sorted anew
 _ENDS: Final = 0xFFFF
 _DAMPED: Final[Floats] = np.concatenate([np.zeros(1, np.float32), 1 + np.log(np.arange(1, 256, dtype=np.float32))])
 """What so many occurrences of a word in a definition weigh."""
@@ -103,6 +104,7 @@ class Vocabulary:
         self._tokens: list[str] = []
         self.codes: array[int] = array("I")
         self._split: tuple[Ints, Bounds] | None = None
+        self._by_part: tuple[int, Ints, Ints] = (0, np.zeros(0, np.int32), np.zeros(0, np.int32))
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -132,6 +134,22 @@ class Vocabulary:
             self._bounds.append(len(self._parts))
         self._split = np.array(self._parts, dtype=np.int32), np.array(self._bounds, dtype=np.int64)
         return self._split
+
+    def spread(self, parts: Mapping[int, float]) -> Floats:
+        """A weight for each part → for each token the sum over its parts. The tokens that have one are looked up, but
+        for the newest: somebody who types adds tokens all the time, and what is sorted would be sorted anew."""
+        split, bounds = self.split()
+        if len(split) - self._by_part[0] > max(_FEW_PARTS, len(split) // 16):
+            self._by_part = len(split), np.argsort(split, kind="stable").astype(np.int32), np.sort(split)
+        until, order, numbers = self._by_part
+        asked = np.array(sorted(parts), dtype=np.int32)
+        weights = np.array([parts[part] for part in asked.tolist()], dtype=np.float32)
+        places = order[_runs(np.searchsorted(numbers, asked, "left"), np.searchsorted(numbers, asked, "right"))]
+        late = np.flatnonzero(np.isin(split[until:], asked)) + until
+        found = np.concatenate([np.sort(places), late])
+        words = np.searchsorted(bounds, found, side="right") - 1
+        values = weights[np.searchsorted(asked, split[found])]
+        return np.bincount(words, values, minlength=len(bounds) - 1).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +365,18 @@ class Corpus:
             **arrays,
         )
 
+    def parsed(self, file: int) -> ParsedFile:
+        """One of its files, as it was parsed."""
+        low, high = int(self.first[file]), int(self.first[file + 1])
+        arrays: dict[str, Any] = {name: getattr(self, name)[low:high] for name in _OF_DEFINITIONS}
+        for what, name in _BOUNDS.items():
+            bounds: Bounds = getattr(self, name)[low : high + 1]
+            arrays[name] = (bounds - bounds[0]).astype(np.int32)
+            arrays[what] = getattr(self, what)[bounds[0] : bounds[-1]]
+            if what == "words":
+                arrays["counts"] = self.counts[bounds[0] : bounds[-1]]
+        return ParsedFile(names=tuple(self.names[low:high]), imports=self.imports[file], **arrays)
+
     def rows_of(self, files: NDArray[np.int64]) -> NDArray[np.int64]:
         """The definitions of these files, one file after the other."""
         return _runs(self.first[files], self.first[files + 1])
@@ -472,11 +502,9 @@ class Corpus:
 
     def spread(self, parts: Mapping[str, float]) -> Floats:
         """A weight for every word of the vocabulary: the sum of the weights of its lower-case parts."""
-        split, bounds = self.vocabulary.split()
-        weights = self.weights(parts)[split]
-        found = np.flatnonzero(weights)
-        words = np.searchsorted(bounds, found, side="right") - 1
-        return np.bincount(words, weights[found], minlength=len(bounds) - 1).astype(np.float32)
+        self.vocabulary.split()  # which gives a number to every part
+        numbers = self.vocabulary.ids
+        return self.vocabulary.spread({numbers[part]: weight for part, weight in parts.items() if part in numbers})
 
 
 def _idf(frequency: Any, count: int) -> NDArray[np.float64]:

@@ -45,12 +45,22 @@ class Layout:
         return {path: file for file, path in enumerate(self.paths)}
 
     @cached_property
+    def _folder_numbers(self) -> Mapping[str, int]:
+        return {
+            name: number for number, name in enumerate(dict.fromkeys(path.rpartition("/")[0] for path in self.paths))
+        }
+
+    @cached_property
+    def folder(self) -> NDArray[np.int64]:
+        """The number of each file's folder."""
+        numbers = self._folder_numbers
+        return np.array([numbers[path.rpartition("/")[0]] for path in self.paths], dtype=np.int64)
+
+    @cached_property
     def folders(self) -> Sequence[NDArray[np.int64]]:
         """The files of each folder."""
-        found: dict[str, list[int]] = {}
-        for file, path in enumerate(self.paths):
-            found.setdefault(path.rpartition("/")[0], []).append(file)
-        return [np.array(files, dtype=np.int64) for files in found.values()]
+        order = np.argsort(self.folder, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.folder))[:-1]) if len(order) else []
 
     @cached_property
     def testing(self) -> NDArray[np.bool_]:
@@ -90,17 +100,14 @@ class Layout:
 
     def same_folder(self, path: str) -> NDArray[np.float64]:
         """Whether each file lies in the folder of ``path``. (F,), as the answers of all methods beside."""
-        folder = path.rpartition("/")[0]
-        return np.array([one.rpartition("/")[0] == folder for one in self.paths], dtype=np.float64)
+        return np.asarray(self.folder == self._folder_numbers.get(path.rpartition("/")[0], -1), dtype=np.float64)
 
     def near_folder(self, path: str) -> NDArray[np.float64]:
         """How much of the way to its folder each file shares with ``path``."""
         folder = path.split("/")[:-1]
-        near = np.zeros(len(self.paths))
-        for files in self.folders:
-            other = self.paths[files[0]].split("/")[:-1]
-            near[files] = shared_beginning(folder, other) / max(1, len(folder), len(other))
-        return near
+        others = [name.split("/") if name else [] for name in self._folder_numbers]
+        near = [shared_beginning(folder, other) / max(1, len(folder), len(other)) for other in others]
+        return np.array(near, dtype=np.float64)[self.folder]
 
     def same_stem(self, path: str) -> NDArray[np.float64]:
         """Whether each file is called as ``path`` is, a test as what it tests."""

@@ -289,10 +289,16 @@ def weighed(signals: Mapping[str, Floats], weights: Case, count: int) -> NDArray
 
 def best_of_files(state: State, values: NDArray[Any], files: slice | NDArray[np.int64] = _EVERY) -> NDArray[np.float64]:
     """The greatest value among the definitions of each of ``files`` (ascending), (F,); 0 in a file without any."""
-    first, end = state.corpus.first[:-1][files], state.corpus.first[1:][files]
-    best = np.zeros(len(first), dtype=np.float64)
-    full = first < end
-    if full.any():
-        bounds = np.stack([first[full], end[full]], 1).reshape(-1)
-        best[full] = np.maximum.reduceat(values[: bounds[-1]], bounds[:-1])[::2]  # every other one lies between files
+    corpus = state.corpus
+    if isinstance(files, slice):
+        starts, ends = corpus.first[:-1][files], corpus.first[1:][files]
+    else:
+        values = values[corpus.rows_of(files)]
+        sizes = np.diff(corpus.first)[files]
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+    best = np.zeros(len(starts), dtype=np.float64)
+    full = starts < ends
+    if full.any():  # one file after the other: that the next begins ends each
+        best[full] = np.maximum.reduceat(values[: ends[-1]], starts[full])
     return best

@@ -32,7 +32,7 @@ from codewm_lsp.source import MODULE_NAME
 
 _log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 8  # documents, those looked at last, whose hints are worked out when something has changed
+AT_ONCE: Final = 8  # documents in view, those asked about last, whose hints are worked out when something has changed
 BEGUN: Final = 0.2  # of the pause after which lenses may change, when they are begun to be computed
 READING: Final = 0.5  # seconds of reading a large repository for the first time before what is known is shown
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
@@ -56,7 +56,9 @@ class OpenFile:
     typed: float = 0.0
     """When it was last typed in, by the loop's clock."""
     seen: float = 0.0
-    """When the editor last asked for its hints."""
+    """When the editor last asked for its hints, or opened it."""
+    round: int = -1
+    """How often the editor had been told to ask again by then; −1: it never asked."""
     behind: bool = False
     """Whether something has changed that its hints do not know of: they are worked out when the editor asks."""
     lenses: tuple[Lens, ...] = ()
@@ -69,6 +71,7 @@ class OpenFile:
 @dataclass(frozen=True, slots=True)
 class _Found:
     place: Place
+    held: Held
     hints: Hints | None  # None: the index has not even begun
     silence: str = ""
     waiting: str = ""
@@ -100,6 +103,8 @@ class Lenses:
         self._not_files: dict[str, str] = {}  # documents that lie nowhere, and what they are
         self._quiet_from = 0.0  # when the last key stroke will have been a pause ago
         self._refreshing = False
+        self._held: Held | None = None  # what was asked about last
+        self._rounds = 0  # how often the editor was told to ask again
 
     # ---- documents
 
@@ -171,7 +176,8 @@ class Lenses:
         """What the editor holds now, the document typed in last at first."""
         files = sorted(self._files.values(), key=lambda opened: -opened.typed)
         texts = {one.file: one.document.python_text() for one in files if len(one.document) <= LARGEST_TEXT}
-        return Held(texts, time.monotonic())
+        self._held = Held(texts, time.monotonic())
+        return self._held
 
     # ---- answers
 
@@ -251,17 +257,26 @@ class Lenses:
         )
 
     def _compute_all(self, files: Sequence[OpenFile], held: Held) -> None:
-        """Work out the hints of the documents looked at last; those of the others once they are looked at."""
-        newest = sorted(files, key=lambda opened: -opened.seen)
-        for opened in newest[:AT_ONCE]:
+        """Work out the hints of the documents in view; those of the others once they are looked at."""
+        in_view = sorted(filter(self._is_in_view, files), key=lambda opened: -opened.seen)[:AT_ONCE]
+        for opened in in_view:
             self._compute(opened, Priority.OTHER, held)
-        for opened in newest[AT_ONCE:]:
-            opened.behind = True
-            opened.fresh.clear()
+        for opened in files:
+            if opened not in in_view:
+                opened.behind = True
+                opened.fresh.clear()
+
+    def _is_in_view(self, opened: OpenFile) -> bool:
+        """Whether a document may be one that is shown. An editor that is told to ask again asks about those it shows:
+        one that it did not ask about since the last time but one lies behind another."""
+        can_be_told = self._client.can_refresh() or self._client.can_refresh_inlays()
+        if not can_be_told or self._preferences.options.display is Display.HOVER:
+            return True
+        return opened.round >= self._rounds - 1
 
     def _look(self, opened: OpenFile) -> None:
         """The editor asks for the hints of a document."""
-        opened.seen = self._background.now()
+        opened.seen, opened.round = self._background.now(), self._rounds
         if opened.behind:
             self._compute(opened, Priority.TYPING)
 
@@ -280,11 +295,11 @@ class Lenses:
     def _find(self, file: Path, held: Held, options: Options) -> _Found:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
-            return _Found(place, None, "its history is about to be indexed")
+            return _Found(place, held, None, "its history is about to be indexed")
         if silence := self._workshop.silence(place, options):
-            return _Found(place, Hints((), complete=True), silence)
+            return _Found(place, held, Hints((), complete=True), silence)
         hints = self._workshop.hints(place, held, options, READING)
-        return _Found(place, hints, waiting=self._workshop.waiting(place, options))
+        return _Found(place, held, hints, waiting=self._workshop.waiting(place, options))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:
         uri = opened.document.uri
@@ -321,8 +336,8 @@ class Lenses:
                 lenses.append(Lens(opened.document.anchor(anchor.line), hint))
         opened.lenses = tuple(sorted(lenses, key=lambda lens: lens.anchor.line))
         if version == opened.document.version:
-            if not found.hints.complete:
-                self._compute(opened, Priority.OTHER)
+            if not found.hints.complete:  # it goes on with reading, and looks at no file again for that
+                self._compute(opened, Priority.OTHER, found.held if found.held is self._held else None)
             elif opened.lenses or not self._indexing.running(root):
                 opened.fresh.set()
         self.refresh_where_changed()
@@ -352,6 +367,7 @@ class Lenses:
         for opened in self._files.values():  # what the editor is about to ask for is as good as shown
             if opened.shown is not None:
                 opened.shown = self._visible(opened)
+        self._rounds += 1
         try:
             await self._client.refresh()
         finally:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction
+from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction, derived
 from codewm_lsp.hints.engine import FOLLOWING, Hints
 from codewm_lsp.history import Edit
+from codewm_lsp.memo import Kind
 from codewm_lsp.ranking import Reason
 from codewm_lsp.ranking.boosted_trees import NO_TREES
 from codewm_lsp.ranking.ranker import lens_scores
@@ -325,6 +326,25 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
         found = engine.hints("shop/client.py", text, options=options, patience=0.0)
         calls += 1
     assert (found.items, calls) == (everything, 3)
+
+
+def test_files_that_are_only_moved_are_not_parsed_again(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.commit("Add many", {f"many/part_{number}.py": f"def part_{number}(): pass\n" for number in range(80)})
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
+    options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=99)
+    engine = open_engine(shop.path)
+    engine.hints("shop/client.py", text, options=options)
+    parsed: list[str] = []
+    parse = derived.parse_file
+    monkeypatch.setattr(derived, "parse_file", lambda *arguments: parsed.append(arguments[0]) or parse(*arguments))
+    monkeypatch.setattr(derived, "_PARSED", Kind("parsed file", 1))  # it is not for its being remembered
+    (shop.path / "many").rename(shop.path / "moved")
+    changed = text.replace("wait_seconds", "patience", 1)
+    after = engine.hints("shop/client.py", changed, options=options)
+    assert parsed == [changed]
+    assert after == open_engine(shop.path).hints("shop/client.py", changed, options=options)
 
 
 def test_where_next_does_not_wait_until_a_large_repository_is_read(shop: Any, open_engine: OpenEngine) -> None:

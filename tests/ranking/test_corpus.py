@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking import corpus as corpus_module
 from codewm_lsp.ranking.co_change import Changes
-from codewm_lsp.ranking.corpus import Corpus, Vocabulary, code_of, line_hashes, parse_file, phrases_of, running_tokens
+from codewm_lsp.ranking.corpus import (
+    Corpus,
+    ParsedFile,
+    Vocabulary,
+    code_of,
+    line_hashes,
+    parse_file,
+    phrases_of,
+    running_tokens,
+)
+from codewm_lsp.ranking.path_layout import Layout
 from codewm_lsp.ranking.ranker import best_of_files
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import signals_of
-from codewm_lsp.source import DefinitionKind, parse_definitions
+from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"
 B = "from .a import put\n\n\nclass Thing:\n    def put(self, url, timeout):\n        return url, url, timeout\n"
@@ -30,6 +44,20 @@ def test_definitions_are_numbered_through_all_files() -> None:
     assert corpus.names == ["<module>", "get_timeout", "put", "<module>", "Thing", "Thing.put"]
     assert corpus.first.tolist() == [0, 3, 6]
     assert corpus.line[[1, 2, 5]].tolist() == [3, 7, 4]
+
+
+def test_a_file_of_a_corpus_is_as_it_was_parsed() -> None:
+    vocabulary = Vocabulary()
+    files = {"a.py": parse_file(A, vocabulary), "b.py": parse_file(B, vocabulary), "c.py": parse_file("", vocabulary)}
+    corpus = Corpus.of(files, vocabulary)
+    for path, file in files.items():
+        again = corpus.parsed(corpus.number[path])
+        for field in fields(ParsedFile):
+            expected, found = getattr(file, field.name), getattr(again, field.name)
+            if isinstance(expected, np.ndarray):
+                assert (found.dtype, found.tolist()) == (expected.dtype, expected.tolist()), field.name
+            else:
+                assert found == expected, field.name
 
 
 def test_found_counts_a_word_once_a_definition() -> None:
@@ -79,6 +107,21 @@ def test_the_best_of_some_files_is_what_it_is_among_all_of_them(texts: list[str]
     assert best_of_files(state, values).tolist() == best
     some = sorted(data.draw(st.sets(st.integers(0, len(texts) - 1))))
     assert best_of_files(state, values, np.array(some, dtype=np.int64)).tolist() == [best[file] for file in some]
+
+
+@given(st.lists(st.lists(st.sampled_from(["get", "Timeout", "url", "x1", "Of", "_", "http"]), min_size=1, max_size=4)))
+def test_words_are_found_by_their_parts_however_many_came_later(words: list[list[str]]) -> None:
+    vocabulary = Vocabulary()
+    weights = {"get": 0.5, "timeout": 0.25, "of": 2.0, "http": 0.0}
+    for some in (words[: len(words) // 2], words):
+        for parts in some:
+            vocabulary.add("".join(parts))
+        corpus = Corpus.of({}, vocabulary)
+        found = corpus.spread(weights)
+        expected = [sum(weights.get(part, 0.0) for part in set(split_identifier(token))) for token in vocabulary.ids]
+        assert found.tolist() == expected
+        with mock.patch.object(corpus_module, "_FEW_PARTS", -1):  # sorted anew each time
+            assert corpus.spread(weights).tolist() == expected
 
 
 def test_imports_are_read_with_their_dots() -> None:
@@ -174,3 +217,12 @@ def test_a_part_says_of_its_definitions_what_the_whole_says(texts: dict[str, str
         assert part.definitions[name].tobytes() == whole.definitions[name][rows].tobytes(), name
     for name in whole.files:
         assert part.files[name].tobytes() == whole.files[name][some].tobytes(), name
+
+
+def test_files_are_near_by_the_way_to_their_folders() -> None:
+    layout = Layout(("a.py", "src/b.py", "src/deep/c.py", "src/deep/d.py", "tests/e.py"))
+    assert layout.same_folder("src/deep/new.py").tolist() == [0, 0, 1, 1, 0]
+    assert layout.same_folder("nowhere/new.py").tolist() == [0, 0, 0, 0, 0]
+    assert layout.near_folder("src/deep/new.py").tolist() == [0, 0.5, 1, 1, 0]
+    assert [files.tolist() for files in layout.folders] == [[0], [1], [2, 3], [4]]
+    assert list(Layout(()).folders) == []

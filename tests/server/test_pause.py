@@ -11,10 +11,10 @@ import pytest
 
 from codewm_lsp.hints import Hint, HintKind, Hints
 from codewm_lsp.server.conductor import Conductor
-from codewm_lsp.server.documents import Document
+from codewm_lsp.server.documents import Document, TextChange
 from codewm_lsp.server.lenses import AT_ONCE, OpenFile, _Found
 from codewm_lsp.server.options import Display, Options
-from codewm_lsp.server.session import Place
+from codewm_lsp.server.session import Held, Place
 from tests.server.test_debounce import Clock
 
 TEXT = "def one():\n    pass\n\n\ndef two():\n    pass\n"
@@ -41,10 +41,26 @@ class Editor:
     def can_refresh(self) -> bool:
         return False
 
+    def can_refresh_inlays(self) -> bool:
+        return False
+
     def shows_status(self) -> bool:
         return False
 
     def status_changed(self) -> None: ...
+
+
+class Told(Editor):
+    """An editor that asks again about what it shows when it is told to."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def can_refresh(self) -> bool:
+        return True
+
+    async def refresh(self) -> None:
+        self.told += 1
 
 
 @pytest.fixture
@@ -66,7 +82,7 @@ def found(conductor: Conductor, root: Path, *, version: int, text: str, line: in
     opened = conductor.lenses._files["file:///a.py"]
     future: Future[_Found] = Future()
     hint = Hint(HintKind.NEXT, "a.py", "two", line, "likely next", 0.5, ())
-    future.set_result(_Found(Place(root, "a.py"), Hints((hint,), complete=True)))
+    future.set_result(_Found(Place(root, "a.py"), Held({}, 0.0), Hints((hint,), complete=True)))
     conductor.lenses._found(opened, version, text, future)
     return opened
 
@@ -125,3 +141,50 @@ def test_of_many_open_documents_those_looked_at_last_are_worked_out(
     lenses._shown(uris[1])  # it is looked at again
     assert not lenses._files[uris[1]].behind
     assert lenses._files[uris[1]].fresh.is_set()
+
+
+async def test_a_document_that_is_no_longer_asked_about_is_worked_out_when_it_is_looked_at_again(
+    loop: Loop, tmp_path: Path
+) -> None:
+    editor = Told()
+    conductor = Conductor(editor, loop, [], Options(display=Display.OFF, debounce_ms=100))  # type: ignore[arg-type]
+    lenses = conductor.lenses
+    uris = [f"file:///{name}.py" for name in ("typed", "beside", "hidden", "never_shown")]
+    try:
+        for uri in uris:
+            conductor.open(Document(uri, "python", 1, TEXT), tmp_path / uri.rpartition("/")[2])
+        for shown in (uris[:3], uris[:2]):  # one is hidden behind another, and the last was but opened
+            for uri in shown:
+                lenses._shown(uri)
+            await lenses._refresh()
+        assert editor.told == 2
+        for uri in uris[:2]:
+            lenses._shown(uri)
+        lenses.changed(uris[0], TextChange((0, 0), (0, 0), ("", "")))
+        loop.advance(1.0)
+        assert [uri for uri in uris if lenses._files[uri].behind] == uris[2:]
+        lenses._shown(uris[2])
+        assert not lenses._files[uris[2]].behind
+    finally:
+        conductor.close(5.0)
+
+
+def test_reading_goes_on_with_the_texts_it_began_with_unless_something_has_changed(
+    conductor: Conductor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lenses = conductor.lenses
+    asked: list[Held | None] = []
+    monkeypatch.setattr(lenses, "_compute", lambda opened, priority, held=None: asked.append(held))
+    opened = lenses._files["file:///a.py"]
+
+    def found_some(held: Held) -> None:
+        future: Future[_Found] = Future()
+        future.set_result(_Found(Place(tmp_path, "a.py"), held, Hints((), complete=False)))
+        lenses._found(opened, 1, TEXT, future)
+
+    first = lenses.held()
+    found_some(first)
+    second = lenses.held()  # as after a key stroke elsewhere, or a change on disk
+    found_some(first)
+    found_some(second)
+    assert asked == [first, None, second]

@@ -79,7 +79,9 @@ def _folder_coupling(edit: EditContext) -> Floats:
     """The mean co-change of the files of each one's folder."""
     values = _together(edit, edit.file_with_files.small)
     means = np.zeros(len(values), dtype=np.float32)
-    for members in edit.corpus.layout.folders:
+    layout = edit.corpus.layout
+    for folder in np.unique(layout.folder[np.flatnonzero(values)]).tolist():
+        members = layout.folders[folder]
         means[members] = values[members].mean()
     return np.log1p(means)
 
