@@ -170,6 +170,10 @@ class Typist:
         before = self.used()
         self.type()
         self.quiet(seconds)
+        if not self.client.refreshes.empty():
+            while not self.client.refreshes.empty():
+                self.client.refreshes.get()
+            self.client.lenses(self.uri)  # the one document that is shown
         return self.used() - before
 
     def quiet(self, seconds: float) -> None:
@@ -222,7 +226,7 @@ def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> Ite
         yield from _next(typist, f"Where Next, {CHANGED} files changed")
         before = typist.used()
         for file in workspace.others[CHANGED:]:
-            client.open(file)
+            client.lenses(client.open(file))  # as an editor asks that shows it, until another is opened over it
         typist.quiet(600)
         count = len(workspace.others[CHANGED:])
         yield Row(f"opening {count} documents", typist.used() - before, "s of processor")
