@@ -6,7 +6,7 @@ Where a value differs little from the last one (typing changes one file), it is 
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -31,6 +31,7 @@ from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 _AT_ONCE: Final = 32  # files read together
+_ATTEMPTS: Final = 3  # at keeping what was parsed, as long as something else always comes between
 _AROUND: Final = 64  # files that are the corpus until all are read
 
 Odds = NDArray[np.float64]
@@ -117,19 +118,25 @@ class Derived:
         self._vocabulary = Vocabulary()
         self._kept: KeptFiles | None = None  # what an earlier process has parsed, until all files have been read
         self._parsed_anew = 0
+        self._given_up = 0  # how often they could not be kept in one go
         self.memo = Memo()
 
-    def keep_parsed(self, snapshot: Snapshot) -> None:
-        """Keep the files of the snapshot's commit for the next process, if many had to be parsed."""
+    def keep_parsed(self, snapshot: Snapshot, stop: Callable[[], bool] = lambda: False) -> None:
+        """Keep the files of the snapshot's commit for the next process, if many had to be parsed. What is begun when
+        ``stop`` says so is begun again the next time, but for a few times only."""
         last, index = self.memo.last(_CORPORA), self._index.log.path
         if index is None or last is None or last[0] != snapshot.contents or self._parsed_anew < FEWEST:
             return
-        read, tree = last[1], self._tree(snapshot.head)
-        unchanged = [path for path in read.corpus.paths if read.keys[path] == tree.get(path)]
-        if len(read.corpus) <= MOST_DEFINITIONS:
-            blobs = [tree[path] for path in unchanged]
-            part = read.corpus.part([read.corpus.number[path] for path in unchanged])
-            keep(index.parent, part, blobs, self._repository.read_all(list(dict.fromkeys(blobs))))
+        read, known = last[1], frozenset(self._tree(snapshot.head).values())
+        committed = [path for path in read.corpus.paths if read.keys[path] in known]
+        if len(read.corpus) > MOST_DEFINITIONS or self._given_up >= _ATTEMPTS:
+            return
+        blobs = [read.keys[path] for path in committed]
+        part = read.corpus.part([read.corpus.number[path] for path in committed])
+        if keep(index.parent, part, blobs, self._repository.read_all, stop):
+            self._parsed_anew = self._given_up = 0
+        else:
+            self._given_up += 1
 
     def ancestors(self, snapshot: Snapshot) -> frozenset[str]:
         """The commits that count as past."""

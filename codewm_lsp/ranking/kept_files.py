@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
@@ -30,6 +30,7 @@ from codewm_lsp.small_arrays import read_arrays
 FEWEST: Final = 16
 """Files that had to be parsed from which on all are kept anew."""
 
+_AT_ONCE: Final = 32  # files
 _LARGEST: Final = 64 << 20  # bytes of a file that is read
 _DESCRIPTION: Final = "description"
 _OF_DEFINITIONS: Final = ("kinds", "line", "start", "end", "size")
@@ -124,20 +125,33 @@ class KeptFiles:
 NOTHING_KEPT: Final = KeptFiles({}, {})
 
 
-def keep(folder: Path, corpus: Corpus, blobs: Sequence[str], texts: Mapping[str, str | None]) -> None:
-    """Keep the files of a corpus, each by its blob, in the folder of an index. ``texts``: of the blobs.
+def keep(
+    folder: Path,
+    corpus: Corpus,
+    blobs: Sequence[str],
+    read: Callable[[Sequence[str]], Mapping[str, str | None]],
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Keep the files of a corpus, each by its blob, in the folder of an index; False when told to stop before the end.
+    ``read`` gives the texts of blobs.
 
     Where it cannot be written, they are parsed again the next time.
     """
-    bounds = corpus.word_bounds[corpus.first].tolist()
+    bounds = list(pairwise(corpus.word_bounds[corpus.first].tolist()))
+    local: list[NDArray[np.int32]] = []
     try:
-        local = [
-            _local(corpus.words[start:end], texts[blob] or "", corpus.vocabulary)
-            for blob, (start, end) in zip(blobs, pairwise(bounds), strict=True)
-        ]
+        for first in range(0, len(blobs), _AT_ONCE):
+            if stop():
+                return False
+            some = slice(first, first + _AT_ONCE)
+            texts = read(list(dict.fromkeys(blobs[some])))
+            local += [
+                _local(corpus.words[start:end], texts[blob] or "", corpus.vocabulary)
+                for blob, (start, end) in zip(blobs[some], bounds[some], strict=True)
+            ]
     except KeyError as error:
         LOG.info("%s: a definition has a word that its file has not: %s", folder, error)
-        return
+        return True
     firsts = corpus.first.tolist()
     names = [corpus.names[start:end] for start, end in pairwise(firsts)]
     described = {"parser": parser(), "files": list(zip(blobs, names, corpus.imports, strict=True))}
@@ -151,6 +165,7 @@ def keep(folder: Path, corpus: Corpus, blobs: Sequence[str], texts: Mapping[str,
     np.savez(written, allow_pickle=False, **arrays)
     if written.tell() <= _LARGEST:
         _write(folder / PARSED_FILES, written.getvalue())
+    return True
 
 
 def _local(words: NDArray[np.int32], text: str, vocabulary: Vocabulary) -> NDArray[np.int32]:

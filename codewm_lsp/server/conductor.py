@@ -38,7 +38,7 @@ class Conductor:
     ) -> None:
         self._client = client
         self._folders = list(folders)
-        self._background = Background(loop, lambda: self._workshop.close(), lambda: self._workshop.rest())
+        self._background = Background(loop, lambda: self._workshop.close(), self._rest)
         self.problems = Problems(client, self._background)
         self._workshop = Workshop(self.problems.announce)
         self.preferences = Preferences(options, self._background, self._switched)
@@ -150,6 +150,9 @@ class Conductor:
         )
 
     # ---- among the rooms
+
+    def _rest(self) -> None:
+        self._workshop.rest(partial(self._background.awaited, Priority.INDEXING))
 
     def _concerned(self) -> set[Path]:
         """The folders that are open, and those that have a file open in them."""

@@ -304,8 +304,14 @@ class Session:
         """Whether it was not renamed or deleted."""
         return self._repository.git_dir.is_dir()
 
-    def rest(self) -> None:
-        """There is nothing to be done for a while: hold no more memory than is needed for the next question."""
+    def rest(self, stop: Callable[[], bool]) -> None:
+        """There is nothing to be done for a while: keep what was parsed for the next process, unless something comes up
+        (``stop``), and hold no more memory than is needed for the next question."""
+        if self._workspace.last is not None:
+            try:
+                self._engine.derived.keep_parsed(self._workspace.last, stop)
+            except RepositoryError as error:
+                _log.info("the parsed files of %s are not kept: %s", self.root, error)
         self._index.let_go()
 
     def close(self) -> None:
@@ -431,10 +437,10 @@ class Workshop:
         """Forget what failed: the next question tries again."""
         self._problems.clear()
 
-    def rest(self) -> None:
-        """There is nothing to be done for a while: give memory back to the system."""
+    def rest(self, stop: Callable[[], bool]) -> None:
+        """There is nothing to be done for a while: see ``Session.rest``, and give memory back to the system."""
         for session in self._sessions.values():
-            session.rest()
+            session.rest(stop)
         give_back()
 
     def close(self) -> None:

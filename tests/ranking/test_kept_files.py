@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,15 @@ TEXTS = {
 }
 
 
+def read(blobs: Sequence[str]) -> dict[str, str | None]:
+    return {blob: TEXTS[blob] for blob in blobs}
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     vocabulary = Vocabulary()
     corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in TEXTS.items()}, vocabulary)
-    keep(tmp_path, corpus, list(corpus.paths), TEXTS)
+    assert keep(tmp_path, corpus, list(corpus.paths), read)
     return tmp_path
 
 
@@ -99,5 +104,12 @@ def test_a_folder_that_cannot_be_written_costs_the_file_only(tmp_path: Path) -> 
     vocabulary = Vocabulary()
     corpus = Corpus.of({"d.py": parse_file(TEXTS["d.py"], vocabulary)}, vocabulary)
     (tmp_path / PARSED_FILES).mkdir()
-    keep(tmp_path, corpus, ["d.py"], TEXTS)
+    assert keep(tmp_path, corpus, ["d.py"], read)
     assert [one.name for one in tmp_path.iterdir()] == [PARSED_FILES]
+
+
+def test_it_is_not_kept_where_something_comes_up(tmp_path: Path) -> None:
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({"d.py": parse_file(TEXTS["d.py"], vocabulary)}, vocabulary)
+    assert not keep(tmp_path, corpus, ["d.py"], read, lambda: True)
+    assert list(tmp_path.iterdir()) == []

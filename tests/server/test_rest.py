@@ -1,0 +1,65 @@
+"""What is done when there is nothing to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.hints import derived
+from codewm_lsp.index.store import PARSED_FILES
+from codewm_lsp.server.options import Options
+from codewm_lsp.server.session import Held, Place, Workshop
+
+FILES = {f"part_{number}.py": f"def part_{number}(url):\n    return url\n" for number in range(20)}
+
+
+def hints(workshop: Workshop, root: Path, text: str) -> None:
+    place = workshop.place(root / "part_0.py", Options())
+    assert place == Place(root, "part_0.py")
+    workshop.hints(place, Held({root / "part_0.py": text}, time.monotonic()), Options(), 60.0)
+
+
+def test_what_was_parsed_is_kept_for_the_next_process_unless_somebody_waits(
+    make_repository: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("CODEWM_CACHE", str(cache))
+    repository = make_repository()
+    repository.commit("Add parts", FILES)
+    root, text = repository.path.resolve(), FILES["part_0.py"].replace("url", "address")
+    workshop = Workshop(pytest.fail)
+    hints(workshop, root, text)
+    for _ in range(derived._ATTEMPTS - 1):
+        workshop.rest(lambda: True)
+    assert not list(cache.rglob(PARSED_FILES))
+    workshop.rest(lambda: False)
+    assert len(list(cache.rglob(PARSED_FILES))) == 1
+    workshop.close()
+
+    parsed: list[str] = []
+    parse = derived.parse_file
+    monkeypatch.setattr(derived, "parse_file", lambda *arguments: parsed.append(arguments[0]) or parse(*arguments))
+    workshop = Workshop(pytest.fail)
+    hints(workshop, root, text)
+    workshop.close()
+    assert parsed == [text]
+
+
+def test_what_is_never_kept_in_one_go_is_left_alone(
+    make_repository: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("CODEWM_CACHE", str(cache))
+    repository = make_repository()
+    repository.commit("Add parts", FILES)
+    workshop = Workshop(pytest.fail)
+    hints(workshop, repository.path.resolve(), FILES["part_0.py"].replace("url", "address"))
+    for _ in range(derived._ATTEMPTS):
+        workshop.rest(lambda: True)
+    workshop.rest(lambda: False)
+    assert not list(cache.rglob(PARSED_FILES))
+    workshop.close()
