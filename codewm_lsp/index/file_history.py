@@ -6,15 +6,13 @@ of a commit never changes, so whoever writes last may win, and a file that canno
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
 from codewm_lsp.history import Repository
 from codewm_lsp.history.changed_files import MOST_FILES, ChangedFiles, FileEvent, FileTouch
-from codewm_lsp.index.store import FILE_HISTORY, LOG, folder_name, is_plain
+from codewm_lsp.index.store import FILE_HISTORY, folder_name, is_plain, write_anew
 
 _LARGEST: Final = 64 << 20  # bytes of a file that is read
 _EVENTS: Final = {event.value[0]: event for event in FileEvent}
@@ -35,7 +33,8 @@ def file_history(repository: Repository, rev: str, folder: Path | None) -> list[
     if remembered == of and not repository.is_shallow:
         return list(known.values())
     found = repository.changed_files(rev, known=known)
-    _write(file, {"of": of, "commits": [_record(one) for one in found]})
+    record = {"of": of, "commits": [_record(one) for one in found]}
+    write_anew(file, json.dumps(record, separators=(",", ":")).encode("ascii"))  # otherwise Git is asked again
     return found
 
 
@@ -74,16 +73,3 @@ def _record(one: ChangedFiles) -> list[object]:
         for file in one.files
     ]
     return [one.sha, one.author, one.date, files, one.renames]
-
-
-def _write(file: Path, record: object) -> None:
-    """Where it cannot be written, Git is asked again the next time."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        with open(temporary, "x", encoding="ascii") as stream:
-            json.dump(record, stream, separators=(",", ":"))
-        os.replace(temporary, file)
-    except OSError as error:
-        LOG.info("%s cannot be written: %s", file, error)
-        with contextlib.suppress(OSError):
-            temporary.unlink()

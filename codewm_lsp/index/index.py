@@ -28,7 +28,7 @@ from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Relate
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
 from codewm_lsp.index.search import Query
 from codewm_lsp.index.statistics import History
-from codewm_lsp.index.store import DISMISSED, Damaged, Identity, explained, is_unwritable, to_sql
+from codewm_lsp.index.store import DISMISSED, MEASURE, Damaged, Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
 from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
@@ -541,7 +541,9 @@ class Index:
         rows = rows if inside is None else inside[rows]
         kept = self._whitening
         if kept is None or kept[0] is not arrays or not np.array_equal(kept[1], rows):
-            kept = self._whitening = arrays, rows, Whitening.of(arrays.matrix.floats(rows))
+            file = None if self.log.path is None else self.log.path.with_name(MEASURE)
+            key = arrays.generation.encode() + rows.astype("<i8").tobytes()
+            kept = self._whitening = arrays, rows, Whitening.kept(file, key, lambda: arrays.matrix.floats(rows))
         return kept[2].query(vector)
 
     def _count(self, arrays: EditArrays, asked: SearchRange) -> History:

@@ -11,6 +11,7 @@ import errno
 import gc
 import glob
 import logging
+import os
 import re
 import sqlite3
 import stat
@@ -82,9 +83,11 @@ FILE_HISTORY: Final = "changed-files-v1.json"
 """In the folder of a repository: which files each of its commits changed."""
 PARSED_FILES: Final = "parsed-files-v1.npz"
 """In the same folder: what was parsed of its newest files."""
+MEASURE: Final = "measure-v1.bin"
+"""In the same folder: how the edits of an index are measured (``whitening``)."""
 DISMISSED: Final = "dismissed.sqlite3"
 """In the same folder: what the user has hidden."""
-MADE_AGAIN: Final = (FILE_HISTORY, PARSED_FILES)
+MADE_AGAIN: Final = (FILE_HISTORY, PARSED_FILES, MEASURE)
 """What is beside an index and is made again where it is missing."""
 
 _OF_ANY_VERSION: Final = "|".join(
@@ -96,6 +99,19 @@ _OWN_NAME: Final = re.compile(rf"([A-Za-z0-9_-]+-\d+-v\d+\.sqlite3|{_OF_ANY_VERS
 def is_own_name(name: str) -> bool:
     """Whether a file of a repository's folder bears a name that this or another version of CodeWM gives there."""
     return _OWN_NAME.fullmatch(name) is not None
+
+
+def write_anew(file: Path, data: bytes) -> None:
+    """Put what can be made again in the place of what there was, whole or not at all; a fault is logged."""
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+        os.replace(temporary, file)
+    except OSError as error:
+        LOG.info("%s cannot be written: %s", file, error)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 SqlText = str | bytes

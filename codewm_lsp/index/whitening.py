@@ -10,19 +10,28 @@ that search tells edits apart by (docs/scale.md): among very many edits the plai
 
 from __future__ import annotations
 
+import hashlib
+import math
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+import codewm_lsp
 from codewm_lsp.index.sketch import LARGE
+from codewm_lsp.index.store import is_plain, write_anew
 
 FEWEST: Final = 100  # edits below which their covariance says nothing: the plain cosine holds
 MOST: Final = LARGE  # edits above which search would have to look at too many of them, its bounds being looser
 SAMPLE: Final = 2_000  # edits that the covariance is taken of
 SHRINKAGE: Final = 3_000  # over the number of edits: how much of the mean variance is added to each direction
 STEP: Final = 1.5  # an index that has grown by so much is measured again
+_NAME: Final = 16  # bytes
+_LARGEST: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +49,42 @@ class Whitening:
         shift = max(SHRINKAGE / count * float(np.trace(covariance)) / width, 1e-6)
         return cls(np.linalg.inv(covariance + shift * np.eye(width)).astype(np.float32))
 
+    @classmethod
+    def kept(cls, file: Path | None, key: bytes, vectors: Callable[[], NDArray[np.float32]]) -> Whitening:
+        """The same, from ``file`` where the last process kept it there under this ``key``; otherwise it is kept now.
+
+        ``key`` says which vectors these are. None: nothing is kept.
+        """
+        if file is None:
+            return cls.of(vectors())
+        name = hashlib.blake2b(key + repr((codewm_lsp.__version__, SHRINKAGE)).encode(), digest_size=_NAME).digest()
+        found = _read(file, name)
+        if found is None:
+            found = cls.of(vectors()).inverse
+            data = found.astype("<f4").tobytes()
+            write_anew(file, name + zlib.crc32(data).to_bytes(4, "little") + data)
+        return cls(found)
+
     def query(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vector whose product with a stored one says how much these are alike, (D,)."""
         found = self.inverse @ vector
         like_itself = float(vector @ found)
         return np.asarray(found / like_itself, dtype=np.float32) if like_itself > 0 else vector
+
+
+def _read(file: Path, name: bytes) -> NDArray[np.float32] | None:
+    try:
+        if not is_plain(file) or file.stat().st_size > _LARGEST:
+            return None
+        data = file.read_bytes()
+    except OSError:
+        return None
+    numbers = data[_NAME + 4 :]
+    width = math.isqrt(len(numbers) // 4)
+    checked = zlib.crc32(numbers).to_bytes(4, "little") == data[_NAME : _NAME + 4]
+    if data[:_NAME] != name or not checked or len(numbers) != 4 * width**2:
+        return None
+    return np.frombuffer(numbers, "<f4").reshape(width, width).astype(np.float32, copy=False)
 
 
 def is_measured(edits: int) -> bool:

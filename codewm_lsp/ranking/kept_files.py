@@ -7,11 +7,9 @@ which is read again. So the text, and the code that parsed it, have to be the sa
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import codewm_lsp
-from codewm_lsp.index.store import LOG, PARSED_FILES, is_plain
+from codewm_lsp.index.store import LOG, PARSED_FILES, is_plain, write_anew
 from codewm_lsp.ranking.corpus import KINDS, Corpus, ParsedFile, Vocabulary, running_tokens, simple_name
 from codewm_lsp.small_arrays import read_arrays
 
@@ -164,7 +162,7 @@ def keep(
     written = io.BytesIO()
     np.savez(written, allow_pickle=False, **arrays)
     if written.tell() <= _LARGEST:
-        _write(folder / PARSED_FILES, written.getvalue())
+        write_anew(folder / PARSED_FILES, written.getvalue())
     return True
 
 
@@ -198,15 +196,3 @@ def _places(arrays: Mapping[str, NDArray[Any]], described: Mapping[str, Any]) ->
         held_by = {what: slice(ends[number], ends[number + 1]) for what, ends in bounds.items()}
         found[blob] = _Place(slice(starts[number], starts[number + 1]), held_by, tuple(names), tuple(imports))
     return found
-
-
-def _write(file: Path, data: bytes) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        os.replace(temporary, file)
-    except OSError as error:
-        LOG.info("%s cannot be written: %s", file, error)
-        with contextlib.suppress(OSError):
-            temporary.unlink()

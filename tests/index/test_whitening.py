@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codewm_lsp.index.store import MEASURE
 from codewm_lsp.index.whitening import FEWEST, MOST, SAMPLE, Whitening, sample
 
 Floats = NDArray[np.float32]
@@ -90,3 +92,36 @@ def test_what_is_out_of_range_does_not_measure(make_range: Callable[[int, int], 
     assert len(scores.meaning) == whole.log.size()
     (plain,) = part.nearest(vector[None], k=0)
     assert [hit.edit.id for hit in plain] != [hit.edit.id for hit in part.search(edit, vector, k=0)]
+
+
+def test_a_measure_that_was_kept_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    vectors, file = habitual(400, 16), tmp_path / MEASURE
+    made = Whitening.kept(file, b"these", lambda: vectors)
+    assert made.inverse.tobytes() == Whitening.of(vectors).inverse.tobytes()
+    again = Whitening.kept(file, b"these", _never)
+    assert again.inverse.tobytes() == made.inverse.tobytes()
+    assert [one.name for one in tmp_path.iterdir()] == [MEASURE]
+
+
+def test_a_measure_of_others_or_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / MEASURE
+    expected = {key: habitual(400, 16, seed) for seed, key in enumerate((b"these", b"others"))}
+    for key, vectors in expected.items():
+        assert (
+            Whitening.kept(file, key, lambda vectors=vectors: vectors).inverse == Whitening.of(vectors).inverse
+        ).all()
+    whole, vectors = file.read_bytes(), expected[b"others"]
+    turned = bytearray(whole)
+    turned[-1] ^= 1
+    for damaged in (b"", whole[:-4], whole[:20], bytes(turned), whole + b"\0" * 4):
+        file.write_bytes(damaged)
+        assert (Whitening.kept(file, b"others", lambda: vectors).inverse == Whitening.of(vectors).inverse).all()
+        assert file.read_bytes() == whole
+    file.unlink()
+    file.mkdir()  # cannot be written
+    assert (Whitening.kept(file, b"others", lambda: vectors).inverse == Whitening.of(vectors).inverse).all()
+    assert [one.name for one in tmp_path.iterdir()] == [MEASURE]
+
+
+def _never() -> Floats:
+    raise AssertionError("measured again")
