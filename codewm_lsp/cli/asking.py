@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from codewm_lsp.display import named
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ def _find(edits: tuple[Edit, ...], wanted: tuple[str, str], where: str) -> Edit:
     for edit in edits:
         if _matches(edit, wanted):
             return edit
-    listed = [f"  {edit.path}::{edit.definition}" for edit in edits[:LISTED]]
+    listed = [
+        f"  {edit.path}::{edit.definition}"
+        + ("" if (words := named(edit.definition)) == edit.definition else f"  {words}")
+        for edit in edits[:LISTED]
+    ]
     if len(edits) > LISTED:
         listed.append(f"  … and {len(edits) - LISTED} more")
     raise OptionError(
@@ -152,7 +157,7 @@ def _one_edit_of(repository: Repository, sha: str, wanted: tuple[str, str]) -> Q
             + (f" of {wanted[0]} (it is a {changed.skipped} commit)." if changed.skipped else ".")
         )
     edit = _find(edits, wanted, title)
-    words = f"{edit.definition} in {title}"
+    words = f"{named(edit.definition)} in {title}"
     was = edit.previous_path or edit.path
     made = alone(repository.text_at(parent, was), repository.text_at(sha, edit.path), [as_before(edit)])
     if made is None:

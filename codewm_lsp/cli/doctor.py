@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
 from codewm_lsp.cli.cleaning import unused
-from codewm_lsp.display import counted
+from codewm_lsp.display import counted, named
 from codewm_lsp.errors import BundleError, CodewmError
 from codewm_lsp.folders import NO_FOLDER, log_folder
 from codewm_lsp.logs import last_error, log_files
@@ -231,14 +231,14 @@ def _hidden(index: Index) -> Finding:
     }
     hidden = index.dismissals.all()
     files = {one.path for one in said_not_needed(index.dismissals)}
-    named = sorted(
+    listed = sorted(
         f"{one.path} as forgotten"
         if one.path in files and one.scope is Scope.HINT
-        else words[one.scope].format(path=one.path, definition=one.definition, sha=one.sha)
+        else words[one.scope].format(path=one.path, definition=named(one.definition), sha=one.sha)
         for one in hidden
     )
-    if not named:
+    if not listed:
         return Finding("hidden", "ok", "none")
-    more = f", and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
+    more = f", and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     back = "name them again with `codewm forgotten --needed FILE`" if files else ""
-    return Finding("hidden", "note" if files else "ok", f"{len(named)}: {', '.join(named[:_LISTED])}{more}", back)
+    return Finding("hidden", "note" if files else "ok", f"{len(listed)}: {', '.join(listed[:_LISTED])}{more}", back)

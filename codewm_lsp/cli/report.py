@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from codewm_lsp.dates import age
+from codewm_lsp.display import named
 from codewm_lsp.source import MODULE_NAME
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def diff_of(edit: Edit) -> str:
         difflib.unified_diff(
             [*before[:1], *(row[margin:] for row in before[1:])],
             [*after[:1], *(row[margin:] for row in after[1:])],
-            f"{edit.previous_path or edit.path}::{edit.definition}",
-            f"{edit.path}::{edit.definition}",
+            f"{edit.previous_path or edit.path}::{named(edit.definition)}",
+            f"{edit.path}::{named(edit.definition)}",
             lineterm="",
         )
     )
@@ -89,9 +90,9 @@ def _with_renames(edits: Sequence[Edit]) -> list[tuple[str, Edit, str]]:
     for edit in edits:
         place = (edit.path, edit.definition)
         if edit.kind.value == "added" and place in old:
-            told.append(("renamed", edit, f"{old[place]} to {edit.definition}"))
+            told.append(("renamed", edit, f"{named(old[place])} to {named(edit.definition)}"))
         elif edit.kind.value != "removed" or place not in gone:
-            told.append((edit.kind.value, edit, edit.definition))
+            told.append((edit.kind.value, edit, named(edit.definition)))
     return told
 
 
@@ -167,13 +168,13 @@ class Reporter:
                 (f"{100 * item.score:3.0f} %  ", "bold green"),
                 (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
-                (edit.definition, "cyan"),
+                (named(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
             reasons = "; ".join(reason.words for reason in item.reasons)
             if several:
-                place = query.path if query.definition == MODULE_NAME else query.definition
+                place = query.path if query.definition == MODULE_NAME else named(query.definition)
                 reasons = f"like the change to {place}" + (f": {reasons}" if reasons else "")
             if reasons:
                 self.line("           ", (reasons, "dim"))
@@ -185,7 +186,7 @@ class Reporter:
             self.line(
                 (f"{number:3d}  ", "dim"),
                 f"{edit.path}  ",
-                (edit.definition, "cyan"),
+                (named(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
@@ -198,7 +199,7 @@ class Reporter:
                 (f"{number:3d}  ", "dim"),
                 (f"{100 * prediction.score:3.0f} %  ", "bold green"),
                 f"{prediction.path}:{prediction.line + 1}  ",
-                (prediction.definition, "cyan"),
+                (named(prediction.definition), "cyan"),
             )
             if prediction.likely:
                 self.line("           likely to change: ", ", ".join(prediction.likely))
@@ -211,7 +212,10 @@ class Reporter:
                     "           like ",
                     (commit.sha[:8], "yellow"),
                     f"  {commit.subject}",
-                    (f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {item.edit.definition}", "dim"),
+                    (
+                        f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {named(item.edit.definition)}",
+                        "dim",
+                    ),
                 )
                 self.diff(diff)
                 if diff is None:

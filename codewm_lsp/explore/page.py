@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import codewm_lsp
-from codewm_lsp.display import clean
+from codewm_lsp.display import clean, named
 from codewm_lsp.explore.atlas import Atlas
 from codewm_lsp.output_folder import claim
 
@@ -86,7 +86,7 @@ def record(atlas: Atlas) -> dict[str, object]:
             author = authors.setdefault(_text(edit.commit.author), len(authors))
             rows.append((author, edit.commit.date, _text(edit.commit.subject)))
         commit_of.append(commits[edit.commit.sha])
-    definitions = [(paths.setdefault(_text(path), len(paths)), _text(name)) for path, name in atlas.definitions]
+    definitions = [(paths.setdefault(_text(path), len(paths)), _text(named(name))) for path, name in atlas.definitions]
     grid = (atlas.places.clip(0, 1) * _GRID).round().astype(int)
     files = atlas.files
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from codewm_lsp.dates import moment
-from codewm_lsp.display import counted
+from codewm_lsp.display import counted, named
 from codewm_lsp.hints.broken_places import BrokenPlace
 from codewm_lsp.hints.forgotten import Forgotten, Looked, Missing
 from codewm_lsp.source import MODULE_NAME
@@ -88,7 +88,7 @@ def sentence(one: Missing) -> str:
 
 def place(one: BrokenPlace) -> str:
     """A definition of a file, and the line to look at."""
-    return f"line {one.line + 1}, {one.definition}" if one.definition != MODULE_NAME else f"line {one.line + 1},"
+    return f"line {one.line + 1}, {named(one.definition)}" if one.definition != MODULE_NAME else f"line {one.line + 1},"
 
 
 def _behind(found: Forgotten) -> str:

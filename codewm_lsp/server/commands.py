@@ -10,7 +10,7 @@ from typing import Any, Final
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
-from codewm_lsp.display import clean, quoted
+from codewm_lsp.display import clean, named, quoted
 from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
 from codewm_lsp.hints.forgotten_words import headline, record, sentence
@@ -114,7 +114,7 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     if target.show and evidence.edits:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
-        ls.say(MessageLevel.INFO, f"No past edits are like the change to {target.definition}.")
+        ls.say(MessageLevel.INFO, f"No past edits are like the change to {named(target.definition)}.")
     return {"root": uri_of(place.root), **evidence.record()}
 
 
@@ -269,7 +269,8 @@ def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -
 def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
     like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like the change to"
-    return f"{like} {evidence.definition}: {first.commit[:7]} {quoted(clean(first.subject))} by {clean(first.author)}."
+    commit = f"{first.commit[:7]} {quoted(clean(first.subject))} by {clean(first.author)}"
+    return f"{like} {named(evidence.definition)}: {commit}."
 
 
 def _place(ls: CodewmServer, uri: str) -> Path:

@@ -18,7 +18,7 @@ from typing import Final
 from pygls.uris import from_fs_path
 
 from codewm_lsp.dates import age, moment
-from codewm_lsp.display import clean
+from codewm_lsp.display import clean, named
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import is_source
 
@@ -60,7 +60,7 @@ class PastChange:
         after = self.after.splitlines()
         path = clean(self.path)
         lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm="")
-        return "".join(f"{line} {self.definition}\n" if line.startswith("@@") else f"{line}\n" for line in lines)
+        return "".join(f"{line} {named(self.definition)}\n" if line.startswith("@@") else f"{line}\n" for line in lines)
 
     def record(self) -> dict[str, object]:
         """As JSON. The words of the repository are made harmless; ``path`` is what it is, for it names the file."""
@@ -109,7 +109,7 @@ class Evidence:
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
         what = "like the change expected in" if self.kind == "next" else "like the change to"
-        about = f"about {clean(self.words)}" if self.words else f"{what} {self.definition} ({clean(self.path)})"
+        about = f"about {clean(self.words)}" if self.words else f"{what} {named(self.definition)} ({clean(self.path)})"
         head = [f"# Past edits {about}\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))
         return "".join(head) + _commits(self.edits, now, _MEASURES.get(self.kind, ""))
@@ -130,7 +130,7 @@ class Suggestion:
     @property
     def called(self) -> str:
         """Its name in a sentence: a file is called by its path."""
-        return self.definition if self.definition != MODULE_NAME or is_source(self.path) else clean(self.path)
+        return named(self.definition) if self.definition != MODULE_NAME or is_source(self.path) else clean(self.path)
 
     def record(self, uri_of: Callable[[str], str]) -> dict[str, object]:
         """As JSON, with the file's URI."""
@@ -166,7 +166,7 @@ def suggestions_text(suggestions: Sequence[Suggestion], now: float, about: str =
         parts.extend(f"#    {words}\n" for words in (*_likely(suggestion.likely), *suggestion.reasons))
     for suggestion in suggestions:
         if suggestion.evidence:
-            parts.append(f"\n# {'=' * 70}\n# {suggestion.definition} ({clean(suggestion.path)})\n")
+            parts.append(f"\n# {'=' * 70}\n# {named(suggestion.definition)} ({clean(suggestion.path)})\n")
             parts.append(_commits(suggestion.evidence, now, _MEASURES["next"]))
     return "".join(parts)
 
@@ -222,7 +222,7 @@ def _commits(edits: Sequence[PastChange], now: float, measure: str) -> str:
         day = moment(edit.date).strftime("%Y-%m-%d %H:%M UTC")
         score = "" if edit.score is None else f" · {100 * edit.score:.0f} % {measure}"
         place = f"{clean(edit.repository)}: {clean(edit.path)}" if edit.repository else clean(edit.path)
-        parts.append(f"\n# {number} of {len(edits)}{score} · {place} · {edit.definition}\n")
+        parts.append(f"\n# {number} of {len(edits)}{score} · {place} · {named(edit.definition)}\n")
         parts.extend(f"#   {reason}\n" for reason in edit.reasons)
         parts.append(f"commit {edit.commit}\nAuthor: {clean(edit.author)}\n")
         parts.append(f"Date:   {day} ({age(now - edit.date)})\n\n    {clean(edit.subject)}\n\n")

@@ -220,3 +220,40 @@ def test_a_renamed_definition_is_said_to_be_renamed(history: Any, codewm: Codewm
     assert re.search(r"renamed  client.py:\d+  delete to erase", head), head
     assert "added" not in head
     assert "removed" not in head
+
+
+def test_a_second_definition_of_a_name_is_said_to_be_one(history: Any, codewm: Codewm) -> None:
+    again = '\n\ndef get(url):\n    """Once more."""\n    return transport.send("get", url)\n'
+    text = (history.path / "client.py").read_text()
+    history.commit("Define get again", {"client.py": text + again})
+    history.write("client.py", text + again.replace("return", "answer ="))
+    said = codewm("hints", "--diff", "-C", history.path)
+    assert said.returncode == 0, said.stderr
+    assert "get (2nd definition)" in said.stdout.partition("\n\n")[0]
+    assert "#2" not in said.stdout
+    asked = answered(codewm("similar", "--json", "-C", history.path))["query"]["editing"]
+    assert [edit["definition"] for edit in asked] == ["get#2"], "programs are told the name that they can ask about"
+    of = codewm("similar", "-C", history.path, "--at", "HEAD", "--editing", "client.py::get#2")
+    assert "get (2nd definition) in commit" in of.stdout, of.stderr
+    missed = codewm("similar", "-C", history.path, "--at", "HEAD", "--editing", "client.py::put")
+    assert "client.py::get#2  get (2nd definition)\n" in missed.stderr
+
+
+def test_markers_of_a_conflict_are_not_code(history: Any, codewm: Codewm) -> None:
+    text = (history.path / "client.py").read_text()
+    ours, theirs = (text.replace("send('delete', url", f"send('delete', {how}, url") for how in ("mine", "theirs"))
+    history.git("checkout", "--quiet", "-b", "side")
+    history.commit("Theirs", {"client.py": theirs})
+    history.git("checkout", "--quiet", "-")
+    history.commit("Ours", {"client.py": ours})
+    merged = subprocess.run(("git", "-C", history.path, "merge", "--quiet", "side"), capture_output=True, check=False)
+    assert merged.returncode == 1
+    conflict = (history.path / "client.py").read_text()
+    assert conflict.count("<<<<<<<") == 1
+    with_markers = codewm("hints", "--diff", "-C", history.path).stdout
+    assert "modified  client.py" in with_markers
+    blank = "".join(
+        "\n" if line[:7] in ("<" * 7, "=" * 7, ">" * 7) else line for line in conflict.splitlines(keepends=True)
+    )
+    history.write("client.py", blank)
+    assert codewm("hints", "--diff", "-C", history.path).stdout == with_markers

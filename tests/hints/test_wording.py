@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import clean, counted, joined
+from codewm_lsp.display import clean, counted, joined, named
 from codewm_lsp.hints import Prediction, SimilarEdit
 from codewm_lsp.hints.answers import REFERENCE, joint_change
 from codewm_lsp.hints.wording import likely, next_title, similar_title
@@ -209,3 +209,18 @@ def test_imports_and_class_headers_are_told() -> None:
 def test_any_predicted_action_gives_words(numbers: list[float], kind: DefinitionKind, source: str) -> None:
     assert len(RICH_ACTION) == len(numbers)
     assert likely(np.array(numbers, dtype=np.float32), kind, source)
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ("Client.get", "Client.get"),
+        ("<module>", "<module>"),
+        ("Client.get#2", "Client.get (2nd definition)"),
+        ("get#11", "get (11th definition)"),
+        ("Client#3.get", "Client.get (in the 3rd Client)"),
+        ("Client#21.get#2", "Client.get (in the 21st Client, 2nd definition)"),
+    ],
+)
+def test_a_name_that_is_defined_again_is_said_in_words(definition: str, words: str) -> None:
+    assert named(definition) == words

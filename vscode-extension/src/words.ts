@@ -36,9 +36,27 @@ export function fileName(path: string): string {
 /** A definition as it is called in its file: the rest of a module is named after the file, any other file by its name. */
 export function called(definition: string, path: string): string {
   if (definition !== MODULE) {
-    return definition;
+    return named(definition);
   }
   return /\.pyi?$/.test(path) ? `${fileName(path)}, module level` : fileName(path);
+}
+
+/** A definition's name for people: `get#2` is `get (2nd definition)`, `A#3.get` is `A.get (in the 3rd A)`. */
+export function named(definition: string): string {
+  const parts = definition.split('.');
+  const places = parts.flatMap((part, index) => {
+    const [, name, number] = /^(.*)#(\d+)$/.exec(part) ?? [];
+    if (name === undefined || number === undefined) {
+      return [];
+    }
+    return [index === parts.length - 1 ? `${ordinal(number)} definition` : `in the ${ordinal(number)} ${name}`];
+  });
+  return places.length === 0 ? definition : `${definition.replace(/#\d+/g, '')} (${places.join(', ')})`;
+}
+
+function ordinal(number: string): string {
+  const ending = ['th', 'st', 'nd', 'rd'][Number(number.slice(-1))] ?? 'th';
+  return number + (/1\d$/.test(number) ? 'th' : ending);
 }
 
 /** The last part of a definition's name, which is what tells a row from the next; of `__init__` and its like, two. */

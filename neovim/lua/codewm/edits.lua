@@ -6,6 +6,26 @@ function M.clean(text)
   return (tostring(text or ''):gsub('[%c\127]+', ' '))
 end
 
+local ENDINGS = { ['1'] = 'st', ['2'] = 'nd', ['3'] = 'rd' }
+
+local function ordinal(number)
+  return number .. (number:find('1%d$') and 'th' or ENDINGS[number:sub(-1)] or 'th')
+end
+
+--- A definition's name for people: `get#2` is `get (2nd definition)`, `A#3.get` is `A.get (in the 3rd A)`.
+function M.named(definition)
+  local places, parts = {}, vim.split(M.clean(definition), '.', { plain = true })
+  for index, part in ipairs(parts) do
+    local name, number = part:match('^(.*)#(%d+)$')
+    if name then
+      parts[index] = name
+      table.insert(places, index == #parts and ordinal(number) .. ' definition' or 'in the ' .. ordinal(number) .. ' ' .. name)
+    end
+  end
+  local name = table.concat(parts, '.')
+  return #places > 0 and ('%s (%s)'):format(name, table.concat(places, ', ')) or name
+end
+
 --- A number from 0 to 1 as `87 %`.
 function M.percent(share)
   return ('%d %%'):format(math.floor(100 * share + 0.5))
@@ -26,7 +46,7 @@ function M.title(edit)
     M.clean(edit.subject),
     '· ' .. M.clean(edit.author) .. ',',
     edit.date:sub(1, 10),
-    '· ' .. M.clean(edit.path) .. ': ' .. M.clean(edit.definition),
+    '· ' .. M.clean(edit.path) .. ': ' .. M.named(edit.definition),
   }
   return table.concat(parts, ' ')
 end
@@ -40,7 +60,7 @@ function M.heading(query)
     return { '# Past edits about ' .. M.clean(query.words) }
   end
   local about = query.kind == 'next' and 'like the change expected in ' or 'like the change to '
-  local lines = { '# Past edits ' .. about .. M.clean(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
+  local lines = { '# Past edits ' .. about .. M.named(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
   if #(query.likely or {}) > 0 then
     table.insert(lines, '# likely to change: ' .. table.concat(query.likely, ', '))
   end
@@ -51,7 +71,7 @@ end
 --- its score, what stands behind a prediction how alike the two are.
 function M.lines(edit, number, count, kind)
   local lines = {}
-  local head = { ('# %d of %d'):format(number, count), M.clean(edit.path), M.clean(edit.definition) }
+  local head = { ('# %d of %d'):format(number, count), M.clean(edit.path), M.named(edit.definition) }
   if score(edit) then
     table.insert(head, 2, score(edit) .. (kind == 'similar' and ' likely to fit' or ' alike'))
   end

@@ -24,7 +24,7 @@ end
 --- Hide the hints on a definition.
 function M.hint(target)
   local question = { uri = target.uri, definition = target.definition }
-  hide('codewm.dismiss', question, 'hints on ' .. edits.clean(target.definition))
+  hide('codewm.dismiss', question, 'hints on ' .. edits.named(target.definition))
 end
 
 --- Hide a past edit, and those like it.

@@ -9,7 +9,7 @@ local function words(prediction)
   if #prediction.likely > 0 then
     table.insert(said, 1, 'likely to change: ' .. table.concat(prediction.likely, ', '))
   end
-  return ('%s %s  %s'):format(edits.percent(prediction.score), edits.clean(prediction.definition), table.concat(said, '; '))
+  return ('%s %s  %s'):format(edits.percent(prediction.score), edits.named(prediction.definition), table.concat(said, '; '))
 end
 
 local function quickfix(predictions)

@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import type { Forgotten, MissingFile } from '../protocol';
 import type { Server } from '../server';
-import { age, escapeMarkdown, fileName, percent, shortHash } from '../words';
+import { age, escapeMarkdown, fileName, named, percent, shortHash } from '../words';
 import { List } from './tree';
 
 export const VIEW = 'codewm.forgotten';
@@ -105,7 +105,7 @@ function forgottenItem(node: ForgottenNode): vscode.TreeItem {
     tooltip.appendMarkdown(`- ${shortHash(commit)} ${escapeMarkdown(subject)} · ${who}\n`);
   }
   for (const { definition, line, reason } of file.definitions) {
-    tooltip.appendMarkdown(`- ${escapeMarkdown(definition)}, line ${String(line)}: ${escapeMarkdown(reason)}\n`);
+    tooltip.appendMarkdown(`- ${escapeMarkdown(named(definition))}, line ${String(line)}: ${escapeMarkdown(reason)}\n`);
   }
   item.tooltip = tooltip;
   item.command = { title: 'Open', command: 'codewm.openForgotten', arguments: [node] };

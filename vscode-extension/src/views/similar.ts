@@ -4,7 +4,7 @@ import * as vscode from 'vscode';
 import { openDiff } from '../diff';
 import type { PastEdit, SimilarEdits, Target } from '../protocol';
 import type { Server } from '../server';
-import { age, called, escapeMarkdown, fileName, joined, percent, shortHash, shortName } from '../words';
+import { age, called, escapeMarkdown, fileName, joined, named, percent, shortHash, shortName } from '../words';
 import type { Details, DetailsView } from './details';
 import { Tree } from './tree';
 
@@ -260,7 +260,7 @@ function tooltip(edit: PastEdit, ago: string): vscode.MarkdownString {
     text.appendMarkdown(`$(repo) ${escapeMarkdown(edit.repository)}\n\n`);
   }
   text.appendMarkdown(`$(git-commit) ${shortHash(edit.commit)} · ${escapeMarkdown(edit.author)} · ${ago}\n\n`);
-  text.appendMarkdown(`${edit.kind} ${escapeMarkdown(edit.definition)} in ${escapeMarkdown(edit.path)}\n\n`);
+  text.appendMarkdown(`${edit.kind} ${escapeMarkdown(named(edit.definition))} in ${escapeMarkdown(edit.path)}\n\n`);
   for (const reason of edit.reasons) {
     text.appendMarkdown(`- ${escapeMarkdown(reason)}\n`);
   }

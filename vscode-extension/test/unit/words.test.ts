@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { age, called, escapeMarkdown, findDefinition, findLine, firstChange, joined, percent, shortName } from '../../src/words';
+import { age, called, escapeMarkdown, findDefinition, findLine, firstChange, joined, named, percent, shortName } from '../../src/words';
 
 const NOW = Date.parse('2026-06-15T12:00:00+00:00');
 
@@ -20,6 +20,10 @@ void it('names definitions and amounts', () => {
   assert.equal(shortName('Client.get', 'src/client.py'), 'get');
   assert.equal(shortName('Client.__init__', 'src/client.py'), 'Client.__init__');
   assert.equal(shortName('<module>', 'src/client.py'), 'client.py, module level');
+  assert.equal(called('Client.get#2', 'src/client.py'), 'Client.get (2nd definition)');
+  assert.equal(shortName('Client.get#3', 'src/client.py'), 'get (3rd definition)');
+  assert.equal(named('Client#12.get'), 'Client.get (in the 12th Client)');
+  assert.equal(named('Client#21.get#2'), 'Client.get (in the 21st Client, 2nd definition)');
   assert.equal(percent(0.727), '73 %');
   assert.equal(joined([]), '');
   assert.equal(joined(['signature']), 'signature');
