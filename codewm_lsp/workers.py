@@ -85,7 +85,7 @@ class LocalProcesses:
                 connection.close()
                 process.join()
                 if tries == RETRIES:
-                    return name, Failure(f"the process that worked on it ended {tries + 1} times ({process.exitcode})")
+                    return name, Failure(f"its worker process ended {tries + 1} times ({process.exitcode})")
                 self._give(name, job, tries + 1)
                 continue
             self._free.append((process, connection))
@@ -166,7 +166,7 @@ class RayWorkers:
         try:
             return name, self._ray.get(ready[0])
         except self._ray.exceptions.RayError as error:
-            return name, Failure(f"Ray gave it up ({type(error).__name__})")
+            return name, Failure(f"Ray gave up on it ({type(error).__name__})")
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -178,7 +178,7 @@ def chosen(function: Function, processes: int | None, address: str | None) -> Wo
     if address is None:
         return LocalProcesses(function, processes or 1)
     if processes is not None:
-        raise OptionError("--processes and --ray exclude each other: a Ray cluster has as many workers as cores.")
+        raise OptionError("Use either --processes or --ray: a Ray cluster has as many workers as cores.")
     return RayWorkers(function, address)
 
 

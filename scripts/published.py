@@ -18,20 +18,20 @@ SAID: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "README.md",
         """\
-uv tool install .     # in a clone of this repository; `pipx install .` and `pip install .` work, too
+uv tool install .     # in a clone of this repository; `pipx install .` and `pip install .` work too
 codewm doctor         # check the installation
 codewm hints          # in""",
         """\
-uv tool install codewm     # `pipx install codewm` and `pip install codewm` work, too
+uv tool install codewm     # `pipx install codewm` and `pip install codewm` work too
 codewm doctor              # check the installation
 codewm hints               # in""",
     ),
     (
         "README.md",
         """\
-It needs Python 3.10 or newer and Git, and is not on PyPI yet. To try it without installing it:
-`uvx --from /path/to/the/clone codewm hints`. [""",
-        "It needs Python 3.10 or newer and Git. To try it without installing it: `uvx codewm hints`. [",
+It needs Python 3.10 or newer and Git, and is not on PyPI yet. To try it without installing:
+`uvx --from /path/to/the/clone codewm hints`. See [""",
+        "It needs Python 3.10 or newer and Git. To try it without installing: `uvx codewm hints`. See [",
     ),
     (
         "README.md",
@@ -59,9 +59,9 @@ uv tool install codewm
     (
         "docs/install.md",
         """\
-`pipx install .` and `pip install .` do the same, also in a conda environment. There""",
+`pipx install .` and `pip install .` work too, also in a conda environment, and there""",
         """\
-`pipx install codewm` and `pip install codewm` do the same, also in a conda environment. There""",
+`pipx install codewm` and `pip install codewm` work too, also in a conda environment, and there""",
     ),
     (
         "docs/install.md",
@@ -72,21 +72,23 @@ uv tool install codewm
         "docs/install.md",
         """\
 - **VS Code**: `make vsix` (needs Node 20 or newer and npm), then
-  `code --install-extension vscode-extension/codewm.vsix`; a release's page also has the `.vsix`. The""",
+  `code --install-extension vscode-extension/codewm.vsix`; a release's page also has the `.vsix`. The extension
+  looks""",
         """\
-- **VS Code**: `code --install-extension codewm.codewm`, or the `.vsix` on a release's page. The""",
+- **VS Code**: `code --install-extension codewm.codewm`, or the `.vsix` on a release's page. The extension
+  looks""",
     ),
     (
         "docs/install.md",
-        "The `.vsix` of a release contains the\n  server; so does one built after `make wheel`.",
-        "The `.vsix` of a release contains the\n  server.",
+        "The `.vsix` of a release contains the server; so does one built after `make wheel`.",
+        "The `.vsix` of a release contains the server.",
     ),
     ("docs/training.md", "pip install '.[train]'\n", "pip install 'codewm[train]'\n"),
     ("docs/training.md", "`pip install '.[sweep]'`", "`pip install 'codewm[sweep]'`"),
     (
         "docs/agents.md",
-        "in a clone, `uv tool install '.[mcp]'` or `pip install '.[mcp]'`;",
-        "`uv tool install 'codewm[mcp]'` or `pip install 'codewm[mcp]'`;",
+        "in a clone, run `uv tool install '.[mcp]'` or `pip install '.[mcp]'`.",
+        "run `uv tool install 'codewm[mcp]'` or `pip install 'codewm[mcp]'`.",
     ),
     ("docs/agents.md", "\n`uv tool install '.[mcp,train]'`,", "\n`uv tool install 'codewm[mcp,train]'`,"),
     ("README.md", "`uv tool install '.[mcp,train]'`.", "`uv tool install 'codewm[mcp,train]'`."),

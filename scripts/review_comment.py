@@ -100,7 +100,7 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
     """What the comment says; ``commits``: the address below which GitHub shows commits."""
     if not answer["missing"]:
         return f"{MARK}\nNo file stands out as missing any more (from {answer['commits']:,} commits without merges)."
-    lines = [MARK, "**These files usually change together with yours, and have not:**", ""]
+    lines = [MARK, "**These files usually change together with yours but have not changed:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""
         often = f": changed in {one['together']:,} of the last {one['of']:,} commits{beside}" if one["of"] else ""

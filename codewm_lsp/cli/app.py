@@ -160,7 +160,7 @@ def _program() -> _Parser:
     parser = _Parser(
         "codewm",
         "codewm [-C DIR] [--model DIR] [--cache DIR] COMMAND [OPTIONS]",
-        "See how this repository made changes like yours before, and what is likely to be edited next.\n\n"
+        "Find past edits like yours in this repository's history, and see what is likely to change next.\n\n"
         + "commands:\n"
         + "\n".join(f"  {name:9} {summary}" for name, summary in listed.items()),
         "example:\n  codewm hints      # in a repository, after changing a function\n\n"
@@ -257,7 +257,7 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
         nargs="?",
         type=Path,
         metavar="PATH",
-        help="A folder in a repository, or a file whose edits to ask about",
+        help="A folder in a repository, or a file to ask only about your edits to it",
     )
     _add_repository(parser)
     parser.add_argument(
@@ -283,7 +283,7 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
         type=_seconds,
         metavar="S",
         help="Index for up to S seconds before answering. By default, a new repository is indexed for a few seconds "
-        "first; the rest follows after each answer, a few seconds at a time",
+        "first, and for a few more after each answer",
     )
     parser.add_argument("--no-index", action="store_true", help="Do not index anything before answering")
     _add_model_and_cache(parser)
@@ -314,12 +314,10 @@ def _explore_options(parser: _Parser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="Write the page into this new or empty folder [default: beside the index of the repository]",
+        help="Write the page to this new or empty folder [default: next to the repository's index]",
     )
     parser.add_argument("--overwrite", action="store_true", help="Replace the page in the output folder")
-    parser.add_argument(
-        "--with-diffs", action="store_true", help="Put the diffs of the edits, and so code, into the page"
-    )
+    parser.add_argument("--with-diffs", action="store_true", help="Include the diffs of the edits, and with them code")
     parser.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
@@ -348,7 +346,10 @@ def _index_options(parser: _Parser) -> None:
         "http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER",
     )
     parser.add_argument(
-        "--processes", type=_positive, metavar="N", help="With --store: read N repositories at a time, a process each"
+        "--processes",
+        type=_positive,
+        metavar="N",
+        help="With --store: read N repositories at a time, each in its own process",
     )
     parser.add_argument(
         "--ray",
@@ -377,7 +378,7 @@ def _embed_options(parser: _Parser) -> None:
         "of one type",
     )
     parser.add_argument("--model", type=Path, metavar="DIR", help="Use this model instead of the one CodeWM comes with")
-    parser.add_argument("--json", action="store_true", help="Always on: there is no other format")
+    parser.add_argument("--json", action="store_true", help="Has no effect: the output is always JSON")
 
 
 def _doctor_options(parser: _Parser) -> None:
@@ -389,7 +390,7 @@ def _doctor_options(parser: _Parser) -> None:
 
 def _clean_options(parser: _Parser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="Only list what would be removed")
-    parser.add_argument("--unused", action="store_true", help="Only indexes that will not be read again")
+    parser.add_argument("--unused", action="store_true", help="Remove only indexes that are no longer needed")
     parser.add_argument("-y", "--yes", action="store_true", help="Remove it without asking")
     parser.add_argument(
         "--cache", type=_folder, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
@@ -410,7 +411,7 @@ def _forgotten_options(parser: _Parser) -> None:
         "--threshold",
         type=_chance,
         metavar="P",
-        help="Minimum chance for naming a file [default: one that leaves nearly all complete changes alone]",
+        help="Minimum chance for listing a file [default: one that warns about very few complete changes]",
     )
     parser.add_argument("--fail-over", type=_chance, metavar="P", help="Exit with 3 if a chance is P or more")
     parser.add_argument(
@@ -419,19 +420,21 @@ def _forgotten_options(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="Same as --format json")
     parser.add_argument("--sarif", action="store_const", const="sarif", dest="format", help="Same as --format sarif")
     parser.add_argument(
-        "--not-needed", metavar="FILE", help="Do not name FILE (relative to the root) again for this change"
+        "--not-needed", metavar="FILE", help="Do not list FILE (relative to the root) again for this change"
     )
-    parser.add_argument("--never-needed", metavar="FILE", help="Never name FILE again in this repository")
+    parser.add_argument("--never-needed", metavar="FILE", help="Never list FILE again in this repository")
     parser.add_argument("--needed", metavar="FILE", help="Undo --not-needed and --never-needed for FILE")
-    parser.add_argument("--quiet", action="store_true", help="Say nothing unless a file is missing, as hooks do")
+    parser.add_argument("--quiet", action="store_true", help="Print nothing unless a file is missing, as hooks do")
     parser.add_argument(
-        "--install-hook", action="store_true", help="Write a Git hook that asks before each commit, and do nothing else"
+        "--install-hook",
+        action="store_true",
+        help="Install a Git hook that checks before each commit, and do nothing else",
     )
     parser.add_argument("--cache", type=_folder, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
 
 
 def _backtest_options(parser: _Parser) -> None:
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository to look back in")
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="A folder in the repository to check")
     _add_repository(parser)
     parser.add_argument(
         "--commits", type=_positive, default=300, metavar="N", help="Ask about the newest N commits [default: 300]"
@@ -440,7 +443,7 @@ def _backtest_options(parser: _Parser) -> None:
         "--threshold",
         type=_chance,
         metavar="P",
-        help="Minimum chance for naming a file [default: that of codewm forgotten]",
+        help="Minimum chance for listing a file [default: that of codewm forgotten]",
     )
     _add_json(parser)
     parser.add_argument("--cache", type=_folder, metavar="DIR", help="Use the index in this folder [env: CODEWM_CACHE]")
@@ -558,8 +561,10 @@ COMMANDS: Final = {
             "hints",
             "[PATH] [OPTIONS]",
             "Show similar past edits and likely next edits",
-            "Show the past edits most like your uncommitted changes, and the definitions likely to be edited next. "
-            "Without uncommitted changes to Python code, the newest commit that changes Python is used instead.\n\n"
+            "Show the past edits most like your uncommitted changes, and the definitions that are likely to change "
+            "next. "
+            "If there are no uncommitted changes to Python code, the newest commit that changes Python is used "
+            "instead.\n\n"
             "JSON: the fields of codewm similar and of codewm next, in one object.",
             "codewm hints src/client.py --diff",
             lambda parser: _asking(parser, 5, store=True),
@@ -569,8 +574,8 @@ COMMANDS: Final = {
             "similar",
             "[PATH] [OPTIONS]",
             "Show the past edits most like your uncommitted changes",
-            "Show the past edits most like your uncommitted changes. Without uncommitted changes to Python code, the "
-            "newest commit that changes Python is used instead.\n\n"
+            "Show the past edits most like your uncommitted changes. If there are no uncommitted changes to Python "
+            "code, the newest commit that changes Python is used instead.\n\n"
             'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
             '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
             "codewm similar --diff -k 3",
@@ -580,9 +585,9 @@ COMMANDS: Final = {
         Command(
             "next",
             "[PATH] [OPTIONS]",
-            "Show the definitions likely to be edited next, and why",
-            "Show the definitions likely to be edited next, what is likely to change in each, and the past edits that "
-            "say so; then files of other kinds that usually change with what has changed.\n\n"
+            "Show the definitions that are likely to change next, and why",
+            "Show the definitions that are likely to change next, what is likely to change in each, and the past edits "
+            "behind it. Files of other kinds that usually change with yours follow.\n\n"
             'JSON: {"at": …, "predictions": [{"path", "definition", "line" (from 1), "score", "likely": […], '
             '"evidence": […]}], "files": [{"path", "score", "reason"}]}; the evidence has the shape of the edits of '
             "codewm similar.",
@@ -607,10 +612,10 @@ COMMANDS: Final = {
             "explore",
             "[PATH] [OPTIONS]",
             "Write a page with a map of the repository's past edits",
-            "Write one page about the past edits of a repository, and open it: a map on which edits that are alike "
-            "lie near each other, search by words, the history of each definition, files that change together, and hot "
-            "spots and untouched code. It opens from the disk: nothing is served, loaded or sent.\n\n"
-            "The page holds paths, names, and subjects and authors of commits. It holds code only with --with-diffs.",
+            "Write an HTML page about the past edits of a repository, and open it: a map that places similar edits "
+            "close together, a search by words, the history of each definition, files that change together, hot spots "
+            "and untouched code. The page needs no server and loads nothing from the network.\n\n"
+            "The page contains paths, names, and commit subjects and authors. It contains code only with --with-diffs.",
             "codewm explore ~/src/project",
             _explore_options,
             _explore,
@@ -618,9 +623,9 @@ COMMANDS: Final = {
         Command(
             "forgotten",
             "[PATH] [OPTIONS]",
-            "Show files that usually change with yours, and have not",
-            "Show files of any kind that usually change together with what is staged, and have not been changed. Only "
-            "very likely files are named. If the history is too short to tell, the answer says so.\n\n"
+            "Show files that usually change with yours but have not changed",
+            "Show files of any kind that usually change together with the staged ones but have not been changed. Only "
+            "very likely files are listed. If the history is too short to tell, the answer says so.\n\n"
             'JSON: {"asked": …, "change", "commits" (behind the answer), "shallow", "silent" (why nothing can be said, '
             'or ""), "changed": [paths], "missing": [{"path", "chance", "reason", "beside", "together", "of", '
             '"evidence": [{"commit", "author", "date", "subject"}]}]}.',
@@ -631,10 +636,10 @@ COMMANDS: Final = {
         Command(
             "backtest",
             "[PATH] [OPTIONS]",
-            "Show what `codewm forgotten` would have said of your past commits",
+            "Show what `codewm forgotten` would have said about your past commits",
             "Ask `codewm forgotten` about each of your newest commits, using only earlier history: once complete, then "
-            "with up to two of its files removed, one at a time. Shows how many of these it would have "
-            "named, how often that would have been right, and how many complete commits it would have warned about.\n\n"
+            "with up to two of its files left out, one at a time. Shows how many of these it would have listed, how "
+            "often that would have been right, and how many complete commits it would have warned about.\n\n"
             'JSON: {"history", "commits", "warned", "hidden", "flags", "right", "later" (right, or changed in the '
             'author\'s next five commits), "threshold", "precision", "recall", "warned_share", "examples" and "vain": '
             '[{"commit", "subject", "path", "chance"}]}.',
@@ -649,7 +654,7 @@ COMMANDS: Final = {
             "Index the history of a repository, newest commits first. You can stop it at any time: it continues "
             "where it stopped.\n\n"
             "With --store, several repositories go into one index for codewm similar and codewm hints. With "
-            "--processes or --ray, many are read at a time; one that cannot be read stops no other.",
+            "--processes or --ray, several are read at a time; one that cannot be read does not stop the others.",
             "codewm index ~/src/project",
             _index_options,
             _index,
@@ -658,8 +663,8 @@ COMMANDS: Final = {
             "mcp",
             "[OPTIONS]",
             "Answer coding agents over the Model Context Protocol",
-            "Answer coding agents over the Model Context Protocol, on stdin and stdout: past edits like one in "
-            "progress, what is likely to be edited next, how a definition was changed before, and search.",
+            "Answer coding agents over the Model Context Protocol, on stdin and stdout: past edits like the current "
+            "one, what is likely to change next, how a definition was changed before, and search.",
             "claude mcp add codewm -- codewm mcp",
             _mcp_options,
             _mcp,

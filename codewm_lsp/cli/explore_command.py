@@ -72,7 +72,7 @@ def _usual_folder(repository: Repository, cache: Path | None) -> Path:
 
     folder = cache or cache_folder()
     if folder is None:
-        raise OptionError(f"The page has no folder: {NO_FOLDER}. Name one with --output.")
+        raise OptionError(f"The page cannot be written to the cache: {NO_FOLDER}. Choose a folder with --output.")
     return folder / folder_name(repository.key) / FOLDER
 
 

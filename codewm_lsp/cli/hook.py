@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LINE: Final = "command -v codewm >/dev/null 2>&1 && codewm forgotten --staged --quiet"
 _HOOK: Final = f"""#!/bin/sh
-# Says which files usually change with what is staged, and have not. It never blocks a commit.
+# Lists files that usually change with the staged ones but are not staged. It never blocks a commit.
 {LINE}
 exit 0
 """
@@ -29,8 +29,8 @@ def install(repository: Repository) -> Path:
     hook = folder / "pre-commit"
     if not _is_below(folder, repository.common_dir):
         raise OptionError(
-            f"The hooks of this repository are kept in {folder} (core.hooksPath), where nothing is written. Add this "
-            f"line to {hook.name} there:\n  {LINE}"
+            f"This repository keeps its hooks in {folder} (core.hooksPath), where CodeWM does not write. "
+            f"Add this line to {hook.name} there:\n  {LINE}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def install(repository: Repository) -> Path:
         if hook.is_file() and LINE in hook.read_bytes().decode("utf-8", "replace"):
             return hook
         raise OptionError(
-            f"There is a hook {hook} already, which is left as it is. Add this line:\n  {LINE}"
+            f"There already is a hook, {hook}, and it was not changed. Add this line to it:\n  {LINE}"
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write(_HOOK)

@@ -16,9 +16,9 @@ from codewm_lsp.cli.agent_answers import TOKENS, Agent
 from codewm_lsp.errors import CodewmError, OutputError
 
 INSTRUCTIONS: Final = (
-    "What the Git history of a Python repository says about an edit: past edits like it, what is likely to be edited "
+    "What the Git history of a Python repository says about an edit: past edits like it, what is likely to change "
     "next, what was forgotten, and how a definition was changed before. `repository` is a folder in the repository. "
-    "`at` is a revision: nothing later is looked at. Answers keep to `max_tokens` and say when they were cut."
+    "`at` is a revision: nothing later is used. Answers stay within `max_tokens` and say if they were cut."
 )
 
 
@@ -119,15 +119,15 @@ def server_of(agent: Agent, turns: Turns, default: str) -> MCPServer:
         at: str | None = None,
         max_tokens: int = TOKENS,
     ) -> str:
-        """Past edits, as short diffs, like a unified diff; or like what is meant to be done (intent) with a definition
-        (PATH::NAME)."""
+        """Past edits like a unified diff, or like what you intend to do (intent) to a definition (PATH::NAME), as short
+        diffs."""
         return answered(lambda: agent.similar(repository, diff, definition, intent, at, max_tokens))
 
     @server.tool(structured_output=False)
     def next_edits(
         editing: str | None = None, repository: str = default, at: str | None = None, max_tokens: int = TOKENS
     ) -> str:
-        """Definitions likely to be edited next after the uncommitted changes (or, with `at`, after that commit), with
+        """Definitions that are likely to change next, given the uncommitted changes (with `at`: that commit), with
         probabilities and reasons. `editing` (PATH::NAME) asks about one of these edits."""
         return answered(lambda: agent.next(repository, editing, at, max_tokens))
 
@@ -135,9 +135,9 @@ def server_of(agent: Agent, turns: Turns, default: str) -> MCPServer:
     def forgotten(
         diff: str | None = None, repository: str = default, at: str | None = None, max_tokens: int = TOKENS
     ) -> str:
-        """Files that usually change with the change at hand and have not, with chances and evidence: ask it before you
-        say that you are done. It is about what is staged, else the working tree; with `diff` (BASE...HEAD) about a
-        branch, with `at` about that commit."""
+        """Files that usually change together with the current change but have not changed, with chances and evidence.
+        Call it before you say that you are done. It checks what is staged, or else the working tree; with `diff`
+        (BASE...HEAD) a branch, with `at` that commit."""
         return answered(lambda: agent.forgotten(repository, diff, at, max_tokens))
 
     @server.tool(structured_output=False)

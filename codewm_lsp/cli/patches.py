@@ -19,7 +19,7 @@ _HUNK: Final = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
 def edits_of_diff(diff: str) -> tuple[Edit, ...]:
     """The edits that a unified diff of Python files makes, one a hunk. Raises OptionError where there is none."""
     if len(diff) > MAX_DIFF:
-        raise OptionError(f"The diff has {len(diff):,} characters; at most {MAX_DIFF:,} are read. Send a part of it.")
+        raise OptionError(f"The diff has {len(diff):,} characters; the maximum is {MAX_DIFF:,}. Pass a part of it.")
     found: list[Edit] = []
     path = ""
     before: list[str] = []

@@ -121,7 +121,7 @@ class Reporter:
             self.line(self._stand_in(question, question.stand_in))
             if kind == "next":
                 self._how_often()
-            self.line(("Edit something, or ask about another commit with --at REV, or a file with its path.", "dim"))
+            self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
         words = question.words if question.stand_in is None else "that commit's edits"
         if kind == "similar":

@@ -64,7 +64,7 @@ def _edits_of_pair(options: Namespace) -> tuple[Edit, ...]:
     before, after = _text(options.before), _text(options.after)
     edits = file_edits(options.before if options.after == "-" else options.after, before or None, after or None)
     if not edits:
-        raise OptionError("The two files differ in no Python definition.")
+        raise OptionError("No Python definition differs between the two files.")
     return edits
 
 
@@ -79,7 +79,7 @@ def _like(opened: Opened, head: str, edits: Sequence[Edit], k: int) -> list[tupl
 
     found = [(item.edit, item.score) for item, _ in similar_to(opened, opened.workspace.at(head), edits, k)]
     if not found:
-        raise NothingToAnswerError("No past edit is indexed. Run `codewm index`.")
+        raise NothingToAnswerError("No past edits are indexed yet. Run `codewm index`.")
     return found[:k] if k else found
 
 

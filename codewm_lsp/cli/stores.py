@@ -155,7 +155,7 @@ def fill_side_by_side(options: Namespace) -> None:
     if failed:
         raise NothingToAnswerError(
             f"{len(failed):,} of {len(repositories):,} repositories could not be indexed. Run the same command again "
-            "to go on with them."
+            "to retry."
         )
 
 

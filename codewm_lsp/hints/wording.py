@@ -100,7 +100,7 @@ def after_commit(stand_in: StandIn, now: float) -> str:
 
 def waiting(stand_in: StandIn | None, *, comments: bool, asked: bool) -> str:
     """What is waited for while nothing is edited. ``comments``: they alone are; ``asked``: the stand-in is asked."""
-    edited = "only comments or white space edited yet" if comments else "no Python code edited yet"
+    edited = "only comments or white space edited so far" if comments else "no Python code edited so far"
     if not asked:
         return edited
     if stand_in is None:

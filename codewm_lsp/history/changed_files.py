@@ -80,7 +80,7 @@ def changed_files(git: HardenedGit, shas: Sequence[str]) -> Iterator[ChangedFile
             while chunk := process.stdout.read1(1 << 16):
                 out += chunk
                 if len(out) > _MOST_BYTES:
-                    raise RepositoryError("The history changes more files than can be looked at.")
+                    raise RepositoryError("The history changes too many files.")
             status = process.status()
         if process.timed_out:
             raise RepositoryError("Git takes too long to say which files the history changed.")

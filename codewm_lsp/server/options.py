@@ -157,21 +157,21 @@ class Options:
         _SHARE,
         About(
             "Minimum probability for showing a definition as likely to change next",
-            "A lower value shows more hints, and more wrong ones. Further hints of a file, and one on the code outside "
-            "of its definitions, have to be surer.",
+            "A lower value shows more hints, and more wrong ones. The minimum is higher for each further hint in a "
+            "file and for code outside definitions.",
         ),
     ] = HintOptions().threshold
     lenses_per_file: Annotated[
         int,
         _whole(0, 1_000),
-        About("Maximum hints per file; definitions that must follow your edits are shown beyond it"),
+        About("Maximum hints per file, not counting definitions that must follow your edits"),
     ] = HintOptions().limit
     exclude: Annotated[
         tuple[str, ...],
         _GLOBS,
         About(
             "Globs of files without hints, in addition to virtual environments and generated files",
-            "Globs are relative to the repository, such as `**/migrations/**`. Edits of such files count only if the "
+            "Globs are relative to the repository, such as `**/migrations/**`. Edits to these files count only if the "
             "files are tracked.",
             "virtual environments, generated files",
         ),
@@ -199,18 +199,18 @@ class Options:
         Path | None,
         _FOLDER,
         About(
-            "Folder of a model to use instead", "For example one that you [trained](training.md).", "the shipped one"
+            "Folder of a model to use instead", "For example, one that you [trained](training.md).", "the shipped one"
         ),
     ] = None
     store: Annotated[
         str,
         _LOCATION,
         About(
-            "An index of many repositories, made by `codewm index --store`, to search as well: a folder, or "
+            "An index of many repositories to search as well, created with `codewm index --store`: a folder, or "
             "`postgresql://HOST/DATABASE`",
-            "Its past edits are shown on definitions that you changed. See [Stores](stores.md), also for Qdrant. An "
-            "address is queried at every pause in typing; VS Code reads it from your own settings only, not from those "
-            "of a workspace.",
+            "Its past edits are shown on definitions that you changed. See [Stores](stores.md), also for Qdrant. A "
+            "server is queried whenever you stop typing; VS Code reads the address only from your own settings, not "
+            "from those of a workspace.",
         ),
     ] = ""
     threads: Annotated[int, _whole(1, 64), About("Number of threads for the model", "More are rarely faster.")] = 1

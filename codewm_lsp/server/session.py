@@ -196,7 +196,7 @@ class Session:
         stand_in = snapshot.stand_in if snapshot.is_clean else None
         about = [after_commit(stand_in, time.time())] if stand_in is not None else []
         if not self._engine.has_read(snapshot):
-            about.append("From the files around this one, as the others are still being read: ask again in a moment.")
+            about.append("Based on the files around this one; the others are still being read. Ask again in a moment.")
         return Suggestions(tuple(listed), " ".join(about))
 
     def _files(self, snapshot: Snapshot, path: str | None, options: Options) -> list[Suggestion]:
@@ -297,7 +297,7 @@ class Session:
         if not is_source(path):
             return f"not one of {', '.join(SUFFIXES)}"
         if not self._repository.listed([path]):
-            return "not listed by Git: ignored, in an environment or in another repository"
+            return "ignored by Git, in a virtual environment, or in another repository"
         return ""
 
     def is_there(self) -> bool:

@@ -140,7 +140,7 @@ def test_a_job_that_kills_its_worker_again_and_again_fails_alone() -> None:
     assert found["good"] == "fine"
     assert found["raiser"] == Failure("there is nothing here")
     assert "_no_such_thing" in found["broken"].message
-    assert found["killer"].message == f"the process that worked on it ended 3 times (-{signal.SIGKILL.value})"
+    assert found["killer"].message == f"its worker process ended 3 times (-{signal.SIGKILL.value})"
 
 
 def test_as_many_jobs_are_done_at_a_time_as_there_are_processes() -> None:

@@ -194,11 +194,13 @@ def test_the_status_says_what_is_waited_for(waited: Any, make_repository: Callab
     found = stand_in(waited)
     head = waited.head()[:7]
     assert waiting(found, comments=False, asked=True) == (
-        f"no Python code edited yet; answering from the last commit {head}"
+        f"no Python code edited so far; answering from the last commit {head}"
     )
-    assert waiting(found, comments=True, asked=True).startswith("only comments or white space edited yet; ")
-    assert waiting(found, comments=False, asked=False) == "no Python code edited yet"
-    assert waiting(None, comments=False, asked=True) == "no Python code edited yet, and no recent commit changes Python"
+    assert waiting(found, comments=True, asked=True).startswith("only comments or white space edited so far; ")
+    assert waiting(found, comments=False, asked=False) == "no Python code edited so far"
+    assert (
+        waiting(None, comments=False, asked=True) == "no Python code edited so far, and no recent commit changes Python"
+    )
 
 
 def test_a_history_that_cannot_be_read_keeps_the_hints_of_edits(waited: Any, open_engine: OpenEngine) -> None:

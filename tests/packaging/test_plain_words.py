@@ -17,6 +17,8 @@ TURNS = re.compile(
     r"\bat most so (?:many|much)\b|(?<!there )\bis no (?!longer|more)(?:\w+ )?(?:file|folder|list|model|log|corpus)\b"
     r"|\bmakes? no sense\b|\bno longer to be had\b|\bwrong use\b|\bmet an error\b|\bmade anew\b|\bgo(?:es)? on where\b"
     r"|\bbe had\b|\bdismissed hints?\b|\bworth a line\b|\bso many (?:hints|commits|minutes)\b"
+    r"|\bmade such edits\b|, and have not\b|\bopens from the disk\b|\bstops? no other\b|\bhave to be surer\b"
+    r"|\bexclude each other\b|\bwho(?:ever)? may read\b|\bmay hold secrets\b"
 )
 
 
@@ -64,7 +66,7 @@ def test_settings_of_vs_code_end_as_sentences() -> None:
 
 
 def test_the_turns_that_are_looked_for_are_recognised() -> None:
-    for said in ("At most so many hints: at most so many", "it is no regular file", "goes on where it stopped"):
+    for said in ("it is no regular file", "goes on where it stopped", "files that change with yours, and have not"):
         assert TURNS.search(said)
     for said in ("is no longer a file", "Maximum hints per file", "there is no model in the folder"):
         assert not TURNS.search(said)

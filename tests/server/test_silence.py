@@ -24,7 +24,7 @@ def test_each_open_document_without_hints_has_a_reason(
         client.initialize(repository.path, initializationOptions={"exclude": ["made/**"]})
         uri = (repository.path / LAST).as_uri()
         wanted = {
-            (repository.path / "build" / "lib.py").as_uri(): "not listed by Git",
+            (repository.path / "build" / "lib.py").as_uri(): "ignored by Git",
             (repository.path / "made" / "lib.py").as_uri(): "excluded by the setting exclude",
             (repository.path / "script").as_uri(): "not one of .py",
             outside.as_uri(): "outside a repository",

@@ -81,7 +81,7 @@ function M.register()
   end
   command('CodewmSimilar', M.similar, { bang = true, desc = 'List past edits like the one at the cursor (!: show all)' })
   command('CodewmNext', M.next, { bang = true, desc = 'List definitions that are likely to change next (!: choose one)' })
-  command('CodewmForgotten', M.forgotten, { desc = 'List files that usually change with yours, and have not' })
+  command('CodewmForgotten', M.forgotten, { desc = 'List files that usually change with yours but have not changed' })
   command('CodewmSearch', M.search, { nargs = '+', bang = true, desc = 'List past edits about something (!: show all)' })
   command('CodewmToggle', M.toggle, { desc = 'Turn hints off and on' })
   command('CodewmSnooze', M.snooze, { nargs = '?', desc = 'Snooze hints for 10 minutes, or the number given' })

@@ -1,4 +1,4 @@
--- Files that usually change with what is staged, or with the working tree, and have not: as a quickfix list.
+-- Files that usually change with the staged or changed ones but have not changed, as a quickfix list.
 local M = {}
 
 local client = require('codewm.client')

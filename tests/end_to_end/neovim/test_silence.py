@@ -26,7 +26,7 @@ setup()
 wait(function() return on_screen(7, 'changed in') end)
 local result = { rows = screen() }
 local status = require('codewm.status')
-wait(function() return table.concat(status.lines(0), '\\n'):find('no Python code edited yet', 1, true) end)
+wait(function() return table.concat(status.lines(0), '\\n'):find('no Python code edited so far', 1, true) end)
 result.lines = status.lines(0)
 vim.cmd('CodewmNext')
 wait(function() return vim.bo.buftype == 'quickfix' end)
@@ -42,7 +42,7 @@ finish(result)
     ("opened", "reason"),
     [
         ("tool", "not one of .py"),
-        ("build/lib.py", "not listed by Git"),
+        ("build/lib.py", "ignored by Git"),
         ("../outside.py", "outside a Git repository"),
         ("notes.ipynb", "a notebook"),
         ("README.md", "not a Python file"),
@@ -67,6 +67,6 @@ def test_on_a_clean_tree_it_is_said_what_is_waited_for(repository: Any, neovim: 
     head = repository.head()[:7]
     found = neovim(CLEAN, repository.path)
     assert f"changed in {head}, " in found["rows"][6]
-    assert f"no Python code edited yet; answering from the last commit {head}" in found["lines"]
+    assert f"no Python code edited so far; answering from the last commit {head}" in found["lines"]
     assert any(f"what may follow the last commit {head}" in message for message in found["messages"])
-    assert f"only comments or white space edited yet; answering from the last commit {head}" in found["comment"]
+    assert f"only comments or white space edited so far; answering from the last commit {head}" in found["comment"]
