@@ -220,7 +220,7 @@ def _unused(cache: Path | None) -> Finding:
 
 def _hidden(index: Index) -> Finding:
     """What the user has hidden for good."""
-    from codewm_lsp.hints.forgotten import said_not_needed
+    from codewm_lsp.hints.forgotten import is_for_one_change, said_not_needed
     from codewm_lsp.index import Scope
 
     words = {
@@ -232,7 +232,7 @@ def _hidden(index: Index) -> Finding:
     hidden = index.dismissals.all()
     files = {one.path for one in said_not_needed(index.dismissals)}
     listed = sorted(
-        f"{one.path} as forgotten"
+        f"{one.path} as forgotten{' in one change' if is_for_one_change(one) else ''}"
         if one.path in files and one.scope is Scope.HINT
         else words[one.scope].format(path=one.path, definition=named(one.definition), sha=one.sha)
         for one in hidden
@@ -240,5 +240,5 @@ def _hidden(index: Index) -> Finding:
     if not listed:
         return Finding("hidden", "ok", "none")
     more = f", and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
-    back = "name them again with `codewm forgotten --needed FILE`" if files else ""
+    back = "to show a file again, run `codewm forgotten --needed FILE`" if files else ""
     return Finding("hidden", "note" if files else "ok", f"{len(listed)}: {', '.join(listed[:_LISTED])}{more}", back)

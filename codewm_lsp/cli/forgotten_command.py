@@ -59,7 +59,7 @@ def forgotten(options: Namespace) -> bool:
         if options.never_needed is not None:
             _require_tracked(repository, options.never_needed)
             dismissals.add(asked.not_needed(options.never_needed))
-            _confirm(f"{options.never_needed} will not be named again", options.never_needed)
+            _confirm(f"{options.never_needed} will not be listed again", options.never_needed)
         if options.needed is not None:
             _take_back(dismissals, options.needed)
         found = answer()
@@ -71,7 +71,7 @@ def forgotten(options: Namespace) -> bool:
             if options.not_needed not in {one.path for one in found.missing}:
                 _require_tracked(repository, options.not_needed)
             dismissals.add(asked.not_needed(options.not_needed, found.change))
-            _confirm(f"{options.not_needed} will not be named again for this change", options.not_needed)
+            _confirm(f"{options.not_needed} will not be listed again for this change", options.not_needed)
             found = answer()
     if options.format == "text":
         _in_words(found, options.quiet)
@@ -101,7 +101,7 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
     back = [one for one in said_not_needed(dismissals) if one.path == path]
     if not back:
-        raise OptionError(f"{path} is not marked as not needed. `codewm doctor` lists what is.")
+        raise OptionError(f"{path} is not marked as not needed. `codewm doctor` lists the files that are.")
     for one in back:
         dismissals.remove(one)
 

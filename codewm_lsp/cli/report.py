@@ -92,8 +92,12 @@ def _with_renames(edits: Sequence[Edit]) -> list[tuple[str, Edit, str]]:
         if edit.kind.value == "added" and place in old:
             told.append(("renamed", edit, f"{named(old[place])} to {named(edit.definition)}"))
         elif edit.kind.value != "removed" or place not in gone:
-            told.append((edit.kind.value, edit, named(edit.definition)))
+            told.append((edit.kind.value, edit, _called(edit.definition)))
     return told
+
+
+def _called(definition: str) -> str:
+    return "module level" if definition == MODULE_NAME else named(definition)
 
 
 def _rows(text: str) -> list[str]:
@@ -123,7 +127,7 @@ class Reporter:
                 self._how_often()
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
-        words = question.words if question.stand_in is None else "that commit's edits"
+        words = question.words if question.stand_in is None else "those of that commit"
         if kind == "similar":
             self.line(("Past edits like ", "bold"), words, ", each with the chance that it fits:")
         else:
@@ -168,7 +172,7 @@ class Reporter:
                 (f"{100 * item.score:3.0f} %  ", "bold green"),
                 (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
-                (named(edit.definition), "cyan"),
+                (_called(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
@@ -186,7 +190,7 @@ class Reporter:
             self.line(
                 (f"{number:3d}  ", "dim"),
                 f"{edit.path}  ",
-                (named(edit.definition), "cyan"),
+                (_called(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
@@ -199,7 +203,7 @@ class Reporter:
                 (f"{number:3d}  ", "dim"),
                 (f"{100 * prediction.score:3.0f} %  ", "bold green"),
                 f"{prediction.path}:{prediction.line + 1}  ",
-                (named(prediction.definition), "cyan"),
+                (_called(prediction.definition), "cyan"),
             )
             if prediction.likely:
                 self.line("           likely to change: ", ", ".join(prediction.likely))
@@ -213,7 +217,7 @@ class Reporter:
                     (commit.sha[:8], "yellow"),
                     f"  {commit.subject}",
                     (
-                        f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {named(item.edit.definition)}",
+                        f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {_called(item.edit.definition)}",
                         "dim",
                     ),
                 )

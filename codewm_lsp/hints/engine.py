@@ -414,7 +414,8 @@ class Engine:
                 found[row] = reasons_next(signals, here, self._ranker, text, moved)
                 must = ranked.references.get(row)
                 if must is not None:
-                    found[row] = (Reason(REFERENCE, must.score, must.words), *found[row][: MOST - 1])
+                    others = (reason for reason in found[row] if not must.name or must.name not in reason.words.split())
+                    found[row] = (Reason(REFERENCE, must.score, must.words), *list(others)[: MOST - 1])
         return found
 
     def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:

@@ -143,6 +143,11 @@ def said_not_needed(dismissals: Dismissals) -> list[Dismissal]:
     return [item for item in dismissals.all() if item.scope is Scope.HINT and _is_ours(item)]
 
 
+def is_for_one_change(item: Dismissal) -> bool:
+    """Of those: whether the file is hidden while one change is made, and not for good."""
+    return item.sha != _ALWAYS
+
+
 def _is_ours(item: Dismissal) -> bool:
     return item.sha == _ALWAYS or item.sha.startswith(_ONCE)
 

@@ -257,3 +257,19 @@ def test_markers_of_a_conflict_are_not_code(history: Any, codewm: Codewm) -> Non
     )
     history.write("client.py", blank)
     assert codewm("hints", "--diff", "-C", history.path).stdout == with_markers
+
+
+def test_what_must_follow_is_said_once_and_code_outside_definitions_in_words(history: Any, codewm: Codewm) -> None:
+    again = (history.path / "client.py").read_text() + "\n\nfetch = get\n"
+    history.commit(
+        "Use it", {"client.py": again, "uses.py": "import client\n\n\ndef use():\n    return client.get(1)\n"}
+    )
+    history.write("client.py", again.replace("def get(", "def obtain("))
+    said = codewm("hints", "-C", history.path).stdout
+    _, _, following = said.partition("Likely to change next")
+    lines = [line for line in following.split("\n") if "`get`" in line]
+    assert lines, said
+    for line in lines:
+        assert not {"uses get", "still mentions get"} & {reason.strip() for reason in line.split(";")}
+    assert "module level" in said
+    assert "<module>" not in said

@@ -128,14 +128,16 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
     codewm("forgotten", changed.path, "--never-needed", "docs/core.rst")
     assert not named()
     doctor = codewm("doctor", changed.path).stdout
-    assert "docs/core.rst as forgotten" in doctor
+    assert "2: docs/core.rst as forgotten, docs/core.rst as forgotten in one change" in doctor
     assert "codewm forgotten --needed FILE" in doctor
     back = codewm("forgotten", changed.path, "--needed", "docs/core.rst").stdout
     assert "docs/core.rst" in back
     assert named()
     again = codewm("forgotten", changed.path, "--needed", "docs/core.rst")
     assert again.returncode == 2
-    assert again.stderr == ("codewm: docs/core.rst is not marked as not needed. `codewm doctor` lists what is.\n")
+    assert again.stderr == (
+        "codewm: docs/core.rst is not marked as not needed. `codewm doctor` lists the files that are.\n"
+    )
 
 
 def test_files_missing_from_a_range_are_said_to_belong_to_its_files(changed: Any, codewm: Codewm) -> None:
@@ -156,7 +158,7 @@ def test_what_is_dismissed_is_a_file_of_the_repository_and_is_confirmed(
         assert done.stderr.count("\n") == 1
     done = codewm("forgotten", changed.path, option, "docs/core.rst", "--json")
     assert json.loads(done.stdout)["missing"] == []
-    assert done.stderr.startswith("codewm: docs/core.rst will not be named again")
+    assert done.stderr.startswith("codewm: docs/core.rst will not be listed again")
     assert "`codewm forgotten --needed docs/core.rst`" in done.stderr
 
 

@@ -14,7 +14,7 @@ app = typer.Typer(help="Show the settings of a training run, and the available a
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="local (about ten minutes on a laptop), base (the shipped model) or smoke (default: as in the --config "
+        help="local (about 20 minutes on two cores), base (the shipped model) or smoke (default: as in the --config "
         "file, else local).",
         show_default=False,
     ),
