@@ -101,7 +101,7 @@ function showEdit(atlas, edit, home, open) {
     diff,
     el("h3", {}, `History of this definition: ${counted(chain.length, "edit")}`),
     editList(atlas, chain, edit, open),
-    ...(alike.length ? [el("h3", {}, "Most like it"), editList(atlas, alike, -1, open)] : []),
+    ...(alike.length ? [el("h3", {}, "Most similar edits"), editList(atlas, alike, -1, open)] : []),
     ...(siblings.length ? [el("h3", {}, `Also in this commit: ${counted(siblings.length, "edit")}`), editList(atlas, siblings, -1, open)] : []),
   );
   if (!atlas.record.diffs) {
@@ -109,7 +109,7 @@ function showEdit(atlas, edit, home, open) {
     return;
   }
   void atlas.diff(edit).then(
-    (text) => diff.append(text === null ? el("p", { className: "where" }, "The diff of this older edit is not in this page.") : diffOf(text)),
+    (text) => diff.append(text === null ? el("p", { className: "where" }, "This page does not include the diff of this older edit.") : diffOf(text)),
     (error) => diff.append(el("p", {}, String(error))),
   );
 }
@@ -200,10 +200,10 @@ function showPlaces(atlas, files, open) {
   quiet.sort((one, other) => other.edits.length * (atlas.last - other.last) - one.edits.length * (atlas.last - one.last));
   const unit = files ? "File" : "Definition";
   const heat = { head: "Heat", of: (/** @type {Place} */ place) => place.heat.toFixed(1) };
-  const hottest = "Changed most, and lately. Heat: the number of its edits, of which one counts half after 120 days.";
+  const hottest = "Changed most often and most recently. Heat is the number of edits, where an edit counts half after 120 days.";
   byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, [unit, "Hot spots", hottest], heat, open));
   const rest = { head: "For", of: (/** @type {Place} */ place) => lasted(atlas.last - place.last) };
-  const about = "Changed often once, still there, and not changed in the last quarter of this history.";
+  const about = "Used to change often, still exists, and has not changed in the last quarter of this history.";
   byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, [unit, "Untouched", about], rest, open));
 }
 

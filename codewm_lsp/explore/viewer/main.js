@@ -156,7 +156,7 @@ class Explorer {
     } else {
       this.search ??= new Search(this.atlas);
       this.found = this.search.find(text);
-      byId("status").textContent = this.found.length ? counted(this.found.length, "edit") : "No edit has these words.";
+      byId("status").textContent = this.found.length ? counted(this.found.length, "edit") : "No edits match these words.";
     }
     const shown = this.found?.slice(0, 1000) ?? Array.from({ length: Math.min(FIRST, this.atlas.size) }, (_, edit) => edit);
     editList(this.atlas, shown, this.selected, (edit) => {
@@ -442,6 +442,6 @@ void (async () => {
     new Explorer(new Atlas(/** @type {PageData} */ (await unpack("data"))));
     document.documentElement.dataset["ready"] = "true";
   } catch (error) {
-    byId("summary").textContent = `This page could not be drawn (${error}). It needs a browser of 2023 or newer.`;
+    byId("summary").textContent = `This page could not be displayed (${error}). It needs a browser from 2023 or later.`;
   }
 })();

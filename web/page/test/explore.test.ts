@@ -68,7 +68,7 @@ test('a search lists edits, and one that is chosen shows its diff, its definitio
   assert.equal(await page.textContent('#status'), '6 edits', 'by the author and a word');
   assert.match((await page.locator('#results .where').first().textContent()) ?? '', /by Grace \(b\)/);
   await search(page, 'nothingofthekind');
-  assert.equal(await page.textContent('#status'), 'No edit has these words.');
+  assert.equal(await page.textContent('#status'), 'No edits match these words.');
   assert.deepEqual(errors, []);
   await context.close();
 });
