@@ -210,7 +210,12 @@ def rows(workspace: Workspace, folder: Path, options: argparse.Namespace) -> Ite
         yield Row("file opened → first lenses, no index", moment - opened, "s", 3.0, note=workspace.note)
         yield Row("the same, processor time", typist.used(), "s", note="start of the server included")
         wait_until_idle(client.process.pid, options.index_seconds)
-        yield Row("all read and indexed", typist.used(), "s of processor", note=f"{options.depth:,} commits")
+        yield Row(
+            "all read and indexed",
+            typist.used(),
+            "s of processor",
+            note=f"{options.depth:,} commits" if options.depth else "all commits",
+        )
     with LanguageClient(root, environment, settings) as client, Peak(client.process.pid) as peak:
         typist = Typist(client, workspace.edited)
         client.wait_for_lenses(typist.uri, 300)

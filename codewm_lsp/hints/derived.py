@@ -97,6 +97,7 @@ _TREES: Final = Kind[Keys]("files of a commit", 2)
 _PARSED: Final = Kind["ParsedFile | None"]("parsed file", 512)
 _CORPORA: Final = Kind[Read]("corpus", 1)
 _AROUNDS: Final = Kind[Read]("corpus of a few files", 1)
+_NEAREST: Final = Kind["Sequence[str]"]("paths by how near they are", 1)
 _ANCESTORS: Final = Kind[frozenset[str]]("commits of the past", 2)
 _PASTS: Final = Kind[frozenset[str]]("commits of the past but those asked about", 2)
 _CHANGES: Final = Kind[Changes]("what changed together", 1)
@@ -279,8 +280,9 @@ class Derived:
                 missing.append(path)
         if missing:
             missing = read.with_known(missing, keys, changed)
-        if deadline is not None:
-            missing.sort(key=lambda path: _distance(path, near))
+        if deadline is not None and missing:
+            waiting = frozenset(missing)
+            missing = [path for path in self._nearest(snapshot, keys, near) if path in waiting]
         complete = True
         for start in range(0, len(missing), _AT_ONCE):
             if start and deadline is not None and time.monotonic() >= deadline:
@@ -311,10 +313,17 @@ class Derived:
 
         return self.memo.get(_PARSED, key, make)
 
+    def _nearest(self, snapshot: Snapshot, keys: Keys, near: str) -> Sequence[str]:
+        """All paths, those nearest to the path ``near`` first."""
+
+        def make() -> Sequence[str]:
+            return sorted(keys, key=lambda path: _distance(path, near))
+
+        return self.memo.get(_NEAREST, (snapshot.contents, near), make)
+
     def _around(self, snapshot: Snapshot, keys: Keys, near: str) -> Read:
         """The corpus of the files nearest to the path ``near``."""
-        nearest = sorted(keys, key=lambda path: _distance(path, near))[:_AROUND]
-        wanted = {path: keys[path] for path in nearest}
+        wanted = {path: keys[path] for path in self._nearest(snapshot, keys, near)[:_AROUND]}
         last = self.memo.last(_AROUNDS)
         read = last[1] if last is not None else Read({}, Corpus.of({}, self._vocabulary))
         changed: dict[str, tuple[str, ParsedFile | None] | None] = {}

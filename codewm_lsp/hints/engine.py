@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -126,6 +127,7 @@ class _Ranked:
         return sum(row in self.references and not self.references[row].linted for row in rows.tolist())
 
 
+_MEANWHILE: Final = Kind[list[Hint]]("what is likely next by the files around one", 8)
 _LIKENED: Final = Kind[list[SimilarEdit]]("similar edits", 64)
 
 
@@ -248,7 +250,13 @@ class Engine:
                 found.extend(self._similar_hint(snapshot, shown, options, now))
         if ranked is not None:
             limit = max(options.limit - len(found), min(must, FOLLOWING))
-            found.extend(self._next_hints(path, candidates, ranked, options, limit, now))
+            following = partial(self._next_hints, path, candidates, ranked, options, limit, now)
+            if complete:
+                found.extend(following())
+            else:  # the same until everything is read
+                key = (ranked.known.key, tuple(editing), path, options, limit)
+                meanwhile: list[Hint] = self.derived.memo.get(_MEANWHILE, key, following)
+                found.extend(meanwhile)
         return Hints(tuple(sorted(found, key=lambda hint: hint.line)), complete)
 
     def edit_behind(self, snapshot: Snapshot, path: str, definition: str, options: HintOptions) -> Edit | None:

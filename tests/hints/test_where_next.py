@@ -306,7 +306,9 @@ def test_that_a_definition_changed_lately_is_no_reason_for_a_lens() -> None:
     assert replace(found, reasons=(Reason("twin", 0.1, "like g"), lately)).says_why
 
 
-def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngine) -> None:
+def test_a_large_repository_is_read_bit_by_bit(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.commit("Add many", {f"many/part_{number}.py": f"def part_{number}(): pass\n" for number in range(80)})
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
     options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=99)
@@ -321,7 +323,13 @@ def test_a_large_repository_is_read_bit_by_bit(shop: Any, open_engine: OpenEngin
         hint for hint in everything if hint.kind is HintKind.SIMILAR
     ]
     assert first != everything  # what the others say was not known
-    calls = 1
+    asked: list[str] = []
+    predict = engine.engine._predictions
+    monkeypatch.setattr(engine.engine, "_predictions", lambda *given: asked.append("once") or predict(*given))
+    meanwhile = engine.hints("shop/client.py", text, options=options, patience=0.0)
+    assert meanwhile == found
+    assert asked == []  # nothing is worked out again that is the same until all is read
+    calls = 2
     while not found.complete:
         found = engine.hints("shop/client.py", text, options=options, patience=0.0)
         calls += 1
