@@ -1,5 +1,5 @@
-// Draws docs/images/explore-*.png, what `codewm explore` writes of this repository, page-model-*.png and
-// page-study-*.png, the model and the study on the page (which must be built), in both themes.
+// Draws docs/images/explore-*.png, what `codewm explore` writes of this repository, page-model-*.png, page-idea-*.png and
+// page-study-*.png: the model, a copy indicator and the study on the page (which must be built), in both themes.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
   await shown.waitForFunction(() => !document.getElementById('model-state'), undefined, { timeout: 60_000 });
   await shown.locator('#model-before').evaluate((area) => area.scrollIntoView({ behavior: 'instant' }));
   await shown.screenshot({ path: path.join(ROOT, `docs/images/page-model-${colorScheme}.png`) });
+  await shown.locator('#idea').scrollIntoViewIfNeeded();
+  await shown.locator('#idea-step').fill('62');
+  await shown.locator('#idea-step').blur();
+  await shown.locator('#idea').screenshot({ path: path.join(ROOT, `docs/images/page-idea-${colorScheme}.png`) });
   await shown.locator('input[name="arm"][value="fast"]').check();
   await shown.selectOption('#measure', 'gap');
   await shown.locator('#study').screenshot({ path: path.join(ROOT, `docs/images/page-study-${colorScheme}.png`) });

@@ -464,7 +464,7 @@ function similarItem(one: Similar, open: boolean): HTMLElement {
       element(
         'summary',
         {},
-        element('span', { className: 'chip' }, percent(one.score)),
+        element('span', { className: 'chip' }, `${Math.floor(100 * one.score)} %`), // as in the words of the lens
         ' ',
         element('strong', {}, one.subject),
         ' ',

@@ -2,6 +2,7 @@
 
 import { unmatched, type EncodedEdit, type Engine, type Gallery, type Leaf, type Near, type Vector } from '../../../engine/src/index.ts';
 import { age } from './age.ts';
+import { isPython } from './python.ts';
 import type { DiffLine, Expected, Lens, Next, Point, Reply, Request, Shown, Similar, Step } from './protocol.ts';
 
 const SHOWN_CHARACTERS = 12_000;
@@ -15,12 +16,6 @@ const MOST_DEFINITIONS = 40;
 const CONTEXT = 2; // lines around a change
 const LONGEST_DIFF = 30;
 const LONGEST_SUBJECT = 60; // in a lens
-// Errors for each leaf of a text that is not Python: of 500 damaged definitions one is taken for such, of 33 files of
-// JavaScript 27 are not taken for Python.
-const SOME_ERRORS = 0.08;
-const FEW_LEAVES = 8; // that are too few to tell
-const MANY_ERRORS = 0.12;
-const MANY_LEAVES = 60; // of a text that is not Python though some of it looks like a definition
 const COLLAPSED = Array.from({ length: 11 }, (_, i) => i / 10);
 
 /** Past edits, and where each lies on the map. */
@@ -82,7 +77,7 @@ export class Thinking {
     const edit = this.timed((ms) => {
       const found = this.ownEdit(before, after);
       const { vector, empty, parts, definition } = found;
-      const python = this.isPython(after.trim() ? after : before);
+      const python = isPython(this.engine, after.trim() ? after : before);
       const words = found.words
         .filter((word) => word.added || word.removed)
         .sort((a, b) => b.signed + b.unsigned - a.signed - a.unsigned)
@@ -145,15 +140,6 @@ export class Thinking {
     const own = this.engine.encodeEdit(was, is);
     // A text that is read by itself may be of several definitions; what is looked up is all of it.
     return own.empty ? { ...this.engine.encodeEdit(before, after), definition } : { ...own, before: was, after: is, definition };
-  }
-
-  /** Whether most of a text reads as Python. Half-typed Python does; what has no definition and many errors does not. */
-  private isPython(text: string): boolean {
-    const { leaves, errors } = this.engine.tokenise(text);
-    const share = errors / Math.max(1, leaves.length);
-    if (leaves.length < FEW_LEAVES || share < SOME_ERRORS) return true;
-    if (share >= MANY_ERRORS && leaves.length >= MANY_LEAVES) return false;
-    return this.engine.definitions(text).some(({ kind }) => kind !== 'module');
   }
 
   /** Whether a newer request has come, once those that wait to be heard have been. */
