@@ -103,7 +103,10 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
     lines = [MARK, "**These files usually change together with yours but have not changed:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""
-        often = f": changed in {one['together']:,} of the last {one['of']:,} commits{beside}" if one["of"] else ""
+        which = "the only commit" if one["of"] == 1 else f"{one['together']:,} of the last {one['of']:,} commits"
+        often = f": changed in {which}{beside}" if one["of"] else ""
+        if kept := one.get("kept_lines", 0):
+            often += f"; it still has {kept:,} {'line' if kept == 1 else 'lines'} that the change removes elsewhere"
         lines.append(f"- {code(one['path'])} ({100 * one['chance']:.0f} %){often}")
         lines += [
             f"  - line {it['line']:,}, {code(it['definition'])}: {code(it['reason'])}"

@@ -13,16 +13,17 @@ from typing import Final
 
 import numpy as np
 
+from codewm_lsp.display import counted
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.broken_places import BrokenPlace
-from codewm_lsp.hints.change_texts import KnownTexts, changed_texts, consider
+from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.file_history import file_history
-from codewm_lsp.ranking.companions import Companions, FilePast
-from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least
+from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
 
 ENOUGH: Final = 50
 """Commits from which on a history says what is usual."""
@@ -34,7 +35,8 @@ MOST_BROKEN: Final = 20
 """Files that a change leaves broken, of which at most so many are named."""
 
 EVIDENCE: Final = 3  # commits behind each
-_LATELY: Final = 50  # commits that are counted where no file of the change says anything of its own
+_SPANS: Final = (2, 3, 5, 10, 20, 50, RECENT)  # newest commits of a file of the change, of which one is told
+_SPANS_OF_ALL: Final = (10, 50, 300)  # newest commits of all
 _ONCE: Final = "forgotten:"  # before what names a change, in a dismissal that holds for it alone
 _ALWAYS: Final = "forgotten"
 
@@ -61,8 +63,9 @@ class Missing:
     """A file that the change is likely to need. ``chance``: the probability that it is not whole without it.
 
     ``together`` of the newest ``of`` commits that changed ``beside`` (a file of the change) changed this one too. Where
-    none did, ``beside`` is empty, and the commits are the newest of all. ``definitions``: those of it that the change
-    leaves broken, the surest first; where they alone speak for the file, ``of`` is 0, and it may be one of the change.
+    that says little, ``beside`` is empty, and the commits are the newest of all. ``kept_lines``: lines of it that the
+    change removes from other files. ``definitions``: those of it that the change leaves broken, the surest first; where
+    they alone speak for the file, ``of`` is 0, and it may be one of the change.
     """
 
     path: str
@@ -73,6 +76,7 @@ class Missing:
     of: int
     evidence: tuple[JointCommit, ...]
     definitions: tuple[BrokenPlace, ...] = ()
+    kept_lines: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,29 +230,50 @@ def _missing(
     named = {*[path for path in likeliest if path in broken][:MOST_BROKEN]}
     named |= {*[path for path in likeliest if path not in broken][:limit]}
     missing = tuple(
-        _explained(repository, past, found, usual.get(path), path, sure[path], tuple(broken.get(path, ())))
+        _explained(repository, past, known, usual.get(path), path, sure[path], tuple(broken.get(path, ())))
         for path in likeliest
         if path in named
     )
     return missing, len(likeliest) - len(missing)
 
 
-def reason_of(past: FilePast, found: Companions, row: int) -> tuple[str, str, int, int]:
-    """Why a candidate is one, in words; the file of the change that it most often changes with, or ""; and in how many
-    of the newest commits to that (or of all) it changed: of the two the one that speaks more for it."""
-    together, of = int(found.count[row]), int(found.asked[row])
-    newest = min(_LATELY, len(past.commits))
-    lately = int((past.changed_at[int(found.files[row])] >= len(past.commits) - newest).sum())
-    if together and together * newest >= lately * of:
-        beside = past.paths[int(found.by[row])]
-        return f"changed in {together} of the last {of} commits to {beside}", beside, together, of
-    return f"changed in {lately} of the last {newest} commits", "", lately, newest
+@dataclass(frozen=True, slots=True)
+class FileReason:
+    """Why a file is named, in words and in numbers: as in ``Missing``."""
+
+    words: str
+    beside: str
+    together: int
+    of: int
+    kept_lines: int
+
+
+def reason_of(past: FilePast, touched: Touched, found: Companions, row: int) -> FileReason:
+    """What speaks most for a candidate: how often it came with a changed file, or lately at all, in as many of the
+    newest commits as make it surest; and the lines that the change removes elsewhere and that stand in it."""
+    own = past.changed_at[int(found.files[row])]
+    every = np.arange(len(past.commits))
+    asked = [(path, past.changed_at[past.number[path]], _SPANS) for path in touched.paths if path in past.number]
+    shares = [
+        (beside, int(np.isin(newest, own).sum()), len(newest))
+        for beside, places, spans in (*asked, ("", every, _SPANS_OF_ALL))
+        for newest in (places[-span:] for span in spans)
+        if len(newest)
+    ]
+    surest = at_least(np.array([one[1] for one in shares]), np.array([one[2] for one in shares]))
+    beside, together, of = shares[max(range(len(shares)), key=lambda at: (surest[at], shares[at][2]))]
+    kept = int(found.table[row, COLUMNS.index("stale_lines")])
+    commits = "the only commit" if of == 1 else f"{together:,} of the last {of:,} commits"
+    words = f"changed in {commits}{f' to {beside}' if beside else ''}"
+    if kept:
+        words = f"still has {counted(kept, 'line')} that the change removes elsewhere; {words}"
+    return FileReason(words, beside, together, of, kept)
 
 
 def _explained(
     repository: Repository,
     past: FilePast,
-    found: Companions,
+    known: Considered,
     row: int | None,
     path: str,
     chance: float,
@@ -256,13 +281,23 @@ def _explained(
 ) -> Missing:
     if row is None:
         return Missing(path, chance, broken[0].reason, "", 0, 0, (), broken)
-    reason, beside, together, of = reason_of(past, found, row)
-    places = past.changed_at[int(found.files[row])]
-    if beside:
-        places = np.intersect1d(places, past.changed_at[past.number[beside]])
+    reason = reason_of(past, known.asked, known.candidates, row)
+    places = past.changed_at[int(known.candidates.files[row])]
+    if reason.beside:
+        places = np.intersect1d(places, past.changed_at[past.number[reason.beside]])
     shas = [past.commits[place].sha for place in places[::-1][:EVIDENCE].tolist()]
     named = repository.commits_named(shas)
     evidence = [
         JointCommit(sha, named[sha].subject, named[sha].author, named[sha].date) for sha in shas if sha in named
     ]
-    return Missing(path, chance, reason, beside, together, of, tuple(evidence), broken)
+    return Missing(
+        path,
+        chance,
+        reason.words,
+        reason.beside,
+        reason.together,
+        reason.of,
+        tuple(evidence),
+        broken,
+        reason.kept_lines,
+    )

@@ -40,6 +40,7 @@ def record(found: Forgotten) -> dict[str, Any]:
                 "beside": one.beside,
                 "together": one.together,
                 "of": one.of,
+                "kept_lines": one.kept_lines,
                 "evidence": [
                     {"commit": it.sha, "author": it.author, "date": moment(it.date).isoformat(), "subject": it.subject}
                     for it in one.evidence

@@ -257,14 +257,13 @@ class Touched:
 class Companions:
     """The candidates of one question, (N,), and what is known of each, (N, len(SIGNALS)).
 
-    ``count``, ``asked``: of the changed file ``by`` that most often changes with it, in so many of its newest commits.
+    ``count``, ``asked``: of the changed file that most often changes with it, in so many of its newest commits.
     """
 
     files: Numbers
     table: NDArray[np.float32]
     count: Numbers
     asked: Numbers
-    by: Numbers
 
 
 def companions(past: FilePast, touched: Touched, now: int | None = None) -> Companions:
@@ -281,7 +280,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     width = len(files)
     if not width:
         nothing = np.zeros(0, dtype=np.int64)
-        return Companions(nothing, np.zeros((0, len(SIGNALS)), np.float32), nothing, nothing, nothing)
+        return Companions(nothing, np.zeros((0, len(SIGNALS)), np.float32), nothing, nothing)
     slot = np.full(len(past.paths), -1, dtype=np.int64)
     slot[files] = np.arange(width)
     column: dict[str, Floats | float] = {}
@@ -321,7 +320,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
 
     # Each changed file for itself.
     best = np.zeros(width)
-    best_count, best_asked, best_by = (np.zeros(width, dtype=np.int64) for _ in range(3))
+    best_count, best_asked = (np.zeros(width, dtype=np.int64) for _ in range(2))
     recent_best, mean, recent_mean, neither = np.zeros(width), np.zeros(width), np.zeros(width), np.ones(width)
     misses, hits, least = np.full(width, 99.0), np.zeros(width), np.full(width, 99.0)
     followed = np.zeros(width)
@@ -343,7 +342,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         recent = np.bincount(rows, weights=weight, minlength=width) / (total + 0.5)
         since = np.full(width, 99.0)
         np.minimum.at(since, rows, back)
-        sure = np.maximum(sure, _at_least(count, len(places)))
+        sure = np.maximum(sure, at_least(count, len(places)))
         at = places[of]
         without = ((past.kind_counts[at] - past.kind_flags[files[rows]]) > 0) @ _BITS
         alike = past.kinds_of[places] == these
@@ -351,7 +350,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
         left = alike.sum() - np.bincount(rows[alike[of]], minlength=width)
         of_kinds = np.maximum(of_kinds, kept / (kept + left + 1.0))
         better = share > best
-        best_count[better], best_asked[better], best_by[better] = count[better], len(places), known[n]
+        best_count[better], best_asked[better] = count[better], len(places)
         misses = np.where(better, since, misses)
         hits = np.where(better, count, hits)
         best = np.maximum(best, share)
@@ -491,7 +490,7 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     column["lead"] = like - np.where(like >= others[0], others[1], others[0])  # before the best of the others
     table = np.stack([np.broadcast_to(np.asarray(column[name], np.float32), (width,)) for name in SIGNALS], 1)
     kept = _shortlist(table)
-    return Companions(files[kept], np.ascontiguousarray(table[kept]), best_count[kept], best_asked[kept], best_by[kept])
+    return Companions(files[kept], np.ascontiguousarray(table[kept]), best_count[kept], best_asked[kept])
 
 
 def _shortlist(table: NDArray[np.float32]) -> Numbers:
@@ -500,7 +499,7 @@ def _shortlist(table: NDArray[np.float32]) -> Numbers:
     return np.unique(np.concatenate(kept))
 
 
-def _at_least(count: Numbers, of: int) -> Floats:
+def at_least(count: Numbers, of: int | Numbers) -> Floats:
     """The lower end of Wilson's interval of 90 % for a share."""
     z = 1.645
     share = count / of

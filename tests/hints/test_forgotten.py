@@ -65,6 +65,36 @@ def test_the_reason_is_the_share_that_speaks_for_the_file(make_repository: Any) 
     assert changes.reason == "changed in 50 of the last 50 commits"
 
 
+def test_of_the_newest_commits_to_the_changed_files_those_are_told_that_speak_most_for_the_file(
+    make_repository: Any,
+) -> None:
+    """A page that came late: it is in few of all commits to a module and in each of the newest."""
+    repository = make_repository("late")
+    alone = [(f"Alone {n}", {"core.py": f"a = {n}\n", "tools.py": f"b = {n}\n"}) for n in range(80)]
+    both = [(f"Both {n}", {"core.py": f"a = -{n}\n", "page.md": f"{n}\n"}) for n in range(1, 6)]
+    repository.commit_many([*alone, *both, *[(f"Tools {n}", {"tools.py": f"c = {n}\n"}) for n in range(30)]])
+    repository.write("core.py", "a = 1\n")
+    (page,) = [one for one in asked(repository.path, threshold=0.01).missing if one.path == "page.md"]
+    assert page.reason == "changed in 5 of the last 5 commits to core.py"
+    assert [it.subject for it in page.evidence] == ["Both 5", "Both 4", "Both 3"]
+
+
+def test_lines_that_the_change_removes_elsewhere_and_that_a_file_still_has_are_counted(make_repository: Any) -> None:
+    repository = make_repository("lines")
+    old, new = (
+        "uses: actions/checkout@v4\nuses: actions/setup@v4\n",
+        "uses: actions/checkout@v5\nuses: actions/setup@v5\n",
+    )
+    repository.commit_many(
+        [(f"Set {n}", {f"{name}.yml": f"step: {n}\n{old}" for name in ("one", "two", "three")}) for n in range(60)]
+    )
+    for name in ("one", "two"):
+        repository.write(f"{name}.yml", f"step: 59\n{new}")
+    (three,) = asked(repository.path, threshold=0.01).missing
+    assert (three.path, three.kept_lines) == ("three.yml", 2)
+    assert three.reason.startswith("still has 2 lines that the change removes elsewhere; changed in 60 of the last 60 ")
+
+
 def test_a_complete_change_is_left_alone(changed: Any) -> None:
     changed.write("docs/core.rst", "-1\n")
     changed.git("add", "docs/core.rst")

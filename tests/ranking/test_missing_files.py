@@ -33,7 +33,7 @@ def test_a_chance_is_the_logistic_of_the_trees(tmp_path: Path) -> None:
     model = read_missing_files(saved(tmp_path / "m.npz", MissingFiles(trees, 0.25)))
     table = np.zeros((2, len(SIGNALS)), np.float32)
     table[1, SIGNALS.index("best_share")] = 1
-    chances = model.chances(Companions(NONE, table, NONE, NONE, NONE))
+    chances = model.chances(Companions(NONE, table, NONE, NONE))
     assert chances.tolist() == pytest.approx([1 / (1 + np.exp(2)), 1 / (1 + np.exp(-2))])
     assert model.threshold == 0.25
 
@@ -46,7 +46,7 @@ def test_what_was_in_all_of_many_commits_but_for_exceptions_is_expected_whatever
         for name, value in (("best_count", count), ("best_asked", asked), ("sure_share", 0.9)):
             table[row, SIGNALS.index(name)] = value
     none = 1 / (1 + np.exp(2))
-    chances = model.chances(Companions(NONE, table, NONE, NONE, NONE)).tolist()
+    chances = model.chances(Companions(NONE, table, NONE, NONE)).tolist()
     assert chances == pytest.approx([0.9, 0.9, 0.9, none, none])
 
 

@@ -124,7 +124,7 @@ def ruled(asked: HiddenFileQuestions) -> Candidates:
 def weighed(asked: HiddenFileQuestions, model: MissingFiles) -> Candidates:
     """What the product says of each candidate."""
     none = np.zeros(len(asked.table), np.int64)
-    chances = model.chances(Companions(none, asked.table, asked.count, asked.asked, none))
+    chances = model.chances(Companions(none, asked.table, asked.count, asked.asked))
     chances = np.maximum(chances, asked.table[:, COLUMNS.index("broken_here")])
     more = ~asked.broken_listed  # in files that are no candidates; each is counted for itself
     return Candidates(
