@@ -21,6 +21,7 @@ import codewm_lsp
 from codewm_lsp.display import clean, named
 from codewm_lsp.explore.atlas import Atlas
 from codewm_lsp.output_folder import claim
+from codewm_lsp.source import MODULE_NAME
 
 PAGE: Final = "index.html"
 MAKER: Final = "codewm explore"
@@ -86,7 +87,10 @@ def record(atlas: Atlas) -> dict[str, object]:
             author = authors.setdefault(_text(edit.commit.author), len(authors))
             rows.append((author, edit.commit.date, _text(edit.commit.subject)))
         commit_of.append(commits[edit.commit.sha])
-    definitions = [(paths.setdefault(_text(path), len(paths)), _text(named(name))) for path, name in atlas.definitions]
+    definitions = [
+        (paths.setdefault(_text(path), len(paths)), _text("module level" if name == MODULE_NAME else named(name)))
+        for path, name in atlas.definitions
+    ]
     grid = (atlas.places.clip(0, 1) * _GRID).round().astype(int)
     files = atlas.files
     return {
@@ -117,7 +121,7 @@ def record(atlas: Atlas) -> dict[str, object]:
             "kind": [edit.kind.value[0] for edit in atlas.edits],
             "commit": commit_of,
             "definition": atlas.of.tolist(),
-            "line": [edit.line for edit in atlas.edits],
+            "line": [edit.line + 1 for edit in atlas.edits],
             "alike": atlas.alike.tolist(),
         },
         "regions": [

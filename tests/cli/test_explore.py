@@ -48,7 +48,12 @@ def test_a_page_holds_the_edits_of_the_index(written: Path) -> None:
     assert record["authors"] == ["Ada Lovelace"]  # the other one changed no Python
     assert "Raise when the server fails" in record["commits"]["subject"]
     names = set(record["definitions"]["name"])
-    assert {"get", "post", "put", "delete", "Handler.on_delete"} <= names
+    assert {"get", "post", "put", "delete", "Handler.on_delete", "module level"} <= names
+    assert "<module>" not in names
+    lines = {
+        record["definitions"]["name"][edits["definition"][edit]]: edits["line"][edit] for edit in reversed(range(size))
+    }
+    assert (lines["module level"], lines["get"]) == (1, 6)  # counted from 1, as editors do
     assert all(0 <= value <= record["grid"] for axis in ("x", "y") for value in edits[axis])
     chain = [
         record["commits"]["subject"][edits["commit"][edit]]

@@ -23,7 +23,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   await map.fill('#query', 'half typed edits');
   await map.click('#results .edit');
   await map.fill('#query', '');
-  await map.locator('#map').click({ position: { x: 330, y: 300 } });
+  await map.locator('#map').click({ position: { x: 345, y: 330 } });
   await map.waitForSelector('#detail h2');
   await map.waitForSelector('#map[data-whole="true"]');
   await map.screenshot({ path: path.join(ROOT, `docs/images/explore-map-${colorScheme}.png`) });
