@@ -156,14 +156,17 @@ def _unstaged(git: HardenedGit, location: Location) -> dict[str, tuple[FileEvent
     return found
 
 
-def between(git: HardenedGit, base: str, head: str) -> ChangeAtHand:
-    """What ``head`` has that it had not where it left ``base``; both are full ids."""
+def between(git: HardenedGit, base: str, head: str, *, shallow: bool) -> ChangeAtHand:
+    """What ``head`` has that it had not where it left ``base``; both are full ids. ``shallow``: whether the clone holds
+    only the newest commits."""
     status, out, _ = git.run("merge-base", base, head)
-    if status:
+    if status and shallow:
         raise RepositoryError(
-            f"{base[:12]} and {head[:12]} have no commit in common here. Fetch the whole history: `git fetch "
-            "--unshallow`, or `fetch-depth: 0` of actions/checkout."
+            f"{base[:12]} and {head[:12]} have no commit in common in this shallow clone. Fetch the whole history: "
+            "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout."
         )
+    if status:
+        raise RepositoryError(f"{base[:12]} and {head[:12]} have no commit in common. Choose a base that has one.")
     common = out.decode("ascii").split()[0]
     raw = git.output("diff-tree", "-r", *_RAW, common, head, "--", seconds=PATIENT_SECONDS)
     own = git.output("rev-list", f"{common}..{head}", "--", seconds=PATIENT_SECONDS).decode("ascii").split()

@@ -280,7 +280,7 @@ class Repository:
 
     def between(self, base: str, head: str) -> ChangeAtHand:
         """What ``head`` changed since it left ``base``. Raises ``RepositoryError`` where they share no commit."""
-        return between(self._git, self.head(base), self.head(head))
+        return between(self._git, self.head(base), self.head(head), shallow=self.is_shallow)
 
     def change_of(self, sha: str) -> ChangeAtHand:
         """What a commit changed, as it was about to be made; ``sha`` is a full id."""

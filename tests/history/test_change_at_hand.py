@@ -112,6 +112,7 @@ def test_what_a_branch_changed_is_told_from_where_it_left(started: Any) -> None:
     first = started.commit("One", {"a.py": "a = 2\n"}, author="Grace Hopper <grace@example.org>")
     started.commit("Two", {"b.rst": "two\n"}, author="Grace Hopper <grace@example.org>")
     started.checkout("main")
+    started.commit("More", {"a.py": "a = 3\n"})
     started.commit("Elsewhere", {"c.toml": "c = 2\n"})
     with Repository.open(started.path) as repository:
         change = repository.between("main", "feature")
@@ -121,11 +122,22 @@ def test_what_a_branch_changed_is_told_from_where_it_left(started: Any) -> None:
     assert change.author == author_key("Grace@Example.org")
 
 
-def test_histories_without_a_common_commit_say_what_to_fetch(started: Any) -> None:
+def test_histories_without_a_common_commit_say_so_and_a_shallow_clone_what_to_fetch(
+    started: Any, tmp_path: Path
+) -> None:
     started.git("checkout", "--quiet", "--orphan", "other")
     started.commit("Another beginning", {"z.py": "z = 1\n"})
-    with Repository.open(started.path) as repository, pytest.raises(RepositoryError, match="fetch-depth: 0"):
+    with Repository.open(started.path) as repository, pytest.raises(RepositoryError, match="Choose a base") as told:
         repository.between("main", "other")
+    assert "fetch" not in str(told.value)
+    started.checkout("main")
+    started.commit("More", {"a.py": "a = 3\n"})
+    started.branch("side", "main~1")
+    started.commit("Aside", {"y.py": "y = 1\n"})
+    shallow = tmp_path / "shallow"
+    started.git("clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{started.path}", str(shallow))
+    with Repository.open(shallow) as repository, pytest.raises(RepositoryError, match="fetch-depth: 0"):
+        repository.between("origin/main", "origin/side")
 
 
 def test_who_commits_is_told_by_the_repository_and_not_by_the_last_commit(
