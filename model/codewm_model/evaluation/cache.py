@@ -24,11 +24,12 @@ _OWN = Path(__file__).resolve().parent
 
 @lru_cache(maxsize=16)
 def code(*rooms: str) -> str:
-    """A name for the state of the code of some rooms of ``codewm_lsp``; ``"evaluation"`` is this package."""
+    """A name for the state of the code of some rooms of ``codewm_lsp``, and of the weights that lie beside it;
+    ``"evaluation"`` is this package."""
     digest = hashlib.sha256()
     for room in rooms:
         folder = _OWN if room == "evaluation" else _LSP / room
-        for file in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".json")):
+        for file in sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".json", ".npz")):
             digest.update(file.name.encode("utf-8"))
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
