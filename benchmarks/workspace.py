@@ -177,13 +177,21 @@ class Typist:
         return self.used() - before
 
     def quiet(self, seconds: float) -> None:
-        """Wait until nothing has been computed for a second."""
+        """Wait until nothing has been computed for a second, and nothing waits to be (which shows on Linux alone)."""
         limit = time.monotonic() + seconds
         still, last = 0, self.used()
         while still < 4 and time.monotonic() < limit:
             time.sleep(0.25)
             now = self.used()
-            still, last = (still + 1 if now - last < 0.03 else 0), now
+            still, last = (still + 1 if now - last < 0.03 and not self._waits() else 0), now
+
+    def _waits(self) -> bool:
+        """Whether a thread of the server would go on if there were a processor for it."""
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        try:
+            return any(file.read_text().rpartition(")")[2].split()[0] == "R" for file in threads)
+        except OSError:  # a thread has just ended
+            return True
 
     def next(self) -> tuple[float, float]:
         """Seconds until Where Next is answered, by the clock and of the processor."""
