@@ -49,14 +49,15 @@ interface Measure {
 }
 
 const ARMS: Record<string, { name: string; target: string }> = {
-  scaled: { name: '0.82', target: 'follows as fast, for its 300 steps, as the paper’s 0.996 does for its 15,000' },
-  fast: { name: '0.996', target: 'keeps 0.996 of itself a step' },
-  'near-static': { name: '0.99999', target: 'nearly stands still' },
-  frozen: { name: '1, frozen', target: 'never moves' },
-  sigreg: { name: 'none, SIGReg', target: 'does not exist: another term keeps the states apart' },
-  'two-loss': { name: 'none, two losses', target: 'does not exist: two other terms keep the states apart' },
+  scaled: { name: '0.82', target: 'This target follows as fast, for its 300 steps, as the paper’s 0.996 does for its 15,000.' },
+  fast: { name: '0.996', target: 'This target keeps 0.996 of itself a step.' },
+  'near-static': { name: '0.99999', target: 'This target nearly stands still.' },
+  frozen: { name: '1, frozen', target: 'This target never moves.' },
+  sigreg: { name: 'none, SIGReg', target: 'No separate target network: SIGReg, a term of the loss, keeps the states apart.' },
+  'two-loss': { name: 'none, two losses', target: 'No separate target network: two other terms of the loss keep the states apart.' },
 };
 const NUMBERS = Object.keys(ARMS); // what their colours go by
+const FROZEN = NUMBERS.indexOf('frozen'); // whose curve lies on another one
 
 const evaluated = (value: (one: Evaluation) => number) => (run: Run): [number, number][] => run.evaluations.map((one) => [one.step, value(one)]);
 
@@ -67,11 +68,11 @@ const MEASURES: Record<string, Measure> = {
   rank: { name: 'effective rank, online', about: 'How many directions the states use.', of: evaluated((one) => one.rank_online), digits: 1 },
   target: { name: 'effective rank, target', about: 'The same of the target’s states.', of: evaluated((one) => one.rank_target), digits: 1 },
   predicted: { name: 'effective rank, predicted', about: 'The same of the predicted states.', of: evaluated((one) => one.rank_predicted), digits: 1 },
-  spread: { name: 'deviation of the features', about: 'How far states lie apart at all.', of: evaluated((one) => one.feature_std), digits: 3 },
+  spread: { name: 'standard deviation of the features', about: 'How far states lie apart at all.', of: evaluated((one) => one.feature_std), digits: 3 },
   paper: { name: 'transition cosine, the paper’s', about: 'Of the predicted and the true next state, each in a space of its own.', of: evaluated((one) => one.transition_cosine_paper), digits: 3 },
   honest: { name: 'transition cosine, honest', about: 'Both ends in the target’s space.', of: evaluated((one) => one.transition_cosine), digits: 3 },
   found: { name: 'true next state among the nearest five', about: 'What the model is for.', of: evaluated((one) => one['knn@5']), digits: 3 },
-  copied: { name: 'of these, a copy finds', about: 'How often the state before, repeated, has the true next state among its nearest five. What is learnt lies above it.', of: evaluated((one) => one['copy_knn@5']), digits: 3 },
+  copied: { name: 'nearest-five rate of a plain copy', about: 'How often the state before, repeated, has the true next state among its nearest five. What is learnt lies above it.', of: evaluated((one) => one['copy_knn@5']), digits: 3 },
 };
 
 const COLLAPSED = 0.95; // copy indicator from which on a run is called so
@@ -80,10 +81,11 @@ const WIDTH = 640;
 const HEIGHT = 320;
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 14, 12, 40];
 
-/** The mean curve of the runs of an arm. */
+/** The mean curve of the runs of an arm: at each step, of those that have come so far. */
 export function meanCurve(runs: readonly Run[], of: (run: Run) => [number, number][]): [number, number][] {
-  const curves = runs.map(of);
-  return (curves[0] ?? []).map(([step], at) => [step, curves.reduce((sum, curve) => sum + (curve[at]?.[1] ?? NaN), 0) / curves.length]);
+  const values = new Map<number, number[]>();
+  for (const [step, value] of runs.flatMap(of)) if (Number.isFinite(value)) values.set(step, [...(values.get(step) ?? []), value]);
+  return [...values].sort(([one], [other]) => one - other).map(([step, all]) => [step, all.reduce((sum, value) => sum + value, 0) / all.length]);
 }
 
 /** The value of a curve at a step: its last one up to then. */
@@ -107,18 +109,13 @@ interface Standing {
   value: number;
 }
 
-/** What the runs have of a measure at a step, and whether it tells a collapsed one from the others. */
+/** What the runs have of a measure at a step. */
 export function spread(standings: readonly Standing[], step: number, digits: number): string {
-  const there = standings.filter(({ value }) => !Number.isNaN(value)).toSorted((one, other) => one.value - other.value);
+  const there = standings.filter(({ value }) => Number.isFinite(value)).toSorted((one, other) => one.value - other.value);
   const [low, high] = [there[0], there.at(-1)];
   if (!low || !high || low === high) return '';
   const told = ({ name, value, indicator }: Standing): string => `${value.toFixed(digits)} (${name}${indicator > COLLAPSED ? ', collapsed' : ''})`;
-  const ends = `At step ${said(step)} it goes from ${told(low)} to ${told(high)}`;
-  const collapsed = there.filter(({ indicator }) => indicator > COLLAPSED);
-  const others = there.filter(({ indicator }) => indicator <= COLLAPSED);
-  if (!collapsed.length || !others.length) return `${ends}.`;
-  const apart = Math.max(...collapsed.map(({ value }) => value)) < others[0]!.value || Math.min(...collapsed.map(({ value }) => value)) > others.at(-1)!.value;
-  return `${ends}: ${apart ? 'the collapsed lie apart from the others' : 'the collapsed do not lie apart from the others'}.`;
+  return `At step ${said(step)} the runs range from ${told(low)} to ${told(high)}.`;
 }
 
 /** What is known of an arm at a step. */
@@ -135,15 +132,17 @@ interface Judged {
 
 /** What can be said of the arm at a step. */
 export function verdict({ indicator, step, alarm, found, copied, ended = false }: Judged): string {
+  if (![indicator, found, copied].every(Number.isFinite)) return `There are no figures of this run at step ${said(step)}.`;
   const angle = `${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}°`;
-  const nearest = `The true next state is among the nearest five in ${percent(found)}; a copy of the state before finds it in ${percent(copied)}.`;
+  const worse = found < copied ? ', so the model is worse than copying' : '';
+  const nearest = `The true next state is among the nearest five in ${percent(found)}; a copy of the state before finds it in ${percent(copied)}${worse}.`;
   const sounded = alarm !== null && alarm <= step;
   if (indicator > COLLAPSED) {
     const arrows = indicator > 0.999 ? 'are one arrow, so copying is perfect' : `are nearly one arrow, ${angle} apart, so copying is nearly perfect`;
     return `Collapsed: before and after ${arrows}. The alarm ${sounded ? `sounded at step ${said(alarm)}` : 'has not sounded'}. ${nearest}`;
   }
-  if (sounded) return `On its way: before and after are ${angle} apart, and the alarm sounded at step ${said(alarm)}. ${nearest}`;
-  return `${ended ? `Healthy as far as it has run, to step ${said(step)}` : 'Healthy'}: before and after stay ${angle} apart. ${nearest}`;
+  if (sounded) return `On its way to a collapse: before and after are ${angle} apart, and the alarm sounded at step ${said(alarm)}. ${nearest}`;
+  return `Not collapsed${ended ? ` as far as it has run, to step ${said(step)}` : ''}: before and after stay ${angle} apart. ${nearest}`;
 }
 
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
@@ -226,15 +225,16 @@ export function mountStudy(): void {
     const number = NUMBERS.indexOf(chosen);
     const of = (arm: string, key: string, at: number): number => valueAt(meanCurve(byArm.get(arm) ?? [], MEASURES[key]!.of), at);
     const indicator = of(chosen, 'copy', now);
-    const alarms = own.map((run) => run.alarm).filter((alarm) => alarm !== null);
-    const alarm = alarms.length > own.length / 2 ? Math.min(...alarms) : null;
+    const there = own.filter((run) => reached(run) >= now);
+    const alarms = there.map((run) => run.alarm).filter((alarm) => alarm !== null);
+    const alarm = alarms.length > there.length / 2 ? Math.min(...alarms) : null;
     drawArrows(indicator, number);
-    element('arrows-words').textContent = `Before and after, as the target draws them at step ${said(now)}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. This target ${ARMS[chosen]?.target ?? ''}.`;
+    element('arrows-words').textContent = `Before and after, as the target draws them at step ${said(now)}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. ${ARMS[chosen]?.target ?? ''}`;
     drawCurves(one, names.map((arm) => ({ number: NUMBERS.indexOf(arm), points: meanCurve(byArm.get(arm) ?? [], one.of) })), number, Number(step.value), last);
-    const seeds = own.length > 1 ? `means of ${own.length} seeds` : 'one seed';
-    const far = names.filter((arm) => (byArm.get(arm) ?? []).every((run) => reached(run) >= now));
+    const seeds = there.length < own.length ? `${there.length} of ${own.length} seeds` : own.length > 1 ? `means of ${own.length} seeds` : 'one seed';
+    const far = names.filter((arm) => (byArm.get(arm) ?? []).some((run) => reached(run) >= now));
     const standings = far.map((arm) => ({ name: ARMS[arm]?.name ?? arm, indicator: of(arm, 'copy', now), value: valueAt(meanCurve(byArm.get(arm) ?? [], one.of), now) }));
-    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about} ${spread(standings, now, one.digits)}${far.length < names.length ? ' The other runs are not there yet.' : ''}`;
+    element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about} ${spread(standings, now, one.digits)}${far.length < names.length ? ' The others have not reached it.' : ''}`;
     element('verdict').textContent = verdict({ indicator, step: now, alarm, found: of(chosen, 'found', now), copied: of(chosen, 'copied', now), ended: now < Number(step.value) });
     drawTable(names, byArm, chosen, Number(step.value));
   };
@@ -284,7 +284,7 @@ function drawCurves(measure: Measure, curves: readonly Curve[], chosen: number, 
   parts.push(svg('path', { d: `M${x(now)} ${TOP}V${HEIGHT - BOTTOM}`, class: 'now' }));
   const order = curves.toSorted((one, other) => Number(one.number === chosen) - Number(other.number === chosen));
   for (const { number, points } of order) {
-    parts.push(svg('path', { d: `M${points.filter(([step]) => step <= last).map(([step, value]) => `${x(step)} ${y(value)}`).join('L')}`, class: `curve arm${number}${number === chosen ? ' chosen' : ''}` }));
+    parts.push(svg('path', { d: `M${points.filter(([step]) => step <= last).map(([step, value]) => `${x(step)} ${y(value)}`).join('L')}`, class: `curve arm${number}${number === chosen ? ' chosen' : ''}${number === FROZEN ? ' dashed' : ''}` }));
   }
   element('curves').replaceChildren(...parts);
 }
@@ -304,7 +304,7 @@ function drawTable(names: string[], byArm: Map<string, Run[]>, chosen: string, n
   const head = row('th', ['target', ...shown.map((one) => one.name)]);
   const rows = names.map((arm) => {
     const runs = byArm.get(arm) ?? [];
-    const there = runs.every((run) => reached(run) >= now);
+    const there = runs.some((run) => reached(run) >= now);
     const values = shown.map((one) => (there ? valueAt(meanCurve(runs, one.of), now).toFixed(one.digits) : '–'));
     const made = row('td', [ARMS[arm]?.name ?? arm, ...values]);
     made.className = arm === chosen ? 'chosen' : '';

@@ -69,9 +69,9 @@ test('after the first visit it works offline', async () => {
 test('the study says what a copy indicator is, for each target and at each step', async () => {
   const { page, errors, context } = await opened({}, { model: false });
   assert.match(await choose(page, 'scaled', 300), /^Collapsed: .*The alarm sounded at step 21\. /);
-  assert.match(await choose(page, 'frozen', 300), /^Healthy: before and after stay \d\d° apart/);
-  assert.match(await choose(page, 'fast', 300), /^On its way: .*alarm sounded at step 212/);
-  assert.match(await choose(page, 'fast', 60), /^Healthy/);
+  assert.match(await choose(page, 'frozen', 300), /^Not collapsed: before and after stay \d\d° apart/);
+  assert.match(await choose(page, 'fast', 300), /^On its way to a collapse: .*alarm sounded at step 212/);
+  assert.match(await choose(page, 'fast', 60), /^Not collapsed/);
   const curves = await page.locator('#curves path.curve').count();
   assert.equal(curves, 5);
   for (const measure of ['gap', 'loss', 'rank', 'found']) {
@@ -91,8 +91,15 @@ test('the study at the paper’s length is shown as far as each run has come', a
   const last = Number(await page.getAttribute('#step', 'max'));
   assert.ok(last >= 6000);
   assert.equal(await page.locator('#curves path.curve').count(), await page.locator('#arms input').count());
-  assert.match(await choose(page, 'fast', least), /^Healthy/);
+  assert.match(await choose(page, 'fast', least), /^Not collapsed/);
   assert.match(await choose(page, 'fast', 3000), /^Collapsed: .*The alarm sounded at step 312\. /);
+  const names = await page.locator('#arms input').evaluateAll((all) => all.map((one) => (one as HTMLInputElement).value));
+  for (const arm of names)
+    for (const step of [least, 1500, last]) {
+      assert.match(await choose(page, arm, step), /^(Not collapsed|Collapsed|On its way to a collapse)\b.* in \d+ %; .* in \d+ %/, `${arm} at ${step}`);
+      const drawn = await page.locator('#curves path.curve').evaluateAll((paths) => paths.map((one) => one.getAttribute('d') ?? ''));
+      assert.ok(drawn.every((d) => /^M[\d. L-]+$/.test(d)), drawn.join('\n'));
+    }
   const cells = await page.locator('#figures tbody tr').evaluateAll((rows) => rows.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
   assert.ok(cells.every((row) => row.length === 9 && row.slice(1).every((cell) => /^(–|-?[\d.]+)$/.test(cell))), JSON.stringify(cells));
   await page.selectOption('#setting', '0');
@@ -111,7 +118,7 @@ test('what the captions say of the runs is what the table holds', async () => {
       const heads = await page.locator('#figures thead th').allTextContents();
       const rows = await page.locator('#figures tbody tr').evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')));
       const values = rows.flatMap((row) => (row[heads.indexOf(name)] === '–' ? [] : [Number(row[heads.indexOf(name)])]));
-      const [, low, high] = / goes from ([\d.]+) \(.+?\) to ([\d.]+) \(/.exec((await page.textContent('#curves-words')) ?? '') ?? [];
+      const [, low, high] = / range from ([\d.]+) \(.+?\) to ([\d.]+) \(/.exec((await page.textContent('#curves-words')) ?? '') ?? [];
       assert.deepEqual([Number(low), Number(high)], [Math.min(...values), Math.max(...values)], `${setting}, ${measure}`);
     }
   }
@@ -210,17 +217,18 @@ test('curves are means, and values are those of the last step before', () => {
   const run = (values: number[]) => ({ arm: '', seed: 0, alarm: null, evaluations: [], loss_steps: [10, 20], losses: values });
   const curve = meanCurve([run([1, 2]), run([3, 6])], (one) => one.loss_steps.map((step, at) => [step, one.losses[at]!]));
   assert.deepEqual(curve, [[10, 2], [20, 4]]);
+  assert.deepEqual(meanCurve([run([1, 2]), { ...run([3]), loss_steps: [10] }, run([NaN, 4])], (one) => one.loss_steps.map((step, at) => [step, one.losses[at]!])), [[10, 2], [20, 3]]);
+  assert.equal(verdict({ indicator: NaN, step: 250, alarm: null, found: NaN, copied: NaN }), 'There are no figures of this run at step 250.');
   assert.deepEqual([5, 10, 15, 20, 99].map((step) => valueAt(curve, step)), [2, 2, 2, 4, 4]);
   assert.deepEqual(ticks(0, 1, false), [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1]);
   assert.deepEqual(ticks(-4.5, 0, true), [1e-4, 1e-3, 1e-2, 1e-1, 1]);
   const judged = { indicator: 0.9999, step: 300, alarm: 21, found: 0.03, copied: 0.2 };
-  assert.match(verdict(judged), /^Collapsed: .*are one arrow.*alarm sounded at step 21\. .* in 3 %; a copy .* in 20 %\.$/);
+  assert.match(verdict(judged), /^Collapsed: .*are one arrow.*alarm sounded at step 21\. .* in 3 %; a copy .* in 20 %, so the model is worse than copying\.$/);
   assert.match(verdict({ ...judged, indicator: 0.97, alarm: null }), /nearly one arrow, 14° apart, so copying is nearly perfect\. The alarm has not sounded/);
-  assert.match(verdict({ ...judged, indicator: 0.68, step: 1500, alarm: null, ended: true }), /^Healthy as far as it has run, to step 1,500: /);
-  assert.match(verdict({ ...judged, indicator: 0.68, alarm: null }), /^Healthy: before and after stay 47° apart\./);
-  assert.match(verdict({ ...judged, indicator: 0.8 }), /^On its way: before and after are 37° apart, and the alarm sounded at step 21\./);
+  assert.match(verdict({ ...judged, indicator: 0.68, step: 1500, alarm: null, ended: true }), /^Not collapsed as far as it has run, to step 1,500: /);
+  assert.match(verdict({ ...judged, indicator: 0.68, alarm: null }), /^Not collapsed: before and after stay 47° apart\..*a copy .* in 20 %, so the model is worse than copying\.$/);
+  assert.match(verdict({ ...judged, indicator: 0.8 }), /^On its way to a collapse: before and after are 37° apart, and the alarm sounded at step 21\./);
   const arm = (name: string, indicator: number, value: number) => ({ name, indicator, value });
-  assert.equal(spread([arm('a', 0.99, 0.1), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), 'At step 1,500 it goes from 0.10 (a, collapsed) to 0.30 (b): the collapsed lie apart from the others.');
-  assert.match(spread([arm('a', 0.99, 0.25), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), /: the collapsed do not lie apart from the others\.$/);
-  assert.equal(spread([arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 60, 1), 'At step 60 it goes from 0.2 (c) to 0.3 (b).');
+  assert.equal(spread([arm('a', 0.99, 0.1), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), 'At step 1,500 the runs range from 0.10 (a, collapsed) to 0.30 (b).');
+  assert.equal(spread([arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 60, 1), 'At step 60 the runs range from 0.2 (c) to 0.3 (b).');
 });
