@@ -24,7 +24,8 @@ class Question:
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
-    they are because nothing is being edited, or ``comments`` and white space alone.
+    they are because nothing is being edited, or ``comments`` and white space alone. ``conflicts``: the changed files
+    with markers of a conflict.
     """
 
     edits: tuple[Edit, ...]
@@ -36,6 +37,7 @@ class Question:
     file: str | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
     comments: bool = False
+    conflicts: tuple[str, ...] = ()
 
 
 def ask(
@@ -57,18 +59,22 @@ def ask(
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
     """
     from codewm_lsp.hints import differs_without_edits
+    from codewm_lsp.source.conflicts import has_conflict
 
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = head_of(repository)
         found, texts, _ = repository.working()
         edits = _of_file(found, file)
+        conflicts = tuple(
+            path for path, text in sorted(texts.items()) if text and file in (None, path) and has_conflict(text)
+        )
         if edits:
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
-            return Question(edits, head, head, None, "your uncommitted changes", file=file)
+            return Question(edits, head, head, None, "your uncommitted changes", file=file, conflicts=conflicts)
         if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
-            return replace(question, comments=differs_without_edits(texts))
+            return replace(question, comments=differs_without_edits(texts), conflicts=conflicts)
     else:
         head = repository.head(at)
         if wanted is not None:

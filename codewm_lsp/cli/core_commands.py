@@ -57,7 +57,12 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             done, total = asked.prepare(opened, question.history, progress, seconds, study=study)
             left = done < total
             if left:
-                Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
+                before = " earlier" if question.history != question.at else ""
+                Reporter(progress).line(
+                    f"Using the newest {done:,} of {total:,}{before} commits; run `codewm index` for all."
+                )
+        for path in question.conflicts:
+            Reporter(progress).line(f"{path} contains conflict markers. Only your side of a conflict is read.")
         if edits is None:
             edits = asked.similar(opened, question, options.k) if "similar" in kinds else []
         predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []

@@ -127,17 +127,19 @@ class Reporter:
                 self._how_often()
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
-        words = question.words if question.stand_in is None else "those of that commit"
-        if kind == "similar":
-            self.line(("Past edits like ", "bold"), words, ", each with the chance that it fits:")
-        else:
-            self.line(("Likely to change next after ", "bold"), words, ":")
+        about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"
+        self.line(
+            (f"{'Your uncommitted changes' if question.files is None and not question.stand_in else about}:", "bold")
+        )
         told = _with_renames(question.edits)
         for what, edit, name in told[:SHOWN_EDITS]:
             self.line("  ", (what, "dim"), f"  {edit.path}:{edit.line + 1}  ", (name, "cyan"))
         more = len(told) - SHOWN_EDITS
         if more > 0:
             self.line((f"  … and {more} more definition{'s' if more > 1 else ''}", "dim"))
+        self.line()
+        what = "Similar past edits, with the chance that each fits" if kind == "similar" else "Likely to change next"
+        self.line((f"{what}:", "bold"))
         self.line()
 
     def _stand_in(self, question: Question, stand_in: StandIn) -> str:

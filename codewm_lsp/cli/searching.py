@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codewm_lsp.display import joined
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ def search(options: Namespace) -> None:
         if done < total:
             Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
         found = _like(opened, head, edits, options.k) if edits else asked.by_words(opened, head, words, options.k)
+        if words and len(each := words.split()) > 1:
+            reached = opened.reached(head)
+            if vain := [f"{word!r}" for word in each if not opened.index.find(word, k=1, within=reached)]:
+                Reporter(progress).line(f"Nothing matches {joined(vain)}.")
         diffs = PastDiffs(opened.repository)
         shown = [diffs.of(edit) if options.diff else None for edit, _ in found]
         if options.json:

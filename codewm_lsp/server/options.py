@@ -184,7 +184,7 @@ class Options:
         _BOOLEAN,
         About(
             "Pause indexing while other programs need the processor, and on battery below 30 %",
-            "Hints are not delayed; see [below](#only-while-nobody-else-needs-the-machine).",
+            "Hints are not delayed; see [below](#when-indexing-pauses).",
         ),
     ] = True
     debounce_ms: Annotated[

@@ -239,24 +239,26 @@ def test_a_second_definition_of_a_name_is_said_to_be_one(history: Any, codewm: C
     assert "client.py::get#2  get (2nd definition)\n" in missed.stderr
 
 
-def test_markers_of_a_conflict_are_not_code(history: Any, codewm: Codewm) -> None:
+def test_of_a_conflict_the_own_side_is_read_and_its_file_is_named(history: Any, codewm: Codewm) -> None:
     text = (history.path / "client.py").read_text()
-    ours, theirs = (text.replace("send('delete', url", f"send('delete', {how}, url") for how in ("mine", "theirs"))
+    ours, theirs = (text.replace("def delete(url", f"def delete({how}, url") for how in ("mine", "theirs"))
     history.git("checkout", "--quiet", "-b", "side")
     history.commit("Theirs", {"client.py": theirs})
     history.git("checkout", "--quiet", "-")
     history.commit("Ours", {"client.py": ours})
     merged = subprocess.run(("git", "-C", history.path, "merge", "--quiet", "side"), capture_output=True, check=False)
     assert merged.returncode == 1
-    conflict = (history.path / "client.py").read_text()
+    conflict = (history.path / "client.py").read_text().replace("def get(", "def obtain(")
     assert conflict.count("<<<<<<<") == 1
-    with_markers = codewm("hints", "--diff", "-C", history.path).stdout
-    assert "modified  client.py" in with_markers
-    blank = "".join(
-        "\n" if line[:7] in ("<" * 7, "=" * 7, ">" * 7) else line for line in conflict.splitlines(keepends=True)
-    )
-    history.write("client.py", blank)
-    assert codewm("hints", "--diff", "-C", history.path).stdout == with_markers
+    history.write("client.py", conflict)
+    done = codewm("hints", "--diff", "-C", history.path)
+    assert "client.py contains conflict markers." in done.stderr
+    assert "definition)" not in done.stdout
+    lines = re.sub(r"(?ms)^=======.*^>>>>>>>[^\n]*$", lambda theirs: "\n" * theirs[0].count("\n"), conflict)
+    history.write("client.py", re.sub(r"(?m)^<<<<<<<.*$", "", lines))
+    resolved = codewm("hints", "--diff", "-C", history.path)
+    assert resolved.stdout == done.stdout
+    assert "conflict" not in resolved.stderr
 
 
 def test_what_must_follow_is_said_once_and_code_outside_definitions_in_words(history: Any, codewm: Codewm) -> None:

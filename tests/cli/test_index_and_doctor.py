@@ -226,7 +226,9 @@ def test_each_answer_is_followed_by_more_of_the_index_until_all_is_there(make_re
         return findings(codewm("doctor", "--json", "-C", repository.path))["index"]["detail"]
 
     for told in (("--no-index",), ("--index-seconds", "0")):
-        assert codewm("similar", "-C", repository.path, *told).stderr.startswith("Using the newest 119 of 179 commits")
+        assert codewm("similar", "-C", repository.path, *told).stderr.startswith(
+            "Using the newest 119 of 179 earlier commits"
+        )
         assert "120 of 180 commits" in known()
     for _ in range(60):  # a few seconds each, however slow the machine is
         done = codewm("hints", "--json", "-C", repository.path)

@@ -126,3 +126,11 @@ def test_words_that_no_edit_has_find_nothing(history: Any, codewm: Codewm) -> No
     done = codewm("search", "xylophone", "-C", history.path)
     assert done.returncode == 1
     assert "xylophone" in done.stderr
+
+
+def test_words_that_nothing_matches_are_named(history: Any, codewm: Codewm) -> None:
+    done = codewm("search", "timeout", "backof", "-C", history.path)
+    assert done.returncode == 0
+    assert "Nothing matches 'backof'." in done.stderr
+    assert "timeout" in done.stdout
+    assert "Nothing matches" not in codewm("search", "timeout", "get", "-C", history.path).stderr

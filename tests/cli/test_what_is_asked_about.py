@@ -95,9 +95,9 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
 
     history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
     said = codewm("hints", history.path).stdout.splitlines()
-    assert said[0] == "Past edits like your uncommitted changes, each with the chance that it fits:"
+    assert said[0] == "Your uncommitted changes:"
     said = codewm("next", history.path, "--at", "HEAD~1").stdout.splitlines()
-    assert said[0].startswith("Likely to change next after commit ")
+    assert said[0].startswith("About commit ")
 
 
 @pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])

@@ -236,15 +236,18 @@ def test_the_markers_of_a_conflict_are_blank_lines(base: str) -> None:
     assert set(found) == set(was)
     assert found["Client.count"].source == was["Client.count"].source
     assert found["Client.count"].line == was["Client.count"].line + conflict.count("\n") - 1
-    assert found["Client.fetch"].source.split() == f"def fetch(self, url): {line}{theirs}return response".split()
+    assert found["Client.fetch"].source.split() == was["Client.fetch"].source.split()
     half_resolved = text.replace(line, line + f"=======\n{theirs}>>>>>>> topic\n")
-    assert by_name(half_resolved)["Client.fetch"].source.split() == found["Client.fetch"].source.split()
+    both = f"def fetch(self, url): {line}{theirs}return response"
+    assert by_name(half_resolved)["Client.fetch"].source.split() == both.split()
 
 
-def test_both_sides_of_a_conflict_may_hold_definitions() -> None:
+def test_only_the_first_side_of_a_conflict_holds_definitions() -> None:
     sides = "<<<<<<< HEAD\ndef ours(a):\n    x = (\n=======\ndef theirs(a):\n    return 1\n>>>>>>> topic\n"
     text = sides + "\n\ndef after(): pass\n"
-    assert names(text) == ["ours", "theirs", "after"]
+    assert names(text) == ["ours", "after"]
+    assert names(text.replace("def theirs", "def ours")) == ["ours", "after"], "no second definition"
+    assert names(text + sides.replace("ours", "more")) == ["ours", "after", "more"]
 
 
 @given(number=st.sampled_from(PLACES), half=st.sampled_from(HALVES))

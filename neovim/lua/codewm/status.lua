@@ -113,7 +113,7 @@ function M.lines(bufnr)
     local root = vim.uri_to_fname(repository.root)
     local stage = (repository.paused or '') == '' and repository.stage or ('paused (%s)'):format(repository.paused)
     local words = ('%s: %s, %d of %d commits indexed'):format(root, stage, repository.done, repository.total)
-    table.insert(lines, words)
+    table.insert(lines, repository.total > 0 and words or root .. ': loading the index')
     if (repository.waiting or '') ~= '' then
       table.insert(lines, repository.waiting)
     end
