@@ -19,7 +19,7 @@ export function mountIdea(): void {
     const cosine = Math.cos((angle * Math.PI) / 180);
     point('idea-before', -angle / 2);
     point('idea-after', angle / 2);
-    byId('idea-loss').style.setProperty('--share', String((1 - cosine) / (1 - Math.cos((APART * Math.PI) / 180))));
+    byId('idea-loss').style.setProperty('--share', String(1 - cosine));
     byId('idea-indicator').style.setProperty('--share', String(cosine));
     byId('idea-loss-said').textContent = (1 - cosine).toFixed(2);
     byId('idea-indicator-said').textContent = cosine.toFixed(2);

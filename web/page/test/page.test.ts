@@ -151,6 +151,19 @@ test('a copy indicator is explained by a small example that moves, before anythi
   await context.close();
 });
 
+test('what is said of many edits is what the evaluation found', async () => {
+  const report = readFileSync(path.resolve(import.meta.dirname, '../../../docs/evaluation/transitions/report.md'), 'utf8');
+  const row = (name: string): string[] => (report.split('\n').find((line) => line.startsWith(`| ${name}`)) ?? '').split('|').map((cell) => cell.trim());
+  const heads = row('system');
+  const [model, copy] = [row('codewm-base-3 dd55ea | model alone'), row('copy of the state before (codewm-base-3 dd55ea)')];
+  const percent = (cells: string[]): string => `${Math.round(100 * Number(cells[heads.indexOf('KNN@5')]))} %`;
+  const indicator = Number(model[heads.indexOf('copy indicator')]).toFixed(2);
+  const { page, context } = await opened();
+  const said = (await page.textContent('#copying')) ?? '';
+  assert.ok(said.includes(`in ${percent(model)}, a copy in ${percent(copy)}, and the mean copy indicator is ${indicator}.`), said);
+  await context.close();
+});
+
 test('who wants no motion gets none', async () => {
   const { page, context } = await opened({ reducedMotion: 'reduce' }, { model: false });
   await page.locator('#idea-arrows').scrollIntoViewIfNeeded();

@@ -88,6 +88,8 @@ export interface Expected {
   readonly like: string;
   /** Cosine with the edit that really followed; null where none is known. */
   readonly right: number | null;
+  /** The same of the edit at hand, made once more. */
+  readonly copied: number | null;
 }
 
 /** One step of the roll-out of states; cosines with the true state after so many edits. */
@@ -109,6 +111,8 @@ export type Reply =
       readonly empty: boolean;
       /** Whether the text reads as Python; nothing is looked up for another one. */
       readonly python: boolean;
+      /** Whether it does not follow the grammar somewhere. */
+      readonly broken: boolean;
       readonly definition: string;
       readonly vector: Float32Array;
       readonly parts: readonly number[];

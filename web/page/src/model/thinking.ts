@@ -77,13 +77,15 @@ export class Thinking {
     const edit = this.timed((ms) => {
       const found = this.ownEdit(before, after);
       const { vector, empty, parts, definition } = found;
-      const python = isPython(this.engine, after.trim() ? after : before);
+      const text = after.trim() ? after : before;
+      const python = isPython(this.engine, text);
+      const broken = this.engine.tokenise(text).errors > 0;
       const words = found.words
         .filter((word) => word.added || word.removed)
         .sort((a, b) => b.signed + b.unsigned - a.signed - a.unsigned)
         .slice(0, WORDS)
         .map(({ word, common, added, removed, signed, unsigned }) => ({ word, common, net: added - removed, signed, unsigned }));
-      this.say({ kind: 'edit', id, ms: ms(), empty, python, definition, vector, parts, words });
+      this.say({ kind: 'edit', id, ms: ms(), empty, python, broken, definition, vector, parts, words });
       return { ...found, nothing: empty || !python };
     });
     const past = await this.past;
@@ -96,7 +98,7 @@ export class Thinking {
       const took = ms();
       const similar = near.slice(0, NEAREST).map((one) => similarOf(past.gallery, one));
       const lens = this.lensOf(past.gallery, near, definition, preset?.time ?? Date.now() / 1000);
-      this.say({ kind: 'nearest', id, ms: took, similar, lens, point: this.place(past, edit.vector) });
+      this.say({ kind: 'nearest', id, ms: took, similar, lens, point: edit.nothing ? null : this.place(past, edit.vector) });
     });
     if (await this.isStale()) return;
     this.timed((ms) => {
@@ -121,8 +123,8 @@ export class Thinking {
       const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
       const predicted = edit.nothing ? [] : this.predicted(past, edit, actual, isPast);
       const points = actual.map((one, i) => ({ subject: followed[i].subject, point: this.place(past, one.vector) }));
-      const steps = this.steps(edit, actual, followed.map((one) => one.subject));
-      this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps, collapse: this.collapse(edit, after) });
+      const steps = edit.nothing ? [] : this.steps(edit, actual, followed.map((one) => one.subject));
+      this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps, collapse: edit.nothing ? [] : this.collapse(edit, after) });
     });
   }
 
@@ -196,10 +198,13 @@ export class Thinking {
 
   private whereNext(gallery: Gallery, before: string, after: string, edit: EncodedEdit, isPast: (entry: number) => boolean): Next[] {
     const unchanged = new Set(this.engine.definitions(before).map(({ source }) => source));
-    const others = this.engine
-      .definitions(after)
+    const all = this.engine.definitions(after);
+    const here = Math.max(0, all.findIndex(({ source }) => source === edit.after));
+    const others = all
+      .map((one, at) => ({ ...one, away: Math.abs(at - here) }))
       .filter(({ source, kind }) => unchanged.has(source) && kind !== 'module')
-      .slice(0, MOST_DEFINITIONS);
+      .sort((one, other) => one.away - other.away || one.line - other.line)
+      .slice(0, MOST_DEFINITIONS); // of a large file, those around the edit
     const found = this.engine.predictNext(others.map((one) => one.source), [edit.vector]);
     const largest = Math.max(...found.map((one) => one.logit));
     const weights = found.map((one) => Math.exp(one.logit - largest));
@@ -231,6 +236,7 @@ export class Thinking {
         point: this.place(past, vector),
         like: this.likest(past.gallery, vector, isPast),
         right: actual[i] && !actual[i].empty ? cosine(vector, actual[i].vector) : null,
+        copied: actual[i] && !actual[i].empty ? cosine(edit.vector, actual[i].vector) : null,
       }));
   }
 
