@@ -212,4 +212,6 @@ def test_a_merge_in_progress(make_repository: MakeRepository) -> None:
     with pytest.raises(AssertionError):
         built.merge("side")
     assert "<<<<<<<" in (built.path / "a.py").read_text()
+    assert edits(built) == [], "the own side of the conflict is what HEAD has"
+    built.write("a.py", (built.path / "a.py").read_text().replace("3", "4"))
     assert ("a.py", "one", "modified") in edits(built)

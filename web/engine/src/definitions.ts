@@ -51,7 +51,7 @@ function module(source: string, end: number): Definition {
   return { name: MODULE_NAME, kind: 'module', line: 0, start: 0, end, source };
 }
 
-/** Without a byte-order mark, with \n for every line end and blank lines for the markers of a conflict. */
+/** Without a byte-order mark, with \n for every line end and blank lines for all of a conflict but its first side. */
 function plain(text: string): string {
   return withoutMarkers((text.startsWith('\ufeff') ? text.slice(1) : text).replace(/\r\n?/g, '\n'));
 }
@@ -61,6 +61,7 @@ function withoutMarkers(text: string): string {
   const blank: [number, number][] = [];
   let end: string | null = null;
   let middle: number | null = null;
+  let ends = 0;
   for (const marker of [...text.matchAll(MARKER)].reverse()) {
     const start = marker.index;
     let stop = start + marker[0].length;
@@ -70,12 +71,17 @@ function withoutMarkers(text: string): string {
       [end, middle] = [null, start];
     } else if (signs[0] === '|') {
       if (middle !== null) stop = middle;
-    } else [end, middle] = [signs[0] === '>' ? signs : null, null];
+    } else if (signs[0] === '>') {
+      [end, middle, ends] = [signs, null, stop];
+    } else {
+      if (middle !== null) blank.push([middle, ends]);
+      [end, middle] = [null, null];
+    }
     blank.push([start, stop]);
   }
   let found = '';
   let position = 0;
-  for (const [start, stop] of blank.reverse()) {
+  for (const [start, stop] of blank.sort((one, other) => one[0] - other[0] || other[1] - one[1])) {
     if (start < position) continue;
     found += text.slice(position, start) + '\n'.repeat(count(text, '\n', start, stop));
     position = stop;
