@@ -52,11 +52,12 @@ _ORDINALS: Final = {"1": "st", "2": "nd", "3": "rd"}
 def named(definition: str) -> str:
     """A definition's name for people: ``get#2`` → ``get (2nd definition)``, ``A#3.get`` → ``A.get (in the 3rd A)``."""
     parts = [part.partition("#") for part in definition.split(".")]
-    places = [f"in the {_ordinal(number)} {name}" for name, _, number in parts[:-1] if number]
+    places = [f"in the {ordinal(number)} {name}" for name, _, number in parts[:-1] if number]
     _name, _, number = parts[-1]
-    places += [f"{_ordinal(number)} definition"] if number else []
+    places += [f"{ordinal(number)} definition"] if number else []
     return f"{'.'.join(name for name, _, _ in parts)} ({', '.join(places)})" if places else definition
 
 
-def _ordinal(number: str) -> str:
+def ordinal(number: str) -> str:
+    """``"2"`` → ``"2nd"``."""
     return number + ("th" if number[-2:-1] == "1" else _ORDINALS.get(number[-1], "th"))

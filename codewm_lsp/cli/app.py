@@ -407,6 +407,7 @@ def _forgotten_options(parser: _Parser) -> None:
         "nothing is]",
     )
     parser.add_argument("--staged", action="store_true", help="Ask about staged changes only, as a hook does")
+    parser.add_argument("--no-index", action="store_true", help="Changes nothing: this command never indexes anything")
     parser.add_argument(
         "--threshold",
         type=_chance,

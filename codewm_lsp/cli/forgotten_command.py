@@ -130,7 +130,9 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
         reporter.line()
         reporter.line("  ", f"and {more_files(found)}")
     reporter.line()
-    reporter.line((f"Not needed? codewm forgotten --not-needed {found.missing[0].path} (or --never-needed)", "dim"))
+    first = found.missing[0]
+    question = "Not a problem?" if first.definitions else "Not needed?"
+    reporter.line((f"{question} codewm forgotten --not-needed {first.path} (or --never-needed)", "dim"))
 
 
 def _json(found: Forgotten) -> str:

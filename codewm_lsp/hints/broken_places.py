@@ -1,6 +1,7 @@
 """Definitions that a change leaves broken: they use a name that is gone, or call what takes other arguments now.
 
-Only files in which one of the names stands are read, so that no index is needed.
+Only files in which one of the names stands are read, and the packages above the change, through which they are reached;
+so no index is needed.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def broken_places(
     try:
         holding = repository.files_with(past, names[:_MOST_NAMES])
         near = _nearest([path for path in holding if path not in sources and path not in moved.values()], sources)
-        blobs = repository.blobs_at(past, near)
+        blobs = repository.blobs_at(past, [*near, *_packages(sources)])
         read = repository.read_all(sorted(set(blobs.values())))
     except RepositoryError:
         return []
@@ -92,6 +93,17 @@ def _names(broken: Broken) -> list[str]:
         if one.member and simple_name(one.name) == conventions_of(one.path).constructor
     ]
     return list(dict.fromkeys([*found, *made]))
+
+
+def _packages(changed: Mapping[str, object]) -> list[str]:
+    """The files that make packages of the folders above these files: what ``import package`` reaches through them."""
+    found: dict[str, None] = {}
+    for path in changed:
+        folder = path.rpartition("/")[0]
+        while folder:
+            found[f"{folder}/{conventions_of(path).package}"] = None
+            folder = folder.rpartition("/")[0]
+    return [path for path in found if path not in changed]
 
 
 def _nearest(paths: Sequence[str], changed: Mapping[str, object]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from codewm_lsp.display import ordinal
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.corpus import scope_above, simple_name, tokens_of
 from codewm_lsp.source import DefinitionKind, names_of
@@ -210,8 +211,10 @@ def misfit(call: Call, before: Parameters, after: Parameters, bound: int) -> str
     if not after.more and call.positional > most and (before.more or call.positional <= sum(p.positional for p in old)):
         return f"passes {call.positional} arguments where {most} are taken"
     now = [one.name for one in new if one.positional][: call.positional]
-    if [renamed.get(one.name, one.name) for one in by_position] != now[: len(by_position)]:
-        return "passes arguments in another order"
+    expected = [renamed.get(one.name, one.name) for one in by_position]
+    for place, (was, name) in enumerate(zip(expected, now, strict=False), start=1):
+        if was != name:
+            return f"its {ordinal(str(place))} argument is now `{name}`, was `{was}`"
     return ""
 
 

@@ -94,6 +94,16 @@ def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_reposi
     assert out == "::notice title=codewm forgotten::There are no changes to check.\n"
 
 
+def test_what_a_change_breaks_is_asked_about_in_other_words(changed: Any, codewm: Codewm) -> None:
+    helper = "def send(url):\n    return url\n"
+    changed.git("reset", "--quiet", "--hard")
+    changed.commit("Help", {"helper.py": helper, "user.py": "from helper import send\n\nsend(1)\n"})
+    changed.write("helper.py", helper.replace("def send", "def post"))
+    out = codewm("forgotten", changed.path, "--no-index").stdout
+    assert "still uses `send`, renamed to `post`" in out
+    assert out.endswith("Not a problem? codewm forgotten --not-needed user.py (or --never-needed)\n")
+
+
 def test_what_is_not_listed_is_counted(make_repository: Any, codewm: Codewm) -> None:
     repository = make_repository()
     pages = [f"docs/page{n}.rst" for n in range(4)]

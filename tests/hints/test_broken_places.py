@@ -47,6 +47,27 @@ def test_a_user_of_a_name_that_is_gone_is_named(library: Any) -> None:
     assert reasons["fetch"] == "still uses `send`, renamed to `post`"
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        "import shop\n\n\ndef test_it():\n    assert shop.utils._short('a')\n",
+        "import shop.utils\n\n\ndef test_it():\n    assert shop.utils._short('a')\n",
+        "from shop import utils\n\n\ndef test_it():\n    assert utils._short('a')\n",
+        "from shop.utils import _short\n\n\ndef test_it():\n    assert _short('a')\n",
+        "import shop as s\n\n\ndef test_it():\n    assert s.utils._short('a')\n",
+    ],
+)
+def test_a_user_that_reaches_a_name_through_its_package_is_named(library: Any, user: str) -> None:
+    """The file of the package itself does not have the name."""
+    utils = "def _short(text):\n    return text\n"
+    files = {"src/shop/__init__.py": "from . import utils\n", "src/shop/utils.py": utils, "tests/test_it.py": user}
+    library.commit("Shop", files)
+    library.write("src/shop/utils.py", utils.replace("_short", "_brief"))
+    found = broken(asked(library.path))
+    assert ("test_it", "still uses `_short`, renamed to `_brief`") in {(name, reason) for _, name, _, reason in found}
+    assert {path for path, _, _, _ in found} == {"tests/test_it.py"}
+
+
 def test_the_line_is_that_of_the_use_in_the_definition_itself(library: Any) -> None:
     inner = "\x0c\n    def inner():\n        return send('a')\n\n    inner()\n    return send('b')\n"
     library.commit("Nest", {"nested.py": f"from library import send\n\n\ndef outer():\n{inner}"})

@@ -270,7 +270,7 @@ def unpacked(*args):
         (
             "host, user, port=80",
             {
-                "by_position": "passes arguments in another order",
+                "by_position": "its 2nd argument is now `user`, was `port`",
                 "by_keyword": "does not pass `user`, which is now required",
                 "plain": "does not pass `user`, which is now required",
             },

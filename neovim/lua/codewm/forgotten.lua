@@ -16,6 +16,19 @@ local function place()
   return vim.uri_from_fname(vim.bo.buftype == '' and name ~= '' and name or vim.fn.getcwd())
 end
 
+--- What is said beside silence where text in the repository is not saved, as only files are looked at.
+local function unsaved(root)
+  local folder = vim.uri_to_fname(root) .. '/'
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.bo[buffer].modified and vim.bo[buffer].buftype == '' then
+      if vim.startswith(vim.fn.fnamemodify(vim.api.nvim_buf_get_name(buffer), ':p'), folder) then
+        return ' Unsaved text is not checked.'
+      end
+    end
+  end
+  return ''
+end
+
 local function forget(answer, file)
   local question = { root = answer.root, path = file.path, change = answer.change }
   client.ask('codewm.notNeeded', { question }, function()
@@ -29,7 +42,7 @@ function M.show(uri)
   client.ask('codewm.forgotten', { { uri = uri or place() } }, function(answer)
     if vim.tbl_isempty(answer.missing) then
       vim.cmd('cclose')
-      vim.notify('CodeWM: ' .. edits.clean(answer.headline))
+      vim.notify('CodeWM: ' .. edits.clean(answer.headline) .. unsaved(answer.root))
       return
     end
     local items = vim.tbl_map(function(file)

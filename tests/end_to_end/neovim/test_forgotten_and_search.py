@@ -23,6 +23,12 @@ vim.fn.writefile({ 'a = -2' }, 'core.py')
 vim.cmd('CodewmForgotten')
 wait(function() return vim.bo.buftype == 'quickfix' end)
 result.again = vim.fn.getqflist()[1].text
+vim.cmd('cclose')
+vim.fn.system({ 'git', 'checkout', '--quiet', 'core.py' })
+vim.cmd('edit! core.py')
+vim.api.nvim_buf_set_lines(0, 0, -1, false, { 'a = -3' })
+vim.cmd('CodewmForgotten')
+wait(function() return said('There are no changes to check. Unsaved text is not checked.') end)
 finish(result)
 """
 
