@@ -107,7 +107,8 @@ class Atlas {
 
   /** @param {number} edit */
   name(edit) {
-    return at(this.record.definitions.name, this.definition(edit));
+    const name = at(this.record.definitions.name, this.definition(edit));
+    return name === "<module>" ? "top level of the file" : name;
   }
 
   /** @param {number} edit */

@@ -5,6 +5,7 @@
 
 const DAY = 86400;
 const FIRST = 40; // rows that a list begins with
+const LEAST_HEAT = 0.5; // of a hot spot
 const HALF_LIFE = 120 * DAY; // after which a change counts half for how hot a place is
 
 /**
@@ -195,9 +196,9 @@ function placesOf(atlas, files) {
 function showPlaces(atlas, files, open) {
   const places = placesOf(atlas, files);
   const span = atlas.last - atlas.first;
-  const hot = [...places].sort((one, other) => other.heat - one.heat);
+  const hot = places.filter((place) => place.heat >= LEAST_HEAT).sort((one, other) => other.heat - one.heat);
   const quiet = places.filter((place) => place.edits.length >= 3 && atlas.last - place.last > span / 4);
-  quiet.sort((one, other) => other.edits.length * (atlas.last - other.last) - one.edits.length * (atlas.last - one.last));
+  quiet.sort((one, other) => one.last - other.last || other.edits.length - one.edits.length);
   const unit = files ? "File" : "Definition";
   const heat = { head: "Heat", of: (/** @type {Place} */ place) => place.heat.toFixed(1) };
   const hottest = "Changed most often and most recently. Heat is the number of edits, where an edit counts half after 120 days.";
@@ -207,9 +208,9 @@ function showPlaces(atlas, files, open) {
   byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, [unit, "Untouched", about], rest, open));
 }
 
-/** A path that is broken at its folders, where it is broken. @param {string} path */
+/** A path or a name that is broken between its parts, where it is broken. @param {string} path */
 function breakable(path) {
-  return path.split(/(?<=\/)/).flatMap((part) => [el("wbr"), part]);
+  return path.split(/(?<=[/._])/).flatMap((part) => [el("wbr"), part]);
 }
 
 /** "3 months", "2.5 years". @param {number} seconds */
@@ -232,7 +233,7 @@ function placeTable(atlas, places, files, [unit, title, about], score, open) {
   const heads = [unit, score.head, "Edits", "Last"].map((name, number) => el("th", { scope: "col", ...(number ? { className: "number" } : {}) }, name));
   const rows = places.map((place) => {
     const newest = at(place.edits, 0);
-    const button = el("button", { type: "button" }, files ? atlas.path(newest) : atlas.name(newest));
+    const button = el("button", { type: "button" }, ...breakable(files ? atlas.path(newest) : atlas.name(newest)));
     button.addEventListener("click", () => open(newest));
     const cell = el("td", {}, button, ...(files ? [] : [el("small", {}, ...breakable(atlas.path(newest)))]));
     const numbers = [score.of(place), String(place.edits.length), day(place.last)];

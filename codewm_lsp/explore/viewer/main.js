@@ -158,6 +158,7 @@ class Explorer {
       this.found = this.search.find(text);
       byId("status").textContent = this.found.length ? counted(this.found.length, "edit") : "No edits match these words.";
     }
+    byId("results-title").textContent = this.found ? "Search results" : "Newest edits";
     const shown = this.found?.slice(0, 1000) ?? Array.from({ length: Math.min(FIRST, this.atlas.size) }, (_, edit) => edit);
     editList(this.atlas, shown, this.selected, (edit) => {
       this.open(edit);
@@ -413,7 +414,7 @@ function shortNames(paths) {
  */
 function folderOf(path) {
   const parts = path.split("/");
-  return parts.length > 1 ? parts.slice(0, Math.min(2, parts.length - 1)).join("/") : "./";
+  return parts.length > 1 ? parts.slice(0, Math.min(2, parts.length - 1)).join("/") : "(top folder)";
 }
 
 /**

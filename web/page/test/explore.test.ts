@@ -154,10 +154,12 @@ test('labels cover neither each other nor the edge, whatever is selected and how
 test('the newest edits are listed at first, and the search stays in sight however far a list is scrolled', async () => {
   const { page, errors, context } = await opened('many');
   assert.match((await page.textContent('#status')) ?? '', /^The newest edits/);
+  assert.equal(await page.textContent('#results-title'), 'Newest edits');
   assert.equal(await page.locator('#results .edit').count(), 40);
   const [asked, newest] = await Promise.all([page.locator('.asked').boundingBox(), page.locator('#results .edit').first().boundingBox()]);
   assert.ok(asked && newest && newest.y >= asked.y + asked.height, JSON.stringify([asked, newest]));
   await search(page, 'timeouts');
+  assert.equal(await page.textContent('#results-title'), 'Search results');
   await page.locator('#results li:last-child button').scrollIntoViewIfNeeded();
   const [query, side] = await Promise.all([page.locator('#query').boundingBox(), page.locator('.side').boundingBox()]);
   assert.ok(query && side && query.y >= side.y && query.y < side.y + 40, JSON.stringify([query, side]));
@@ -183,10 +185,12 @@ test('places show what they are ordered by', async () => {
   for (const unit of ['definition', 'file']) {
     await page.selectOption('#unit', unit);
     const heat = (await page.locator('#hot td:nth-child(2)').allTextContents()).map(Number);
-    assert.ok(heat.length === 25 && heat.every((one, at) => one > 0 && one <= (heat[at - 1] ?? Infinity)), heat.join());
+    assert.ok(heat.length === 25 && heat.every((one, at) => one >= 0.5 && one <= (heat[at - 1] ?? Infinity)), heat.join());
     assert.deepEqual(await page.locator('#hot th').allTextContents(), [unit === 'file' ? 'File' : 'Definition', 'Heat', 'Edits', 'Last']);
   }
   await page.selectOption('#unit', 'definition');
+  const last = await page.locator('#forgotten td:nth-child(4)').allTextContents();
+  assert.deepEqual(last, last.toSorted(), 'left alone for the longest time first');
   assert.match((await page.locator('#forgotten td:nth-child(2)').first().textContent()) ?? '', /^\d+ (days|months)$|^\d\.\d years$/);
   assert.deepEqual(errors, []);
   await context.close();
