@@ -16,7 +16,7 @@ from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import PYTHON
 
-THE_REST: Final = "this file's top level"  # what an edit changes that is in no definition
+THE_REST: Final = "this file's module level"  # what an edit changes that is in no definition
 A_LINTER: Final = "(a linter would catch this)"
 _NAMED: Final = 40  # characters of a name in an explanation
 _COMMON: Final = 0.35  # rareness from which on a word tells something: in 7 of 100 definitions of 1,000, 3 of 10

@@ -124,7 +124,7 @@ def test_a_past_edit_that_is_not_telling_leaves_room_for_a_second_reason() -> No
 
 
 def test_a_joint_change_within_the_file_does_not_name_the_file() -> None:
-    assert joint_change(("src/a.py", "<module>"), "src/a.py").words == "changed with this file's top level"
+    assert joint_change(("src/a.py", "<module>"), "src/a.py").words == "changed with this file's module level"
     assert joint_change(("src/a.py", "<module>"), "src/b.py").words == "changed with a.py"
 
 

@@ -195,11 +195,11 @@ def test_a_place_in_the_file_whose_top_level_is_edited_is_not_said_to_go_with_it
     values = signals_of(state_of(FILES), edit)
     corpus = values.edit.corpus
     inside = values.candidate(corpus.names.index("Client.get"))
-    assert inside.edited == "this file's top level"
+    assert inside.edited == "this file's module level"
     assert values.candidate(corpus.names.index("serve")).edited == "client.py"
     near = DEFINITION_SIGNALS["steps"].explanation
     assert isinstance(near, Explanation)
-    assert near.say(inside) == "", "all definitions stand beside the top level"
+    assert near.say(inside) == "", "all definitions stand beside the module level"
 
 
 def test_what_is_plain_to_see_comes_after_what_has_to_do_with_the_edit() -> None:
