@@ -107,8 +107,7 @@ class Atlas {
 
   /** @param {number} edit */
   name(edit) {
-    const name = at(this.record.definitions.name, this.definition(edit));
-    return name === "<module>" ? "top level of the file" : name;
+    return at(this.record.definitions.name, this.definition(edit));
   }
 
   /** @param {number} edit */

@@ -184,7 +184,7 @@ class Panel {
         card(
           'The edits after this one',
           'wide',
-          'The dots are past edits; those that the model finds alike lie near each other. From yours, the arrows go on to the three edits that the model predicts one after the other; the squares, where the history knows them, are what really followed. The small map says which part of all edits is shown.',
+          'The dots are past edits; those that the model finds alike lie near each other. From yours, the arrows go on to the three edits that the model predicts one after the other; the squares, where the history knows them, are what really followed. What is near your edit is drawn larger; the small map says which part of all edits is shown.',
           element('div', { className: 'model-way' }, this.map, this.path),
         ),
       ),
@@ -539,7 +539,7 @@ function code({ text, leaves }: Shown): HTMLElement {
 
 /** A definition, as it is shown. */
 function placed(definition: string): string {
-  return definition === '<module>' ? 'the top level of the file' : definition;
+  return definition === '<module>' ? 'module level' : definition;
 }
 
 /** Whether a line is the head of a definition, by its last name. */

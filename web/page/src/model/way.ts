@@ -6,9 +6,10 @@ import type { Point } from './protocol.ts';
 export const WAY_SIZE = 320;
 const WHOLE = 84; // the small map of all edits, beside it
 export const WAY_WIDTH = WAY_SIZE + 12 + WHOLE;
-const SMALLEST = 0.02; // of the map, that is shown at the most enlarged
-const ROOM = 2.4; // times what the way takes: the numbers stand around it
-const AROUND = 0.4; // of what is shown, from its middle to the numbers
+const SMALLEST = 0.01; // of the map, from the edit to the edge of what is shown at the most enlarged
+const STEEPEST = 40; // times as large as at the edge, in the middle
+const INNER = 0.33; // of what is drawn, from its middle to the farthest place; the numbers stand around it
+const AROUND = 0.43;
 const APART = 0.44; // radians between two numbers, as seen from the middle
 const NUMBER = 11; // radius of a number
 const MIDDLE = WAY_SIZE / 2;
@@ -23,12 +24,15 @@ interface Mark {
 
 /** Draws it into an `svg` of `WAY_WIDTH` and `WAY_SIZE`. Each number stands outside of the way, joined to its place by a line. */
 export function drawWay(home: Element, edits: readonly Point[], own: Point, predicted: readonly Point[], actual: readonly Point[]): void {
-  const all = [own, ...predicted, ...actual];
-  const [xs, ys] = [all.map(({ x }) => x), all.map(({ y }) => y)];
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const shown = Math.max(SMALLEST, ROOM * Math.max(right - left, bottom - top));
-  const [x0, y0] = [(left + right - shown) / 2, (top + bottom - shown) / 2];
-  const placed = ({ x, y }: Point): Point => ({ x: ((x - x0) / shown) * WAY_SIZE, y: ((y - y0) / shown) * WAY_SIZE });
+  const away = [...predicted, ...actual].map(({ x, y }) => Math.hypot(x - own.x, y - own.y));
+  const far = Math.max(SMALLEST, ...away);
+  const close = Math.max(far / STEEPEST, Math.min(far, ...away.filter((one) => one > 0)));
+  // Distances from the edit by their logarithm: the next step is seen beside one that leads far away.
+  const placed = ({ x, y }: Point): Point => {
+    const distance = Math.hypot(x - own.x, y - own.y);
+    const drawn = distance ? (INNER * WAY_SIZE * Math.log1p(distance / close)) / Math.log1p(far / close) / distance : 0;
+    return { x: MIDDLE + (x - own.x) * drawn, y: MIDDLE + (y - own.y) * drawn };
+  };
   const dots = (points: readonly Point[]): SVGElement =>
     svg('path', { class: 'model-dots', d: points.map(({ x, y }) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join('') });
   const near = edits.map(placed).filter(({ x, y }) => x > 0 && y > 0 && x < WAY_SIZE && y < WAY_SIZE);
@@ -38,6 +42,8 @@ export function drawWay(home: Element, edits: readonly Point[], own: Point, pred
     ...predicted.map((point, i) => mark('expected', String(i + 1), placed(point))),
     ...actual.map((point, i) => mark('followed', String(i + 1), placed(point))),
   ];
+  const [dx, dy] = [marks.reduce((sum, { x }) => sum + x - MIDDLE, 0), marks.reduce((sum, { y }) => sum + y - MIDDLE, 0)];
+  marks[0]!.angle = Math.atan2(-dy, -dx); // it lies in the middle: its name stands where nothing else does
   spread(marks);
   const way = svg('g', { class: 'model-path' });
   const written = svg('g', { class: 'model-numbers' });
@@ -66,7 +72,7 @@ export function drawWay(home: Element, edits: readonly Point[], own: Point, pred
   whole.append(
     svg('rect', { class: 'model-frame', width: String(WHOLE), height: String(WHOLE) }),
     dots(edits.filter((_, i) => i % 4 === 0).map((point) => ({ x: point.x * WHOLE, y: point.y * WHOLE }))),
-    svg('rect', { class: 'model-here', x: small(x0), y: small(y0), width: Math.max(4, shown * WHOLE).toFixed(1), height: Math.max(4, shown * WHOLE).toFixed(1) }),
+    svg('rect', { class: 'model-here', x: small(own.x - far), y: small(own.y - far), width: Math.max(4, 2 * far * WHOLE).toFixed(1), height: Math.max(4, 2 * far * WHOLE).toFixed(1) }),
   );
   clear(home);
   home.append(dots(near), written, way, whole);
