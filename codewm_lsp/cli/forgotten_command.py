@@ -108,9 +108,11 @@ def _take_back(dismissals: Dismissals, path: str) -> None:
 
 def _in_words(found: Forgotten, quiet: bool) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
-    from codewm_lsp.hints.forgotten_words import SHOWN, headline, more_files, place
+    from codewm_lsp.hints.forgotten_words import SHOWN, conflict, headline, more_files, place
 
     reporter = Reporter(consoles()[0])
+    for path in found.conflicts:
+        reporter.line(conflict(path))
     if found.missing or not quiet:
         reporter.line(headline(found))
     if not found.missing:
@@ -175,11 +177,15 @@ def _sarif(found: Forgotten) -> str:
 
 def _github(found: Forgotten) -> str:
     """Workflow commands: https://docs.github.com/actions/reference/workflow-commands-for-github-actions."""
-    from codewm_lsp.hints.forgotten_words import more_files, sentence
+    from codewm_lsp.hints.forgotten_words import conflict, more_files, sentence
 
-    if found.silent:
-        return f"::notice title=codewm forgotten::{_escaped(found.silent)}\n"
     warnings = [
+        f"::warning file={_property(path)},title=codewm forgotten::{_escaped(conflict(path))}\n"
+        for path in found.conflicts
+    ]
+    if found.silent:
+        warnings.append(f"::notice title=codewm forgotten::{_escaped(found.silent)}\n")
+    warnings += [
         f"::warning file={_property(one.path)}{_at(one)},title=codewm forgotten::{_escaped(sentence(one))}\n"
         for one in found.missing
     ]

@@ -91,7 +91,7 @@ def reasons_similar(hit: Hit) -> tuple[Reason, ...]:
     """The three parts of a similar edit's score."""
     said = {
         "meaning": (hit.meaning, "similar change"),
-        "words": (hit.words, "same words changed"),
+        "words": (hit.words, "similar words"),
         "path": (hit.path, "similar name"),
     }
     reasons = [Reason(name, round(value, 4), f"{words} ({100 * value:.0f} %)") for name, (value, words) in said.items()]

@@ -5,7 +5,7 @@ It speaks only where it is sure, and says how much history stands behind it: sil
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,8 +22,10 @@ from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.file_history import file_history
+from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least
 from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
+from codewm_lsp.source.conflicts import has_conflict
 
 ENOUGH: Final = 50
 """Commits from which on a history says what is usual."""
@@ -86,7 +88,8 @@ class Forgotten:
     short.
 
     ``change`` is the name under which it is remembered that a file is not needed. ``commits``: how many stand behind
-    the answer. ``shallow``: whether the clone holds only the newest of them.
+    the answer. ``shallow``: whether the clone holds only the newest of them. ``conflicts``: the changed files in which
+    markers of a conflict were left.
     """
 
     asked: str
@@ -97,6 +100,7 @@ class Forgotten:
     silent: str
     change: str
     more: int = 0
+    conflicts: tuple[str, ...] = ()
 
 
 def forgotten(
@@ -127,14 +131,16 @@ def forgotten(
     past, why = _past(repository, at_hand, folder)
     changed = tuple(sorted(at_hand.files))
     commits, shallow = len(past.commits) if past is not None else 0, repository.is_shallow
+    texts = changed_texts(repository, at_hand)
+    conflicts = tuple(path for path, text in sorted(texts.items()) if has_conflict(text.after or ""))
     missing: tuple[Missing, ...] = ()
     more = 0
     if past is not None and not why:
         model = model or shipped_missing_files()
         least = model.threshold if threshold is None else threshold
         hidden = hidden_files(dismissals, at_hand.name)
-        missing, more = _missing(repository, at_hand, past, model, least, limit, hidden)
-    return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name, more)
+        missing, more = _missing(repository, at_hand, texts, past, model, least, limit, hidden)
+    return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name, more, conflicts)
 
 
 def not_needed(path: str, change: str | None = None) -> Dismissal:
@@ -203,6 +209,7 @@ def _past(repository: Repository, at_hand: ChangeAtHand, folder: Path | None) ->
 def _missing(
     repository: Repository,
     at_hand: ChangeAtHand,
+    texts: Mapping[str, ChangedText],
     past: FilePast,
     model: MissingFiles,
     least: float,
@@ -211,8 +218,7 @@ def _missing(
 ) -> tuple[tuple[Missing, ...], int]:
     """Those that are named, and how many more there are."""
     assert at_hand.past is not None
-    change = changed_texts(repository, at_hand)
-    known = consider(repository, past, at_hand, KnownTexts(repository), change, at_hand.past)
+    known = consider(repository, past, at_hand, KnownTexts(repository), texts, at_hand.past)
     found = known.candidates
     chances = model.chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= least]

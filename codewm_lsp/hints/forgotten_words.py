@@ -58,7 +58,13 @@ def record(found: Forgotten) -> dict[str, Any]:
             for one in found.missing
         ],
         "more": found.more,
+        "conflicts": list(found.conflicts),
     }
+
+
+def conflict(path: str) -> str:
+    """What is said of a changed file in which markers of a conflict were left."""
+    return f"{path} contains conflict markers."
 
 
 def headline(found: Forgotten) -> str:

@@ -104,6 +104,17 @@ def test_what_a_change_breaks_is_asked_about_in_other_words(changed: Any, codewm
     assert out.endswith("Not a problem? codewm forgotten --not-needed user.py (or --never-needed)\n")
 
 
+def test_a_conflict_marker_that_was_left_is_named_to_people_hooks_and_programs(changed: Any, codewm: Codewm) -> None:
+    (changed.path / "notes.txt").write_text("one\n<<<<<<< HEAD\ntwo\n=======\nthree\n>>>>>>> theirs\n")
+    changed.git("add", "notes.txt")
+    warned = "notes.txt contains conflict markers.\n"
+    assert codewm("forgotten", changed.path, "--staged").stdout.startswith(warned)
+    assert codewm("forgotten", changed.path, "--staged", "--quiet").stdout.startswith(warned)
+    assert json.loads(codewm("forgotten", changed.path, "--staged", "--json").stdout)["conflicts"] == ["notes.txt"]
+    out = codewm("forgotten", changed.path, "--staged", "--format", "github").stdout
+    assert out.startswith(f"::warning file=notes.txt,title=codewm forgotten::{warned}")
+
+
 def test_what_is_not_listed_is_counted(make_repository: Any, codewm: Codewm) -> None:
     repository = make_repository()
     pages = [f"docs/page{n}.rst" for n in range(4)]
