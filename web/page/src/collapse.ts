@@ -1,4 +1,4 @@
-// The study of collapse as an interactive chart: docs/study/collapse.json and long.json, means of their seeds.
+// The study of collapse as an interactive chart: docs/study/collapse.json and long.json, means of the seeds that have come equally far.
 import short from '../../../docs/study/collapse.json' with { type: 'json' };
 import long from '../../../docs/study/long.json' with { type: 'json' };
 
@@ -19,6 +19,8 @@ interface Evaluation {
 export interface Run {
   arm: string;
   seed: number;
+  /** Whether it has come to its end, where the study says so. */
+  complete?: boolean;
   alarm: number | null;
   evaluations: Evaluation[];
   loss_steps: number[];
@@ -48,9 +50,14 @@ interface Measure {
   digits: number;
 }
 
+/** What a target does that keeps this share of itself. */
+function kept(decay: number): string {
+  return `At each step this target keeps ${Number((100 * decay).toFixed(3))} % of itself.`;
+}
+
 const ARMS: Record<string, { name: string; target: string }> = {
   scaled: { name: '0.82', target: 'This target follows as fast, for its 300 steps, as the paper’s 0.996 does for its 15,000.' },
-  fast: { name: '0.996', target: 'This target keeps 0.996 of itself a step.' },
+  fast: { name: '0.996', target: kept(0.996) },
   'near-static': { name: '0.99999', target: 'This target nearly stands still.' },
   frozen: { name: '1, frozen', target: 'This target never moves.' },
   sigreg: { name: 'none, SIGReg', target: 'No separate target network: SIGReg, a term of the loss, keeps the states apart.' },
@@ -81,7 +88,25 @@ const WIDTH = 640;
 const HEIGHT = 320;
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 14, 12, 40];
 
-/** The mean curve of the runs of an arm: at each step, of those that have come so far. */
+/** The runs of an arm that are shown: those that have come as far as its furthest. A mean of others would jump where they end. */
+export function furthest(runs: readonly Run[]): Run[] {
+  const last = Math.max(...runs.map(reached));
+  return runs.filter((run) => reached(run) === last);
+}
+
+/** Which runs are not at their end, and whether they are shown all the same. */
+export function unfinished(runs: readonly Run[]): string {
+  const last = Math.max(...runs.map(reached));
+  const told = runs
+    .filter((run) => run.complete === false || reached(run) < last)
+    .map((run) => {
+      const left = furthest(runs.filter(({ arm }) => arm === run.arm)).includes(run) ? 'shown as far as it has come' : 'left out';
+      return `${ARMS[run.arm]?.name ?? run.arm} with seed ${run.seed} (step ${said(reached(run))}, ${left})`;
+    });
+  return told.length ? `Still training: ${told.join('; ')}.` : '';
+}
+
+/** The mean curve of runs: at each step, of those that have a value there. */
 export function meanCurve(runs: readonly Run[], of: (run: Run) => [number, number][]): [number, number][] {
   const values = new Map<number, number[]>();
   for (const [step, value] of runs.flatMap(of)) if (Number.isFinite(value)) values.set(step, [...(values.get(step) ?? []), value]);
@@ -134,8 +159,9 @@ interface Judged {
 export function verdict({ indicator, step, alarm, found, copied, ended = false }: Judged): string {
   if (![indicator, found, copied].every(Number.isFinite)) return `There are no figures of this run at step ${said(step)}.`;
   const angle = `${Math.round((Math.acos(Math.min(1, indicator)) * 180) / Math.PI)}°`;
-  const worse = found < copied ? ', so the model is worse than copying' : '';
-  const nearest = `The true next state is among the nearest five in ${percent(found)}; a copy of the state before finds it in ${percent(copied)}${worse}.`;
+  const [ours, theirs] = [found, copied].map((share) => Math.round(100 * share)) as [number, number]; // as they are said
+  const worse = ours < theirs ? ', so the model is worse than copying' : ours === theirs ? ', so the model is no better than a copy' : '';
+  const nearest = `The true next state is among the nearest five in ${ours} %; a copy of the state before finds it in ${theirs} %${worse}.`;
   const sounded = alarm !== null && alarm <= step;
   if (indicator > COLLAPSED) {
     const arrows = indicator > 0.999 ? 'are one arrow, so copying is perfect' : `are nearly one arrow, ${angle} apart, so copying is nearly perfect`;
@@ -144,8 +170,6 @@ export function verdict({ indicator, step, alarm, found, copied, ended = false }
   if (sounded) return `On its way to a collapse: before and after are ${angle} apart, and the alarm sounded at step ${said(alarm)}. ${nearest}`;
   return `Not collapsed${ended ? ` as far as it has run, to step ${said(step)}` : ''}: before and after stay ${angle} apart. ${nearest}`;
 }
-
-const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
 export function mountStudy(): void {
   let shown = STUDIES[0]!.study;
@@ -190,7 +214,7 @@ export function mountStudy(): void {
     stop();
     shown = STUDIES[number]!.study;
     names = NUMBERS.filter((arm) => shown.runs.some((run) => run.arm === arm));
-    byArm = new Map(names.map((arm) => [arm, shown.runs.filter((run) => run.arm === arm)]));
+    byArm = new Map(names.map((arm) => [arm, furthest(shown.runs.filter((run) => run.arm === arm))]));
     last = Math.max(...shown.runs.map(reached));
     const steps = [...new Set(shown.runs.flatMap((run) => run.evaluations.map((one) => one.step)))].sort((one, other) => one - other);
     const apart = Math.min(...steps.slice(1).map((at, i) => at - steps[i]!));
@@ -210,10 +234,9 @@ export function mountStudy(): void {
       arms.append(label);
     }
     const trained = shown.repositories.filter((one) => one.use === 'train').map((one) => one.name);
-    const least = Math.min(...shown.runs.map(reached));
     const minutes = shown.minutes ? `, ${Math.round(shown.minutes)} minutes on a laptop’s processor` : '';
-    const far = least < last ? ` The runs are at step ${said(least)} to ${said(last)} so far.` : '';
-    element('study-note').textContent = `${shown.what}; trained on ${trained.join(', ')}. ${shown.runs.length} runs${minutes}.${far}`;
+    const count = [...byArm.values()].flat().length;
+    element('study-note').textContent = `${shown.what}; trained on ${trained.join(', ')}. ${count} runs${minutes}. ${unfinished(shown.runs)}`;
     draw();
   };
 
@@ -225,13 +248,12 @@ export function mountStudy(): void {
     const number = NUMBERS.indexOf(chosen);
     const of = (arm: string, key: string, at: number): number => valueAt(meanCurve(byArm.get(arm) ?? [], MEASURES[key]!.of), at);
     const indicator = of(chosen, 'copy', now);
-    const there = own.filter((run) => reached(run) >= now);
-    const alarms = there.map((run) => run.alarm).filter((alarm) => alarm !== null);
-    const alarm = alarms.length > there.length / 2 ? Math.min(...alarms) : null;
+    const alarms = own.map((run) => run.alarm).filter((alarm) => alarm !== null);
+    const alarm = alarms.length > own.length / 2 ? Math.min(...alarms) : null;
     drawArrows(indicator, number);
     element('arrows-words').textContent = `Before and after, as the target draws them at step ${said(now)}: cosine ${indicator.toFixed(indicator > 0.999 ? 5 : 3)}. ${ARMS[chosen]?.target ?? ''}`;
     drawCurves(one, names.map((arm) => ({ number: NUMBERS.indexOf(arm), points: meanCurve(byArm.get(arm) ?? [], one.of) })), number, Number(step.value), last);
-    const seeds = there.length < own.length ? `${there.length} of ${own.length} seeds` : own.length > 1 ? `means of ${own.length} seeds` : 'one seed';
+    const seeds = own.length > 1 ? `means of ${own.length} seeds` : 'one seed';
     const far = names.filter((arm) => (byArm.get(arm) ?? []).some((run) => reached(run) >= now));
     const standings = far.map((arm) => ({ name: ARMS[arm]?.name ?? arm, indicator: of(arm, 'copy', now), value: valueAt(meanCurve(byArm.get(arm) ?? [], one.of), now) }));
     element('curves-words').textContent = `${one.name[0]?.toUpperCase()}${one.name.slice(1)}, ${seeds}. ${one.about} ${spread(standings, now, one.digits)}${far.length < names.length ? ' The others have not reached it.' : ''}`;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
-import { meanCurve, spread, ticks, valueAt, verdict } from '../src/collapse.ts';
+import { furthest, meanCurve, type Run, spread, ticks, unfinished, valueAt, verdict } from '../src/collapse.ts';
 import { breaches, isWide, launch, open, type Opened, PHONE, shifts } from './browser.ts';
 import { serve, type Site, SITE } from './site.ts';
 
@@ -241,7 +241,52 @@ test('curves are means, and values are those of the last step before', () => {
   assert.match(verdict({ ...judged, indicator: 0.68, step: 1500, alarm: null, ended: true }), /^Not collapsed as far as it has run, to step 1,500: /);
   assert.match(verdict({ ...judged, indicator: 0.68, alarm: null }), /^Not collapsed: before and after stay 47° apart\..*a copy .* in 20 %, so the model is worse than copying\.$/);
   assert.match(verdict({ ...judged, indicator: 0.8 }), /^On its way to a collapse: before and after are 37° apart, and the alarm sounded at step 21\./);
+  const equal = { ...judged, indicator: 0.68, found: 0.2783, copied: 0.2846 };
+  assert.match(verdict(equal), / in 28 %; a copy of the state before finds it in 28 %, so the model is no better than a copy\.$/);
+  assert.match(verdict({ ...equal, found: 0.2846, copied: 0.2783 }), / in 28 %; .* in 28 %, so the model is no better than a copy\.$/);
+  assert.match(verdict({ ...equal, found: 0.29 }), / in 29 %; .* in 28 %\.$/);
   const arm = (name: string, indicator: number, value: number) => ({ name, indicator, value });
   assert.equal(spread([arm('a', 0.99, 0.1), arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 1500, 2), 'At step 1,500 the runs range from 0.10 (a, collapsed) to 0.30 (b).');
   assert.equal(spread([arm('b', 0.5, 0.3), arm('c', 0.6, 0.2)], 60, 1), 'At step 60 the runs range from 0.2 (c) to 0.3 (b).');
+});
+
+test('a run that is not as far as the furthest of its target is in no mean, and is said to be training', () => {
+  const run = (arm: string, seed: number, last: number): Run => ({
+    arm,
+    seed,
+    alarm: null,
+    evaluations: [250, 500, 750, 1000].filter((step) => step <= last).map((step) => ({ step }) as Run['evaluations'][number]),
+    loss_steps: [],
+    losses: [],
+  });
+  const seeds = (runs: readonly Run[]): number[] => furthest(runs).map(({ seed }) => seed);
+  const [whole, other, begun] = [run('fast', 1, 1000), run('fast', 2, 1000), run('fast', 3, 250)];
+  assert.deepEqual(seeds([whole, begun, other]), [1, 2]);
+  assert.deepEqual(seeds([run('frozen', 1, 250), run('frozen', 2, 750)]), [2]);
+  assert.equal(unfinished([whole, other]), '');
+  assert.match(unfinished([{ ...whole, complete: false }]), /^Still training: 0\.996 with seed 1 \(step 1,000, shown/);
+  assert.equal(
+    unfinished([whole, begun, run('frozen', 1, 250), run('frozen', 2, 750)]),
+    'Still training: 0.996 with seed 3 (step 250, left out); 1, frozen with seed 1 (step 250, left out); 1, frozen with seed 2 (step 750, shown as far as it has come).',
+  );
+});
+
+test('at the paper’s length the captions, the note and the lines speak of the same runs', async () => {
+  const { runs } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../../../docs/study/long.json'), 'utf8')) as { runs: Run[] };
+  const { page, context } = await opened({}, { model: false });
+  await page.selectOption('#setting', '1');
+  const [least, last] = [await page.getAttribute('#step', 'min'), await page.getAttribute('#step', 'max')].map(Number) as [number, number];
+  const note = (await page.textContent('#study-note')) ?? '';
+  const arms = [...new Set(runs.map(({ arm }) => arm))];
+  const shown = arms.map((arm) => furthest(runs.filter((run) => run.arm === arm)));
+  assert.ok(note.includes(` ${shown.flat().length} runs`), note);
+  assert.equal(note.includes('Still training'), unfinished(runs) !== '');
+  for (const [at, arm] of arms.entries()) {
+    const said = shown[at]!.length > 1 ? `means of ${shown[at]!.length} seeds` : 'one seed';
+    for (const step of [least, 2 * least, last]) {
+      await choose(page, arm, step);
+      assert.ok(((await page.textContent('#curves-words')) ?? '').includes(`, ${said}. `), `${arm} at ${step}`);
+    }
+  }
+  await context.close();
 });
