@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from codewm_lsp.display import clean
 from codewm_lsp.explore import projection
 from codewm_lsp.explore.file_graph import FileGraph, file_graph
-from codewm_lsp.history import EditKind, Repository
+from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, PastEdit
 from codewm_lsp.index.file_history import file_history
-from codewm_lsp.source import words_of_text
+from codewm_lsp.source import parse_definitions, words_of_text
 
 MOST_EDITS: Final = 50_000
 """Newest edits that are on a map."""
@@ -29,11 +29,16 @@ ALIKE: Final = 5
 """Edits that are named as like another one."""
 MOST_DIFF_BYTES: Final = 48 << 20
 """Of all diffs together; those of older edits are left out."""
+MOST_READ: Final = 2_000
+"""Files that are read for what stands in them. In others, whose definitions changed least, nothing counts as there."""
+MOST_READ_BYTES: Final = 32 << 20
+"""Of all these files together, about."""
 
 _LONGEST: Final = 300  # characters of a text of the repository
 _LONGEST_DIFF: Final = 20_000
 _REGIONS: Final = 28
 _LEAST_OF_REGION: Final = 12  # edits of a region that gets a name
+_READ_AT_ONCE: Final = 16  # files
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ class Region:
 class Atlas:
     """``edits``: newest first. ``places``: (N, 2) in 0 … 1; ``alike``: (N, at most ``ALIKE``) positions in ``edits``.
     ``definitions``: (path, name) by their newest paths; ``of``: (N,) which of them each edit changed.
-    ``alive``: whether each definition is, as far as the index tells, still there. ``indexed`` of ``commits`` commits
-    are in the index, ``left_out`` edits of theirs are older than ``MOST_EDITS`` others."""
+    ``alive``: whether each definition stands in its file in ``head``. ``in_head``: which of their files, and of those
+    of the graph, are there. ``indexed`` of ``commits`` commits are in the index, ``left_out`` edits of theirs are older
+    than ``MOST_EDITS`` others."""
 
     name: str
     head: str
@@ -64,6 +70,7 @@ class Atlas:
     definitions: tuple[tuple[str, str], ...]
     of: NDArray[np.int64]
     alive: tuple[bool, ...]
+    in_head: frozenset[str]
     regions: tuple[Region, ...]
     files: FileGraph
     diffs: tuple[str, ...] | None
@@ -93,6 +100,9 @@ def gather(
     laid_out = projection.project(index.vectors(rows))
     kept, of = np.unique(of, return_inverse=True)
     definitions = tuple(history.definitions[number] for number in kept.tolist())
+    sources = repository.files(rev)
+    files = file_graph(file_history(repository, rev, folder))
+    in_head = repository.blobs_at(rev, [path for path, _ in files.files])
     return Atlas(
         name=clean((repository.root or repository.git_dir).name, _LONGEST) or "repository",
         head=repository.head(rev),
@@ -104,27 +114,40 @@ def gather(
         alike=laid_out.neighbours[:, :ALIKE],
         definitions=definitions,
         of=of,
-        alive=_alive(edits, of, definitions, frozenset(repository.files(rev))),
+        alive=_alive(repository, sources, of, definitions),
+        in_head=frozenset(path for path, _ in definitions if path in sources).union(in_head),
         regions=_regions(edits, laid_out.positions),
-        files=file_graph(file_history(repository, rev, folder)),
+        files=files,
         diffs=None if diff_of is None else _diffs(edits, diff_of, progress),
     )
 
 
 def _alive(
-    edits: Sequence[PastEdit],
+    repository: Repository,
+    sources: Mapping[str, str],
     of: NDArray[np.int64],
     definitions: Sequence[tuple[str, str]],
-    files: frozenset[str],
 ) -> tuple[bool, ...]:
-    """Whether the file of each definition is there, and its newest edit did not remove it."""
-    alive = [path in files for path, _ in definitions]
-    seen = [False] * len(definitions)
-    for edit, number in zip(edits, of.tolist(), strict=True):
-        if not seen[number]:
-            seen[number] = True
-            alive[number] = alive[number] and edit.kind is not EditKind.REMOVED
-    return tuple(alive)
+    """Whether each definition stands in its file, of the files ``sources`` (path → blob): those are read in which a
+    definition changed most, as many as ``MOST_READ`` and ``MOST_READ_BYTES`` allow."""
+    most: dict[str, int] = {}
+    for (path, _), edits in zip(definitions, np.bincount(of, minlength=len(definitions)).tolist(), strict=True):
+        if path in sources:
+            most[path] = max(most.get(path, 0), edits)
+    paths = sorted(most, key=lambda path: (-most[path], path))[:MOST_READ]
+    standing: set[tuple[str, str]] = set()
+    size = 0
+    for begin in range(0, len(paths), _READ_AT_ONCE):
+        some = paths[begin : begin + _READ_AT_ONCE]
+        texts = repository.read_all([sources[path] for path in some])
+        for path in some:
+            text = texts.get(sources[path])
+            if text is not None and size < MOST_READ_BYTES:
+                size += len(text)
+                standing.update((path, definition.name) for definition in parse_definitions(text))
+        if size >= MOST_READ_BYTES:
+            break
+    return tuple(definition in standing for definition in definitions)
 
 
 def _regions(edits: Sequence[PastEdit], places: NDArray[np.float32]) -> tuple[Region, ...]:

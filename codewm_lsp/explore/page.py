@@ -20,6 +20,7 @@ from typing import Final
 import codewm_lsp
 from codewm_lsp.display import clean, named
 from codewm_lsp.explore.atlas import Atlas
+from codewm_lsp.history.repository import MAX_FILES
 from codewm_lsp.output_folder import claim
 from codewm_lsp.source import MODULE_NAME
 
@@ -93,6 +94,7 @@ def record(atlas: Atlas) -> dict[str, object]:
     ]
     grid = (atlas.places.clip(0, 1) * _GRID).round().astype(int)
     files = atlas.files
+    in_head = {_text(path) for path in atlas.in_head}
     return {
         "format": FORMAT,
         "made_by": f"codewm {codewm_lsp.__version__}",
@@ -101,9 +103,11 @@ def record(atlas: Atlas) -> dict[str, object]:
         "reached": atlas.commits,
         "indexed": atlas.indexed,
         "left_out": atlas.left_out,
+        "most_files": MAX_FILES,
         "grid": _GRID,
         "authors": list(authors),
         "paths": list(paths),
+        "in_head": [int(path in in_head) for path in paths],
         "commits": {
             "sha": [sha[:_SHA] for sha in commits],
             "author": [row[0] for row in rows],
@@ -136,6 +140,7 @@ def record(atlas: Atlas) -> dict[str, object]:
         "files": {
             "path": [_text(path) for path, _ in files.files],
             "commits": [count for _, count in files.files],
+            "in_head": [int(path in atlas.in_head) for path, _ in files.files],
             "x": (files.positions[:, 0] * _GRID).round().astype(int).tolist(),
             "y": (files.positions[:, 1] * _GRID).round().astype(int).tolist(),
             "pairs": [[pair.one, pair.other, pair.together] for pair in files.pairs],

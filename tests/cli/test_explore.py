@@ -66,6 +66,30 @@ def test_a_page_holds_the_edits_of_the_index(written: Path) -> None:
     }
 
 
+def test_what_a_large_commit_renamed_or_deleted_is_not_said_to_exist(
+    codewm: Any, make_repository: Any, tmp_path: Path
+) -> None:
+    repository = make_repository("moved")
+    text = "class {}:\n    def send(self):\n        return {}\n"
+    for number in range(3):
+        repository.commit(f"Change {number}", {"m.py": text.format("Old", number), "old.py": f"x = {number}\n"})
+    others = {f"other_{number}.py": "x = 1\n" for number in range(pages.MAX_FILES)}
+    repository.remove("old.py")
+    repository.commit("Rename all", {"m.py": text.format("New", 2), **others})  # too large to be indexed
+    repository.commit("Change it", {"m.py": text.format("New", 3)})
+    done = codewm("explore", repository.path, "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    record = blocks((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))["data"]
+    assert "Rename all" not in record["commits"]["subject"]
+    definitions = record["definitions"]
+    alive = dict(zip(definitions["name"], definitions["alive"], strict=True))
+    assert (alive["Old.send"], alive["New.send"]) == (0, 1)
+    assert dict(zip(record["paths"], record["in_head"], strict=True)) == {"m.py": 1, "old.py": 0}
+    files = record["files"]
+    assert dict(zip(files["path"], files["in_head"], strict=True)) == {"m.py": 1, "old.py": 0}
+    assert record["most_files"] == pages.MAX_FILES  # which the page says
+
+
 def test_a_page_holds_no_code(written: Path) -> None:
     text = json.dumps(blocks((written / "index.html").read_text(encoding="utf-8")))
     for code in ("transport", "answer", "ServerError(", "limit = 10"):

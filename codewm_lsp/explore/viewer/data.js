@@ -12,14 +12,16 @@
  * @property {number} reached
  * @property {number} indexed
  * @property {number} left_out
+ * @property {number} most_files Python files of the largest commit that is looked into
  * @property {number} grid
  * @property {string[]} authors
  * @property {string[]} paths
+ * @property {number[]} in_head
  * @property {{sha: string[], author: number[], date: number[], subject: string[]}} commits
  * @property {{path: number[], name: string[], alive: number[]}} definitions
  * @property {{x: number[], y: number[], kind: string[], commit: number[], definition: number[], line: number[], alike: number[][]}} edits
  * @property {{x: number, y: number, edits: number, words: string[]}[]} regions
- * @property {{path: string[], commits: number[], x: number[], y: number[], pairs: [number, number, number][]}} files
+ * @property {{path: string[], commits: number[], in_head: number[], x: number[], y: number[], pairs: [number, number, number][]}} files
  * @property {{count: number, at_once: number} | null} diffs
  */
 

@@ -6,7 +6,9 @@
 const DAY = 86400;
 const FIRST = 40; // rows that a list begins with
 const LEAST_HEAT = 0.5; // of a hot spot
-const HALF_LIFE = 120 * DAY; // after which a change counts half for how hot a place is
+const HALF_LIFE = 120 * DAY; // of what an edit adds to the heat of its place
+const MOST_FILES = 20; // of a commit whose edits add heat: larger ones say little of a single place
+const LEAST_CHANGES = 5; // of untouched code
 
 /**
  * An element with its properties and children; texts are texts, whatever they hold.
@@ -166,23 +168,26 @@ function showFile(atlas, file, home, open) {
 /** @typedef {{edits: number[], last: number, heat: number}} Place edits newest first */
 
 /**
- * Definitions or files that are still there, with their edits.
+ * Definitions or files that still exist, with their edits.
  * @param {Atlas} atlas
  * @param {boolean} files
  * @returns {Place[]}
  */
 function placesOf(atlas, files) {
-  const { definitions } = atlas.record;
+  const { definitions, in_head: inHead } = atlas.record;
+  const large = atlas.ofCommit.map((own) => new Set(own.map((edit) => atlas.pathOf(edit))).size > MOST_FILES);
   /** @type {Map<number, number[]>} */
   const edits = new Map();
   atlas.ofDefinition.forEach((own, definition) => {
-    if (!definitions.alive[definition] || !own.length) return;
-    const key = files ? at(definitions.path, definition) : definition;
+    const path = at(definitions.path, definition);
+    if (!(files ? inHead[path] : definitions.alive[definition]) || !own.length) return;
+    const key = files ? path : definition;
     edits.set(key, (edits.get(key) ?? []).concat(own));
   });
   return [...edits.values()].map((own) => {
     own.sort((one, other) => one - other);
-    const heat = own.reduce((sum, edit) => sum + 0.5 ** ((atlas.last - atlas.date(edit)) / HALF_LIFE), 0);
+    const counting = own.filter((edit) => !large[atlas.commit(edit)]);
+    const heat = counting.reduce((sum, edit) => sum + 0.5 ** ((atlas.last - atlas.date(edit)) / HALF_LIFE), 0);
     return { edits: own, last: atlas.date(at(own, 0)), heat };
   });
 }
@@ -197,14 +202,14 @@ function showPlaces(atlas, files, open) {
   const places = placesOf(atlas, files);
   const span = atlas.last - atlas.first;
   const hot = places.filter((place) => place.heat >= LEAST_HEAT).sort((one, other) => other.heat - one.heat);
-  const quiet = places.filter((place) => place.edits.length >= 3 && atlas.last - place.last > span / 4);
+  const quiet = places.filter((place) => place.edits.length >= LEAST_CHANGES && atlas.last - place.last > span / 4);
   quiet.sort((one, other) => one.last - other.last || other.edits.length - one.edits.length);
   const unit = files ? "File" : "Definition";
   const heat = { head: "Heat", of: (/** @type {Place} */ place) => place.heat.toFixed(1) };
-  const hottest = "Changed most often and most recently. Heat is the number of edits, where an edit counts half after 120 days.";
+  const hottest = `Changed most often and most recently. Heat is the number of edits; each edit's weight halves every 120 days, and commits of more than ${MOST_FILES} files are not counted.`;
   byId("hot").replaceChildren(placeTable(atlas, hot.slice(0, 25), files, [unit, "Hot spots", hottest], heat, open));
   const rest = { head: "For", of: (/** @type {Place} */ place) => lasted(atlas.last - place.last) };
-  const about = "Used to change often, still exists, and has not changed in the last quarter of this history.";
+  const about = `Changed at least ${LEAST_CHANGES} times, still exists, and has not changed in the last quarter of this history.`;
   byId("forgotten").replaceChildren(placeTable(atlas, quiet.slice(0, 25), files, [unit, "Untouched", about], rest, open));
 }
 

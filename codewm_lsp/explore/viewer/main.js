@@ -82,7 +82,7 @@ class Explorer {
     const { record, size } = this.atlas;
     byId("name").textContent = record.name;
     const parts = [`${counted(size, "edit")} in ${counted(record.commits.sha.length, "commit")} by ${counted(record.authors.length, "author")}`];
-    if (size) parts.push(`${day(this.atlas.first)} to ${day(this.atlas.last)}`);
+    if (size) parts.push(`${day(this.atlas.first)} to ${day(this.atlas.last)}, without commits of more than ${record.most_files} Python files`);
     if (record.left_out) parts.push(`${counted(record.left_out, "older edit")} left out`);
     if (record.indexed < record.reached) parts.push(`from the newest ${record.indexed.toLocaleString("en")} of ${counted(record.reached, "commit")}`);
     parts.push(`at ${record.head}, ${record.made_by}`);

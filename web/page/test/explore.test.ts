@@ -44,7 +44,7 @@ async function search(page: Page, words: string): Promise<void> {
 
 test('a page opens from the disk, asks for nothing else and has no errors', async () => {
   const { page, errors, asked, context } = await opened('real');
-  assert.match((await page.textContent('#summary')) ?? '', /^12 edits in 7 commits by 1 author · 2023-11-14 to 2023-11-20/);
+  assert.match((await page.textContent('#summary')) ?? '', /^12 edits in 7 commits by 1 author · 2023-11-14 to 2023-11-20, without commits of more than 30 Python files · /);
   assert.deepEqual(asked.filter((address) => !address.startsWith('data:')), [page.url()]);
   assert.deepEqual(errors, []);
   assert.ok((await shifts(page)) < 0.01);
@@ -192,7 +192,31 @@ test('places show what they are ordered by', async () => {
   const last = await page.locator('#forgotten td:nth-child(4)').allTextContents();
   assert.deepEqual(last, last.toSorted(), 'left alone for the longest time first');
   assert.match((await page.locator('#forgotten td:nth-child(2)').first().textContent()) ?? '', /^\d+ (days|months)$|^\d\.\d years$/);
+  const edits = (await page.locator('#forgotten td:nth-child(3)').allTextContents()).map(Number);
+  assert.ok(edits.length === 25 && edits.every((one) => one >= 5), edits.join());
+  assert.match((await page.textContent('#forgotten caption')) ?? '', /Changed at least 5 times, still exists/);
+  assert.match((await page.textContent('#hot caption')) ?? '', /weight halves every 120 days, and commits of more than 20 files/);
   assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('commits of many files make no hot spot, and what is gone is no place', async () => {
+  const { page, context } = await opened('many');
+  // 21 files that one commit changed, the first of them by a commit of its own, too; the last one is gone.
+  const paths = Array.from({ length: 21 }, (_, number) => `${number}.py`);
+  const numbers = [0, ...paths.keys()];
+  const record = {
+    grid: 1,
+    paths,
+    in_head: paths.map((_, number) => Number(number < 20)),
+    commits: { sha: ['b', 'a'], author: [0, 0], date: [1000, 1000], subject: ['', ''] },
+    definitions: { path: [...paths.keys()], name: paths, alive: paths.map((_, number) => Number(number < 19)) },
+    edits: { x: numbers, y: numbers, commit: numbers.map((_, edit) => Number(edit > 0)), definition: numbers },
+  };
+  const places = (files: boolean): Promise<[number, number][]> =>
+    page.evaluate(`placesOf(new Atlas(${JSON.stringify(record)}), ${files}).map((place) => [place.edits.length, place.heat])`);
+  assert.deepEqual(await places(false), [[2, 1], ...Array.from({ length: 18 }, () => [1, 0])]);
+  assert.equal((await places(true)).length, 20);
   await context.close();
 });
 

@@ -110,6 +110,9 @@ def many(folder: Path) -> None:
             definitions=definitions,
             of=of,
             alive=tuple(number % 10 != 0 for number in range(len(definitions))),
+            in_head=frozenset(path for path, _ in definitions).union(
+                f"src/file_{number}.py" for number in range(files) if number % 10
+            ),
             regions=tuple(Region(float(x), float(y), 800, ("words", f"of{at}")) for at, (x, y) in enumerate(middles)),
             files=FileGraph(
                 tuple((f"src/file_{number}.py", 5 + number) for number in range(files)),
