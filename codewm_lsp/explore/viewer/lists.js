@@ -146,7 +146,7 @@ function showFile(atlas, file, home, open) {
   const own = at(files.commits, file);
   home.replaceChildren(
     el("h2", {}, at(files.path, file)),
-    el("p", { className: "where" }, `changed by ${counted(own, "commit")}`),
+    el("p", { className: "where" }, `changed in ${counted(own, "commit")}${files.in_head[file] ? "" : ", deleted"}`),
     el("h3", {}, "Changes together with"),
     el(
       "ul",

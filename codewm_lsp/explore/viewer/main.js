@@ -4,6 +4,7 @@
 // Puts the page together: the three views, what is selected, and the search.
 
 const NARROW = matchMedia("(max-width: 52rem)"); // where one pane lies below the other: explore.css
+const SHORTEST = 20; // pixels of a line that has an arrowhead
 const COLOURS = 8; // groups with a colour of their own; the others share one more
 
 class Explorer {
@@ -39,10 +40,11 @@ class Explorer {
     this.graph = new Stage(/** @type {HTMLCanvasElement} */ (byId("graph")), byId("graph-tip"), grid(files.x), grid(files.y), sizes, {
       radius: 5,
       picked: (file) => this.openFile(file),
-      words: (file) => `${at(files.path, file)}: ${counted(at(files.commits, file), "commit")}`,
+      words: (file) => `${at(files.path, file)}: ${counted(at(files.commits, file), "commit")}${files.in_head[file] ? "" : ", deleted"}`,
       under: (context, stage) => this.#pairs(context, stage),
       over: (context, stage) => this.#fileNames(context, stage),
     });
+    byId("graph-legend").hidden = !files.in_head.includes(0);
     this.#listen();
     this.#find();
   }
@@ -150,16 +152,20 @@ class Explorer {
   #find() {
     const text = this.query.value;
     const results = /** @type {HTMLOListElement} */ (byId("results"));
+    let some = false;
     if (!text.trim()) {
       this.found = null;
       byId("status").textContent = "The newest edits. Search, or click the map.";
     } else {
       this.search ??= new Search(this.atlas);
-      this.found = this.search.find(text);
-      byId("status").textContent = this.found.length ? counted(this.found.length, "edit") : "No edits match these words.";
+      const { edits, all } = this.search.find(text);
+      this.found = edits;
+      some = !all && edits.length > 0;
+      const count = counted(edits.length, "edit");
+      byId("status").textContent = all ? count : some ? `No edit has all of these words. These have some. (${count})` : "No edits match these words.";
     }
-    byId("results-title").textContent = this.found ? "Search results" : "Newest edits";
-    const shown = this.found?.slice(0, 1000) ?? Array.from({ length: Math.min(FIRST, this.atlas.size) }, (_, edit) => edit);
+    byId("results-title").textContent = some ? "With some of these words" : this.found ? "Search results" : "Newest edits";
+    const shown = this.found ?? Array.from({ length: Math.min(FIRST, this.atlas.size) }, (_, edit) => edit);
     editList(this.atlas, shown, this.selected, (edit) => {
       this.open(edit);
       this.detail.focus({ preventScroll: true });
@@ -194,7 +200,8 @@ class Explorer {
       });
     }
     this.map.paint(painted, colours, style("--dim"));
-    this.graph.paint(new Uint8Array(this.graph.size), [style("--accent")], style("--dim"));
+    const deleted = Uint8Array.from(this.atlas.record.files.in_head, (one) => Number(!one));
+    this.graph.paint(deleted, [style("--accent"), style("--c8")], style("--dim"));
     this.#legend(colours);
   }
 
@@ -226,13 +233,20 @@ class Explorer {
     const ink = style("--ink");
     const labels = new Labels(context, stage);
     if (selected >= 0) {
-      const chain = at(atlas.ofDefinition, atlas.definition(selected));
+      const chain = at(atlas.ofDefinition, atlas.definition(selected)).slice(0, 500);
+      const places = chain.map((edit) => stage.project(at(atlas.x, edit), at(atlas.y, edit)));
       context.strokeStyle = ink;
       context.lineWidth = 1.2;
       context.beginPath();
-      for (const edit of chain.slice(0, 500)) context.lineTo(...stage.project(at(atlas.x, edit), at(atlas.y, edit)));
+      for (const place of places) context.lineTo(...place);
       context.stroke();
-      for (const edit of chain.slice(0, 500)) ring(context, stage, edit, stage.radius(edit) + 2, 1.5);
+      const heads = places.slice(1).flatMap((older, number) => arrowhead(older, at(places, number)));
+      context.fillStyle = ink;
+      context.beginPath();
+      heads.forEach((corner, number) => (number % 3 ? context.lineTo(...corner) : context.moveTo(...corner)));
+      context.fill();
+      stage.canvas.dataset["arrows"] = String(heads.length / 3); // for tests
+      for (const edit of chain) ring(context, stage, edit, stage.radius(edit) + 2, 1.5);
       for (const edit of at(atlas.record.edits.alike, selected)) ring(context, stage, edit, stage.radius(edit) + 4, 1);
       ring(context, stage, selected, stage.radius(selected) + 6, 3);
       labels.add(atlas.name(selected), ...stage.project(at(atlas.x, selected), at(atlas.y, selected) - 14 / stage.view.scale), 13, true);
@@ -337,6 +351,24 @@ class Labels {
     context.fillText(shown, middle, (own[1] + own[3]) / 2);
     stage.canvas.dataset["labels"] = JSON.stringify(this.taken.map((one) => one.map(Math.round))); // for tests
   }
+}
+
+/**
+ * The corners of an arrowhead in the middle of a line, the tip first; none where the line is short.
+ * @param {[number, number]} from
+ * @param {[number, number]} to
+ * @returns {[number, number][]}
+ */
+function arrowhead([fromX, fromY], [toX, toY]) {
+  const length = Math.hypot(toX - fromX, toY - fromY);
+  if (length < SHORTEST) return [];
+  const [alongX, alongY] = [(toX - fromX) / length, (toY - fromY) / length];
+  const [x, y] = [(fromX + toX) / 2, (fromY + toY) / 2];
+  return [
+    [x + 5 * alongX, y + 5 * alongY],
+    [x - 4 * alongX - 4 * alongY, y - 4 * alongY + 4 * alongX],
+    [x - 4 * alongX + 4 * alongY, y - 4 * alongY - 4 * alongX],
+  ];
 }
 
 /**

@@ -27,7 +27,7 @@ function stem(word) {
   return word;
 }
 
-/** Finds documents by their words; a word that is still being typed finds those that begin with it. */
+/** Finds documents by their words. */
 class WordIndex {
   /** @param {string[]} documents */
   constructor(documents) {
@@ -43,17 +43,22 @@ class WordIndex {
     });
   }
 
+  /** @param {string} word */
+  has(word) {
+    return this.found.has(stem(word));
+  }
+
   /**
    * Adds the weight of a word to each document that has it.
    * @param {string} word
-   * @param {boolean} typing
+   * @param {boolean} beginning whether to words that begin with it, too
    * @param {Float32Array} scores
    * @param {number} weight
    */
-  add(word, typing, scores, weight) {
+  add(word, beginning, scores, weight) {
     /** @type {Set<number>} */
     const documents = new Set(this.found.get(stem(word)));
-    if (typing && word.length > 1) {
+    if (beginning) {
       for (const [other, some] of this.found) if (other.startsWith(word)) for (const number of some) documents.add(number);
     }
     const worth = weight * Math.log(1 + this.size / (1 + documents.size));
@@ -73,25 +78,25 @@ class Search {
   }
 
   /**
-   * The edits that hold all words, else those that hold most, best first; of equal ones the newest, and the first two of
-   * each commit before the others.
+   * The edits that have all words of a text, in whatever order; where there is none, those that have some, the most first.
+   * A word that no edit has counts as the beginning of one. Best first, of equal ones the newest; of those with all words
+   * the first two of each commit before the others, and where the text is a name or a path, the newest first.
    * @param {string} text
-   * @returns {number[]}
+   * @returns {{edits: number[], all: boolean}}
    */
   find(text) {
-    const words = [...new Set(wordsOf(text))].slice(0, 16);
-    if (!words.length) return [];
+    const words = [...new Set(wordsOf(text))].sort().slice(0, 16);
     const { atlas } = this;
     const hits = new Uint8Array(atlas.size);
     const total = new Float32Array(atlas.size);
-    const typing = !/\s$/.test(text);
-    words.forEach((word, number) => {
+    for (const word of words) {
+      const beginning = ![this.authors, this.subjects, this.names].some((index) => index.has(word));
       const subjects = new Float32Array(this.subjects.size);
       const names = new Float32Array(this.names.size);
       const authors = new Float32Array(this.authors.size);
-      this.authors.add(word, typing && number === words.length - 1, authors, 1);
-      this.subjects.add(word, typing && number === words.length - 1, subjects, 2);
-      this.names.add(word, typing && number === words.length - 1, names, 1);
+      this.authors.add(word, beginning, authors, 1);
+      this.subjects.add(word, beginning, subjects, 2);
+      this.names.add(word, beginning, names, 1);
       for (let edit = 0; edit < atlas.size; edit++) {
         const score = at(subjects, atlas.commit(edit)) + at(names, atlas.definition(edit)) + at(authors, atlas.authorOf(edit));
         if (score > 0) {
@@ -99,16 +104,27 @@ class Search {
           total[edit] = at(total, edit) + score;
         }
       }
-    });
-    const most = hits.reduce((one, other) => Math.max(one, other), 0);
-    if (!most) return [];
+    }
+    const all = words.length > 0 && hits.includes(words.length);
     const found = [];
-    for (let edit = 0; edit < atlas.size; edit++) if (hits[edit] === most) found.push(edit);
-    found.sort((one, other) => at(total, other) - at(total, one) || one - other);
-    const seen = new Uint16Array(atlas.record.commits.sha.length);
+    for (let edit = 0; edit < atlas.size; edit++) if (all ? hits[edit] === words.length : at(hits, edit) > 0) found.push(edit);
+    if (all && this.#isNamed(text.trim())) return { edits: found, all };
+    found.sort((one, other) => at(hits, other) - at(hits, one) || at(total, other) - at(total, one) || one - other);
+    return { edits: all ? this.#mixed(found) : found, all };
+  }
+
+  /** Whether a definition or a file has this name, or this path. @param {string} text */
+  #isNamed(text) {
+    const { definitions, paths } = this.atlas.record;
+    return definitions.name.some((name) => name === text || name.endsWith(`.${text}`)) || paths.some((path) => path === text || path.endsWith(`/${text}`));
+  }
+
+  /** @param {number[]} edits */
+  #mixed(edits) {
+    const seen = new Uint16Array(this.atlas.record.commits.sha.length);
     const [first, rest] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
-    for (const edit of found) {
-      const commit = atlas.commit(edit);
+    for (const edit of edits) {
+      const commit = this.atlas.commit(edit);
       seen[commit] = at(seen, commit) + 1;
       (at(seen, commit) <= PER_COMMIT ? first : rest).push(edit);
     }

@@ -73,6 +73,85 @@ test('a search lists edits, and one that is chosen shows its diff, its definitio
   await context.close();
 });
 
+test('edits with all words are found in any order of the words, and only without one those with some', async () => {
+  const { page, errors, context } = await opened('real');
+  const listed = async (words: string): Promise<[string, string, string[]]> => {
+    await search(page, words);
+    const [status, title] = await Promise.all([page.textContent('#status'), page.textContent('#results-title')]);
+    return [status ?? '', title ?? '', await page.locator('#results .edit').allTextContents()];
+  };
+  const one = await listed('put timeout');
+  assert.deepEqual(one.slice(0, 2), ['1 edit', 'Search results']);
+  assert.deepEqual(await listed('timeout put'), one);
+  assert.deepEqual(await listed('timeo put'), one, 'a word that no edit has begins one');
+  // No edit is of both; each word by itself has one with a timeout and the one that starts it.
+  for (const words of ['put delete', 'delete put']) {
+    const [status, title, edits] = await listed(words);
+    assert.equal(status, 'No edit has all of these words. These have some. (4 edits)');
+    assert.equal(title, 'With some of these words');
+    assert.equal(edits.length, 4);
+  }
+  const [status, , edits] = await listed('delete nothingofthekind timeout');
+  assert.match(status, /^No edit has all/);
+  assert.match(edits[0] ?? '', /Add a timeout to delete\(\)/, 'the most words first');
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('as many edits are listed as are counted, and those of an exact name or path are the newest first', async () => {
+  const { page, errors, context } = await opened('many');
+  await search(page, 'timeouts');
+  assert.equal(await page.textContent('#status'), '49,996 edits'); // all but those of the commit whose subject is markup
+  assert.equal(await page.textContent('#results .more'), 'Show more of 49,996 edits');
+  for (const text of ['Class7.run', 'src/c/module_2.py', 'module_2.py']) {
+    await search(page, text);
+    const dates = (await page.locator('#results .where').allTextContents()).map((where) => where.slice(0, 10));
+    assert.ok(new Set(dates).size > 1, text);
+    assert.deepEqual(dates, dates.toSorted().reverse(), text);
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('arrows of a selected edit lead from the older to the newer edits of its definition', async () => {
+  const { page, errors, context } = await opened('many');
+  await page.locator('#map').click({ position: { x: 300, y: 300 } });
+  await page.waitForFunction(() => Number(document.getElementById('map')?.dataset['arrows']) > 0);
+  const [tip, left, right] = (await page.evaluate('arrowhead([0, 10], [100, 10])')) as Array<[number, number]>;
+  assert.ok(tip && left && right && tip[0] > left[0] && tip[0] > right[0] && tip[1] === 10, JSON.stringify([tip, left, right]));
+  assert.deepEqual(await page.evaluate('arrowhead([0, 0], [5, 5])'), []);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test('deleted files are grey in the graph, which its legend says where there are any', async () => {
+  const { page, errors, context } = await opened('many');
+  await page.click('#tab-files');
+  await whole(page, '#graph');
+  assert.match((await page.locator('#graph-legend:visible').textContent()) ?? '', /deleted files/);
+  const grey = await page.evaluate('getComputedStyle(document.querySelector(".swatch.deleted")).backgroundColor');
+  const drawn = await page.$eval('#graph', (canvas) => {
+    const { data } = (canvas as HTMLCanvasElement).getContext('2d')?.getImageData(0, 0, (canvas as HTMLCanvasElement).width, (canvas as HTMLCanvasElement).height) ?? { data: [] };
+    const counts = new Map<string, number>();
+    for (let at = 0; at < data.length; at += 4) {
+      const colour = `rgb(${data[at]}, ${data[at + 1]}, ${data[at + 2]})`;
+      if ((data[at + 3] ?? 0) > 200) counts.set(colour, (counts.get(colour) ?? 0) + 1);
+    }
+    return [...counts].toSorted((one, other) => other[1] - one[1]).slice(0, 40).map(([colour]) => colour);
+  });
+  const near = (one: string, other: string): boolean => {
+    const [these, those] = [one, other].map((colour) => [...colour.matchAll(/\d+/g)].map(Number));
+    return these?.every((part, at) => Math.abs(part - (those?.[at] ?? -9)) <= 3) ?? false;
+  };
+  assert.ok(drawn.some((colour) => near(colour, String(grey))), `${grey} among ${drawn.join(' ')}`);
+  await context.close();
+  const other = await opened('real');
+  await other.page.click('#tab-files');
+  assert.equal(await other.page.isVisible('#graph-legend'), false);
+  assert.deepEqual([...errors, ...other.errors], []);
+  await other.context.close();
+});
+
 test('names with markup are texts', async () => {
   for (const name of ['real', 'many']) {
     const { page, errors, context } = await opened(name);
@@ -256,7 +335,7 @@ test('the keyboard reaches all of it', async () => {
   await whole(page, '#graph');
   await page.focus('#graph');
   await page.keyboard.press('ArrowRight');
-  assert.match((await page.textContent('#detail')) ?? '', /(client\.py|guide\.md)changed by 7 commits.*Changes together with/);
+  assert.match((await page.textContent('#detail')) ?? '', /(client\.py|guide\.md)changed in 7 commits.*Changes together with/);
   await page.keyboard.press('Escape');
   assert.equal(await page.textContent('#detail'), '');
   await page.focus('#tab-files');
