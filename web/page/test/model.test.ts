@@ -4,6 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { DESKTOP, isWide, launch, open, type Opened, PHONE } from './browser.ts';
 import { age } from '../src/model/age.ts';
+import { editOf, milliseconds, nearer } from '../src/model/wording.ts';
 import { serve, type Site } from './site.ts';
 
 const PATIENCE = { timeout: 120_000 };
@@ -36,13 +37,12 @@ async function opened(options: Parameters<typeof open>[2] = {}): Promise<Opened>
 
 /** Waits until all stages have answered the newest text. */
 async function answered(): Promise<void> {
-  await page.waitForFunction((stages) => document.querySelectorAll('.model-times li').length === stages, STAGES, PATIENCE);
+  await page.waitForFunction((stages) => document.querySelectorAll('.model-times li:not(.model-old)').length === stages, STAGES, PATIENCE);
 }
 
 /** Puts a text into an editor and waits for the answer. */
 async function write(editor: string, text: string): Promise<void> {
   await page.locator(editor).evaluate((area, pasted) => {
-    document.querySelector('.model-times')?.replaceChildren();
     (area as HTMLTextAreaElement).value = pasted;
     area.dispatchEvent(new Event('input'));
   }, text);
@@ -52,7 +52,6 @@ async function write(editor: string, text: string): Promise<void> {
 /** Chooses an edit of the history and waits for the answer. */
 async function choose(preset: string): Promise<void> {
   await page.locator('#model-preset').evaluate((select, value) => {
-    document.querySelector('.model-times')?.replaceChildren();
     (select as HTMLSelectElement).value = value;
     select.dispatchEvent(new Event('change'));
   }, preset);
@@ -61,6 +60,11 @@ async function choose(preset: string): Promise<void> {
 
 async function texts(selector: string): Promise<string[]> {
   return await page.locator(selector).allTextContents();
+}
+
+/** What is timed, without the numbers. */
+async function times(): Promise<string[]> {
+  return (await texts('.model-times li')).map((said) => said.replace(/(< )?[\d.]+ ms$/, 'ms'));
 }
 
 async function own(was: string, is: string): Promise<void> {
@@ -84,7 +88,7 @@ test('each edit of the history shows all that the model makes of it', async () =
     assert.deepEqual(await covering(), [], `edit ${preset}`);
     assert.equal(await page.locator('.model-path-said li').count(), 6);
     const said = await texts('.model-path-said li');
-    assert.match(said[0] ?? '', /^like “.+”; cosine with what followed -?[01]\.\d\d, of your edit made once more -?[01]\.\d\d$/);
+    assert.match(said[0] ?? '', /^like “.+”; similarity to what really followed: -?[01]\.\d\d \(repeating your edit: -?[01]\.\d\d\)$/);
     for (const predicted of said.slice(0, 3)) assert.ok(!said.slice(3).includes(/“(.+)”/.exec(predicted)?.[1] ?? ''), 'named by an edit of the past');
     assert.match(await page.locator('.model-map').getAttribute('aria-label') ?? '', /3 predicted edits and 3 that really followed/);
   }
@@ -150,12 +154,65 @@ test('what only moves lines is no edit, and does not become the one that is look
 test('what is not Python is said to be so, and gets no lens', async () => {
   const script = 'export async function fetchAll(urls) {\n  const found = [];\n  for (const url of urls) {\n    found.push(await fetch(url));\n  }\n  return found.map((one) => one.json());\n}\n';
   await own(script, script.replace('fetch(url)', 'fetch(url, { signal })'));
-  assert.match((await page.locator('.model-status').textContent()) ?? '', /does not read as Python/);
-  assert.equal((await page.locator('.model-lens-title').textContent())?.trim(), '');
-  assert.match((await page.locator('.model-lens').textContent()) ?? '', /no lens here/);
-  assert.equal(await page.locator('.model-nearest > li, .model-path > path').count(), 0);
-  assert.equal(await page.locator('.model-tokens pre, .model-body tbody th, .model-numbers > text').count(), 0);
-  assert.deepEqual(await texts('.model-next li'), ['Nothing has changed.']);
+  assert.match((await page.locator('.model-status').textContent()) ?? '', /^This isn’t Python, .* nothing is looked up\.$/);
+  assert.equal(await page.locator('.model-lens').isVisible(), false);
+  assert.equal(await page.locator('.model-cards').isVisible(), false);
+  assert.match((await page.locator('.model-copying').textContent()) ?? '', /^This isn’t Python/);
+  assert.deepEqual(await times(), ['tokenise ms', 'encode ms', 'search –', 'keystroke to answer –', 'where next –', 'predict –']);
+  await write('#model-before', 'def f(x):\n    return x\n');
+  await write('#model-after', 'def f(x):\n    return x + 1\n');
+  for (const part of ['.model-lens', '.model-cards']) assert.ok(await page.locator(part).isVisible(), 'shown again, of Python');
+  assert.deepEqual(await texts('.model-next li'), ['There is no other definition in the file.']);
+});
+
+test('what took no time did not run, and the stages stand in their order', async () => {
+  const code = 'def f(x):\n    return x\n\n\ndef g(x):\n    return f(x)\n';
+  await own(code, code.replace('return x', 'return x + 1'));
+  assert.deepEqual(await times(), ['tokenise ms', 'encode ms', 'search ms', 'keystroke to answer ms', 'where next ms', 'predict ms']);
+  await write('#model-after', code);
+  assert.deepEqual((await times()).slice(2), ['search –', 'keystroke to answer –', 'where next –', 'predict –']);
+  assert.deepEqual([null, 0, 0.04, 0.05, 12.345].map(milliseconds), ['–', '< 0.1 ms', '< 0.1 ms', '0.1 ms', '12.3 ms']);
+});
+
+test('an edit of the history that is changed is the visitor’s own, and nothing has followed it', async () => {
+  for (const editor of ['#model-after', '#model-before']) {
+    await choose('1');
+    assert.equal(await page.locator('.model-path > rect').count(), 3);
+    const steps = await texts('.model-copying tbody th');
+    assert.equal(steps[0], 'this edit');
+    assert.equal((await texts('.model-path-said ol:last-of-type li'))[0]?.slice(0, 20), /^1\. (.*)/.exec(steps[1] ?? '')?.[1]?.slice(0, 20), 'one numbering');
+    await write(editor, `${await page.inputValue(editor)}\n\nNEW_CONSTANT = 1\n`);
+    assert.equal(await page.inputValue('#model-preset'), '-1');
+    assert.equal(await page.locator('.model-chosen button').isDisabled(), true);
+    assert.equal(await page.locator('.model-path > rect').count(), 0);
+    assert.match((await texts('.model-path-said')).join(), /Nothing yet: this edit is yours/);
+    assert.doesNotMatch((await texts('.model-path-said')).join(), /similarity to/);
+    assert.ok((await page.locator('.model-copying tbody tr').count()) <= 1);
+  }
+  await choose('1');
+  assert.equal(await page.locator('.model-path > rect').count(), 3, 'chosen again, it is whole');
+});
+
+test('other definitions that were edited, and one that was removed, are named as such', async () => {
+  const code = 'import json\n\n\ndef f(x):\n    return x\n\n\ndef g(x):\n    return json.dumps(x, indent=4)\n';
+  await own(code, code.replace('return x', 'return x + 1').replace('indent=4', 'indent=2'));
+  assert.equal(await page.locator('.model-status').textContent(), 'An edit of g and 1 more definition; only g is looked up.');
+  await write('#model-after', code.replace('import json', 'import json\nimport os\n\nLIMIT = os.environ.get("LIMIT")'));
+  assert.equal(await page.locator('.model-status').textContent(), 'An edit outside any definition.');
+  assert.match((await page.locator('.model-lens pre').textContent()) ?? '', /outside any definition$/);
+  assert.equal(await page.locator('.model-lens code').count(), 0, 'which is no code');
+  await write('#model-after', code.slice(0, code.indexOf('def g')));
+  assert.equal(await page.locator('.model-status').textContent(), 'An edit of g.');
+  assert.match((await page.locator('.model-lens pre').textContent()) ?? '', /removed g$/);
+  assert.equal(editOf('<module>', 2), 'An edit outside any definition and of 2 definitions; only the first is looked up.');
+  assert.equal(editOf('', 0), 'An edit of this text.');
+});
+
+test('which guess is nearer is decided by the figures that are shown', () => {
+  const step = (predicted: number, copied: number) => ({ predicted, copied });
+  assert.equal(nearer([step(0.8942, 0.8938)]), 'Here the predictor is no better than a copy.');
+  assert.equal(nearer([step(0.895, 0.894)]), 'Here the predictor is nearer in 1 of 1 step, the copy in 0.');
+  assert.equal(nearer([step(0.9, 0.8), step(0.7, 0.8), step(0.8001, 0.8)]), 'Here the predictor is nearer in 1 of 3 steps, the copy in 1; in 1 they are equal.');
 });
 
 test('the lens of an editor is shown with its evidence, and none where no past edit is likely enough', async () => {
@@ -237,7 +294,7 @@ test('broken syntax is answered like any other', async () => {
   const code = 'class A:\n    def whole(self):\n        return 1\n';
   for (const broken of ['def half(', `${code}    def typed(self, x: "\n`, `${code}\n    """Never closed`, '}]) else 🐍 \u0000 é', '']) {
     await own(code, broken);
-    assert.match(await page.locator('.model-status').textContent() ?? '', /^An edit of (?!<module>)/, broken);
+    assert.match(await page.locator('.model-status').textContent() ?? '', /^An edit (of (?!<module>)|outside any definition)/, broken);
     assert.ok((await page.locator('.model-nearest > li').count()) > 0, broken);
   }
 });
@@ -246,7 +303,6 @@ test('ten thousand pasted lines do not block the page', async () => {
   const lines = Array.from({ length: 2500 }, (_, i) => `def function_${i}(a, b):\n    total = a * ${i} + b\n    return total\n\n`);
   await own('x = 1\n', '');
   await page.locator('#model-after').evaluate((area, pasted) => {
-    document.querySelector('.model-times')?.replaceChildren();
     const clipboardData = new DataTransfer();
     clipboardData.setData('text/plain', pasted);
     area.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));

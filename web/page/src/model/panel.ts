@@ -8,6 +8,7 @@ import { clear, element, percent, svg } from './elements.ts';
 import type { DiffLine, Expected, Lens, Next, Point, Preset, Reply, Request, Shown, Similar } from './protocol.ts';
 import type { Started } from './started.ts';
 import { drawWay, WAY_SIZE, WAY_WIDTH } from './way.ts';
+import { absent, counted, editOf, milliseconds, nearer, placed, shownCosine } from './wording.ts';
 
 /** The parts of an edit's vector: what each holds, and how many numbers it has. */
 const PARTS = [
@@ -33,6 +34,8 @@ const KINDS: Readonly<Record<Role, string>> = {
   number: 'number',
   syntax: 'syntax',
 };
+/** What is timed, in the order in which it is listed; `total` is from the keystroke to the lens. */
+const STAGES = { tokens: 'tokenise', edit: 'encode', nearest: 'search', total: 'keystroke to answer', next: 'where next', rolled: 'predict' } as const;
 const LARGE_PASTE = 50_000; // characters
 const TYPING = 45; // ms between two characters that the page types itself
 const TYPED = 120; // characters at the most, one by one
@@ -59,7 +62,9 @@ class Panel {
   private readonly after = editor('model-after');
   private readonly status = element('p', { className: 'model-status', role: 'status' });
   private readonly type = element('button', { type: 'button', className: 'button' }, '▶ See it typed');
-  private readonly times = element('ul', { className: 'model-times', 'aria-label': 'Milliseconds of each stage' });
+  private readonly chips = Object.entries(STAGES).map(([stage, name]) => element('li', { className: stage === 'total' ? 'chip model-total' : 'chip' }, `${name} …`));
+  private readonly times = element('ul', { className: 'model-times', 'aria-label': 'Milliseconds of each stage' }, ...this.chips);
+  private readonly cards = element('div', { className: 'model-cards' });
   private readonly pace = element('p', { className: 'model-said model-pace' }, '\u00a0');
   private readonly tokens = element('div', { className: 'model-tokens' });
   private readonly gates = element('div');
@@ -75,6 +80,8 @@ class Panel {
   private readonly collapse = element('input', { type: 'range', min: '0', max: '10', value: '0', id: 'model-collapse' });
   private readonly collapsed = element('output', { htmlFor: 'model-collapse' });
   private readonly presets: readonly Preset[];
+  /** The preset that was chosen last, also when its texts have been changed since. */
+  private origin: Preset | null = null;
   private edits: readonly Point[] = [];
   private point: Point | null = null;
   private copies: readonly number[] = [];
@@ -83,7 +90,8 @@ class Panel {
   private empty = false;
   private changedAt = 0;
   private typing = 0;
-  /** Milliseconds from each keystroke to its answer; the first, of a browser that has just loaded the model, is none. */
+  private answered = false;
+  /** Milliseconds from each keystroke to its answer, without the first, of a browser that has just loaded the model. */
   private readonly paces: number[] = [];
 
   constructor(root: HTMLElement, { model: { worker, refused }, presets, copying }: Options) {
@@ -100,15 +108,14 @@ class Panel {
     );
     for (const area of [this.before, this.after]) {
       area.addEventListener('input', () => {
-        this.stopTyping();
-        this.ask();
+        this.change();
       });
       area.addEventListener('paste', (event) => {
         const text = event.clipboardData?.getData('text/plain') ?? '';
         if (text.length < LARGE_PASTE) return;
         event.preventDefault(); // a browser's own way takes seconds over so much
         area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
-        this.ask();
+        this.change();
       });
     }
     this.chooser.addEventListener('change', () => {
@@ -146,6 +153,34 @@ class Panel {
       );
     const area = (label: string, input: HTMLElement): HTMLElement =>
       element('div', {}, element('label', { htmlFor: input.id }, label), input);
+    this.cards.append(
+      card(
+        'Similar past edits',
+        'double',
+        'The evidence of the lens. How likely each is to fit, and why: it means the same, it changes the same words, it is in the same place.',
+        this.nearest,
+      ),
+      card('Tokens', '', 'What the tokeniser reads, coloured by kind; what the other side lacks is underlined.', this.tokens),
+      card('Words and their gates', '', 'How much each changed word weighs in the edit’s vector. Words in grey are too rare for the model to know; it sees each only as “a rare word”.', this.gates),
+      card(
+        'The edit’s vector',
+        '',
+        '768 numbers in four parts; how much each part weighs is the model’s choice for this edit.',
+        ...this.strips.map((strip, i) => element('div', {}, this.parts[i] ?? '', strip)),
+      ),
+      card(
+        'Where next in this file',
+        '',
+        'Where the network expects the next edit, by probability. In an editor the history and the text decide.',
+        this.next,
+      ),
+      card(
+        'The edits after this one',
+        'wide',
+        'Each dot is a past edit; similar edits lie close together. From yours, the arrows go on to the three edits that the model predicts one after the other; the squares, where the history knows them, are what really followed. What is near your edit is drawn larger; the small map says which part of all edits is shown.',
+        element('div', { className: 'model-way' }, this.map, this.path),
+      ),
+    );
     return [
       element(
         'div',
@@ -158,36 +193,7 @@ class Panel {
       this.lens,
       this.times,
       this.pace,
-      element(
-        'div',
-        { className: 'model-cards' },
-        card(
-          'Similar past edits',
-          'double',
-          'The evidence of the lens. How likely each is to fit, and why: it means the same, it changes the same words, it is in the same place.',
-          this.nearest,
-        ),
-        card('Tokens', '', 'What the tokeniser reads, coloured by kind; what the other side lacks is underlined.', this.tokens),
-        card('Words and their gates', '', 'How much each changed word weighs in the edit’s vector. To the model, a faint word is just “a rare word”.', this.gates),
-        card(
-          'The edit’s vector',
-          '',
-          '768 numbers in four parts; how much each part weighs is the model’s choice for this edit.',
-          ...this.strips.map((strip, i) => element('div', {}, this.parts[i] ?? '', strip)),
-        ),
-        card(
-          'Where next in this file',
-          '',
-          'Where the network expects the next edit, by probability. In an editor the history and the text decide.',
-          this.next,
-        ),
-        card(
-          'The edits after this one',
-          'wide',
-          'The dots are past edits; those that the model finds alike lie near each other. From yours, the arrows go on to the three edits that the model predicts one after the other; the squares, where the history knows them, are what really followed. What is near your edit is drawn larger; the small map says which part of all edits is shown.',
-          element('div', { className: 'model-way' }, this.map, this.path),
-        ),
-      ),
+      this.cards,
     ];
   }
 
@@ -197,7 +203,7 @@ class Panel {
       element(
         'p',
         { className: 'model-said' },
-        'Of the edit chosen above and those that followed it: how near the predicted state comes to the true one, and how near one comes by repeating the first state. The longer bar is the better guess. For a small edit a copy is close, so one edit says little: of 5,917 edits of 18 repositories, the model has the true next state among its nearest five in 53 %, a copy in 51 %, and the mean copy indicator is 0.69.',
+        'For the edit above and those after it, this shows how close the predicted state comes to the true one, and how close repeating the first state comes. The longer bar is the better guess. For a small edit a copy is close, so one edit says little: of 5,917 edits of 18 repositories, the model has the true next state among its nearest five in 53 %, a copy in 51 %, and the mean copy indicator is 0.69.',
       ),
       this.guess,
       element('div', { className: 'model-body model-copying', tabIndex: 0, role: 'group', 'aria-label': 'Predicted and copied states' }, this.steps),
@@ -233,10 +239,21 @@ class Panel {
   private choose(): void {
     this.stopTyping();
     const preset = this.presets[Number(this.chooser.value)];
+    this.origin = preset ?? null;
     this.type.disabled = !preset;
     this.before.value = preset?.before ?? '';
     this.after.value = preset?.after ?? '';
     if (preset) for (const area of [this.before, this.after]) scrollToChange(area, preset);
+    this.ask();
+  }
+
+  /** Asks about texts that a visitor has changed: they are no longer those of the history. */
+  private change(): void {
+    this.stopTyping();
+    if (this.before.value !== this.origin?.before || this.after.value !== this.origin.after) {
+      this.chooser.value = '-1';
+      this.type.disabled = true;
+    }
     this.ask();
   }
 
@@ -272,36 +289,45 @@ class Panel {
   private ask(): void {
     this.newest++;
     this.changedAt = performance.now();
-    const preset = this.presets[Number(this.chooser.value)] ?? null;
-    const request: Request = { id: this.newest, before: this.before.value, after: this.after.value, preset };
+    const [before, after] = [this.before.value, this.after.value];
+    const origin = before === this.origin?.before ? this.origin : null;
+    const preset = origin && { path: origin.path, time: origin.time, next: after === origin.after ? origin.next : [] };
+    const request: Request = { id: this.newest, before, after, preset };
     this.worker.postMessage(request);
-    for (const one of [this.lens, this.nearest, this.next, this.path, this.steps, this.guess, this.status]) one.classList.add('model-old');
+    for (const one of [...this.chips, this.lens, this.nearest, this.next, this.path, this.steps, this.guess, this.status]) one.classList.add('model-old');
   }
 
   private time(reply: Exclude<Reply, Of<'ready'> | Of<'failed'>>): void {
-    const names = { edit: 'encode', nearest: 'search', tokens: 'tokenise', next: 'where next', rolled: 'predict' };
-    if (reply.kind === 'edit') clear(this.times);
-    this.times.append(element('li', { className: 'chip' }, `${names[reply.kind]} ${reply.ms.toFixed(1)} ms`));
+    this.showTime(reply.kind, `${STAGES[reply.kind]} ${milliseconds(reply.ms)}`);
     if (reply.kind !== 'nearest') return;
     const took = performance.now() - this.changedAt;
-    const what = this.paces.length ? 'keystroke to answer' : 'first answer, loading the model';
-    this.times.append(element('li', { className: 'chip model-total' }, `${what} ${took.toFixed(0)} ms`));
-    this.paces.push(took);
-    const later = this.paces.slice(1).toSorted((one, other) => one - other);
-    this.pace.textContent = later.length
-      ? `Median of ${counted(later.length, 'answer')}: ${(later[Math.floor(later.length / 2)] ?? took).toFixed(0)} ms from the keystroke.`
-      : 'The first answer takes longest: the browser has to load and to compile what it runs. Type, and see what is usual.';
+    this.showTime('total', `${this.answered ? STAGES.total : 'first answer, loading the model'} ${reply.ms === null ? milliseconds(null) : `${took.toFixed(0)} ms`}`);
+    if (this.answered && reply.ms !== null) this.paces.push(took);
+    this.answered = true;
+    const all = this.paces.toSorted((one, other) => one - other);
+    this.pace.textContent = all.length
+      ? `Median of ${counted(all.length, 'answer')}: ${(all[Math.floor(all.length / 2)] ?? took).toFixed(0)} ms from the keystroke.`
+      : 'The first answer takes longest: the browser has to load and to compile what it runs. Type to see the usual time.';
+  }
+
+  private showTime(stage: keyof typeof STAGES, text: string): void {
+    const chip = this.chips[Object.keys(STAGES).indexOf(stage)];
+    if (!chip) return;
+    chip.textContent = text;
+    chip.classList.remove('model-old');
   }
 
   private showEdit(reply: Of<'edit'>): void {
     this.status.classList.remove('model-old');
     this.python = reply.python;
-    this.empty = reply.empty || !reply.python;
+    this.empty = reply.empty;
+    this.lens.hidden = this.cards.hidden = !reply.python;
     this.status.textContent = reply.empty
       ? 'The two texts have the same tokens: change something.'
       : reply.python
-        ? `An edit of ${placed(reply.definition) || 'this text'}.${reply.broken ? ' The text does not parse as a whole; it is read all the same.' : ''}`
-        : 'This does not read as Python, the one language that the model knows: nothing is looked up.';
+        ? `${editOf(reply.definition, reply.more)}${reply.broken ? ' The text does not parse as a whole; it is read all the same.' : ''}`
+        : 'This isn’t Python, the one language that the model knows, so nothing is looked up.';
+    if (!reply.python) return;
     const largest = Math.max(1e-6, ...reply.words.map((word) => Math.max(word.signed, word.unsigned)));
     const rows = reply.words.map(({ word, common, net, signed, unsigned }) =>
       element(
@@ -313,11 +339,6 @@ class Panel {
         element('td', {}, bar(unsigned / largest, 'accent'), unsigned.toFixed(2)),
       ),
     );
-    if (!reply.python) {
-      this.gates.replaceChildren();
-      this.drawVector({ ...reply, vector: new Float32Array(reply.vector.length), parts: [0, 0, 0, 0] });
-      return;
-    }
     const heads = ['word', 'net', 'signed', 'unsigned'].map((name) => element('th', { scope: 'col' }, name));
     this.gates.replaceChildren(element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows)));
     this.drawVector(reply);
@@ -352,21 +373,19 @@ class Panel {
     this.showLens(reply.lens);
   }
 
-  private showLens({ definition, title, likeliest, threshold }: Lens): void {
-    const line = this.after.value.split('\n').find((text) => definition && heads(text, definition));
+  private showLens({ definition, removed, title, likeliest, threshold }: Lens): void {
+    const line = removed ? undefined : this.after.value.split('\n').find((text) => definition && heads(text, definition));
+    const where = line ? element('code', {}, line.trim()) : element('span', { className: 'model-said' }, absent(definition, removed));
     const chance = !likeliest ? 'No past edit was found.' : `At this score, the best past edit fits about ${Math.floor(100 * likeliest)} % of the time; your editor shows it from ${percent(threshold)} on.`;
     this.lens.replaceChildren(
       element('p', { className: 'model-said' }, title ? 'What your editor shows above the definition, a lens:' : 'Your editor would show no lens here.'),
-      element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', element('code', {}, line?.trim() ?? placed(definition))),
+      element('pre', {}, element('span', { className: 'model-lens-title' }, title ?? ' '), '\n', where),
       element('p', { className: 'model-said' }, title ? `Its evidence is that commit’s own diff, the first below. ${chance}` : chance),
     );
   }
 
   private showTokens(reply: Of<'tokens'>): void {
-    if (!this.python) {
-      this.tokens.replaceChildren();
-      return;
-    }
+    if (!this.python) return;
     const wasOpen = this.tokens.querySelector('details')?.open ?? false;
     this.tokens.replaceChildren(
       element('p', {}, `${reply.count.toLocaleString('en')} structure tokens after the edit`),
@@ -397,24 +416,23 @@ class Panel {
 
   private showRolled(reply: Of<'rolled'>): void {
     for (const one of [this.path, this.steps, this.guess]) one.classList.remove('model-old');
-    const better = reply.steps.filter(({ predicted, copied }) => predicted > copied).length;
-    this.guess.textContent = reply.steps.length ? `Here the predictor is nearer in ${better} of ${counted(reply.steps.length, 'step')}, the copy in ${reply.steps.length - better}.` : '\u00a0';
+    this.guess.textContent = reply.steps.length ? nearer(reply.steps) : '\u00a0';
     this.drawPath(reply.predicted.flatMap(({ point }) => point ?? []), reply.actual.flatMap(({ point }) => point ?? []));
     this.path.replaceChildren(...followedSaid(reply.predicted, reply.actual));
     const rows = reply.steps.map(({ subject, predicted, copied }, i) =>
       element(
         'tr',
         {},
-        element('th', { scope: 'row', title: subject }, `${i + 1}. ${subject.length > 60 ? `${subject.slice(0, 59)}…` : subject}`),
-        element('td', {}, bar(predicted, 'accent'), predicted.toFixed(3)),
-        element('td', {}, bar(copied, 'warm'), copied.toFixed(3)),
+        element('th', { scope: 'row', title: subject }, `${i ? `${i}. ` : ''}${subject.length > 60 ? `${subject.slice(0, 59)}…` : subject}`),
+        element('td', {}, bar(predicted, 'accent'), shownCosine(predicted)),
+        element('td', {}, bar(copied, 'warm'), shownCosine(copied)),
       ),
     );
     const heads = ['after', 'the predictor, step by step', 'copying the first state'].map((name) => element('th', { scope: 'col' }, name));
     this.steps.replaceChildren(
       rows.length
         ? element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows))
-        : element('p', {}, 'This needs a definition that is there before and after.'),
+        : element('p', {}, this.python ? 'This needs a definition that is there before and after.' : 'This isn’t Python, so nothing is compared.'),
     );
     this.copies = reply.collapse;
     this.showCollapse();
@@ -465,7 +483,7 @@ function followedSaid(predicted: readonly Expected[], actual: Of<'rolled'>['actu
     list(
       predicted.map(({ like, right, copied }, i) => {
         const where = !like ? 'nowhere on the map' : i && like === predicted[i - 1]?.like ? `still like “${like}”` : `like “${like}”`;
-        const cosines = right === null || copied === null ? '' : `; cosine with what followed ${right.toFixed(2)}, of your edit made once more ${copied.toFixed(2)}`;
+        const cosines = right === null || copied === null ? '' : `; similarity to what really followed: ${right.toFixed(2)} (repeating your edit: ${copied.toFixed(2)})`;
         return element('li', {}, where, cosines);
       }),
     ),
@@ -537,17 +555,8 @@ function code({ text, leaves }: Shown): HTMLElement {
   return made;
 }
 
-/** A definition, as it is shown. */
-function placed(definition: string): string {
-  return definition === '<module>' ? 'module level' : definition;
-}
-
 /** Whether a line is the head of a definition, by its last name. */
 function heads(line: string, definition: string): boolean {
   const [, name] = /^\s*(?:async\s+)?(?:def|class)\s+(\w+)/.exec(line) ?? [];
   return name !== undefined && name === definition.split('#')[0]?.split('.').at(-1);
-}
-
-function counted(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
 }

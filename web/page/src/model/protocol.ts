@@ -28,7 +28,7 @@ export interface Request {
   readonly id: number;
   readonly before: string;
   readonly after: string;
-  /** The preset whose texts these are or were: where it was made, and what came next. */
+  /** Of the preset whose text before this is: where and when it was edited, and what came next if that edit is unchanged. */
   readonly preset: Pick<Preset, 'path' | 'time' | 'next'> | null;
 }
 
@@ -42,6 +42,8 @@ export interface Shown {
 /** What an editor would say above the definition. */
 export interface Lens {
   readonly definition: string;
+  /** Whether the edit removes it. */
+  readonly removed: boolean;
   /** null: the likeliest past edit is not likely enough. */
   readonly title: string | null;
   readonly likeliest: number;
@@ -100,6 +102,7 @@ export interface Step {
   readonly copied: number;
 }
 
+/** `ms`: null where the stage had nothing to do. */
 export type Reply =
   | { readonly kind: 'ready'; readonly edits: number; readonly map: readonly Point[]; readonly ms: number }
   | { readonly kind: 'failed'; readonly message: string }
@@ -114,16 +117,18 @@ export type Reply =
       /** Whether it does not follow the grammar somewhere. */
       readonly broken: boolean;
       readonly definition: string;
+      /** How many other definitions are edited. */
+      readonly more: number;
       readonly vector: Float32Array;
       readonly parts: readonly number[];
       readonly words: readonly { readonly word: string; readonly common: boolean; readonly net: number; readonly signed: number; readonly unsigned: number }[];
     }
-  | { readonly kind: 'nearest'; readonly id: number; readonly ms: number; readonly similar: readonly Similar[]; readonly lens: Lens; readonly point: Point | null }
-  | { readonly kind: 'next'; readonly id: number; readonly ms: number; readonly next: readonly Next[] }
+  | { readonly kind: 'nearest'; readonly id: number; readonly ms: number | null; readonly similar: readonly Similar[]; readonly lens: Lens; readonly point: Point | null }
+  | { readonly kind: 'next'; readonly id: number; readonly ms: number | null; readonly next: readonly Next[] }
   | {
       readonly kind: 'rolled';
       readonly id: number;
-      readonly ms: number;
+      readonly ms: number | null;
       readonly predicted: readonly Expected[];
       readonly actual: readonly { readonly subject: string; readonly point: Point | null }[];
       readonly steps: readonly Step[];

@@ -4,6 +4,7 @@ import { unmatched, type EncodedEdit, type Engine, type Gallery, type Leaf, type
 import { age } from './age.ts';
 import { isPython } from './python.ts';
 import type { DiffLine, Expected, Lens, Next, Point, Reply, Request, Shown, Similar, Step } from './protocol.ts';
+import { MODULE } from './wording.ts';
 
 const SHOWN_CHARACTERS = 12_000;
 const COMPARED = 2_500; // leaves of a text that are compared one by one
@@ -36,6 +37,9 @@ export interface LensRule {
 /** An edit of a definition, by its own texts. */
 interface NamedEdit extends EncodedEdit {
   readonly definition: string;
+  readonly removed: boolean;
+  /** How many other definitions are edited. */
+  readonly more: number;
 }
 
 export class Thinking {
@@ -76,7 +80,7 @@ export class Thinking {
     const { id, before, after, preset } = request;
     const edit = this.timed((ms) => {
       const found = this.ownEdit(before, after);
-      const { vector, empty, parts, definition } = found;
+      const { vector, empty, parts, definition, more } = found;
       const text = after.trim() ? after : before;
       const python = isPython(this.engine, text);
       const broken = this.engine.tokenise(text).errors > 0;
@@ -85,7 +89,7 @@ export class Thinking {
         .sort((a, b) => b.signed + b.unsigned - a.signed - a.unsigned)
         .slice(0, WORDS)
         .map(({ word, common, added, removed, signed, unsigned }) => ({ word, common, net: added - removed, signed, unsigned }));
-      this.say({ kind: 'edit', id, ms: ms(), empty, python, broken, definition, vector, parts, words });
+      this.say({ kind: 'edit', id, ms: ms(), empty, python, broken, definition, more, vector, parts, words });
       return { ...found, nothing: empty || !python };
     });
     const past = await this.past;
@@ -95,9 +99,9 @@ export class Thinking {
       const asked = { path: preset?.path ?? '', definition, before: edit.before, after: edit.after };
       const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
       const near = edit.nothing ? [] : this.engine.nearest(past.gallery, edit.vector, asked, this.rule.behind, isPast);
-      const took = ms();
+      const took = edit.nothing ? null : ms();
       const similar = near.slice(0, NEAREST).map((one) => similarOf(past.gallery, one));
-      const lens = this.lensOf(past.gallery, near, definition, preset?.time ?? Date.now() / 1000);
+      const lens = this.lensOf(past.gallery, near, edit, preset?.time ?? Date.now() / 1000);
       this.say({ kind: 'nearest', id, ms: took, similar, lens, point: edit.nothing ? null : this.place(past, edit.vector) });
     });
     if (await this.isStale()) return;
@@ -114,7 +118,7 @@ export class Thinking {
     this.timed((ms) => {
       const isPast = (entry: number): boolean => this.isPast(past.gallery, entry, edit, request);
       const found = edit.nothing ? [] : this.whereNext(past.gallery, before, after, edit, isPast);
-      this.say({ kind: 'next', id, ms: ms(), next: found });
+      this.say({ kind: 'next', id, ms: found.length ? ms() : null, next: found });
     });
     if (await this.isStale()) return;
     this.timed((ms) => {
@@ -124,24 +128,28 @@ export class Thinking {
       const predicted = edit.nothing ? [] : this.predicted(past, edit, actual, isPast);
       const points = actual.map((one, i) => ({ subject: followed[i].subject, point: this.place(past, one.vector) }));
       const steps = edit.nothing ? [] : this.steps(edit, actual, followed.map((one) => one.subject));
-      this.say({ kind: 'rolled', id, ms: ms(), predicted, actual: points, steps, collapse: edit.nothing ? [] : this.collapse(edit, after) });
+      this.say({ kind: 'rolled', id, ms: edit.nothing ? null : ms(), predicted, actual: points, steps, collapse: edit.nothing ? [] : this.collapse(edit, after) });
     });
   }
 
   /** The edit of the definition that changed most, by its own texts, which is what an editor looks up. */
   private ownEdit(before: string, after: string): NamedEdit {
     const [old, now] = [before, after].map((text) => new Map(this.engine.definitions(text).map((one) => [one.name, one.source])));
-    let [largest, most] = [null as { definition: string; was: string; is: string } | null, 0];
+    let [largest, most, changed] = [null as { definition: string; was: string; is: string } | null, 0, 0];
     for (const definition of new Set([...now.keys(), ...old.keys()])) {
       const [was, is] = [old.get(definition) ?? '', now.get(definition) ?? ''];
-      if (was === is || was.length + is.length <= most || unspaced(was) === unspaced(is)) continue;
+      if (was === is || unspaced(was) === unspaced(is)) continue;
+      if (definition !== MODULE) changed++;
+      if (was.length + is.length <= most) continue;
       [largest, most] = [{ definition, was, is }, was.length + is.length];
     }
-    if (!largest) return { ...this.engine.encodeEdit(before, after), definition: '' };
+    if (!largest) return { ...this.engine.encodeEdit(before, after), definition: '', removed: false, more: 0 };
     const { definition, was, is } = largest;
+    const removed = !is;
     const own = this.engine.encodeEdit(was, is);
     // A text that is read by itself may be of several definitions; what is looked up is all of it.
-    return own.empty ? { ...this.engine.encodeEdit(before, after), definition } : { ...own, before: was, after: is, definition };
+    if (own.empty) return { ...this.engine.encodeEdit(before, after), definition, removed, more: 0 };
+    return { ...own, before: was, after: is, definition, removed, more: definition === MODULE ? changed : changed - 1 };
   }
 
   /** Whether a newer request has come, once those that wait to be heard have been. */
@@ -173,10 +181,10 @@ export class Thinking {
   }
 
   /** In the words of `codewm_lsp.hints.wording`. */
-  private lensOf(gallery: Gallery, near: readonly Near[], definition: string, now: number): Lens {
+  private lensOf(gallery: Gallery, near: readonly Near[], { definition, removed }: NamedEdit, now: number): Lens {
     const { threshold, close } = this.rule;
     const likeliest = near[0]?.score ?? 0;
-    const told = { definition, likeliest, threshold };
+    const told = { definition, removed, likeliest, threshold };
     if (likeliest < threshold) return { ...told, title: null };
     const { commit, subject, time } = gallery.entries[near[0].entry];
     const others = near.filter(({ score }) => score >= Math.max(threshold, close * likeliest)).map(({ entry }) => gallery.entries[entry].commit);
