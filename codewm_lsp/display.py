@@ -58,6 +58,13 @@ def named(definition: str) -> str:
     return f"{'.'.join(name for name, _, _ in parts)} ({', '.join(places)})" if places else definition
 
 
+def place_name(definition: str) -> str:
+    """The same, and code outside of all definitions by what it is."""
+    from codewm_lsp.source import MODULE_NAME  # not for whoever only cleans a text
+
+    return "module level" if definition == MODULE_NAME else named(definition)
+
+
 def ordinal(number: str) -> str:
     """``"2"`` → ``"2nd"``."""
     return number + ("th" if number[-2:-1] == "1" else _ORDINALS.get(number[-1], "th"))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import named
+from codewm_lsp.display import named, place_name
 from codewm_lsp.source import MODULE_NAME
 
 if TYPE_CHECKING:
@@ -92,12 +92,8 @@ def _with_renames(edits: Sequence[Edit]) -> list[tuple[str, Edit, str]]:
         if edit.kind.value == "added" and place in old:
             told.append(("renamed", edit, f"{named(old[place])} to {named(edit.definition)}"))
         elif edit.kind.value != "removed" or place not in gone:
-            told.append((edit.kind.value, edit, _called(edit.definition)))
+            told.append((edit.kind.value, edit, place_name(edit.definition)))
     return told
-
-
-def _called(definition: str) -> str:
-    return "module level" if definition == MODULE_NAME else named(definition)
 
 
 def _rows(text: str) -> list[str]:
@@ -174,7 +170,7 @@ class Reporter:
                 (f"{100 * item.score:3.0f} %  ", "bold green"),
                 (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
-                (_called(edit.definition), "cyan"),
+                (place_name(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
@@ -192,7 +188,7 @@ class Reporter:
             self.line(
                 (f"{number:3d}  ", "dim"),
                 f"{edit.path}  ",
-                (_called(edit.definition), "cyan"),
+                (place_name(edit.definition), "cyan"),
                 (f"  {edit.kind.value}", "dim"),
             )
             self._commit(edit.commit)
@@ -205,7 +201,7 @@ class Reporter:
                 (f"{number:3d}  ", "dim"),
                 (f"{100 * prediction.score:3.0f} %  ", "bold green"),
                 f"{prediction.path}:{prediction.line + 1}  ",
-                (_called(prediction.definition), "cyan"),
+                (place_name(prediction.definition), "cyan"),
             )
             if prediction.likely:
                 self.line("           likely to change: ", ", ".join(prediction.likely))
@@ -218,10 +214,8 @@ class Reporter:
                     "           like ",
                     (commit.sha[:8], "yellow"),
                     f"  {commit.subject}",
-                    (
-                        f"  {commit.author} · {self._age(commit)} · {item.edit.path}  {_called(item.edit.definition)}",
-                        "dim",
-                    ),
+                    (f"  {commit.author} · {self._age(commit)} · {item.edit.path}", "dim"),
+                    (f"  {place_name(item.edit.definition)}", "dim"),
                 )
                 self.diff(diff)
                 if diff is None:

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Final
 
 import codewm_lsp
-from codewm_lsp.display import clean, named
+from codewm_lsp.display import clean, place_name
 from codewm_lsp.explore.atlas import Atlas
 from codewm_lsp.history.repository import MAX_FILES
 from codewm_lsp.output_folder import claim
-from codewm_lsp.source import MODULE_NAME
 
 PAGE: Final = "index.html"
 MAKER: Final = "codewm explore"
@@ -89,8 +88,7 @@ def record(atlas: Atlas) -> dict[str, object]:
             rows.append((author, edit.commit.date, _text(edit.commit.subject)))
         commit_of.append(commits[edit.commit.sha])
     definitions = [
-        (paths.setdefault(_text(path), len(paths)), _text("module level" if name == MODULE_NAME else named(name)))
-        for path, name in atlas.definitions
+        (paths.setdefault(_text(path), len(paths)), _text(place_name(name))) for path, name in atlas.definitions
     ]
     grid = (atlas.places.clip(0, 1) * _GRID).round().astype(int)
     files = atlas.files
