@@ -17,6 +17,21 @@ from codewm_lsp.server.session import Held, Place, Workshop
 FILES = {f"part_{number}.py": f"def part_{number}(url):\n    return url\n" for number in range(20)}
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where indexes lie."""
+    monkeypatch.setenv("CODEWM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def root(cache: Path, make_repository: Callable[..., Any]) -> Path:
+    """A repository of files that are worth keeping."""
+    repository = make_repository()
+    repository.commit("Add parts", FILES)
+    return repository.path.resolve()
+
+
 def hints(workshop: Workshop, root: Path, text: str) -> None:
     place = workshop.place(root / "part_0.py", Options())
     assert place == Place(root, "part_0.py")
@@ -24,13 +39,9 @@ def hints(workshop: Workshop, root: Path, text: str) -> None:
 
 
 def test_what_was_parsed_is_kept_for_the_next_process_unless_somebody_waits(
-    make_repository: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("CODEWM_CACHE", str(cache))
-    repository = make_repository()
-    repository.commit("Add parts", FILES)
-    root, text = repository.path.resolve(), FILES["part_0.py"].replace("url", "address")
+    text = FILES["part_0.py"].replace("url", "address")
     workshop = Workshop(pytest.fail)
     hints(workshop, root, text)
     for _ in range(derived._ATTEMPTS - 1):
@@ -49,15 +60,9 @@ def test_what_was_parsed_is_kept_for_the_next_process_unless_somebody_waits(
     assert parsed == [text]
 
 
-def test_what_is_never_kept_in_one_go_is_left_alone(
-    make_repository: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache = tmp_path / "cache"
-    monkeypatch.setenv("CODEWM_CACHE", str(cache))
-    repository = make_repository()
-    repository.commit("Add parts", FILES)
+def test_what_is_never_kept_in_one_go_is_left_alone(root: Path, cache: Path) -> None:
     workshop = Workshop(pytest.fail)
-    hints(workshop, repository.path.resolve(), FILES["part_0.py"].replace("url", "address"))
+    hints(workshop, root, FILES["part_0.py"].replace("url", "address"))
     for _ in range(derived._ATTEMPTS):
         workshop.rest(lambda: True)
     workshop.rest(lambda: False)

@@ -229,9 +229,11 @@ def threshold_of(*sets: Mapping[str, Looks]) -> float:
 
 def _right_enough(looks: Mapping[str, Looks], threshold: float) -> bool:
     everything = all_looks(looks)
+    if not everything.at(threshold)[2]:
+        return False
     for kinds, share in (([0, 1, 2], RIGHT), ([0], 0.5), ([1, 2], 0.5)):
         _, _, lenses, right = everything.at(threshold, kinds)
-        if right < share * lenses or not everything.at(threshold)[2]:
+        if right < share * lenses:
             return False
     found = np.array([one.at(threshold) for one in looks.values()], dtype=np.float64)
     some = found[found[:, 2] >= 5]
