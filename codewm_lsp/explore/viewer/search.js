@@ -80,7 +80,8 @@ class Search {
   /**
    * The edits that have all words of a text, in whatever order; where there is none, those that have some, the most first.
    * A word that no edit has counts as the beginning of one. Best first, of equal ones the newest; of those with all words
-   * the first two of each commit before the others, and where the text is a name or a path, the newest first.
+   * the first two of each commit before the others. Where the text is a name or a path, the edits of what has it come first,
+   * and of these and of the rest the newest.
    * @param {string} text
    * @returns {{edits: number[], all: boolean}}
    */
@@ -108,15 +109,25 @@ class Search {
     const all = words.length > 0 && hits.includes(words.length);
     const found = [];
     for (let edit = 0; edit < atlas.size; edit++) if (all ? hits[edit] === words.length : at(hits, edit) > 0) found.push(edit);
-    if (all && this.#isNamed(text.trim())) return { edits: found, all };
+    const named = all ? this.#named(text.trim(), found) : [];
+    if (named.length) {
+      const exact = new Set(named);
+      return { edits: named.concat(found.filter((edit) => !exact.has(edit))), all };
+    }
     found.sort((one, other) => at(hits, other) - at(hits, one) || at(total, other) - at(total, one) || one - other);
     return { edits: all ? this.#mixed(found) : found, all };
   }
 
-  /** Whether a definition or a file has this name, or this path. @param {string} text */
-  #isNamed(text) {
+  /**
+   * Those edits whose definition or file has this name, or this path, in the order given.
+   * @param {string} text
+   * @param {number[]} edits
+   */
+  #named(text, edits) {
     const { definitions, paths } = this.atlas.record;
-    return definitions.name.some((name) => name === text || name.endsWith(`.${text}`)) || paths.some((path) => path === text || path.endsWith(`/${text}`));
+    const is = paths.map((path) => path === text || path.endsWith(`/${text}`));
+    const named = definitions.name.map((name, number) => name === text || name.endsWith(`.${text}`) || at(is, at(definitions.path, number)));
+    return edits.filter((edit) => at(named, this.atlas.definition(edit)));
   }
 
   /** @param {number[]} edits */

@@ -98,16 +98,19 @@ test('edits with all words are found in any order of the words, and only without
   await context.close();
 });
 
-test('as many edits are listed as are counted, and those of an exact name or path are the newest first', async () => {
+test('as many edits are listed as are counted, and those of an exact name or path lead, the newest first', async () => {
   const { page, errors, context } = await opened('many');
   await search(page, 'timeouts');
   assert.equal(await page.textContent('#status'), '49,996 edits'); // all but those of the commit whose subject is markup
   assert.equal(await page.textContent('#results .more'), 'Show more of 49,996 edits');
-  for (const text of ['Class7.run', 'src/c/module_2.py', 'module_2.py']) {
+  for (const text of ['Class12.run', 'src/c/module_2.py', 'module_2.py']) {
     await search(page, text);
-    const dates = (await page.locator('#results .where').allTextContents()).map((where) => where.slice(0, 10));
-    assert.ok(new Set(dates).size > 1, text);
-    assert.deepEqual(dates, dates.toSorted().reverse(), text);
+    const found = await page.locator('#results .where').allTextContents();
+    const exact = found.filter((where) => where.split(' · ').some((part) => part === text || part.endsWith(`/${text}`)));
+    const dates = (some: readonly string[]): string[] => some.map((where) => where.slice(0, 10));
+    assert.deepEqual(found.slice(0, exact.length), exact, text);
+    for (const some of [exact, found.slice(exact.length)]) assert.deepEqual(dates(some), dates(some).toSorted().reverse(), text);
+    assert.ok(new Set(dates(exact)).size > 1, text);
   }
   assert.deepEqual(errors, []);
   await context.close();

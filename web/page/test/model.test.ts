@@ -315,6 +315,27 @@ test('ten thousand pasted lines do not block the page', async () => {
   await own('', '');
 });
 
+test('two pasted versions are shown where they differ', async () => {
+  const lines = Array.from({ length: 300 }, (_, i) => `value_${i} = ${i}`);
+  await own('', '');
+  const paste = async (editor: string, text: string): Promise<void> => {
+    await page.focus(editor);
+    await page.keyboard.insertText(text); // types it at once, at the caret
+    await page.locator(editor).evaluate((area) => area.dispatchEvent(new InputEvent('input', { inputType: 'insertFromPaste' })));
+  };
+  await paste('#model-before', lines.join('\n'));
+  await paste('#model-after', lines.with(150, 'value_150 = None').join('\n'));
+  await answered();
+  for (const editor of ['#model-before', '#model-after']) {
+    const [first, last] = await page.locator(editor).evaluate((area) => {
+      const height = area.scrollHeight / 300;
+      return [area.scrollTop / height, (area.scrollTop + area.clientHeight) / height];
+    });
+    assert.ok(first !== undefined && last !== undefined && first < 150 && last > 151, `${editor}: ${first} to ${last}`);
+  }
+  await own('', '');
+});
+
 test('code that looks like markup is text', async () => {
   const evil = 'x = "<img src=x onerror=alert(1)><script>alert(2)</script>"\n';
   await own('x = 1\n', `${evil}def f():\n    # <b>bold</b>\n    return 1\n`);

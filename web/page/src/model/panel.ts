@@ -107,8 +107,9 @@ class Panel {
       element('option', { value: '-1' }, 'Your own: paste two versions of a file'),
     );
     for (const area of [this.before, this.after]) {
-      area.addEventListener('input', () => {
+      area.addEventListener('input', (event) => {
         this.change();
+        if (event instanceof InputEvent && event.inputType === 'insertFromPaste') this.scrollToChange();
       });
       area.addEventListener('paste', (event) => {
         const text = event.clipboardData?.getData('text/plain') ?? '';
@@ -116,6 +117,7 @@ class Panel {
         event.preventDefault(); // a browser's own way takes seconds over so much
         area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end');
         this.change();
+        this.scrollToChange();
       });
     }
     this.chooser.addEventListener('change', () => {
@@ -243,8 +245,17 @@ class Panel {
     this.type.disabled = !preset;
     this.before.value = preset?.before ?? '';
     this.after.value = preset?.after ?? '';
-    if (preset) for (const area of [this.before, this.after]) scrollToChange(area, preset);
+    if (preset) this.scrollToChange();
     this.ask();
+  }
+
+  /** Shows the first line that the two versions do not share. */
+  private scrollToChange(): void {
+    const [old, now] = [this.before.value.split('\n'), this.after.value.split('\n')];
+    const line = old.findIndex((text, i) => text !== now[i]);
+    for (const [area, lines] of [[this.before, old], [this.after, now]] as const) {
+      area.scrollTop = Math.max(0, (line - 3) * (area.scrollHeight / lines.length));
+    }
   }
 
   /** Asks about texts that a visitor has changed: they are no longer those of the history. */
@@ -459,14 +470,6 @@ class Panel {
 
 function editor(id: string): HTMLTextAreaElement {
   return element('textarea', { id, className: 'model-editor', spellcheck: false, autocapitalize: 'off', autocomplete: 'off', rows: 14, wrap: 'off' });
-}
-
-/** Shows the first line that the two versions of a preset do not share. */
-function scrollToChange(area: HTMLTextAreaElement, preset: Preset): void {
-  const [old, now] = [preset.before.split('\n'), preset.after.split('\n')];
-  const line = old.findIndex((text, i) => text !== now[i]);
-  const height = area.scrollHeight / Math.max(1, area.value.split('\n').length);
-  area.scrollTop = Math.max(0, (line - 3) * height);
 }
 
 function bar(share: number, tone: 'accent' | 'good' | 'bad' | 'warm'): HTMLElement {
