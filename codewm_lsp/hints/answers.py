@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from codewm_lsp.hints.repeats import Repeat
 from codewm_lsp.index import Hit, PastEdit
 from codewm_lsp.ranking import Reason
 from codewm_lsp.ranking.candidate import called
@@ -85,6 +86,17 @@ JOINT: Final = "joint change"  # the reason of a past edit that stands behind a 
 def joint_change(other: tuple[str, str], path: str) -> Reason:
     """The reason of a past edit whose commit also changed this definition (path, name), of a place in ``path``."""
     return Reason(JOINT, 1.0, f"changed with {called(other[1], other[0], path)}")
+
+
+UNDONE: Final = "undone"  # the reason of a past edit that the edit asked about takes back
+
+
+def repeated(repeat: Repeat) -> Reason:
+    """The reason of an earlier edit of the same definition."""
+    if repeat is Repeat.UNDONE:
+        return Reason(UNDONE, 1.0, "your edit undoes it")
+    words = "the same edit of this definition" if repeat is Repeat.EXACTLY else "the same lines, with other values"
+    return Reason("repeat", 1.0, words)
 
 
 def reasons_similar(hit: Hit) -> tuple[Reason, ...]:

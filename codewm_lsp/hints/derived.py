@@ -14,9 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Index
+from codewm_lsp.index import Index, PastEdit
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
@@ -106,6 +107,8 @@ _SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_
 _ODDS: Final = Kind[Odds]("log-odds after an edit in progress", 2 * MOST_EDITS, bytes=32 << 20)
 _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
 _DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
+_TEXTS: Final = Kind["tuple[str, str] | None"]("texts of past edits", 64)
+_LONG: Final = 1 << 16  # characters of a definition
 _REFERENCES: Final = Kind[References]("definitions that must follow", 16)
 
 
@@ -238,6 +241,19 @@ class Derived:
                 blobs[path] = key
         read = self._repository.definitions(blobs.values())
         return found | {path: read.get(blob, ()) for path, blob in blobs.items()}
+
+    def texts_of(self, past: PastEdit) -> tuple[str, str] | None:
+        """The text of a past edit's definition before and after it; None where that is long or no longer there."""
+
+        def make() -> tuple[str, str] | None:
+            try:
+                edit = self._repository.edits_of(past.commit.sha).edit_of(past.path, past.definition)
+            except RepositoryError:
+                return None
+            short = edit is not None and max(len(edit.before), len(edit.after)) <= _LONG
+            return (edit.before, edit.after) if edit is not None and short else None
+
+        return self.memo.get(_TEXTS, (past.commit.sha, past.path, past.definition), make)
 
     def _tree(self, head: str) -> Keys:
         return self.memo.get(_TREES, head, lambda: self._repository.files(head))

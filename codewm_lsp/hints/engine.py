@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
@@ -18,9 +18,11 @@ from codewm_lsp.hints.answers import (
     Prediction,
     SimilarEdit,
     reasons_similar,
+    repeated,
 )
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.excerpts import beginning
+from codewm_lsp.hints.repeats import CHANCES, repeat_of
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
 from codewm_lsp.hints.supporting import SupportingEdits
@@ -156,16 +158,31 @@ class Engine:
     def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
 
-        Edits of the very same definition are left out, and those of its own commit, where it has one. Those of other
-        repositories stand among them by their scores.
+        Edits of the very same definition are left out but for those that ``edit`` makes again or takes back
+        (``repeats``), and so are those of its own commit, where it has one. Those of other repositories stand among
+        them by their scores.
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         past = self.derived.past(snapshot, [edit])
         hits = self._index.search(edit, vector, k=k, within=past, exclude_definition=(edit.path, edit.definition))
         if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
             hits = sorted([*hits, *more], key=lambda hit: (-hit.score, -hit.edit.commit.date))
-            hits = hits[:k] if k else hits
-        return [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
+        found = [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
+        if repeated := self._repeated(edit, past):
+            found = sorted([*repeated, *found], key=lambda one: -one.score)
+        return found[:k] if k else found
+
+    def _repeated(self, edit: Edit, past: Container[str]) -> list[SimilarEdit]:
+        """The earlier edits of the same definition that an edit makes again or takes back, newest first."""
+        if edit.kind is not EditKind.MODIFIED or not edit.definition:
+            return []
+        found = []
+        for one in self._index.possibly_repeated(edit, edit.path, edit.definition, within=past):
+            texts = self.derived.texts_of(one)
+            repeat = None if texts is None else repeat_of((edit.before, edit.after), texts)
+            if repeat is not None:
+                found.append(SimilarEdit(one, CHANCES[repeat], (repeated(repeat),)))
+        return found
 
     def search(self, snapshot: Snapshot, text: str, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits that these words describe best, best first (0: all), of the commits that the snapshot's

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.dates import age
 from codewm_lsp.display import clean, quoted
-from codewm_lsp.hints.answers import JOINT, REFERENCE, Prediction, SimilarEdit
+from codewm_lsp.hints.answers import JOINT, REFERENCE, UNDONE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
 from codewm_lsp.source import DefinitionKind
@@ -60,10 +60,12 @@ def header_share(source: str) -> float:
 
 
 def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
-    """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name."""
+    """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name. Of an edit that is
+    taken back "undoes" in place of "like"."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {commit.sha[:7]}" if source is not None else commit.sha[:7]
-    return f"like {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
+    how = "undoes" if any(reason.name == UNDONE for reason in similar.reasons) else "like"
+    return f"{how} {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:

@@ -38,6 +38,10 @@ LIKE: Final = 0.8
 
 _HOW: Final = "CODEWM_CACHE, or --cache on the command line"
 _PLACES: Final = 20_000  # that are kept in memory, taken apart
+FEW_WORDS: Final = 10  # that an edit changed of which others may differ in their values alone
+_OWN: Final = 200  # newest edits of a definition that are looked at for what an edit of it repeats
+_REPEATED: Final = 6  # of these that are read
+_SOON_READ: Final = 60  # edits of a commit
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
 
@@ -318,6 +322,38 @@ class Index:
             dates = arrays.dates.values[arrays.commit_of.values[rows]]
             ids = (rows[np.lexsort((rows, -dates))] + 1).tolist()
             return self.log.read(partial(past_edits, ids=ids))
+
+        return self.log.ask(answer)
+
+    def possibly_repeated(
+        self, edit: Edit, path: str, definition: str, *, within: Container[str] | None = None
+    ) -> list[PastEdit]:
+        """Those edits of a definition that one of it may repeat or take back, newest first: they changed the same
+        words, or both changed few. Of the newest and of commits that are soon read.
+        """
+        said = words_of_edit(edit)
+
+        def answer(arrays: EditArrays) -> list[PastEdit]:
+            if not len(arrays) or not said:
+                return []
+            asked = arrays.range(within)
+            rows = self._own_rows(arrays, asked, path, definition)
+            allowed = self._allowed(arrays, asked, None)
+            rows = rows if allowed is None else rows[allowed[rows]]
+            commits = arrays.commit_of.values[rows]
+            sizes = np.diff(np.append(arrays.first_rows.values, len(arrays)))[commits]
+            order = np.lexsort((rows, -arrays.dates.values[commits]))
+            rows = rows[order[sizes[order] <= _SOON_READ]][:_OWN]
+            numbers = self.log.read(lambda connection: arrays.terms(connection, terms(said), counts(said))).numbers
+            own = dict(zip(numbers.tolist(), said.values(), strict=True))
+            undone = {number: -count for number, count in own.items()}
+            few = len(said) <= FEW_WORDS
+            chosen = [
+                row
+                for row, words in zip(rows.tolist(), search.words_of(arrays, rows), strict=True)
+                if words and ((few and len(words) <= FEW_WORDS) or words in (own, undone))
+            ]
+            return self.log.read(partial(past_edits, ids=[row + 1 for row in chosen[:_REPEATED]]))
 
         return self.log.ask(answer)
 

@@ -92,6 +92,16 @@ def compared(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray
     return Compared(added, removed, count)
 
 
+def words_of(arrays: EditArrays, rows: NDArray[np.int64]) -> list[dict[int, int]]:
+    """The words that each of the given edits changed: the net counts by number of the term, as far as they are kept."""
+    found: list[dict[int, int]] = [{} for _ in rows]
+    for segment, own in _by_segment(arrays, [one.first_row for one in arrays.segments], rows):
+        for place in own.tolist():
+            terms, counts, _ = segment.words.terms_of(rows[place : place + 1] - segment.first_row)
+            found[place] = dict(zip(terms.tolist(), counts.tolist(), strict=True))
+    return found
+
+
 def _by_segment(
     arrays: EditArrays, firsts: Sequence[int], numbers: NDArray[np.integer[Any]]
 ) -> Iterator[tuple[Segment, NDArray[np.int64]]]:

@@ -65,6 +65,21 @@ def test_next_gives_definitions_with_line_words_and_evidence_in_the_fixed_shape(
     assert all(list(edit) == EDIT_KEYS for edit in evidence)
 
 
+def test_a_version_that_is_raised_once_more_is_like_the_last_time(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("releases")
+    text = "import os\n\n__version__ = '1.{0}.0'\n\n\ndef name():\n    return os.name\n"
+    for minor in range(4):
+        repository.commit(f"Release 1.{minor}.0", {"shop/__init__.py": text.format(minor)})
+    repository.write("shop/__init__.py", text.format(4))
+    assert codewm("index", "-C", repository.path).returncode == 0
+    edits = answered(codewm("similar", "--json", "-C", repository.path))["edits"]
+    assert [edit["subject"] for edit in edits[:3]] == ["Release 1.3.0", "Release 1.2.0", "Release 1.1.0"]
+    assert {(edit["path"], edit["definition"]) for edit in edits[:3]} == {("shop/__init__.py", "<module>")}
+    said = codewm("hints", "-C", repository.path).stdout
+    assert re.search(r"1 +95 % +shop/__init__.py +module level +modified\n.*Release 1.3.0", said), said
+    assert "the same lines, with other values" in said
+
+
 def test_nothing_of_the_revision_asked_about_or_after_it_is_known(history: Any, codewm: Codewm) -> None:
     assert codewm("index", "-C", history.path).returncode == 0  # all of it is in the index
     at = history.head("HEAD~4")  # "Add a timeout to post()", with three commits after it

@@ -49,6 +49,32 @@ async def test_an_edit_gets_a_lens_that_names_a_past_edit_like_it(
         assert await editor.lenses(other) == []
 
 
+async def test_a_limit_that_is_raised_once_more_gets_a_lens_that_names_the_last_time(
+    make_repository: Callable[..., Any], start_editor: StartEditor
+) -> None:
+    def is_on_load(lens: Any) -> bool:
+        return bool(target_of(lens)["definition"] == "load")
+
+    repository = make_repository()
+    text = "def load(path):\n    limit = {0}\n    return read(path, limit)\n\n\ndef other(x):\n    return x\n"
+    for value in range(9):
+        store = text.format(value).replace("load(path)", "store(path, data)")
+        repository.commit(f"Raise limit to {value}", {"a.py": text.format(value), "b.py": store})
+    async with start_editor(repository.path) as editor:
+        uri = editor.open("a.py")
+        editor.replace(uri, text.format(9))
+        lenses = await editor.lenses_when(uri, lambda found: any(map(is_on_load, found)))
+        (lens,) = filter(is_on_load, lenses)
+        assert lens.command is not None
+        assert lens.command.title.startswith("like ")
+        assert "'Raise limit to 8'" in lens.command.title
+
+        editor.replace(uri, text.format(7))
+        await editor.lenses_when(
+            uri, lambda found: any(one.command and one.command.title.startswith("undoes ") for one in found)
+        )
+
+
 async def test_lenses_move_with_their_lines_while_typing(
     make_repository: Callable[..., Any], start_editor: StartEditor
 ) -> None:

@@ -1,0 +1,141 @@
+"""What an edit does to an earlier one of the same definition: makes it again, with other values, or takes it back.
+
+Whoever edits a definition knows its past, so similar edits are those of other definitions. The exception are edits that
+are made again and again: the next version, a higher limit, a flag turned on and off, one more entry of a list. They
+may have no word in common (7 → 8, 8 → 9), so nothing that compares words finds them. What says that they are the same
+is that the lines are, but for the values put in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from codewm_lsp.source import LeafRole, tokenize
+from codewm_lsp.source.languages import PYTHON
+
+LINES: Final = 200  # from the first changed one to the last, of edits that are compared
+HUNKS: Final = 3  # of an edit whose values alone may differ
+PUT: Final = 3  # leaves of a line put for others
+ENTRY: Final = 8  # leaves of a line that is added or removed as a whole
+
+
+class Repeat(Enum):
+    """What an edit does to an earlier one."""
+
+    EXACTLY = "exactly"
+    ALIKE = "alike"  # with other values
+    UNDONE = "undone"
+
+
+CHANCES: Final = {Repeat.EXACTLY: 0.99, Repeat.UNDONE: 0.99, Repeat.ALIKE: 0.95}
+"""That they fit is a fact; only an edit made elsewhere that is the same in all counts for more."""
+
+_Leaf = tuple[str, str]  # the text, and what stands for it where values may differ
+
+
+class _Hunk(NamedTuple):
+    """The leaves of lines that were taken out, and of those put there instead."""
+
+    removed: tuple[_Leaf, ...]
+    added: tuple[_Leaf, ...]
+
+
+def repeat_of(now: tuple[str, str], past: tuple[str, str]) -> Repeat | None:
+    """What an edit (text before, text after) does to an earlier one; None where nothing of the kind."""
+    ours, theirs = _hunks(*now), _hunks(*past)
+    if not ours or not theirs:
+        return None
+    if ours == theirs:
+        return Repeat.EXACTLY
+    if ours == [_Hunk(hunk.added, hunk.removed) for hunk in theirs]:
+        return Repeat.UNDONE
+    shape = _shape(ours)
+    return Repeat.ALIKE if shape is not None and shape == _shape(theirs) else None
+
+
+def _hunks(before: str, after: str) -> list[_Hunk]:
+    """Nothing where too much lies between the first change and the last. Comments and docstrings are left out."""
+    old, new = before.split("\n"), after.split("\n")
+    first = 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    if max(len(old), len(new)) - first - last > LINES:
+        return []
+    removed, added = _leaves(before), _leaves(after)
+    found = []
+    own = old[first : len(old) - last], new[first : len(new) - last]
+    for what, i, j, k, m in difflib.SequenceMatcher(None, *own, autojunk=False).get_opcodes():
+        if what == "equal":
+            continue
+        hunk = _Hunk(
+            tuple(leaf for line in range(first + i, first + j) for leaf in removed.get(line, ())),
+            tuple(leaf for line in range(first + k, first + m) for leaf in added.get(line, ())),
+        )
+        if hunk.removed != hunk.added:
+            found.append(hunk)
+    return found
+
+
+def _leaves(text: str) -> dict[int, list[_Leaf]]:
+    """By line, each with what stands for it: the same for all numbers, texts, constants, and names."""
+    found: dict[int, list[_Leaf]] = defaultdict(list)
+    for content, role, line in tokenize(text).leaves:
+        if role in (LeafRole.COMMENT, LeafRole.DOCSTRING):
+            continue
+        if role in (LeafRole.NUMBER, LeafRole.STRING):
+            kind = role.name
+        elif role < LeafRole.STRING:
+            kind = LeafRole.NAME.name
+        else:
+            kind = "CONSTANT" if content.lower() in PYTHON.nodes.literals else content
+        found[line].append((content, kind))
+    return found
+
+
+_VALUES: Final = frozenset({LeafRole.NUMBER.name, LeafRole.STRING.name, "CONSTANT"})
+
+
+def _shape(hunks: Sequence[_Hunk]) -> list[tuple[object, ...]] | None:
+    """What an edit has in common with one that only puts in other values; None where that would say too little."""
+    if len(hunks) > HUNKS:
+        return None
+    found = [_shape_of(hunk) for hunk in hunks]
+    return None if None in found else [shape for shape in found if shape is not None]
+
+
+def _shape_of(hunk: _Hunk) -> tuple[object, ...] | None:
+    removed, added = hunk
+    if not removed or not added:
+        entry = removed or added
+        if len(entry) > ENTRY or not (len(entry) == 1 or any(kind in _VALUES for _, kind in entry)):
+            return None
+        whole = len(entry) == 1
+        return bool(added), tuple(kind if whole or kind in _VALUES else content for content, kind in entry)
+    changed = [at for at, (old, new) in enumerate(zip(removed, added, strict=False)) if old != new]
+    if (
+        len(removed) == len(added)
+        and len(changed) <= PUT
+        and all(removed[at][1] == added[at][1] in _VALUES for at in changed)
+    ):
+        if len(changed) == len(added):  # nothing but values: any line may look like that
+            return None
+        return "values", tuple(
+            kind if at in changed or kind == LeafRole.NUMBER.name else content
+            for at, (content, kind) in enumerate(added)
+        )
+    start = changed[0] if changed else min(len(removed), len(added))
+    end = 0
+    while end < min(len(removed), len(added)) - start and removed[-1 - end] == added[-1 - end]:
+        end += 1
+    old, new = removed[start : len(removed) - end], added[start : len(added) - end]
+    if max(len(old), len(new)) > PUT or not start + end:
+        return None
+    around = [content for content, _ in added[:start]], [content for content, _ in added[len(added) - end :]]
+    return *map(tuple, around), tuple(kind for _, kind in old), tuple(kind for _, kind in new)

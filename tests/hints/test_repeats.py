@@ -1,0 +1,166 @@
+"""What an edit does to an earlier one of its definition: the same again, the same with other values, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codewm_lsp.hints import HintKind, HintOptions
+from codewm_lsp.hints.repeats import Repeat, repeat_of
+from codewm_lsp.history import Repository
+from codewm_lsp.index.dismissals import Dismissal, Scope
+
+OpenEngine = Callable[[Path], Any]
+
+
+def limit(value: object) -> str:
+    return f"def load(path):\n    limit = {value}\n    return read(path, limit)\n"
+
+
+VERSION = "import os\n\n__version__ = '{0}'\nNAME = 'shop'\n"
+FLAG = "def serve(app):\n    run(app, debug={0}, reload=True)\n"
+ENTRIES = "NAMES = [\n{0}    'last',\n]\n"
+TUPLE = "VERSION = (1, {0})\n"
+NAMED = "def pay(order):\n    return send(order, {0}.total)\n"
+
+ALIKE: dict[str, tuple[str, list[object]]] = {
+    "a number": (limit("{0}"), [7, 8, 9]),
+    "a number of other digits": (limit("{0}"), [0.5, 30, 1_000]),
+    "a version": (VERSION, ["1.9.9", "1.10.0", "2.0.0"]),
+    "a version of numbers": (TUPLE, ["9, 9", "10, 0", "10, 1"]),
+    "a string": ("def url():\n    return join(BASE, '{0}')\n", ["v1", "v2/items", "v3"]),
+    "a flag": (FLAG, [None, True, False]),
+    "a name": (NAMED, ["cart", "basket", "bag"]),
+    "an entry of a list": (ENTRIES, ["", "    'red',\n", "    'red',\n    'blue',\n"]),
+    "an argument of a call": (
+        "def options(parser):\n{0}    return parser\n",
+        ["", "    parser.add('--jobs', 4)\n", "    parser.add('--jobs', 4)\n    parser.add('--wait', 30)\n"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ALIKE)
+def test_an_edit_that_only_puts_in_other_values_repeats_the_earlier_one(what: str) -> None:
+    text, values = ALIKE[what]
+    first, second, third = (text.format(value) for value in values)
+    assert repeat_of((second, third), (first, second)) is Repeat.ALIKE
+
+
+UNLIKE: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
+    "another line": ((limit(7), limit(8)), (limit(7), limit(7).replace("read(path, limit)", "read(path, 9)"))),
+    "more than values": ((limit(7), limit(8)), (limit(8), limit("config.limit(path) + len(path)"))),
+    "a line that is nothing but a value": (
+        ("def f():\n    'One.'\n    return 1\n", "def f():\n    'Two.'\n    return 1\n"),
+        ("def f():\n    'Two.'\n    return 1\n", "def f():\n    'Three.'\n    return 1\n"),
+    ),
+    "another statement added": (
+        ("def f():\n    pass\n", "def f():\n    pass\n    start()\n    wait(3)\n"),
+        ("def f():\n    pass\n", "def f():\n    pass\n    stop()\n    wait(3)\n"),
+    ),
+    "an import of something else": (
+        ("import os\n", "import os\nimport re\n"),
+        ("import os\n", "import os\nimport sys\n"),
+    ),
+    "comments alone": (("x = 1  # a\n", "x = 1  # b\n"), ("x = 1  # b\n", "x = 1  # c\n")),
+    "nothing": (("x = 1\n", "x = 1\n"), ("x = 1\n", "x = 1\n")),
+}
+
+
+@pytest.mark.parametrize("what", UNLIKE)
+def test_an_edit_that_does_something_else_repeats_nothing(what: str) -> None:
+    assert repeat_of(*UNLIKE[what]) is None
+
+
+def test_the_same_edit_made_again_and_taken_back_are_told_from_each_other() -> None:
+    assert repeat_of((limit(7), limit(8)), (limit(7), limit(8))) is Repeat.EXACTLY
+    assert repeat_of((limit(8), limit(7)), (limit(7), limit(8))) is Repeat.UNDONE
+    body = "def load(path):\n    first()\n    second()\n    third()\n    return path\n"
+    assert repeat_of((body, limit(8)), (limit(8), body)) is Repeat.UNDONE
+    commented = limit(8).replace("limit = 8", "limit = 8  # enough")
+    assert repeat_of((limit(7), commented), (limit(7), limit(8))) is Repeat.EXACTLY
+
+
+def raised(make_repository: Callable[..., Any]) -> Any:
+    """A limit that is raised again and again, in two files at once."""
+    repository = make_repository("raised")
+    for value in range(9):
+        other = limit(value).replace("load(path)", "store(path, data)").replace("read(path", "write(path, data")
+        repository.commit(f"Raise limit to {value}", {"a.py": limit(value), "b.py": other})
+    return repository
+
+
+def test_edits_that_a_definition_had_before_lead_and_have_a_lens(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = raised(make_repository)
+    engine = open_engine(repository.path)
+    repository.write("a.py", limit(9))
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    found = engine.similar(edit, k=10)
+    assert [(one.edit.path, one.edit.commit.subject) for one in found[:2]] == [
+        ("a.py", "Raise limit to 8"),
+        ("a.py", "Raise limit to 7"),
+    ]
+    assert [reason.words for reason in found[0].reasons] == ["the same lines, with other values"]
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    (lens,) = engine.hints("a.py", limit(9), options=HintOptions(kinds=frozenset({HintKind.SIMILAR}))).items
+    assert " 'Raise limit to 8' · " in lens.title
+    assert lens.title.startswith("like ")
+
+
+def test_an_edit_that_takes_the_last_one_back_is_said_to(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    engine = open_engine(raised(make_repository).path)
+    only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
+    (undone,) = engine.hints("a.py", limit(7), options=only).items
+    assert undone.title.startswith("undoes ")
+    assert " 'Raise limit to 8' · " in undone.title
+
+
+def test_an_edit_that_is_made_again_leads_before_its_siblings(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    """Reverted, and made again: the first time leads, before what was changed beside it."""
+    repository = make_repository("again")
+    before, after = limit(7), limit(7).replace("read(path, limit)", "read(path, limit, timeout=TIMEOUT)")
+    both = [{"a.py": text, "b.py": text.replace("load", "store")} for text in (before, after, before)]
+    for subject, texts in zip(("Begin", "Give reads a timeout", "Revert timeouts"), both, strict=True):
+        repository.commit(subject, texts)
+    engine = open_engine(repository.path)
+    repository.write("a.py", after)
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    found = engine.similar(edit, k=4)
+    assert {one.edit.path for one in found[:3] if one.edit.commit.subject == "Give reads a timeout"} == {"a.py", "b.py"}
+    own = {one.edit.commit.subject: one for one in found if one.edit.path == "a.py"}
+    assert [reason.words for reason in own["Give reads a timeout"].reasons] == ["the same edit of this definition"]
+    assert [reason.words for reason in own["Revert timeouts"].reasons] == ["your edit undoes it"]
+
+
+def test_the_definitions_other_edits_stay_left_out(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = raised(make_repository)
+    engine = open_engine(repository.path)
+    repository.write("a.py", limit(8).replace("read(path, limit)", "read(path, min(limit, ceiling(path)))"))
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    assert "a.py" not in {one.edit.path for one in engine.similar(edit, k=0)}
+
+
+def test_what_was_dismissed_is_not_shown_as_a_repeat(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = raised(make_repository)
+    engine = open_engine(repository.path)
+    repository.write("a.py", limit(9))
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    first = engine.similar(edit, k=1)[0].edit
+    engine.index.dismissals.add(Dismissal(Scope.EDIT, first.commit.sha, first.path, first.definition))
+    assert engine.similar(edit, k=1)[0].edit.commit.subject == "Raise limit to 7"
