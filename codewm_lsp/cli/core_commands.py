@@ -26,6 +26,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
     from codewm_lsp.cli import opened as asked
     from codewm_lsp.cli.asking import ask
     from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.hints.forgotten_words import conflict
 
     out, progress = consoles()
     store: str | None = getattr(options, "store", None)
@@ -62,7 +63,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                     f"Using the newest {done:,} of {total:,}{before} commits; run `codewm index` for all."
                 )
         for path in question.conflicts:
-            Reporter(progress).line(f"{path} contains conflict markers. Only your side of a conflict is read.")
+            Reporter(progress).line(f"{conflict(path)} Only your side of a conflict is read.")
         if edits is None:
             edits = asked.similar(opened, question, options.k) if "similar" in kinds else []
         predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []

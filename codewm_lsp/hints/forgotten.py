@@ -23,7 +23,7 @@ from codewm_lsp.history.changed_files import MOST_FILES
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.change_text import ChangedText
-from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least
+from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least, commits_like
 from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
 from codewm_lsp.source.conflicts import has_conflict
 
@@ -39,6 +39,7 @@ MOST_BROKEN: Final = 20
 EVIDENCE: Final = 3  # commits behind each
 _SPANS: Final = (2, 3, 5, 10, 20, 50, RECENT)  # newest commits of a file of the change, of which one is told
 _SPANS_OF_ALL: Final = (10, 50, 300)  # newest commits of all
+_ALIKE: Final = 3  # commits like a change, of which a share says something
 _ONCE: Final = "forgotten:"  # before what names a change, in a dismissal that holds for it alone
 _ALWAYS: Final = "forgotten"
 
@@ -254,9 +255,13 @@ class FileReason:
     kept_lines: int
 
 
-def reason_of(past: FilePast, touched: Touched, found: Companions, row: int) -> FileReason:
+def reason_of(past: FilePast, touched: Touched, found: Companions, row: int, chance: float) -> FileReason:
     """What speaks most for a candidate: how often it came with a changed file, or lately at all, in as many of the
-    newest commits as make it surest; and the lines that the change removes elsewhere and that stand in it."""
+    newest commits as make it surest; and the lines that the change removes elsewhere and that stand in it.
+
+    Where its ``chance`` is above that share, it is said what else is known: how often it was in the commits that are
+    most like the change, or, where that is no more either, that there is more to it than can be told in a few words.
+    """
     own = past.changed_at[int(found.files[row])]
     every = np.arange(len(past.commits))
     asked = [(path, past.changed_at[past.number[path]], _SPANS) for path in touched.paths if path in past.number]
@@ -271,9 +276,20 @@ def reason_of(past: FilePast, touched: Touched, found: Companions, row: int) -> 
     kept = int(found.table[row, COLUMNS.index("stale_lines")])
     commits = "the only commit" if of == 1 else f"{together:,} of the last {of:,} commits"
     words = f"changed in {commits}{f' to {beside}' if beside else ''}"
+    if _percent(together / of) < _percent(chance):
+        like = commits_like(past, touched)
+        among = int(np.isin(like, own).sum())
+        if len(like) >= _ALIKE and among / len(like) > together / of:
+            words += f" and in {among} of the {len(like)} commits most like this change"
+        if _percent(max(together / of, among / max(len(like), 1))) < _percent(chance):
+            words += "; weaker signs add to it"
     if kept:
         words = f"still has {counted(kept, 'line')} that the change removes elsewhere; {words}"
     return FileReason(words, beside, together, of, kept)
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)
 
 
 def _explained(
@@ -287,7 +303,7 @@ def _explained(
 ) -> Missing:
     if row is None:
         return Missing(path, chance, broken[0].reason, "", 0, 0, (), broken)
-    reason = reason_of(past, known.asked, known.candidates, row)
+    reason = reason_of(past, known.asked, known.candidates, row, chance)
     places = past.changed_at[int(known.candidates.files[row])]
     if reason.beside:
         places = np.intersect1d(places, past.changed_at[past.number[reason.beside]])

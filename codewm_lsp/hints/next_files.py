@@ -76,7 +76,7 @@ def next_files(
     named = {row: past.paths[found.files[row]] for row in order}
     wanted = [row for row in order if not is_source(named[row]) and named[row] not in {*at_hand.files, *hidden}]
     return [
-        NextFile(named[row], float(chances[row]), reason_of(past, known.asked, found, row).words)
+        NextFile(named[row], float(chances[row]), reason_of(past, known.asked, found, row, float(chances[row])).words)
         for row in wanted
         if named[row] in known.there
     ][:MOST]

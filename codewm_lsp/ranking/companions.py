@@ -31,6 +31,9 @@ OFTEN: Final = 100
 LEADING: Final = 12
 """Candidates that are looked at closely for each of some signals: those that have most of it."""
 
+LIKEST: Final = 12
+"""Past commits that are most like a change, of which at most so many are looked at."""
+
 _LEADING: Final = (
     *("like_commits_share", "best_share", "best_recent_share", "same_kind_share", "rate_10", "folder_share"),
     *("added_share", "same_subject"),
@@ -291,17 +294,15 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     size = len(touched.paths)
     inter = np.bincount(which, weights=asked[members], minlength=len(together))
     sizes = (past.start[together + 1] - past.start[together]).astype(np.float64)
-    fade = 0.5 ** ((now - 1 - together) / 500.0)
-    plain = (inter / (size + sizes - inter)) ** 2 * fade
+    fade = _faded(together, now)
+    plain = _likeness(inter, size, sizes) * fade
     with_it = (inter / np.maximum(size + sizes - 1 - inter, 1)) ** 2 * fade
     place = slot[members]
     mine = place >= 0
     got = np.bincount(place[mine], weights=with_it[which[mine]], minlength=width)
     instead = np.bincount(place[mine], weights=plain[which[mine]], minlength=width)
     column["like_commits_share"] = got / (plain.sum() - instead + got + 0.1)
-    order = np.lexsort((together, plain))[::-1][:12]
-    chosen = np.zeros(len(together), dtype=bool)
-    chosen[order[inter[order] > 0]] = True
+    chosen = _likest(together, plain)
     near = chosen[which] & mine
     column["likest_share"] = np.bincount(place[near], minlength=width) / (chosen.sum() + 1.0)
     column["likest_likeness"] = float(np.sqrt(plain.max())) if len(plain) else 0.0
@@ -491,6 +492,34 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     table = np.stack([np.broadcast_to(np.asarray(column[name], np.float32), (width,)) for name in SIGNALS], 1)
     kept = _shortlist(table)
     return Companions(files[kept], np.ascontiguousarray(table[kept]), best_count[kept], best_asked[kept])
+
+
+def commits_like(past: FilePast, touched: Touched) -> Numbers:
+    """The commits most like a change by their files, at most ``LIKEST``: those that ``likest_share`` is of."""
+    known = [past.number[path] for path in touched.paths if path in past.number]
+    now = len(past.commits)
+    places = [np.zeros(0, np.int64), *(_newest(past.changed_at[file], now) for file in known)]
+    together = np.unique(np.concatenate(places))
+    members, which = past.of(together)
+    inter = np.bincount(which, weights=np.isin(members, known), minlength=len(together))
+    sizes = (past.start[together + 1] - past.start[together]).astype(np.float64)
+    return together[_likest(together, _likeness(inter, len(touched.paths), sizes) * _faded(together, now))]
+
+
+def _likeness(inter: Numbers | Floats, size: int, sizes: Floats) -> Floats:
+    """The share of the files of both, squared, that are in both."""
+    return np.asarray((inter / (size + sizes - inter)) ** 2)
+
+
+def _faded(places: Numbers, now: int) -> Floats:
+    return np.asarray(0.5 ** ((now - 1 - places) / 500.0))
+
+
+def _likest(places: Numbers, likeness: Floats) -> NDArray[np.bool_]:
+    order = np.lexsort((places, likeness))[::-1][:LIKEST]
+    chosen = np.zeros(len(places), dtype=bool)
+    chosen[order[likeness[order] > 0]] = True
+    return chosen
 
 
 def _shortlist(table: NDArray[np.float32]) -> Numbers:

@@ -11,6 +11,8 @@ from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.forgotten import MOST, Forgotten, Looked, forgotten, not_needed
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Dismissals
+from codewm_lsp.ranking.boosted_trees import Trees
+from codewm_lsp.ranking.missing_files import MissingFiles
 
 
 def asked(path: Path, *arguments: Any, **more: Any) -> Forgotten:
@@ -77,6 +79,34 @@ def test_of_the_newest_commits_to_the_changed_files_those_are_told_that_speak_mo
     (page,) = [one for one in asked(repository.path, threshold=0.01).missing if one.path == "page.md"]
     assert page.reason == "changed in 5 of the last 5 commits to core.py"
     assert [it.subject for it in page.evidence] == ["Both 5", "Both 4", "Both 3"]
+
+
+def test_a_chance_above_the_share_that_is_told_is_explained_or_said_to_have_more_behind_it(
+    make_repository: Any,
+) -> None:
+    """No module alone speaks for the page; all three together do, and for the list they do in half of the commits."""
+    repository = make_repository("three")
+    modules = ("core.py", "tools.py", "parts.py")
+    commits: list[tuple[str, dict[str, str]]] = []
+    for turn in range(12):
+        commits += [(f"Alone {turn} {n}", {modules[n % 3]: f"a = {turn}{n}\n"}) for n in range(30)]
+        beside = ("page.md", ("list.md", "other.md")[turn % 2])
+        commits.append((f"All {turn}", dict.fromkeys((*modules, *beside), f"b = {turn}\n")))
+    commits += [(f"Last {n}", {modules[n % 3]: f"c = {n}\n"}) for n in range(30)]
+    repository.commit_many(commits)
+    for name in modules:
+        repository.write(name, "a = -1\n")
+
+    def told(path: str, logit: float) -> str:
+        model = MissingFiles(Trees(("best_share",), (logit,)), 0.0)
+        (one,) = [one for one in asked(repository.path, model=model).missing if one.path == path]
+        assert one.beside
+        assert one.together / one.of < 0.12
+        return one.reason.partition(" of the last ")[2].partition(" and ")[2]
+
+    assert told("page.md", -3.0) == "", "the share says more than the chance"
+    assert told("page.md", 4.0) == "in 12 of the 12 commits most like this change"
+    assert told("list.md", 4.0) == "in 6 of the 12 commits most like this change; weaker signs add to it"
 
 
 def test_lines_that_the_change_removes_elsewhere_and_that_a_file_still_has_are_counted(make_repository: Any) -> None:

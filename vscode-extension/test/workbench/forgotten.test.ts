@@ -65,6 +65,23 @@ describe('a repository in which a page always changes with a module', () => {
     await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
   });
 
+  step('does not name it with another change either once it is said never to be needed, until that is taken back', async () => {
+    await window.chooseOf(window.row(VIEW, 'prices.md'), 'Never Needed');
+    const toast = await window.notification('docs/prices.md is hidden for good');
+    await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
+    guide.commit('Double', 'Ada Lovelace', 0, {});
+    guide.write(CODE, 'def gross(net):\n    return 3 * net\n');
+    await window.run('Source Control: Focus on Forgotten Files View');
+    const message = window.pane(VIEW).locator('.message');
+    const other = 'No file stands out as missing from the working tree';
+    await until('what is said of the other change', () => message.textContent(), (seen) => (seen ?? '').startsWith(other));
+    assert.deepEqual(await window.rows(VIEW), []);
+    await toast.hover();
+    await toast.getByRole('button', { name: 'Undo' }).click();
+    await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
+    guide.git('add', CODE);
+  });
+
   step('says nothing of it once the page is changed too', async () => {
     guide.write('docs/prices.md', '# 2\n');
     guide.git('add', 'docs/prices.md');

@@ -247,6 +247,12 @@ export class Window {
     return this.pane(view).locator('.monaco-list-row').filter({ hasText: text }).first();
   }
 
+  /** Open the menu of a row, and choose from it. */
+  async chooseOf(row: Locator, title: string): Promise<void> {
+    await row.click({ button: 'right' });
+    await this.page.locator('.monaco-menu .action-label', { hasText: title }).click();
+  }
+
   /** The texts of the two sides of the diff that is open, as far as they are on the screen. */
   async diff(): Promise<{ title: string; before: string; after: string }> {
     return this.page.evaluate(() => {
