@@ -1,4 +1,4 @@
-"""How often Python looks for garbage that counting does not find."""
+"""When Python looks for garbage that counting does not find."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ OF_A_COMMAND: Final = 400_000  # more than an answer makes: looking ten times wa
 def collect_seldom(allocations: int = _ALLOCATIONS) -> None:
     """To be called by every program: CodeWM makes many small objects that live long, and hardly a cycle."""
     gc.set_threshold(allocations, 20, 10)
+
+
+def collect_no_more() -> None:
+    """To be called as a program ends: Python would look through everything once more, which the system frees anyway."""
+    gc.disable()
+    gc.freeze()

@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
 from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
-from codewm_lsp.garbage import OF_A_COMMAND, collect_seldom
+from codewm_lsp.garbage import OF_A_COMMAND, collect_no_more, collect_seldom
 from codewm_lsp.threads import stay_on_one_core
 
 ANSWERED, NOTHING, USAGE, FORGOTTEN, INTERRUPTED = 0, 1, 2, 3, 130
@@ -46,6 +46,7 @@ def main() -> NoReturn:
     except OutputError as error:
         give_up()
         code = ANSWERED if isinstance(error, ReaderGoneError) else _failed(USAGE, str(error))
+    collect_no_more()
     sys.exit(code)
 
 

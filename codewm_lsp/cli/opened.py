@@ -297,7 +297,8 @@ def files_next(opened: Opened, question: Question, cache: Path | None) -> list[N
     repository = opened.repository
     if question.files is not None or question.stand_in is not None or repository.root is None:
         return []
-    at_hand = in_progress(repository, question.edits)
+    last = opened.workspace.last
+    at_hand = in_progress(repository, question.edits, None if last is None else last.keys)
     past = past_of_files(repository, question.history, cache or cache_folder())
     with suppress(BundleError):  # definitions are listed all the same; `codewm forgotten` says what is missing
         return next_files(repository, past, at_hand, hidden=hidden_files(opened.index.dismissals, at_hand.name))

@@ -21,7 +21,7 @@ from codewm_lsp.index import Index, PastEdit
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
-from codewm_lsp.ranking.kept_files import FEWEST, NOTHING_KEPT, KeptFiles, keep
+from codewm_lsp.ranking.kept_files import FEW_OF, FEWEST, NOTHING_KEPT, KeptFiles, keep
 from codewm_lsp.ranking.path_layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds, shortlisted_odds
 from codewm_lsp.ranking.references import References, references
@@ -121,7 +121,7 @@ class Derived:
         self._ranker = ranker
         self._vocabulary = Vocabulary()
         self._kept: KeptFiles | None = None  # what an earlier process has parsed, until all files have been read
-        self._parsed_anew = 0
+        self._parsed_anew = 0  # files of a commit
         self._given_up = 0  # how often they could not be kept in one go
         self.memo = Memo()
 
@@ -129,7 +129,9 @@ class Derived:
         """Keep the files of the snapshot's commit for the next process, if many had to be parsed. What is begun when
         ``stop`` says so is begun again the next time, but for a few times only."""
         last, index = self.memo.last(_CORPORA), self._index.log.path
-        if index is None or last is None or last[0] != snapshot.contents or self._parsed_anew < FEWEST:
+        if index is None or last is None or last[0] != snapshot.contents:
+            return
+        if self._parsed_anew < FEWEST + len(last[1].keys) // FEW_OF:
             return
         read, known = last[1], frozenset(self._tree(snapshot.head).values())
         committed = [path for path in read.corpus.paths if read.keys[path] in known]
@@ -291,7 +293,7 @@ class Derived:
             if key is None:
                 changed[path] = None
             elif (text := snapshot.texts.get(path)) is not None:
-                changed[path] = key, self._parsed(key, text)
+                changed[path] = key, self._parsed(key, text, committed=False)
             else:
                 missing.append(path)
         if missing:
@@ -314,7 +316,7 @@ class Derived:
             self._kept = NOTHING_KEPT
         return (whole, True) if complete else (self._around(snapshot, keys, near), False)
 
-    def _parsed(self, key: str, text: str | None) -> ParsedFile | None:
+    def _parsed(self, key: str, text: str | None, *, committed: bool = True) -> ParsedFile | None:
         if text is None:
             return None
 
@@ -324,7 +326,7 @@ class Derived:
             known = self._kept.parsed(key, text, self._vocabulary)
             if known is not None:
                 return known
-            self._parsed_anew += 1
+            self._parsed_anew += committed
             return parse_file(text, self._vocabulary)
 
         return self.memo.get(_PARSED, key, make)
@@ -348,7 +350,7 @@ class Derived:
                 changed[path] = None
             else:
                 text = snapshot.texts[path] if path in snapshot.texts else self._repository.read(key)
-                changed[path] = key, self._parsed(key, text)
+                changed[path] = key, self._parsed(key, text, committed=False)
         return self.memo.get(_AROUNDS, frozenset(wanted.items()), lambda: read.with_files(changed))
 
 

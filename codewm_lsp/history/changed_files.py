@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.edits import date_of
@@ -35,8 +34,7 @@ class FileEvent(str, Enum):
     REMOVED = "removed"
 
 
-@dataclass(frozen=True, slots=True)
-class FileTouch:
+class FileTouch(NamedTuple):
     """A file that a commit changed; ``previous_path`` where it was renamed."""
 
     path: str
@@ -44,8 +42,7 @@ class FileTouch:
     previous_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFiles:
+class ChangedFiles(NamedTuple):
     """A commit and the files that it changed; ``date`` in seconds since 1970, ``author`` as ``author_key`` says.
 
     ``files`` is empty where it changed more than ``MOST_FILES``; its renames are still told.

@@ -6,9 +6,9 @@ Plumbing only (``rev-list``, ``diff-tree``): unlike ``git log`` it heeds no sett
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError
@@ -143,8 +143,12 @@ def _parse(data: bytes) -> Iterator[tuple[str, list[FileChange]]]:
             changes.append(FileChange(path, previous_path, before, after))
 
 
-def list_tree(git: HardenedGit, rev: str) -> dict[str, tuple[bytes, str]]:
-    """Wanted regular files of a commit: path as text → path as Git has it, blob.
+Tree: TypeAlias = "Mapping[str, tuple[bytes, str]]"
+"""The files of a commit: path as text → path as Git has it, blob."""
+
+
+def list_tree(git: HardenedGit, rev: str) -> Tree:
+    """Wanted regular files of a commit.
 
     Raises ``LimitError`` where there are more than ``MOST_PATHS``.
     """

@@ -29,7 +29,7 @@ from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError, essence
 from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
-from codewm_lsp.history.log import BATCH, DiffTree, FileChange, list_tree, revisions
+from codewm_lsp.history.log import BATCH, DiffTree, FileChange, Tree, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
 from codewm_lsp.history.paths import DEFAULT_EXCLUDE, PATHSPECS, decode_path, is_inside, is_wanted
 from codewm_lsp.history.special_files import refuse_special_files
@@ -68,7 +68,10 @@ class Repository:
         self._objects = Objects(self._git)
         self._diff_lock = threading.Lock()
         self._diff: DiffTree | None = None
-        self._working = WorkingTree(self._git, self._objects, location, exclude) if location.root is not None else None
+        self._listed: tuple[str, Tree] = ("", {})  # the files of the commit that was asked about last
+        self._working: WorkingTree | None = None
+        if location.root is not None:
+            self._working = WorkingTree(self._git, self._objects, location, exclude, self._files_of)
         self._commits: set[str] = set()  # ids that Git has found to be commits
         self._key = ""
         self._ignores_case = ignores_case(location.git_dir)
@@ -218,6 +221,8 @@ class Repository:
         None when ``old`` is not in the history of ``new``: it was rewritten, or ``old`` is gone. Much faster than
         walking over a long history.
         """
+        if old == new:
+            return []
         status, out, _ = self._git.run("rev-list", "--left-right", f"{old}...{new}", "--", seconds=PATIENT_SECONDS)
         lines = out.decode("ascii").split()
         if status or any(line.startswith("<") for line in lines):
@@ -341,7 +346,13 @@ class Repository:
 
     def files(self, rev: str = "HEAD") -> dict[str, str]:
         """Python files of a revision: path → blob. Symbolic links, submodules and places for secrets are left out."""
-        return {path: blob for path, (_, blob) in list_tree(self._git, self.head(rev)).items()}
+        return {path: blob for path, (_, blob) in self._files_of(self.head(rev)).items()}
+
+    def _files_of(self, sha: str) -> Tree:
+        listed = self._listed
+        if listed[0] != sha:
+            listed = self._listed = sha, list_tree(self._git, sha)
+        return listed[1]
 
     def read(self, blob: str) -> str | None:
         """A blob's text; None when it is missing (partial clone), larger than 1 MiB, or not text."""

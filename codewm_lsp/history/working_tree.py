@@ -18,7 +18,7 @@ import stat
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -30,7 +30,7 @@ from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import HardenedGit
 from codewm_lsp.history.listing import GONE, NESTED, OWN, Entry, Lister, Listing
 from codewm_lsp.history.location import Location
-from codewm_lsp.history.log import list_tree
+from codewm_lsp.history.log import Tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
 from codewm_lsp.history.paths import exact_path, to_open
 from codewm_lsp.history.spelling import folded, spellings
@@ -102,10 +102,19 @@ class Differing:
 class WorkingTree:
     """Compares the files below the root with a commit; remembers what was looked at."""
 
-    def __init__(self, git: HardenedGit, objects: Objects, location: Location, exclude: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        git: HardenedGit,
+        objects: Objects,
+        location: Location,
+        exclude: tuple[str, ...],
+        files_of: Callable[[str], Tree],
+    ) -> None:
+        """``files_of`` lists those of a commit."""
         assert location.root is not None
         self._git = git
         self._objects = objects
+        self._files_of = files_of
         self._root = str(location.root)
         self._common = str(location.common_dir)
         self._lister = Lister(git, location, exclude)
@@ -168,7 +177,7 @@ class WorkingTree:
     def _files(self, head: str | None) -> tuple[dict[str, tuple[bytes, str]], dict[bytes, str]]:
         """The commit's files, and their paths by the bytes that Git has for them; without those that are not UTF-8."""
         if self._tree[0] != (head or ""):
-            tree = list_tree(self._git, head) if head is not None else {}
+            tree = self._files_of(head) if head is not None else {}
             names = {name: path for path, (name, _) in tree.items() if exact_path(name) is not None}
             self._tree = (head or "", {path: tree[path] for path in names.values()}, names)
         return self._tree[1:]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.allocator import let_go
+from codewm_lsp.distinct import distinct
 from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.edit_words import place_words, terms
 from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms
@@ -455,7 +456,7 @@ class EditArrays:
 def numbers_of(connection: sqlite3.Connection, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The number of each term, 0 for one that is not there."""
     signed = hashes.astype(np.uint64).view(np.int64)
-    wanted = np.unique(signed).tolist()
+    wanted = distinct(signed).tolist()
     found: dict[int, int] = {}
     for begin in builtins.range(0, len(wanted), 500):
         some = wanted[begin : begin + 500]

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.folders import NO_FOLDER, cache_folder
 from codewm_lsp.history import Edit, NewestPaths, Repository
@@ -294,7 +295,7 @@ class Index:
                 return [[] for _ in vectors]
             allowed = self._allowed(arrays, arrays.range(within), None)
             chosen = search.nearest(arrays, np.asarray(vectors, dtype=np.float32), k, allowed)
-            rows = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in chosen)]))
+            rows = distinct(np.concatenate([np.zeros(0, dtype=np.int64), *(rows for rows, _ in chosen)]))
             arrays.matrix.verify(rows[:_VERIFIED])
             edits = self.log.read(partial(past_edits, ids=(rows + 1).tolist()))
             found = dict(zip(rows.tolist(), edits, strict=True))
@@ -662,7 +663,7 @@ class Index:
         if alike:
             vectors = arrays.matrix.floats(np.array(alike, dtype=np.int64))
             hidden.append(search.at_least(arrays, vectors, LIKE))
-        result = np.unique(np.concatenate(hidden))
+        result = distinct(np.concatenate(hidden))
         self._hidden = (key, result)
         return result
 

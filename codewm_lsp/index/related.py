@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend
 from codewm_lsp.index.lexicon import WEIGHTS, Terms
@@ -222,13 +223,13 @@ def relate(window: Window, edit: CurrentEdit, places: Sequence[AskedPlace], blen
         ],
         axis=1,
     ).astype(np.float32)
-    common = np.unique(np.concatenate([_first(column) for column in (score, products[0], signed, unsigned, beside)]))
+    common = distinct(np.concatenate([_first(column) for column in (score, products[0], signed, unsigned, beside)]))
     found = []
     for predicted, place in zip(products[2:], places, strict=True):
         known = place.known
         both = (0.5 * predicted + products[0]) / max(float(np.linalg.norm(0.5 * place.predicted + edit.vector)), 1e-9)
         ways = [_first(column) for column in (predicted, both, known.text, known.named, beside * (0.5 + known.named))]
-        chosen = np.unique(np.concatenate([common, known.own[-FIRST:], *ways]))
+        chosen = distinct(np.concatenate([common, known.own[-FIRST:], *ways]))
         own = np.isin(chosen, known.own)
         to_the_place = np.stack(
             [

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import among, distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.lexicon import Terms, Weighing
@@ -144,7 +145,7 @@ def at_least(arrays: EditArrays, vectors: NDArray[np.float32], least: float) -> 
             )
         rows = np.flatnonzero(bounds[0] >= least)
         found.append(rows[arrays.matrix.at(rows, vector) >= least])
-    return np.unique(np.concatenate(found))
+    return distinct(np.concatenate(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ def _candidates(
         if len(queries) == 1:
             _second_look(arrays.segments, probes, weight, guessed, own, least - _ROUNDING)
         left = np.flatnonzero(own >= least - _ROUNDING)
-        left = left[~np.isin(left, tried)]
+        left = left[~among(left, np.sort(tried))]
         left = left[np.argsort(-own[left], kind="stable")]
         begin, size = 0, 256
         while begin < len(left) and own[left[begin]] >= least - _ROUNDING:

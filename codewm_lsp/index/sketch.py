@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.index.kernel import LEVELS, OFFSET, products
 from codewm_lsp.index.matrix import Matrix
 
@@ -54,7 +55,7 @@ class Sketch:
         """The sketch of these rows of the matrix."""
         width = min(WIDTH, matrix.size)
         stages = stages_of(width)
-        sample = np.unique(np.linspace(rows.start, rows.stop - 1, min(SAMPLE, len(rows))).astype(np.int64))
+        sample = distinct(np.linspace(rows.start, rows.stop - 1, min(SAMPLE, len(rows))).astype(np.int64))
         gram = np.zeros((matrix.size, matrix.size), dtype=np.float64)
         for begin in range(0, len(sample), 2048):
             some = matrix.floats(sample[begin : begin + 2048])

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.history import Commit, CommitEdits
 from codewm_lsp.index.arrays import numbers_of
 from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
@@ -180,7 +181,7 @@ def _numbered(connection: sqlite3.Connection, hashes: NDArray[np.uint64]) -> NDA
     """The numbers of terms, given to those that have none yet."""
     numbers = numbers_of(connection, hashes)
     if not numbers.all():
-        unknown = np.unique(hashes[numbers == 0].view(np.int64)).tolist()
+        unknown = distinct(hashes[numbers == 0].view(np.int64)).tolist()
         connection.executemany("INSERT INTO terms (hash) VALUES (?)", _singly(unknown))
         numbers = numbers_of(connection, hashes)
     return numbers

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,7 @@ _MISSING: Final = 1 << 20  # no signal has this number
 _ROWS: Final = 256  # asked about at a time: the tables in between stay in the cache
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """A question: up to ``threshold`` it goes on with ``low``, beyond with ``high``. ``value``: expected from here."""
 
     signal: int

@@ -23,6 +23,7 @@ from codewm_lsp.source.languages import LeafRole
 from codewm_lsp.source.tokens import tokenize
 
 _WORD: Final = re.compile(r"[^\W\d]\w{2,}|\d+(?:\.\d+)+\w*")
+_ASCII_WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}|[0-9]+(?:\.[0-9]+)+[A-Za-z0-9_]*")  # the same, faster
 _ALONE: Final = re.compile(r"(?<![.\w])[^\W\d]\w{2,}")  # not after a dot
 _VERSIONED: Final = re.compile(r"version(?:added|changed)|deprecat", re.I)
 _ISSUE: Final = re.compile(r"(?:#|:(?:issue|pr|gh|bug|pull):`)\d{2,}")
@@ -111,7 +112,12 @@ class TextWords:
 def text_words(text: str) -> TextWords:
     """Total: any text has some."""
     lines = frozenset([line for line in map(str.strip, text.split("\n")) if len(line) >= _SHORT])
-    return TextWords(frozenset(_WORD.findall(text)), lines)
+    return TextWords(frozenset(words_in(text)), lines)
+
+
+def words_in(text: str) -> list[str]:
+    """The names, words and versions of a text, as they stand."""
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
 
 
 _changed_words = lru_cache(maxsize=64)(text_words)
@@ -211,7 +217,7 @@ def text_table(
     named = Counter[str]()
     named_novel = Counter[str]()
     for line in added[:_MOST_LINES]:
-        words = set(_WORD.findall(line))
+        words = set(words_in(line))
         named.update(words)
         if words & novel:
             named_novel.update(words)

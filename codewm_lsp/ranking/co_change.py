@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import among, distinct
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.corpus import simple_name
 
@@ -87,8 +88,9 @@ class Changes:
             count[members] += 1
             recent[members] += 0.5 ** ((age - after - 1) / HALF_LIFE)
             small[members] += 2 / (1 + self._sizes[age])
-        around = np.unique(commits[:, None] + np.arange(-NEAR, NEAR + 1)) if len(commits) else commits
-        for age in np.setdiff1d(around[(around > after) & (around < self.count)], commits).tolist():
+        around = distinct(commits[:, None] + np.arange(-NEAR, NEAR + 1)) if len(commits) else commits
+        around = around[(around > after) & (around < self.count) & ~among(around, commits)]
+        for age in around.tolist():
             near[wanted.members(age)] += 1 / (1 + self._sizes[age])
         return Together(len(commits), count, recent, small, near)
 
@@ -119,7 +121,7 @@ class _Table:
 
     def __init__(self, ages: Numbers, members: Numbers, width: int) -> None:
         self.width = width
-        pairs = np.unique(ages * max(1, width) + members)
+        pairs = distinct(ages * max(1, width) + members)
         self.ages, self._members = pairs // max(1, width), pairs % max(1, width)
         by_member = np.lexsort((self.ages, self._members))
         self._sorted_ages = self.ages[by_member]

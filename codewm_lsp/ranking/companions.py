@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.source.languages import is_source
@@ -276,10 +277,10 @@ def companions(past: FilePast, touched: Touched, now: int | None = None) -> Comp
     asked_places = [_newest(past.changed_at[file], now) for file in known]
     useful = [n for n, places in enumerate(asked_places) if len(places)]
     lately = np.arange(max(0, now - OFTEN), now)
-    together = np.unique(np.concatenate([lately, *(asked_places[n] for n in useful)]).astype(np.int64))
+    together = distinct(np.concatenate([lately, *(asked_places[n] for n in useful)]).astype(np.int64))
     members, which = past.of(together)
     skip = set(known)
-    files = np.array([f for f in np.unique(members).tolist() if f not in skip and past.exists(f, now)], dtype=np.int64)
+    files = np.array([f for f in distinct(members).tolist() if f not in skip and past.exists(f, now)], dtype=np.int64)
     width = len(files)
     if not width:
         nothing = np.zeros(0, dtype=np.int64)
@@ -525,7 +526,7 @@ def _likest(places: Numbers, likeness: Floats) -> NDArray[np.bool_]:
 def _shortlist(table: NDArray[np.float32]) -> Numbers:
     """The rows that lead in one of some columns: the others are nowhere near."""
     kept = [np.argsort(-table[:, SIGNALS.index(name)], kind="stable")[:LEADING] for name in _LEADING]
-    return np.unique(np.concatenate(kept))
+    return distinct(np.concatenate(kept))
 
 
 def at_least(count: Numbers, of: int | Numbers) -> Floats:

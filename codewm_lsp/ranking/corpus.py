@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import among
 from codewm_lsp.ranking.path_layout import Layout
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 from codewm_lsp.source.languages import PYTHON
@@ -30,6 +31,7 @@ _What = Literal["words", "lines", "phrases"]
 
 KINDS: Final = tuple(DefinitionKind)
 _TOKEN: Final = re.compile(r"\w+")
+_SPACES: Final = {code: " " for code in range(128) if not _TOKEN.match(chr(code))}
 _MAX_TOKEN: Final = 64
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX2: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -52,12 +54,12 @@ _MIN_LINE: Final = 8  # a line of fewer characters (``else:``, ``return``) says 
 
 def tokens_of(text: str) -> Counter[str]:
     """How often each identifier, keyword, number or word of a string or comment stands in ``text``."""
-    return Counter(_TOKEN.findall(text))
+    return Counter(running_tokens(text))
 
 
 def running_tokens(text: str) -> list[str]:
     """Identifiers, keywords, numbers and words of strings and comments, as they stand."""
-    return _TOKEN.findall(text)
+    return text.translate(_SPACES).split() if text.isascii() else _TOKEN.findall(text)  # the same, three times as fast
 
 
 def line_hashes(text: str) -> list[int]:
@@ -128,9 +130,13 @@ class Vocabulary:
             return self._split
         while self._split_until < len(self._tokens):
             token = self._tokens[self._split_until]
+            if len(token) > _MAX_TOKEN:
+                pass
+            elif token.isalpha() and token.isascii() and token.islower():
+                self._parts.append(self._split_until)  # its only part is itself, as of every second word
+            else:
+                self._parts.extend(dict.fromkeys(map(self.add, split_identifier(token))))
             self._split_until += 1
-            parts = split_identifier(token) if len(token) <= _MAX_TOKEN else ()
-            self._parts.extend(dict.fromkeys(self.add(part) for part in parts))
             self._bounds.append(len(self._parts))
         self._split = np.array(self._parts, dtype=np.int32), np.array(self._bounds, dtype=np.int64)
         return self._split
@@ -145,7 +151,7 @@ class Vocabulary:
         asked = np.array(sorted(parts), dtype=np.int32)
         weights = np.array([parts[part] for part in asked.tolist()], dtype=np.float32)
         places = order[_runs(np.searchsorted(numbers, asked, "left"), np.searchsorted(numbers, asked, "right"))]
-        late = np.flatnonzero(np.isin(split[until:], asked)) + until
+        late = np.flatnonzero(among(split[until:], asked)) + until
         found = np.concatenate([np.sort(places), late])
         words = np.searchsorted(bounds, found, side="right") - 1
         values = weights[np.searchsorted(asked, split[found])]
@@ -191,7 +197,7 @@ def parse_file(text: str, vocabulary: Vocabulary) -> ParsedFile:
     add = vocabulary.add
     known = vocabulary.ids
     for definition in definitions:
-        numbers = [known[token] if token in known else add(token) for token in _TOKEN.findall(definition.source)]
+        numbers = [known[token] if token in known else add(token) for token in running_tokens(definition.source)]
         running += numbers
         bounds.append(len(running))
         found = Counter(numbers)

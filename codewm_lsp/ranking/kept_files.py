@@ -25,8 +25,11 @@ from codewm_lsp.index.store import LOG, PARSED_FILES, is_plain, write_anew
 from codewm_lsp.ranking.corpus import KINDS, Corpus, ParsedFile, Vocabulary, running_tokens, simple_name
 from codewm_lsp.small_arrays import read_arrays
 
-FEWEST: Final = 16
-"""Files that had to be parsed from which on all are kept anew."""
+FEWEST: Final = 3
+"""Files that had to be parsed from which on all are kept anew, and one more for so many files that are kept: writing
+them takes as long as parsing a few, and every later command is spared these."""
+
+FEW_OF: Final = 100
 
 _AT_ONCE: Final = 32  # files
 _LARGEST: Final = 64 << 20  # bytes of a file that is read
@@ -90,12 +93,11 @@ class KeptFiles:
             return None
         local = self._arrays["words"][place.held["words"]]
         tokens = list(dict.fromkeys(running_tokens(text)))
-        met, first = np.unique(local, return_index=True)
-        if len(met) and not 0 <= met[0] <= met[-1] < len(tokens):
+        met = list(dict.fromkeys(local.tolist()))  # words get their numbers in the order in which definitions hold them
+        if met and not 0 <= min(met) <= max(met) < len(tokens):
             return None
-        met = met[np.argsort(first)]  # words get their numbers in the order in which definitions hold them
         numbers = np.zeros(len(tokens), dtype=np.int32)
-        numbers[met] = [vocabulary.add(tokens[number]) for number in met.tolist()]
+        numbers[met] = [vocabulary.add(tokens[number]) for number in met]
         bounds = {
             what: np.concatenate(([0], np.cumsum(self._arrays[f"{what}_held"][place.definitions]))).astype(np.int32)
             for what in _HELD

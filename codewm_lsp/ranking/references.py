@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.display import clean
+from codewm_lsp.distinct import distinct
 from codewm_lsp.history import Edit
 from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
 from codewm_lsp.ranking.candidate import A_LINTER
@@ -192,7 +193,7 @@ class _Search:
     def _knowing(self, classes: Sequence[Address]) -> NDArray[np.int64]:
         """The files in which the name of one of these classes stands."""
         weights = self._corpus.weights({simple_name(one.name): 1.0 for one in classes})
-        return np.unique(self._corpus.file[np.flatnonzero(self._corpus.found(weights))])
+        return distinct(self._corpus.file[np.flatnonzero(self._corpus.found(weights))]).astype(np.int64)
 
     def _family(self, owner: Address) -> tuple[Address, ...]:
         """A class and those below it, the nearest first."""

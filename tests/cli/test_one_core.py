@@ -51,3 +51,10 @@ def test_garbage_is_collected_seldom(program: str) -> None:
     )
     said = done.stdout + done.stderr  # where the server speaks to its editor over stdout, Python's goes to stderr
     assert said.splitlines()[-1] == "True", said
+
+
+def test_a_command_ends_without_looking_through_everything_once_more() -> None:
+    told = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.isenabled())); "
+    program = "from codewm_lsp.cli.app import main as run; sys.argv = ['codewm', '--version']; run()"
+    done = subprocess.run([sys.executable, "-c", told + program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True False"

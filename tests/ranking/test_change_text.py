@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
 from codewm_lsp.history.edits import definition_edits
@@ -13,6 +15,7 @@ from codewm_lsp.ranking.change_text import (
     ChangedText,
     text_table,
     text_words,
+    words_in,
 )
 from codewm_lsp.ranking.companions import FilePast, Touched, companions
 from codewm_lsp.source import parse_definitions
@@ -26,6 +29,11 @@ FILES = {
     "alpha.txt": "first\n",
     "beta.txt": "second\n",
 }
+
+
+@given(st.text(st.sampled_from("aZ_09. \n-"), max_size=40))
+def test_words_of_plain_text_are_found_as_those_of_any_other(text: str) -> None:
+    assert words_in(text) == words_in(text + " é")
 
 
 def told(

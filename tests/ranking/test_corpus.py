@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from unittest import mock
 
@@ -31,6 +32,26 @@ from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifie
 
 A = "import os\n\n\ndef get_timeout(url):\n    return timeout_of(url)\n\n\ndef put(url):\n    return url\n"
 B = "from .a import put\n\n\nclass Thing:\n    def put(self, url, timeout):\n        return url, url, timeout\n"
+
+
+TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("aZ_09 .\n\t\x1c\x85é²")), max_size=60)
+
+
+@given(TEXTS)
+def test_words_of_plain_text_are_found_as_those_of_any_other(text: str) -> None:
+    assert running_tokens(text) == re.findall(r"\w+", text)
+
+
+@given(st.lists(st.text(st.sampled_from("aZ_09é"), min_size=1, max_size=70), max_size=20))
+def test_every_word_is_split_into_its_parts(words: list[str]) -> None:
+    vocabulary = Vocabulary()
+    for word in words:
+        vocabulary.add(word)
+    parts, bounds = vocabulary.split()
+    for number, word in enumerate(words):
+        place = vocabulary.ids[word]
+        found = [vocabulary.token(part) for part in parts[bounds[place] : bounds[place + 1]].tolist()]
+        assert found == (list(dict.fromkeys(split_identifier(word))) if len(word) <= 64 else []), number
 
 
 def corpus_of(**texts: str) -> Corpus:

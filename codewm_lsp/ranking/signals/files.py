@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.distinct import distinct
 from codewm_lsp.ranking.candidate import Candidate, times
 from codewm_lsp.ranking.co_change import NEVER
 from codewm_lsp.ranking.edit_context import EditContext, Floats
@@ -80,7 +81,7 @@ def _folder_coupling(edit: EditContext) -> Floats:
     values = _together(edit, edit.file_with_files.small)
     means = np.zeros(len(values), dtype=np.float32)
     layout = edit.corpus.layout
-    for folder in np.unique(layout.folder[np.flatnonzero(values)]).tolist():
+    for folder in distinct(layout.folder[np.flatnonzero(values)]).tolist():
         members = layout.folders[folder]
         means[members] = values[members].mean()
     return np.log1p(means)
