@@ -80,7 +80,7 @@ class Agent:
         opened, budget = self._opened(repository, max_tokens)
         question = ask(opened.repository, opened.stand_in, at=at, editing=editing)
         budget.note(f"After {question.words}:")
-        budget.note(self._prepared(opened, question.history))
+        budget.note(self._prepared(opened, question.at))
         found = asked.predictions(opened, question, _RESULTS)
         asked.require(found, opened, question)
         rows = []

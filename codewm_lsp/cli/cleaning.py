@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.cli.explore_command import FOLDER
+from codewm_lsp.cli.hook import installed
 from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
 from codewm_lsp.installation import this_installation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _REPOSITORY: Final = re.compile(r"[0-9a-f]{16}")
 _PAGE: Final = re.compile(r"index\.html(\.new)?|\.codewm-output\.json")
-_PLACES: Final = re.compile(r"repositories\.json(\.\d+)?")
+_PLACES: Final = re.compile(r"(repositories|hooks)\.json(\.\d+)?")
 _MEASURED: Final = re.compile(r".+-[0-9a-f]{20}\..+")
 _DIFFS: Final = re.compile(r"codewm-[a-z0-9_]{8}")
 
@@ -50,9 +51,7 @@ def written(cache: Path | None) -> list[Written]:
     from codewm_lsp.index.store import is_own_name
 
     found: list[Written] = []
-    for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())):
-        if folder is None:
-            continue
+    for folder in _cache_folders(cache):
         indexes = [
             *_files(folder, _PLACES.fullmatch),
             *(file for below in _folders(folder, _REPOSITORY.fullmatch) for file in _files(below, is_own_name)),
@@ -89,8 +88,7 @@ def unused(cache: Path | None) -> list[Leftover]:
     """The indexes, and files of such, that will not be read again."""
     from codewm_lsp.index import leftovers
 
-    folders = [folder for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())) if folder]
-    return [found for folder in folders for found in leftovers(folder, patient=False)]
+    return [found for folder in _cache_folders(cache) for found in leftovers(folder, patient=False)]
 
 
 def clean_unused(cache: Path | None, *, dry_run: bool) -> None:
@@ -135,8 +133,13 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
         return
     for one in found:
         say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
+    hooks = {hook: alone for folder in _cache_folders(cache) for hook, alone in installed(folder).items()}
+    if hooks:
+        say("Git hooks that ask CodeWM stay. Without CodeWM they do nothing. To remove one:")
+        for hook, alone in hooks.items():
+            say("  " + ("delete " if alone else "delete the line with `codewm forgotten` from "), (str(hook), "cyan"))
     if dry_run:
-        say("Nothing was removed. Run `codewm clean` to remove them.")
+        say("Nothing was removed. Run `codewm clean` to remove the files listed first.")
         return
     if not sure and not _agreed():
         say("Nothing was removed.")
@@ -151,6 +154,10 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
         )
     command = this_installation().removing()
     say(f"Removed. To uninstall CodeWM itself, run `{command}` and remove the extension from your editor.")
+
+
+def _cache_folders(cache: Path | None) -> list[Path]:
+    return [folder for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())) if folder is not None]
 
 
 def _agreed() -> bool:

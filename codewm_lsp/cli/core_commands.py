@@ -55,13 +55,10 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         if edits is None or "next" in kinds:
             seconds = 0.0 if options.no_index else options.index_seconds
             study = options.at is not None or question.stand_in is not None
-            done, total = asked.prepare(opened, question.history, progress, seconds, study=study)
+            done, total = asked.prepare(opened, question.at, progress, seconds, study=study)
             left = done < total
             if left:
-                before = " earlier" if question.history != question.at else ""
-                Reporter(progress).line(
-                    f"Using the newest {done:,} of {total:,}{before} commits; run `codewm index` for all."
-                )
+                Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
         for path in question.conflicts:
             Reporter(progress).line(f"{conflict(path)} Only your side of a conflict is read.")
         if edits is None:

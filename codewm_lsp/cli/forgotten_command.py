@@ -42,7 +42,7 @@ def forgotten(options: Namespace) -> bool:
         if options.install_hook:
             from codewm_lsp.cli.hook import install
 
-            sys.stdout.write(f"Before each commit, {install(repository)} says what seems to be missing.\n")
+            sys.stdout.write(f"Before each commit, {install(repository, folder)} says what seems to be missing.\n")
             return False
         dismissals = Dismissals.of(repository, folder)
 

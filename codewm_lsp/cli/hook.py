@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,10 +19,11 @@ _HOOK: Final = f"""#!/bin/sh
 {LINE}
 exit 0
 """
+_NOTES: Final = "hooks.json"
 
 
-def install(repository: Repository) -> Path:
-    """Write the hook ``pre-commit``; its path.
+def install(repository: Repository, cache: Path | None) -> Path:
+    """Write the hook ``pre-commit``; its path, which is noted in the folder of the indexes.
 
     Nothing that is there is overwritten, and nothing is written outside the repository's Git folder: ``OptionError``
     then says which line to add where.
@@ -36,14 +39,45 @@ def install(repository: Repository) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(hook, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777)
     except FileExistsError as error:
-        if hook.is_file() and LINE in hook.read_bytes().decode("utf-8", "replace"):
+        if _speaks(hook):
+            _note(hook, cache)
             return hook
         raise OptionError(
             f"There already is a hook, {hook}, and it was not changed. Add this line to it:\n  {LINE}"
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
         file.write(_HOOK)
+    _note(hook, cache)
     return hook
+
+
+def installed(cache: Path) -> dict[Path, bool]:
+    """The hooks noted in a folder of indexes that still ask CodeWM, and whether they do nothing else."""
+    return {hook: hook.read_text(encoding="utf-8") == _HOOK for hook in _noted(cache) if _speaks(hook)}
+
+
+def _speaks(hook: Path) -> bool:
+    with suppress(OSError):
+        return hook.is_file() and LINE in hook.read_bytes().decode("utf-8", "replace")
+    return False
+
+
+def _noted(cache: Path) -> list[Path]:
+    with suppress(OSError, ValueError):
+        found = json.loads((cache / _NOTES).read_text(encoding="utf-8"))
+        return [Path(hook) for hook in found if isinstance(hook, str)] if isinstance(found, list) else []
+    return []
+
+
+def _note(hook: Path, cache: Path | None) -> None:
+    known = _noted(cache) if cache is not None else []
+    if cache is None or hook.absolute() in known:
+        return
+    with suppress(OSError):  # `codewm clean` then does not name it
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = cache / f"{_NOTES}.{os.getpid()}"
+        temporary.write_text(json.dumps([*map(str, known), str(hook.absolute())]), encoding="utf-8", newline="\n")
+        temporary.replace(cache / _NOTES)
 
 
 def _is_below(folder: Path, outer: Path) -> bool:

@@ -98,6 +98,24 @@ def test_all_that_commands_keep_of_a_repository_is_removed(
     assert not cache.exists()
 
 
+def test_git_hooks_that_stay_are_named(history: Any, make_repository: Any, codewm: Callable[..., Any]) -> None:
+    other = make_repository("other")
+    for repository in (history, other):
+        assert codewm("forgotten", "--install-hook", repository.path).returncode == 0
+        assert codewm("forgotten", "--install-hook", repository.path).returncode == 0, "noted once"
+    alone, shared = (one.path / ".git" / "hooks" / "pre-commit" for one in (history, other))
+    shared.write_text(shared.read_text(encoding="utf-8") + "make lint\n", encoding="utf-8")
+    listed = codewm("clean", "--dry-run").stdout
+    assert f"  delete {alone}\n" in listed
+    assert f"  delete the line with `codewm forgotten` from {shared}\n" in listed
+    alone.unlink()
+    done = codewm("clean", "--yes")
+    assert str(alone) not in done.stdout
+    assert str(shared) in done.stdout
+    assert shared.exists()
+    assert codewm("clean", "--yes").stdout == "Nothing to remove.\n"
+
+
 def test_every_name_beside_an_index_is_cleaned_in_its_other_versions_too() -> None:
     constants = [value for name, value in vars(store).items() if name.isupper() and isinstance(value, str)]
     names = [name for name in constants if re.search(r"\.\w+$", name) and "|" not in name]

@@ -14,21 +14,21 @@ local fail = health.error or health.report_error
 
 local function neovim()
   local version = vim.version()
-  local text = ('Neovim %d.%d.%d'):format(version.major, version.minor, version.patch)
+  local text = ('neovim: %d.%d.%d'):format(version.major, version.minor, version.patch)
   if vim.fn.has('nvim-0.7') == 0 then
-    fail(text .. ': 0.7 or newer is required')
+    fail(text, { 'install Neovim 0.7 or newer' })
     return false
   end
   ok(text)
   return true
 end
 
---- The server's version; nil when it cannot be run.
+--- The server's path; nil when it cannot be run. Names and words are those of `codewm doctor`.
 local function server()
   local cmd = client.command()
   local path = vim.fn.exepath(cmd[1])
   if path == '' then
-    fail(cmd[1] .. ' is not on PATH', {
+    fail('server: ' .. cmd[1] .. ' was not found', {
       require('codewm.install').command(),
       "or set its path: require('codewm').setup({ cmd = { … } })",
     })
@@ -40,10 +40,12 @@ local function server()
   table.insert(ask, '--version')
   local said = vim.trim(vim.fn.system(ask))
   if vim.v.shell_error ~= 0 or not said:find('^codewm%-lsp %d') then
-    fail(table.concat(ask, ' ') .. ' failed: ' .. said, { 'Install it again: ' .. require('codewm.install').command() })
+    fail('server: ' .. table.concat(ask, ' ') .. ' failed: ' .. said, {
+      'reinstall CodeWM: ' .. require('codewm.install').command(),
+    })
     return nil
   end
-  ok(said .. ' at ' .. path)
+  ok(('server: %s (%s)'):format(path, said))
   return path
 end
 
@@ -52,7 +54,7 @@ local function doctor(server_path, root)
   local beside = vim.fn.fnamemodify(server_path, ':h') .. '/codewm'
   local program = vim.fn.executable(beside) == 1 and beside or vim.fn.exepath('codewm')
   if program == '' then
-    warn('codewm was not found beside the server, so Git, the model and the repository were not checked')
+    warn('codewm: was not found next to the server, so Git, the model and the repository were not checked')
     return
   end
   local ask = { program, 'doctor', '--json', '-C', root }
@@ -108,7 +110,7 @@ local function attached()
         for _, line in ipairs(status.lines(bufnr)) do info(line) end
       end
     end
-    local text = ('running for %s: %s, %s'):format(
+    local text = ('client: running for %s: %s, %s'):format(
       running.config.root_dir,
       counted(buffers, 'buffer', 'buffers'),
       counted(lenses, 'lens', 'lenses')
@@ -127,9 +129,9 @@ local function attached()
   end
   if #clients == 0 then
     local set_up = vim.fn.exists(':CodewmSimilar') == 2
-    warn('not running', {
-      set_up and 'Open a Python file in a Git repository'
-        or "Call require('codewm').setup(), or vim.lsp.enable('codewm') (0.11 and newer)",
+    warn('client: not running', {
+      set_up and 'open a Python file in a Git repository'
+        or "call require('codewm').setup(), or vim.lsp.enable('codewm') (0.11 and newer)",
     })
   end
 end
@@ -139,12 +141,13 @@ function M.check()
   if not neovim() then
     return
   end
-  if vim.fn.executable('git') == 0 then
-    fail('git is not on PATH: CodeWM needs it to read the history', { 'https://git-scm.com/downloads' })
-  end
   local path = server()
   attached()
-  if path then
+  if not path then -- otherwise `codewm doctor` looks
+    if vim.fn.executable('git') == 0 then
+      fail('git: git was not found on PATH', { 'install Git 2.30 or newer and put it on PATH' })
+    end
+  else
     local folders = roots()
     for _, root in ipairs(#folders > 0 and folders or { vim.fn.getcwd() }) do
       begin('codewm: ' .. root)

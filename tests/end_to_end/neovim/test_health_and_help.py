@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -76,18 +77,30 @@ def test_all_is_well(changed: Any, neovim: Neovim) -> None:
     assert marked(health, "ERROR") == []
     assert marked(health, "WARNING") == []
     fine = "\n".join(marked(health, "OK"))
-    assert f"codewm-lsp {codewm_lsp.__version__} at {sys.executable}" in fine
+    assert f"server: {sys.executable} (codewm-lsp {codewm_lsp.__version__})" in fine
     assert "git: git version" in fine
     assert "model: codewm-base" in fine
     assert "repository: " in fine
     assert "5 commits, 5 Python files" in fine
-    assert re.search(r"running for .*: 1 buffer, (1 lens|([2-9]|[1-9]\d+) lenses)$", fine, re.MULTILINE)
+    assert re.search(r"client: running for .*: 1 buffer, (1 lens|([2-9]|[1-9]\d+) lenses)$", fine, re.MULTILINE)
+
+
+def test_everything_has_the_name_and_the_words_that_the_doctor_gives_it(changed: Any, neovim: Neovim) -> None:
+    health = neovim(WELL, changed.path)["health"]
+    program = [sys.executable, "-c", "from codewm_lsp.cli import main; main()", "doctor", "--json", "-C", changed.path]
+    report = json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout)
+    said = "\n".join(health)
+    for one in report["findings"]:
+        same = one["name"] in ("codewm", "python", "libraries", "git", "repository", "hidden")  # for anybody
+        assert f"{one['name']}: {one['detail'] if same else ''}" in said, one
+    named = re.findall(r"(?:OK|SUCCESS|ERROR)\W+(\w+):", said)
+    assert {*named} <= {"neovim", "client", *(one["name"] for one in report["findings"])}
 
 
 def test_a_missing_or_broken_server_is_an_error_with_a_remedy(changed: Any, neovim: Neovim) -> None:
     health = neovim(MISSING, changed.path)["health"]
     (error,) = marked(health, "ERROR")
-    assert "codewm-lsp-that-is-not-there is not on PATH" in error
+    assert "server: codewm-lsp-that-is-not-there was not found" in error
     assert any(f"pip install '{ROOT}'" in line for line in health)
 
     health = neovim(BROKEN, changed.path, BROKEN_PYTHON=sys.executable)["health"]
