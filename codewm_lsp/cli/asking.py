@@ -159,8 +159,8 @@ def _one_edit_of(repository: Repository, sha: str, wanted: tuple[str, str]) -> Q
     title = _title(changed.commit)
     if not edits:
         raise OptionError(
-            f"{title[:1].upper()}{title[1:]} changes no Python definition"
-            + (f" of {wanted[0]} (it is a {changed.skipped} commit)." if changed.skipped else ".")
+            f"{title[:1].upper()}{title[1:]} changes no Python definitions"
+            + (f" in {wanted[0]} (it is a {changed.skipped} commit)." if changed.skipped else ".")
         )
     edit = _find(edits, wanted, title)
     words = f"{named(edit.definition)} in {title}"
@@ -222,7 +222,7 @@ def _last_commit(
     if found is None:
         raise NothingToAnswerError(
             f"{_without_edits(count, head)} a Python definition"
-            + (f" of {file}" if file else "")
+            + (f" in {file}" if file else "")
             + " (merges and very large commits are not counted). Change one, or ask about another revision with --at."
         )
     title = _title(found.commit)

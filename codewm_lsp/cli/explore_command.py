@@ -80,4 +80,4 @@ def _show(page: Path) -> None:
     import webbrowser
 
     if not webbrowser.open(page.resolve().as_uri()):
-        raise OptionError(f"No browser could be started. Open {page.resolve()} in one.")
+        raise OptionError(f"Could not start a browser. Open {page.resolve()} yourself.")

@@ -42,7 +42,9 @@ def forgotten(options: Namespace) -> bool:
         if options.install_hook:
             from codewm_lsp.cli.hook import install
 
-            sys.stdout.write(f"Before each commit, {install(repository, folder)} says what seems to be missing.\n")
+            sys.stdout.write(
+                f"Installed {install(repository, folder)}, which lists what seems to be missing before each commit.\n"
+            )
             return False
         dismissals = Dismissals.of(repository, folder)
 

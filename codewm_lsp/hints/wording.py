@@ -20,7 +20,7 @@ from codewm_lsp.world_model.actions import RICH_ACTION
 TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
-HOW_OFTEN: Final = "About 1 in 10 of the top suggestions changes within five commits."
+HOW_OFTEN: Final = "About 1 in 10 of the top suggestions is changed within five commits."
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
 
@@ -97,7 +97,9 @@ def stand_in_words(stand_in: StandIn, now: float) -> str:
 
 def after_commit(stand_in: StandIn, now: float) -> str:
     """What is said above a list of what is next while nothing is edited: from what, and how often it is right."""
-    return f"No uncommitted changes to Python code; what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
+    return (
+        f"No uncommitted changes to Python code; showing what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
+    )
 
 
 def waiting(stand_in: StandIn | None, *, comments: bool, asked: bool) -> str:

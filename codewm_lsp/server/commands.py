@@ -114,7 +114,7 @@ async def show_similar(ls: CodewmServer, target: LensTarget) -> dict[str, Any]:
     if target.show and evidence.edits:
         ls.show(evidence.definition, evidence.text(time.time()), _summary(evidence))
     elif target.show:
-        ls.say(MessageLevel.INFO, f"No past edits are like the change to {named(target.definition)}.")
+        ls.say(MessageLevel.INFO, f"No past edits are similar to the change to {named(target.definition)}.")
     return {"root": uri_of(place.root), **evidence.record()}
 
 

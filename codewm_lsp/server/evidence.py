@@ -108,7 +108,7 @@ class Evidence:
 
     def text(self, now: float) -> str:
         """As a diff to read, commit by commit."""
-        what = "like the change expected in" if self.kind == "next" else "like the change to"
+        what = "similar to the change expected in" if self.kind == "next" else "similar to the change to"
         about = f"about {clean(self.words)}" if self.words else f"{what} {named(self.definition)} ({clean(self.path)})"
         head = [f"# Past edits {about}\n"]
         head.extend(f"# {words}\n" for words in (*_likely(self.likely), *self.reasons))

@@ -85,7 +85,7 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
-    assert said[place + 1] == "About 1 in 10 of the top suggestions changes within five commits."
+    assert said[place + 1] == "About 1 in 10 of the top suggestions is changed within five commits."
 
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})

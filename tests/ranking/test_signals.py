@@ -143,7 +143,7 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert said("shop/client.py", "Client.__init__")["needs"] == "get uses a new attribute"
     assert (
         said("shop/client.py", "<module>")["needs"]
-        == "get uses fetch_within, not defined here (a linter would catch this)"
+        == "get uses fetch_within, which is not defined here (a linter would catch this)"
     )
     fetch = said("shop/client.py", "fetch")
     assert fetch["named"] == "named in the change to get"

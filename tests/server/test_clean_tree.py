@@ -64,7 +64,7 @@ async def test_where_next_says_from_what_it_answers_and_how_often_that_is_right(
         head = repository.head()[:7]
         assert answer["predictions"]
         assert answer["about"].startswith(
-            "No uncommitted changes to Python code; what may follow "
+            "No uncommitted changes to Python code; showing what may follow "
             f"the last commit {head} 'Add timeout to fetch_sessions' by "
         )
         assert "1 in 10" in answer["about"]

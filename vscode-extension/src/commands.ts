@@ -31,7 +31,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     'codewm.showSimilarEdits': async (argument) => {
       const target = isTarget(argument) ? argument : underCursor();
       if (target === undefined) {
-        void vscode.window.showInformationMessage('CodeWM: Put the cursor in a function of a Python file first.');
+        void vscode.window.showInformationMessage('CodeWM: put the cursor in a function of a Python file first.');
       } else {
         await similar.show(target);
       }

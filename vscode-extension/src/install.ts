@@ -71,7 +71,7 @@ export async function offerInstallation(installer: Installer): Promise<void> {
   const wanted = await packageOf(installer.context);
   const first = wanted === undefined ? HOW : INSTALL;
   const choice = await vscode.window.showWarningMessage(
-    'CodeWM needs its language server, and none was found in the selected Python environment or on PATH.',
+    'CodeWM needs its language server, which was not found in the selected Python environment or on PATH.',
     first,
     SET_PATH,
   );
@@ -108,9 +108,9 @@ async function install(installer: Installer, wanted: string): Promise<void> {
 }
 
 async function chooseEnvironment(interpreter: Interpreter): Promise<string | undefined> {
-  const own = { label: 'An environment of its own', description: 'recommended', into: 'own' };
+  const own = { label: 'A new environment of its own', description: 'recommended', into: 'own' };
   const selected = { label: named(interpreter), description: 'the selected interpreter', into: interpreter.path };
-  const title = 'CodeWM: install the language server into';
+  const title = 'CodeWM: install the language server in which environment?';
   return (await vscode.window.showQuickPick([own, selected], { title }))?.into;
 }
 
@@ -126,7 +126,7 @@ async function ownEnvironment(context: vscode.ExtensionContext): Promise<string 
     (await suitablePython({ searchPath: process.env['PATH'] ?? '', workspaceFolders })) ??
     (await suitablePython({ searchPath: await shellPath(), workspaceFolders }));
   if (found === undefined) {
-    const message = 'CodeWM needs Python 3.10 or newer with the modules venv and pip, and none was found on PATH.';
+    const message = 'CodeWM needs Python 3.10 or newer with venv and pip, which was not found on PATH.';
     if ((await vscode.window.showErrorMessage(message, GET_PYTHON, SET_PATH)) === GET_PYTHON) {
       await vscode.env.openExternal(vscode.Uri.parse('https://www.python.org/downloads/'));
     }

@@ -61,7 +61,7 @@ async function offerModel(output: string): Promise<void> {
 }
 
 async function offerTrainer(found: Found, context: vscode.ExtensionContext): Promise<void> {
-  const message = 'CodeWM: Training needs PyTorch, a large download, which is not installed.';
+  const message = 'CodeWM: training needs PyTorch (a large download), which is not installed.';
   const install = 'Install';
   const interpreter = found.args.length > 0 ? found.command : await companion(found, 'python');
   const wanted = await packageOf(context);

@@ -57,7 +57,7 @@ def _is_its_twin(candidate: Candidate) -> str:
     if candidate.value("twin") < 0.4:
         return ""
     name = "the same name" if candidate.value("same_name") else "a similar name"
-    return f"has {name}, and text {100 * float(candidate.edit.alike[candidate.row]):.0f} % the same"
+    return f"has {name} and {100 * float(candidate.edit.alike[candidate.row]):.0f} % the same text"
 
 
 def _is_its_test(candidate: Candidate) -> str:

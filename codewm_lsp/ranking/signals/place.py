@@ -37,7 +37,7 @@ def _stands_near(candidate: Candidate) -> str:
 def _is_needed(candidate: Candidate) -> str:
     own = candidate.edit.own_file
     if own is not None and candidate.value("unresolved_names"):
-        return f"{candidate.edited} uses {_named(own.unknown)}, not defined here {A_LINTER}"
+        return f"{candidate.edited} uses {_named(own.unknown)}, which is not defined here {A_LINTER}"
     if own is not None and candidate.value("unused_names"):
         unused = [name for name in own.unused if candidate.holds(name)]
         linted = "" if any(candidate.mentions(name) for name in unused) else f" {A_LINTER}"

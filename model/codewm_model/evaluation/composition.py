@@ -175,15 +175,15 @@ def _derangement(count: int, random: np.random.Generator) -> NDArray[np.int64]:
 
 
 _EXPLANATION = """\
-The newest three modifications in a row of each definition with at least four versions. *Teacher-forced*: each step is
-predicted from the true (online) state before it; *free-running*: from the prediction before it. Per step the cosine of
-the predicted with the true change of state. *Honest*: both begin at the target state before the step; *paper's*: both
-begin at the online state before the step; where a model's target is its own state encoder, these two are the same.
-*Online states turned*: the paper's measure with the online states turned by a fixed rotation, by which nothing is known
-better. Five nulls, each by the same measure: the actions of another chain (*shuffled actions*); the true change of
-another chain (*random trajectory*); the mean of all true changes of the repository (*mean change*); the chain's own
+The newest three consecutive modifications of each definition with at least four versions. *Teacher-forced*: each step
+is predicted from the true (online) state before it; *free-running*: from the prediction before it. For each step, the
+figure is the cosine of the predicted and the true change of state. *Honest*: both start at the target state before the
+step; *paper's*: both start at the online state before the step. If a model's target is its own state encoder, the two
+are the same. *Online states turned*: the paper's measure with the online states turned by a fixed rotation, which adds
+no information. Five nulls, each by the same measure: the actions of another chain (*shuffled actions*); the true change
+of another chain (*random trajectory*); the mean of all true changes of the repository (*mean change*); the chain's own
 previous change again, at the first step the one after it (*own change before*: how consistent a chain is with itself);
-the target state before, copied (*identity*: under the honest measure no change at all, and 0;
-under the paper's measure it is the translation between the two spaces alone). Windows with a step that does not change
-the target state are left out.
+the target state before, copied (*identity*: under the honest measure no change at all, and 0; under the paper's measure
+it is the translation between the two spaces alone). Windows with a step that does not change the target state are left
+out.
 """

@@ -215,12 +215,12 @@ def _label_name(value: int) -> str:
 
 _EXPLANATION = """\
 Pairs of whole files before and after a commit, at most 50,000 characters a side, the newest 200 of each repository.
-Each asks for pairs *of other repositories* with the same label. The label is that of the authors' published tools: the
-edit type (add or delete: there is no file before or after; else modify) and the scope (function: the names of functions
-or the sizes of their bodies differ; class: the names of classes; else module). *Hard negatives*, drawn with each seed
-as those tools draw them: one pair of the same label *and the same repository* among nine of other labels and
-repositories. Equal scores are ranked at random (in the tools, a vector of zeros wins). *Class prior*: what a random
-order can expect from how common the labels are. The label is coarse, and a model is given it as part of its input:
-nothing is chosen by these figures but how much the action weighs in the row *with actions* (`codewm embed --parts
-edit,action`), on the validation repositories. The paper has 0.8131, and 0.677 with hard negatives.
+Each is a query for pairs *of other repositories* with the same label. The label is that of the authors' published
+tools: the edit type (add or delete: there is no file before or after; else modify) and the scope (function: the names
+of functions or the sizes of their bodies differ; class: the names of classes; else module). *Hard negatives* are drawn
+for each seed as those tools draw them: one pair of the same label *and the same repository* among nine of other labels
+and repositories. Ties are broken at random (in the tools, a vector of zeros wins). *Class prior*: what a random order
+scores because some labels are common. The label is coarse and part of a model's input, so nothing is chosen by these
+figures except how much the action weighs in the row *with actions* (`codewm embed --parts edit,action`), on the
+validation repositories. The paper reports 0.8131, and 0.677 with hard negatives.
 """

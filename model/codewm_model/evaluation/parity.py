@@ -142,8 +142,8 @@ def _table(name: str, rows: Sequence[Mapping[str, object]]) -> str:
 
 
 _EXPLANATION = f"""\
-The bundle as the product runs it (int4 weights, ONNX Runtime) against the unrounded weights of its training run
-(PyTorch), on the same features, edits, queries and seeds; of E4 without the gallery of 3,000, whose figures are means
-over most. Asked: no figure more than {MOST} apart, an embedding cosine of at least {COSINE} at the 1st percentile, a
-bundle of at most {MAX_BYTES:,} bytes.
+Compares the bundle as the product runs it (int4 weights, ONNX Runtime) with the unrounded weights of its training run
+(PyTorch), on the same features, edits, queries and seeds. E4 is measured without its gallery of 3,000. Required: no
+figure differs by more than {MOST}, the embedding cosine is at least {COSINE} at the 1st percentile, and the bundle
+has at most {MAX_BYTES:,} bytes.
 """

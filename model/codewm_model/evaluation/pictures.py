@@ -130,7 +130,7 @@ def _curves(models: Sequence[EvaluatedModel], folder: Path) -> list[tuple[str, s
             (
                 name,
                 "Health of the transition model while it was trained, on its own validation repositories. A copy "
-                "indicator that climbs towards 1 is a collapse of the target encoder.",
+                "indicator that rises towards 1 means that the target encoder collapses.",
             )
         )
     return pictures
@@ -167,7 +167,7 @@ def _spectra(vectors: dict[str, NDArray[np.float32]], folder: Path) -> list[tupl
     picture = plots.lines(panel, "rank of the singular value", columns=1, logarithmic=(True, True))
     caption = (
         "Spectrum of the embeddings of the newest edits of all repositories, centred: the flatter the line, the more "
-        "of its numbers a model uses."
+        "of its dimensions a model uses."
     )
     return [(plots.save(picture, folder, "spectra"), caption)]
 

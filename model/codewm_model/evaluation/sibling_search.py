@@ -345,23 +345,23 @@ def _half_typed(setting: str, edits: Sequence[Edit], asking: NDArray[np.int64]) 
 
 
 _EXPLANATION = """\
-Within one repository's newest edits, each edit of a commit with 2 to 20 edits asks for the others of its commit, in a
-gallery of all edits but those of its own definition. *Definitions*: one changed function, method, class header or
-module remainder; the newest 3,000, and, to compare with earlier tables, the newest 300 with at most 32 of a commit.
-*Files*: pairs of whole files, the newest 400. At most 1,000 queries of a repository in each setting, drawn at random.
-Equal scores are ranked at random. *Sibling in another file*: those in the query's own file are taken out of the
+Among the newest edits of one repository, each edit of a commit with 2 to 20 edits is a query for the others of its
+commit, in a gallery of all edits except those of its own definition. *Definitions*: one changed function, method, class
+header or module remainder; the newest 3,000, and, to compare with earlier tables, the newest 300 with at most 32 of a
+commit. *Files*: pairs of whole files, the newest 400. At most 1,000 queries per repository and setting, drawn at
+random. Ties are broken at random. *Sibling in another file*: edits in the query's own file are removed from the
 gallery. *All siblings in other files*: only queries without a sibling in their own file. *Every commit alike*: the mean
 over commits of the mean over their edits. R@k: a sibling is among the first k. *Commits of 2 to 32*: the gallery holds
-no other commits, and all of its edits ask. An earlier table of such figures gave the plain words with idf 0.788 on
-definitions, 0.625 with all siblings elsewhere and 0.650 on files; drawn in this way they have about that here, so its
-other figures can be laid beside these. A model alone is the cosine of its edit vectors; *whitened*: in the measure of
-the gallery's own edits, as the product's index has it; the blend is that index, asked as the editor asks it, and the
+no other commits, and all of its edits are queries. In an earlier table, plain words with idf scored 0.788 on
+definitions, 0.625 with all siblings in other files and 0.650 on files. Drawn this way they score about the same here,
+so the other figures of that table are comparable. A model alone is the cosine of its edit vectors; *whitened*: relative
+to the gallery's own edits, as in the product's index; the blend is that index, queried the way the editor does, and the
 *blend of 0.1.0* the plain sum of its parts by which version 0.1.0 ranked; *with actions* is the form of `codewm embed
 --edits --parts edit,action`, which E3 is about. *Added, modified, removed*: queries of one kind. *Half typed*: the
-query holds the first half of its changed lines alone (*first line*: the first of them); asked of at most 150 edits of a
-kind that change four lines or more, which stand whole beside them. *Share of the words to come*: of the words that such
-an edit adds and the query lacks, how many the first past edit adds. The sentence encoder and the paper's own weights,
-where they are asked for, are measured in the smaller galleries; of the latter, the state of each side (512 tokens) is
-what they were trained on, and its change is the edit; for them alone a definition that does not parse outside its file
-(a decorated method, a class of nothing but methods) is made to.
+query has only the first half of its changed lines (*first line*: only the first). This uses at most 150 edits of a kind
+that change four lines or more; the same edits are also measured whole. *Share of the words to come*: of the words that
+such an edit adds and the query lacks, how many the first past edit adds. The sentence encoder and the paper's own
+weights, if requested, are measured in the smaller galleries only. The paper's weights encode each side (512 tokens), as
+in their training, and the edit is the change of that state; only for them, a definition that does not parse outside its
+file (a decorated method, a class that has only methods) is adapted so that it does.
 """

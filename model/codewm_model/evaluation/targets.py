@@ -92,8 +92,8 @@ def targets_of(
     for reference in references:
         if reference.advance is None or reference.target is None:
             notes += (
-                f"\nNot measured: {reference.system} is measured against the target encoder of its training: its "
-                f"authors have to have released one, as {reference.name}_target.safetensors beside it.\n"
+                f"\nNot measured: {reference.system}, because the target encoder of its training "
+                f"({reference.name}_target.safetensors) is not next to it.\n"
             )
             continue
         online, target = (

@@ -202,17 +202,17 @@ def neighbour_ranks(rows: Matrix, gallery: Matrix, ties: NDArray[np.float64]) ->
 
 
 _EXPLANATION = """\
-From the state of a definition and the action on it, its next state is predicted, on at least 5,000 newest edits of
-all repositories together where there are as many. *The paper's cosine* is that of (predicted − online before) with
-(target after − online before): the two ends of the true change lie in two spaces, so a large part of it is the
-translation between them, which all edits share; the rows *mean change* and *copy* show how far that part alone goes.
-Where a model's target is its own state encoder, both ends lie in one space already. *Online states turned*: the paper's
-measure once more, with the online states turned by a fixed rotation. Nothing is known better by that; the figure rises
-to where the paper's is, for a copy as well as for the model.
-*The honest cosine* has both ends in the target's space: (predicted − target before) with (target after − target
-before). *KNN@k*: the true next state is among the k states nearest to the prediction in the gallery of the next states
-of all edits; equal ones at random. *Copy indicator*: cosine of the target states before and after; towards 1 is a
-collapse. Effective ranks are of 128. *Last five evaluations of training*: their mean, from the log of the run, on the
-repositories it was validated on. Edits that leave the target state as it is are not asked about. *Modifications
-alone*: without additions and removals, of which one end is the empty text.
+The next state of a definition is predicted from its state and the action on it, for the newest edits of all
+repositories together (at least 5,000 if there are that many). *The paper's cosine* compares (predicted − online before)
+with (target after − online before). The two ends of the true change lie in different spaces, so a large part of it is
+the translation between them, which all edits share; the rows *mean change* and *copy* show how far that part alone
+goes. If a model's target is its own state encoder, both ends lie in the same space. *Online states turned*: the paper's
+measure again, with the online states turned by a fixed rotation. That adds no information, yet the figure rises to the
+paper's, for a copy as well as for the model. *The honest cosine* keeps both ends in the target's space: it compares
+(predicted − target before) with (target after − target before). *KNN@k*: how often the true next state is among the k
+states nearest to the prediction, in a gallery of the next states of all edits; ties are broken at random. *Copy
+indicator*: the cosine of the target states before and after; close to 1, the target has collapsed. Effective ranks are
+of 128. *Last five evaluations of training*: their mean, from the log of the run, on the repositories it was validated
+on. Edits that do not change the target state are left out. *Modifications alone* leaves out additions and removals,
+which have no text at one end.
 """

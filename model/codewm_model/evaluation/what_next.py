@@ -259,20 +259,20 @@ def bootstrap(values: NDArray[np.float64], commits: Sequence[int], seed: int) ->
 
 
 EXPLANATION: Final = """\
-Commits as in E5. One edit is revealed; for each other definition that the commit changes, its edit is predicted from
-the definition before it and the recent edits (the revealed one, then the newest of the past). Cosine of the prediction
-with the true edit's vector, and the rank of the true edit among 1,000 edits of older commits, drawn by the seed from
-the newest 3,000 of the history. Nulls, in the same space: the revealed edit's own vector (copy), that edit replayed on
-the definition's text (the copy where nothing of it stands there), the definition's last edit, the mean edit, a random
-one. The vectors of two models are not comparable: each has nulls of its own.
+The commits are those of E5. One edit is revealed. For each other definition that the commit changes, its edit is
+predicted from the definition before the change and the recent edits (the revealed one, then the newest past ones). The
+figures are the cosine of the prediction with the true edit's vector, and the rank of the true edit among 1,000 edits of
+older commits, drawn by the seed from the newest 3,000 of the history. Nulls, in the same space: the revealed edit's own
+vector (copy), that edit replayed on the definition's text (the copy where nothing of it stands there), the definition's
+last edit, the mean edit, a random one. The vectors of two models are not comparable, so each has its own nulls.
 
-Past edits shown: the product's three (the blend; fewer where it finds fewer fit, and what it does not show counts as
-0), against the three nearest to the prediction alone, to the revealed edit (copy), and to both together, which 0.1.0
-showed. How like the edit that really came they are, three times: by their changed words (signed bags, idf), by the
-same without signs, and by their vectors, since what is best by one of these alone can be bad by the others. The oracle
-shows the three most like the truth by signed words; that of another repository, of as many edits, says how much of it
-is chance. *Like it, of a like commit*: one of those shown has 0.3 or more, and its commit changed something else that
-is as much like the revealed edit. The same for the places that existed before the commit.
+Past edits shown: the product's three (the blend; it may show fewer, and each one missing counts as 0) against the three
+nearest to the prediction alone, to the revealed edit (copy), and to both together, as 0.1.0 showed. Their similarity to
+the true edit is measured in three ways: by changed words (signed bags, idf), by the same without signs, and by vectors,
+since what is best by one can be bad by the others. The oracle shows the three most similar to the truth by signed
+words; an oracle over as many edits of another repository shows how much of that is chance. *Like it, of a like commit*:
+one of those shown scores 0.3 or more, and its commit changed something else that is as similar to the revealed edit.
+The same is measured for places that existed before the commit.
 
 Five likeliest places: of the newest commits, by the product's own ranking after the revealed edit. The share of them
 with a first past edit that is shown first for none of the other four; a place with none does not count as one.

@@ -310,14 +310,14 @@ def curve(looks: Looks) -> list[dict[str, float]]:
 
 
 EXPLANATION: Final = """\
-For every commit of 2 to 20 changed definitions in the newest fifth of a history (150 a repository at most, with a past
-of 1,500 commits beyond), one changed definition, drawn by the seed, is revealed as the edit in progress. Files are
-those of the commit's parent with that edit made, as in a working tree, and the past is the parent's. (a) ranks the
-other definitions of its file (8 at least, one of them changed), (b) the other Python files of the repository.
-The *plain blend* is a logistic blend of nine of the baselines' quantities, learnt
-on the train repositories; *the product* is what `codewm next` answers: the ranker, led by the definitions that must
-follow the edit (users of what is gone, callers that no longer fit), and for comparison *the ranker alone*. No model is
-asked. *Blend with* a model: the same with the ranker that it brings, where that is another one.
+For each commit with 2 to 20 changed definitions in the newest fifth of a history (at most 150 per repository, with a
+past of 1,500 commits before them), one changed definition, drawn by the seed, is revealed as the edit in progress. The
+files are those of the commit's parent with that edit applied, as in a working tree; the past is that of the parent. (a)
+ranks the other definitions in its file (at least 8, one of them changed); (b) ranks the other Python files of the
+repository. The *plain blend* is a logistic blend of nine of the baselines' quantities, trained on the train
+repositories. *The product* is what `codewm next` answers: first the definitions that must follow the edit (users of
+what is gone, callers that no longer match), then the ranker's order. *The ranker alone* is shown for comparison. No
+model is used. *Blend with* a model: the same with the model's own ranker, if it has a different one.
 
 Lenses: a look is the file of the revealed edit, with one edit in progress and, in larger commits, with several. A lens
 is *right* when the commit, or one of the author's next five, changed its definition.

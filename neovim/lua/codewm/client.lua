@@ -152,7 +152,7 @@ function M.restart()
     if gone() then
       M.start_all()
     elseif tries > 60 then
-      vim.notify('CodeWM: the server does not stop', vim.log.levels.WARN)
+      vim.notify('CodeWM: the server did not stop', vim.log.levels.WARN)
     else
       if tries == 20 then
         for _, client in ipairs(running) do
@@ -174,7 +174,7 @@ end
 function M.ask(command, arguments, done, client)
   client = client or M.of(api.nvim_get_current_buf())
   if not client then
-    vim.notify('CodeWM is not running: see :checkhealth codewm', vim.log.levels.WARN)
+    vim.notify('CodeWM is not running. See :checkhealth codewm.', vim.log.levels.WARN)
     return
   end
   compat.request(client, 'workspace/executeCommand', { command = command, arguments = arguments }, function(err, result)

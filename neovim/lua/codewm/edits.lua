@@ -54,12 +54,12 @@ end
 --- What the edits of an answer have in common.
 function M.heading(query)
   if not query.kind then
-    return { '# The edits of commit ' .. query.commit }
+    return { '# Edits of commit ' .. query.commit }
   end
   if query.kind == 'search' then
     return { '# Past edits about ' .. M.clean(query.words) }
   end
-  local about = query.kind == 'next' and 'like the change expected in ' or 'like the change to '
+  local about = query.kind == 'next' and 'similar to the change expected in ' or 'similar to the change to '
   local lines = { '# Past edits ' .. about .. M.named(query.definition) .. ' (' .. M.clean(query.path) .. ')' }
   if #(query.likely or {}) > 0 then
     table.insert(lines, '# likely to change: ' .. table.concat(query.likely, ', '))

@@ -17,7 +17,7 @@ end
 local function hide(command, question, what)
   ask(command, question, false, function()
     last = { command = command, question = question, what = what }
-    vim.notify(('CodeWM: %s are hidden. To show them again: :CodewmHide!'):format(what))
+    vim.notify(('CodeWM: %s are hidden. Run :CodewmHide! to show them again.'):format(what))
   end)
 end
 
@@ -36,7 +36,7 @@ end
 --- Show again what was hidden last.
 function M.undo()
   if not last then
-    vim.notify('CodeWM: nothing was hidden since Neovim started')
+    vim.notify('CodeWM: nothing has been hidden since Neovim started')
     return
   end
   local undone = last

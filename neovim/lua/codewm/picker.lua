@@ -32,11 +32,11 @@ function M.similar(target, of, how)
   local question = { uri = target.uri, definition = target.definition, show = false }
   client.ask('codewm.showSimilarEdits', { question }, function(answer)
     if vim.tbl_isempty(answer.edits) then
-      vim.notify('CodeWM: no past edits are like the change to ' .. edits.named(target.definition))
+      vim.notify('CodeWM: no past edits are similar to the change to ' .. edits.named(target.definition))
     elseif how == 'diff' then
       windows.all(answer)
     else
-      choose(answer, 'Past edits like ' .. edits.named(answer.query.definition))
+      choose(answer, 'Past edits similar to ' .. edits.named(answer.query.definition))
     end
   end, of)
 end

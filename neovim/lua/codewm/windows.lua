@@ -88,7 +88,7 @@ end
 local function open_file(answer, edit)
   local file = vim.uri_to_fname(answer.root) .. '/' .. edit.path
   if vim.tbl_contains(vim.split(edit.path, '/', { plain = true }), '..') or not vim.loop.fs_stat(file) then
-    vim.notify('CodeWM: ' .. edits.clean(edit.path) .. ' is no longer there')
+    vim.notify('CodeWM: ' .. edits.clean(edit.path) .. ' no longer exists')
     return
   end
   vim.cmd('wincmd p')

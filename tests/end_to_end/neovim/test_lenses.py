@@ -114,8 +114,8 @@ def test_toggle_snooze_and_hide_take_lenses_away_and_bring_them_back(changed: An
         "CodeWM is snoozed for 5 minutes",
         "CodeWM: :CodewmSnooze expects a number of minutes, not soon",
         "CodeWM is no longer snoozed",
-        "CodeWM: hints on SessionsClient.fetch_sessions are hidden. To show them again: :CodewmHide!",
+        "CodeWM: hints on SessionsClient.fetch_sessions are hidden. Run :CodewmHide! to show them again.",
         "CodeWM: indexing 1 repository",
         "CodeWM: hints on SessionsClient.fetch_sessions are shown again",
-        "CodeWM: nothing was hidden since Neovim started",
+        "CodeWM: nothing has been hidden since Neovim started",
     ]

@@ -81,7 +81,7 @@ def test_a_missing_server_is_said_once_with_what_to_do(changed: Any, neovim: Neo
     assert found["messages"] == [
         f"CodeWM: codewm-lsp-that-is-not-there is not on PATH. Install it (pip install '{ROOT}'), "
         "or name it with `cmd` in setup().",
-        "CodeWM is not running: see :checkhealth codewm",
+        "CodeWM is not running. See :checkhealth codewm.",
     ]
 
 

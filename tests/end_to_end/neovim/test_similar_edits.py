@@ -140,7 +140,7 @@ def test_past_edits_are_chosen_read_and_hidden(changed: Any, neovim: Neovim) -> 
     found = neovim(CHOICE, changed.path)
     everything = commits_of(found["preview"])
     assert len(everything) == len(found["items"]) >= 4
-    assert found["prompt"] == "Past edits like SessionsClient.fetch_sessions"
+    assert found["prompt"] == "Past edits similar to SessionsClient.fetch_sessions"
     assert found["kind"] == "codewm.edit"
     for number, item in enumerate(found["items"]):
         assert everything[number][:7] in item
@@ -165,7 +165,7 @@ def test_past_edits_are_chosen_read_and_hidden(changed: Any, neovim: Neovim) -> 
     assert found["tabs"] == 1
 
     # its commit, its file
-    assert found["commit"][0] == f"# The edits of commit {everything[0]}"
+    assert found["commit"][0] == f"# Edits of commit {everything[0]}"
     assert set(commits_of(found["commit"])) == {everything[0]}
     assert found["file"] == path
     assert "def fetch_" in found["line"]

@@ -132,7 +132,7 @@ function predictionItem(node: PredictionNode): vscode.TreeItem {
   item.contextValue = 'codewm.prediction';
   const tooltip = new vscode.MarkdownString();
   tooltip.appendMarkdown(`**${escapeMarkdown(name)}** in ${escapeMarkdown(prediction.path)}\n\n`);
-  tooltip.appendMarkdown(`changes next with a probability of ${percent(prediction.score)}\n\n`);
+  tooltip.appendMarkdown(`${percent(prediction.score)} likely to change next\n\n`);
   for (const words of prediction.reasons) {
     tooltip.appendMarkdown(`- ${escapeMarkdown(words)}\n`);
   }

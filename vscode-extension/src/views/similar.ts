@@ -153,7 +153,7 @@ export class SimilarEditsView extends Tree<Node> {
     const others = await this.othersOf(node);
     return others.length > 0
       ? [...others]
-      : [{ kind: 'note', text: 'Nothing else was changed in this commit.', icon: 'circle-slash', parent: node }];
+      : [{ kind: 'note', text: 'This commit changed nothing else.', icon: 'circle-slash', parent: node }];
   }
 
   private list(target: Target | undefined, answer: SimilarEdits, again: () => Promise<SimilarEdits>): void {
@@ -198,14 +198,14 @@ function headline(answer: SimilarEdits): string {
   }
   const name = called(query.definition, query.path);
   if (edits.length === 0) {
-    return `No past edits are like ${query.kind === 'next' ? `the change expected in ${name}` : `the change to ${name}`}.`;
+    return `No past edits are similar to ${query.kind === 'next' ? `the change expected in ${name}` : `the change to ${name}`}.`;
   }
   if (query.kind === 'similar') {
-    return `Past edits most like the change to ${name}:`;
+    return `Past edits similar to the change to ${name}:`;
   }
   const what = query.likely.length > 0 ? `, in its ${joined(query.likely)}` : '';
   const why = query.reasons.length > 0 ? ` (${query.reasons.join('; ')})` : '';
-  return `${name} is likely to change next${what}${why}. Past edits like that:`;
+  return `${name} is likely to change next${what}${why}. Similar past edits:`;
 }
 
 function detailsOf(node: EditNode): Details {

@@ -157,12 +157,50 @@ describe('a repository in which a function was just changed', () => {
     await until('the place', () => window.page.locator('.statusbar-item', { hasText: 'Ln' }).first().textContent(), (seen) => /Ln 18, /.test(seen ?? ''));
   });
 
+  step('hides a hint that is not useful with one click, and brings it back', async () => {
+    await window.row(NEXT, 'store_session').hover();
+    await window.row(NEXT, 'store_session').locator('.action-label[aria-label*="Not Useful"]').click();
+    const toast = await window.notification('Hints on SessionsClient.store_session are hidden');
+    await until('its row to go', () => window.rows(NEXT), (seen) => !seen.some((row) => row.startsWith('store_session')));
+    const above = (): Promise<string[]> => window.lenses().then((lenses) => lenses.map((one) => one.above));
+    await until('its lens to go', above, (seen) => !seen.some((line) => line.includes('def store_session')));
+    await toast.locator('.monaco-button', { hasText: 'Undo' }).click();
+    await until('its row to come back', () => window.rows(NEXT), (seen) => seen.some((row) => row.startsWith('store_session')));
+    await window.lens(LIKELY, 'def store_session');
+  });
+
   step('shows the past edits behind the function in which the cursor is', async () => {
     await window.run('CodeWM: Clear List');
     await until('an empty list', () => window.rows(VIEW), (seen) => seen.length === 0);
     await window.line('response.json()["sessions"]').click();
     await window.run('CodeWM: Show Similar Edits');
     await until('rows', () => window.rows(VIEW), (seen) => seen[0]?.includes('Give the') === true);
+  });
+});
+
+describe('a long function', () => {
+  it('has past edits whose diffs open at the change, which is far below the definition', async () => {
+    const sync = (name: string, timeout = ''): string => {
+      const steps = Array.from({ length: 90 }, (_, number) => `    session.note("${name}", ${String(number)})\n`);
+      return `def sync_${name}(session):\n${steps.join('')}    return session.push("${name}"${timeout})\n`;
+    };
+    const shop = makeShop(path.join(machine.folder, 'long'));
+    const names = ['users', 'orders', 'invoices'];
+    shop.commit('Sync all', 'Ada Lovelace', 1, Object.fromEntries(names.map((name) => [`shop/sync_${name}.py`, sync(name)])));
+    for (const name of names.slice(0, 2)) {
+      shop.commit(`Wait for ${name}`, 'Ada Lovelace', 1, { [`shop/sync_${name}.py`]: sync(name, ', timeout=30') });
+    }
+    shop.write('shop/sync_invoices.py', sync('invoices', ', timeout=30'));
+    const window = await Window.open(machine, shop.path, 'shop/sync_invoices.py');
+    await withPicture('long', () => window, async () => {
+      await window.line('def sync_invoices').click();
+      await window.run('CodeWM: Show Similar Edits');
+      await until('rows', () => window.rows(VIEW), (seen) => seen.some((row) => row.includes('Wait for ')));
+      await window.row(VIEW, 'Wait for ').click();
+      const diff = await until('its diff', () => window.diff(), (seen) => /, timeout=30\)/.test(seen.after));
+      assert.ok(!diff.after.includes('def sync_'), 'the definition is above what is on the screen');
+    })();
+    await window.close();
   });
 });
 
