@@ -9,6 +9,7 @@ import type { Details, DetailsView } from './details';
 import { Tree } from './tree';
 
 export const VIEW = 'codewm.similarEdits';
+const PAUSE = 700; // milliseconds without news from the server before it is asked again
 
 export interface EditNode {
   readonly kind: 'edit';
@@ -38,6 +39,7 @@ export class SimilarEditsView extends Tree<Node> {
     | undefined;
   private previewed: EditNode | undefined;
   private asked = 0;
+  private later: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly server: Server,
@@ -50,7 +52,13 @@ export class SimilarEditsView extends Tree<Node> {
           this.details.show(detailsOf(node.kind === 'edit' ? node : node.parent));
         }
       }),
+      server.onDidChange(() => this.askLater()),
     );
+  }
+
+  override dispose(): void {
+    clearTimeout(this.later);
+    super.dispose();
   }
 
   /** The edit that is selected in the view. */
@@ -107,10 +115,22 @@ export class SimilarEditsView extends Tree<Node> {
 
   /** Ask the same again: something was hidden, or came back. */
   async refresh(): Promise<void> {
-    if (this.shown !== undefined) {
-      const { target, again } = this.shown;
-      this.previewed = undefined;
-      this.list(target, await again(), again);
+    const { shown } = this;
+    if (shown !== undefined) {
+      const answer = await shown.again();
+      if (this.shown === shown) {
+        this.previewed = undefined;
+        this.list(shown.target, answer, shown.again);
+      }
+    }
+  }
+
+  /** Where nothing was found yet, ask again after the server went on: it may have indexed more of the history. */
+  private askLater(): void {
+    clearTimeout(this.later);
+    const empty = (): boolean => this.shown?.target !== undefined && this.shown.nodes.length === 0;
+    if (empty() && this.server.state.kind === 'running') {
+      this.later = setTimeout(() => void (empty() ? this.refresh().catch(() => undefined) : undefined), PAUSE);
     }
   }
 
@@ -162,10 +182,16 @@ export class SimilarEditsView extends Tree<Node> {
     const nodes = answer.edits.map((edit): EditNode => ({ kind: 'edit', root, edit, parent: undefined, measure }));
     this.shown = { target: target && { uri: target.uri, definition: query.definition }, again, nodes };
     this.siblings.clear();
-    this.view.message = headline(answer);
+    this.view.message = headline(answer) + (nodes.length === 0 && this.indexes(root) ? ' The history is still being indexed.' : '');
     void vscode.commands.executeCommand('setContext', 'codewm.listed', true);
     void vscode.commands.executeCommand('setContext', 'codewm.hinted', target !== undefined);
     this.changed.fire(undefined);
+  }
+
+  private indexes(root: string): boolean {
+    const { state } = this.server;
+    const repositories = state.kind === 'running' ? (state.status?.repositories ?? []) : [];
+    return repositories.some((one) => one.root === root && one.stage === 'indexing');
   }
 
   private othersOf(node: EditNode): Promise<readonly EditNode[]> {

@@ -195,6 +195,7 @@ describe('a long function', () => {
     await withPicture('long', () => window, async () => {
       await window.line('def sync_invoices').click();
       await window.run('CodeWM: Show Similar Edits');
+      // Asked while the history is being indexed, the list may be empty at first; it fills itself.
       await until('rows', () => window.rows(VIEW), (seen) => seen.some((row) => row.includes('Wait for ')));
       await window.row(VIEW, 'Wait for ').click();
       const diff = await until('its diff', () => window.diff(), (seen) => /, timeout=30\)/.test(seen.after));
