@@ -16,11 +16,11 @@ from urllib.request import url2pathname
 
 PROJECT: Final = "codewm"
 _PIP: Final = "pip install"
-_COMMANDS: Final[tuple[tuple[frozenset[str], tuple[str, str]], ...]] = (
-    (frozenset({"pipx"}), ("pipx install --force", "pipx uninstall")),
-    (frozenset({"uv", "tools"}), ("uv tool install", "uv tool uninstall")),
-    (frozenset({"uv", "archive-v0"}), ("uvx --from", "uv cache clean")),  # of `uvx`
-    (frozenset(), (_PIP, "pip uninstall")),
+_COMMANDS: Final[tuple[tuple[str, frozenset[str], tuple[str, str]], ...]] = (
+    ("pipx_metadata.json", frozenset({"pipx"}), ("pipx install --force", "pipx uninstall")),
+    ("uv-receipt.toml", frozenset({"uv", "tools"}), ("uv tool install", "uv tool uninstall")),
+    ("", frozenset({"uv", "archive-v0"}), ("uvx --from", "uv cache clean")),  # of `uvx`
+    ("", frozenset(), (_PIP, "pip uninstall")),
 )
 
 
@@ -53,8 +53,12 @@ class Installation:
 
     @property
     def _commands(self) -> tuple[str, str]:
-        """By the tool that made its environment."""
-        return next(both for folders, both in _COMMANDS if folders <= {*self.environment.parts})
+        """By the tool that made its environment: what it leaves there says so, wherever its environments are kept."""
+        return next(
+            both
+            for mark, folders, both in _COMMANDS
+            if folders <= {*self.environment.parts} or (mark and (self.environment / mark).is_file())
+        )
 
 
 def this_installation() -> Installation:

@@ -34,6 +34,18 @@ def test_it_is_uninstalled_by_the_tool_that_installed_it(environment: Path, comm
 
 
 @pytest.mark.parametrize(
+    ("left", "command"),
+    [("uv-receipt.toml", "uv tool uninstall codewm"), ("pipx_metadata.json", "pipx uninstall codewm")],
+)
+def test_a_tool_that_keeps_its_environments_elsewhere_is_known_by_what_it_leaves(
+    left: str, command: str, tmp_path: Path
+) -> None:
+    assert Installation(tmp_path).removing() == "pip uninstall codewm"
+    (tmp_path / left).touch()
+    assert Installation(tmp_path).removing() == command
+
+
+@pytest.mark.parametrize(
     ("installation", "command"),
     [
         (Installation(USR), "pip install 'codewm[train]'"),
