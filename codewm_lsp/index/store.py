@@ -17,6 +17,7 @@ import sqlite3
 import stat
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -158,6 +159,19 @@ class Damaged(Exception):
 
 _SIDE_FILES: Final = ("", "-wal", "-shm", "-journal")
 
+_opened_here = Counter[str]()
+"""How many ``Database`` of this process hold each file. Whoever opens such a file by other means and closes it again
+ends the locks that SQLite holds on it (POSIX has them by process): the next program that closes the index then takes
+itself for the last one, and deletes the log that this process goes on writing to."""
+
+_opened_lock: Final = threading.Lock()
+
+
+def is_open_here(path: Path) -> bool:
+    """Whether this process has an index open, and may not read the file by itself."""
+    with _opened_lock:
+        return _opened_here[os.path.abspath(path)] > 0
+
 
 def is_plain(path: Path) -> bool:
     """Whether there is nothing at ``path``, or a file: no pipe or device, which is waited for, no folder, no link."""
@@ -231,6 +245,7 @@ class Database:
         self._identity = identity
         self._read_lock = threading.RLock()
         self._file: tuple[int, int] | None = None
+        self._closed = False
         if path is None:
             self._reader = self._connect()
             self._writer, self._write_lock = self._reader, self._read_lock
@@ -241,6 +256,7 @@ class Database:
             require_plain(path)
             self._write_lock = threading.RLock()
             self._writer = self._connect()
+            self._count(1)
         try:
             self._prepare()
             if path is not None:
@@ -249,7 +265,13 @@ class Database:
                 self._file = _file_of(path)
         except BaseException:
             self._writer.close()
+            self._count(-1)
             raise
+
+    def _count(self, change: int) -> None:
+        if self.path is not None:
+            with _opened_lock:
+                _opened_here[os.path.abspath(self.path)] += change
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -339,6 +361,9 @@ class Database:
     def close(self) -> None:
         """Close the connections. The last one of all processes folds the write-ahead log into the file."""
         with self._write_lock, self._read_lock:
+            if not self._closed:
+                self._count(-1)
+            self._closed = True
             self._reader.close()
             self._writer.close()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from codewm_lsp.index.store import APPLICATION_ID, LAYOUT, LOG, MADE_AGAIN, VECTORS
+from codewm_lsp.index.store import APPLICATION_ID, LAYOUT, LOG, MADE_AGAIN, VECTORS, is_open_here
 
 SUPERSEDED_DAYS: Final = 7  # the index of a model that was not used so long, where that of another model is complete
 UNUSED_DAYS: Final = 56  # the same where none is complete
@@ -160,6 +160,8 @@ def _last_use(file: Path) -> float:
 
 def is_index(file: Path) -> bool:
     """Whether a file is an index of ours, by its header."""
+    if is_open_here(file):
+        return True
     try:
         if file.is_symlink() or not file.is_file():
             return False

@@ -261,6 +261,31 @@ def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path:
     assert found == f"2: all of commit {history.head()[:8]}, client.py::get in {history.head('HEAD~1')[:8]}"
 
 
+def test_a_program_that_comes_and_goes_takes_nothing_from_one_that_has_the_index_open(
+    history: Any, codewm: Codewm, tmp_path: Path
+) -> None:
+    from codewm_lsp.history import Repository
+    from codewm_lsp.index import Index, update
+    from codewm_lsp.world_model import WorldModel
+
+    model = WorldModel.load()
+    assert codewm("index", "--limit", "1", history.path).returncode == 0
+    cache = tmp_path / "cache"
+    with (
+        Repository.open(history.path) as repository,
+        Index.of(repository, model.hash, folder=cache, edit_size=model.edit_size) as index,
+    ):
+        assert index.path is not None
+        log = index.path.with_name(f"{index.path.name}-wal")
+        for _ in range(2):
+            assert codewm("search", "timeout", "--no-index", "-C", history.path).returncode == 0
+            assert log.exists(), "the last to close the index deletes it, and that was another program"
+        update(repository, model, index.log)
+        commits = len(repository.ancestors("HEAD"))
+        known = findings(codewm("doctor", "--json", "-C", history.path))["index"]["detail"]
+        assert f"{commits} of {commits} commits" in known, "what was written is seen at once"
+
+
 def test_what_is_not_needed_is_not_loaded(history: Any, codewm: Codewm, tmp_path: Path) -> None:
     codewm("index", history.path)
     program = (
