@@ -105,7 +105,7 @@ _CHANGES: Final = Kind[Changes]("what changed together", 1)
 _KNOWN: Final = Kind[Known]("state", 1)
 _SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=32 << 20)
 _ODDS: Final = Kind[Odds]("log-odds after an edit in progress", 2 * MOST_EDITS, bytes=32 << 20)
-_RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=48 << 20)
+_RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=16 << 20)
 _DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
 _TEXTS: Final = Kind["tuple[str, str] | None"]("texts of past edits", 64)
 _LONG: Final = 1 << 16  # characters of a definition

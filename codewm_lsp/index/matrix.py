@@ -8,8 +8,10 @@ over its numbers and its place, so that a row cut short, lost or moved is found 
 from __future__ import annotations
 
 import os
+import weakref
 import zlib
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +33,36 @@ def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np
     return np.rint(vectors / divisor).astype(np.int8), scales
 
 
+class Reader:
+    """A file that is read here and there, from any thread. Closed with the last reference to it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+    def read(self, size: int, place: int) -> bytes:
+        """So many bytes from there on, fewer where the file ends. Raises OSError."""
+        return os.pread(self._descriptor, size, place)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of a matrix as they are stored, which takes a quarter of what they take as floats."""
+
+    numbers: NDArray[np.int8]  # (N, D)
+    scales: NDArray[np.float32]  # (N,)
+
+    def floats(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """Some of them, (chosen, D)."""
+        widened: NDArray[np.float32] = self.numbers[chosen].astype(np.float32)
+        widened *= self.scales[chosen][:, None]
+        return widened
+
+    def products(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Products of (Q, D) queries with all of them, (Q, N)."""
+        return _products(self.numbers, self.scales, queries)
+
+
 class Matrix:
     """(N, D) quantised rows in a file, or in memory where ``path`` is None. ``copied``: the file these begin with."""
 
@@ -43,6 +75,7 @@ class Matrix:
         self._header += np.array([zlib.crc32(self._header)], dtype="<u4").tobytes()
         self._row = np.dtype([("vector", "i1", (size,)), ("scale", "<f4"), ("check", "<u4")])
         self._rows: NDArray[Any] = np.zeros(0, dtype=self._row)  # mapped, or kept
+        self._reader: Reader | None = None
 
     def write(self, first: int, rows: NDArray[np.int8], scales: NDArray[np.float32]) -> None:
         """Write rows from number ``first`` on, over whatever is there. Raises OSError, or ``Damaged``."""
@@ -91,7 +124,9 @@ class Matrix:
             self._rows = np.array(self._copied._rows)  # another process may set that file aside
             return
         self._require(rows)
-        self._rows = np.memmap(self.path, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
+        with self.path.open("rb") as file:
+            self._rows = np.memmap(file, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
+            self._reader = Reader(os.dup(file.fileno())) if hasattr(os, "pread") else None
 
     def let_go(self) -> None:
         """Let go of what was read of the file."""
@@ -105,12 +140,30 @@ class Matrix:
             return self.path.stat().st_size >= HEADER + len(self._rows) * self._row.itemsize
         return True
 
+    def _records(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The given rows. They are read one by one where that can be done: a look at one that is mapped has the system
+        map sixteen pages around it, and a search would have the whole file in memory. Raises ``Damaged``."""
+        if self._reader is None:
+            return self._rows[rows]
+        size = self._row.itemsize
+        try:
+            data = b"".join([self._reader.read(size, HEADER + size * row) for row in rows.tolist()])
+        except OSError as error:
+            raise Damaged(f"its vectors cannot be read: {error.strerror}") from error
+        if len(data) != size * len(rows):
+            raise Damaged("its vectors are truncated")
+        return np.frombuffer(data, dtype=self._row)
+
     def verify(self, rows: NDArray[np.int64]) -> None:
         """Raises ``Damaged`` where a row is not the one that was written there."""
-        for number in rows.tolist():
-            record = self._rows[number]
+        for number, record in zip(rows.tolist(), self._records(rows), strict=True):
             if int(record["check"]) != _check(record.tobytes(), number) or not np.isfinite(record["scale"]):
                 raise Damaged(f"the vector of edit {number + 1} is damaged")
+
+    def stored(self, rows: NDArray[np.int64]) -> Rows:
+        """The given rows as they are stored."""
+        records = self._records(rows)
+        return Rows(np.ascontiguousarray(records["vector"]), np.ascontiguousarray(records["scale"]))
 
     def rows(self, rows: range) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         """A run of rows as they are stored: bytes and scales."""
@@ -119,7 +172,7 @@ class Matrix:
 
     def floats(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """The given rows as floats, (rows, D)."""
-        records = self._rows[rows]
+        records = self._rows[rows] if isinstance(rows, slice) else self._records(rows)
         widened: NDArray[np.float32] = np.asarray(records["vector"]).astype(np.float32)
         widened *= np.asarray(records["scale"])[:, None]
         return widened
@@ -128,7 +181,7 @@ class Matrix:
         """Products of one query with the given rows. A row's is the same to the last bit whatever others are asked."""
         result = np.empty(len(rows), dtype=np.float32)
         for begin in range(0, len(rows), _BLOCK):
-            records = self._rows[rows[begin : begin + _BLOCK]]
+            records = self._records(rows[begin : begin + _BLOCK])
             numbers = np.ascontiguousarray(records["vector"]).astype(np.float32)
             np.multiply(
                 np.einsum("ij,j->i", numbers, query), records["scale"], out=result[begin : begin + len(records)]
@@ -137,15 +190,23 @@ class Matrix:
 
     def products(self, queries: NDArray[np.float32], rows: range) -> NDArray[np.float32]:
         """Products of (Q, D) queries with a run of rows, (Q, rows): the cosines, where both sides are of length 1."""
-        result = np.empty((len(queries), len(rows)), dtype=np.float32)
-        transposed = np.ascontiguousarray(queries.T, dtype=np.float32)
-        block = np.empty((_BLOCK, self.size), dtype=np.float32)
-        for begin in range(0, len(rows), _BLOCK):
-            records = self._rows[rows.start + begin : min(rows.start + begin + _BLOCK, rows.stop)]
-            piece = block[: len(records)]
-            np.copyto(piece, records["vector"])
-            np.multiply((piece @ transposed).T, records["scale"], out=result[:, begin : begin + len(records)])
-        return result
+        records = self._rows[rows.start : rows.stop]
+        return _products(records["vector"], records["scale"], queries)
+
+
+def _products(
+    numbers: NDArray[np.int8], scales: NDArray[np.float32], queries: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Products of (Q, D) queries with quantised rows, (Q, N)."""
+    result = np.empty((len(queries), len(scales)), dtype=np.float32)
+    transposed = np.ascontiguousarray(queries.T, dtype=np.float32)
+    block = np.empty((_BLOCK, queries.shape[1]), dtype=np.float32)
+    for begin in range(0, len(scales), _BLOCK):
+        some = slice(begin, min(begin + _BLOCK, len(scales)))
+        piece = block[: some.stop - begin]
+        np.copyto(piece, numbers[some])
+        np.multiply((piece @ transposed).T, scales[some], out=result[:, some])
+    return result
 
 
 def _check(record: bytes, number: int) -> int:

@@ -18,6 +18,7 @@ from codewm_lsp.distinct import distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend
 from codewm_lsp.index.lexicon import WEIGHTS, Terms
+from codewm_lsp.index.matrix import Rows
 
 NEWEST: Final = 12_000  # past edits that are looked at
 FIRST: Final = 60  # by each relation that a past edit can be found by
@@ -61,7 +62,7 @@ class Window:
     """
 
     rows: NDArray[np.int64]  # (N,)
-    vectors: NDArray[np.float32]  # (N, D)
+    vectors: Rows
     commits: NDArray[np.int64]  # (N,)
     terms: NDArray[np.int32]
     weights: NDArray[np.float32]
@@ -94,7 +95,7 @@ class Window:
         )
         return Window(
             rows=rows,
-            vectors=arrays.matrix.floats(rows),
+            vectors=arrays.matrix.stored(rows),
             commits=commits,
             terms=terms,
             weights=weights,
@@ -201,7 +202,7 @@ def relate(window: Window, edit: CurrentEdit, places: Sequence[AskedPlace], blen
     words = window.weights * edit.words[window.terms]
     signed, unsigned = _sums(words, window.bounds), _sums(np.abs(words), window.bounds)
     asked = np.stack([edit.vector, edit.whitened, *(one.predicted for one in places)])
-    products = (window.vectors @ asked.T).T  # (2 + places, N)
+    products = window.vectors.products(asked)  # (2 + places, N)
     near = window.near(edit.name)
     score = blend.meaning * products[1] + blend.signed * signed + blend.unsigned * unsigned + blend.place * near
     beside = _beside(score, window.commits)
@@ -233,7 +234,7 @@ def relate(window: Window, edit: CurrentEdit, places: Sequence[AskedPlace], blen
         own = np.isin(chosen, known.own)
         to_the_place = np.stack(
             [
-                *(predicted[chosen], window.vectors[chosen] @ place.whitened, both[chosen], known.text[chosen]),
+                *(predicted[chosen], window.vectors.floats(chosen) @ place.whitened, both[chosen], known.text[chosen]),
                 *_in_the_text(window, chosen, known),
                 *(known.named[chosen], own),
                 *_replayed(window, chosen, edit, known),

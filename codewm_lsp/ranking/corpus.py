@@ -519,13 +519,15 @@ def _idf(frequency: Any, count: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The numbers that stand in a corpus, sorted, and the definition that each stands in; of words how often, too.
+    """The numbers that stand in a corpus, and the definitions that each stands in; of words how often, too.
 
-    A number stands once in a definition. ``first`` is the first definition of each file of that corpus.
+    Number ``i`` (they are distinct and sorted) stands in the definitions ``rows[starts[i]:starts[i + 1]]``, once in
+    each. ``first`` is the first definition of each file of that corpus.
     """
 
     first: NDArray[np.int64]
     numbers: NDArray[np.integer]
+    starts: Ints
     rows: Ints
     counts: NDArray[np.uint8] | None
 
@@ -533,13 +535,24 @@ class _Table:
     def of(cls, corpus: Corpus, what: _What) -> _Table:
         numbers: NDArray[np.integer] = getattr(corpus, what)
         order = np.argsort(numbers)
+        sorted_numbers = numbers[order]
+        starts = np.flatnonzero(np.concatenate(([True], sorted_numbers[1:] != sorted_numbers[:-1])))[: len(numbers)]
         rows = np.repeat(np.arange(len(corpus), dtype=np.int32), np.diff(getattr(corpus, _BOUNDS[what])))
-        return cls(corpus.first, numbers[order], rows[order], corpus.counts[order] if what == "words" else None)
+        return cls(
+            corpus.first,
+            sorted_numbers[starts],
+            np.append(starts, len(numbers)).astype(np.int32),
+            rows[order],
+            corpus.counts[order] if what == "words" else None,
+        )
 
     def ranges(self, numbers: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each of these numbers begins and ends among the sorted ones."""
+        """Where the definitions of each of these numbers begin and end."""
         numbers = numbers.astype(self.numbers.dtype, copy=False)  # else it would be the large array that is converted
-        return np.searchsorted(self.numbers, numbers, "left"), np.searchsorted(self.numbers, numbers, "right")
+        place = np.searchsorted(self.numbers, numbers)
+        there = place < len(self.numbers)
+        there[there] = self.numbers[place[there]] == numbers[there]
+        return self.starts[place].astype(np.int64), self.starts[place + there].astype(np.int64)
 
 
 @dataclass(slots=True)

@@ -17,10 +17,17 @@ Result = TypeVar("Result")
 class Background:
     """Everything that happens later. To be called on the event loop, where nothing else is said."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, finish: Callable[[], None], rest: Callable[[], None]) -> None:
-        """``finish``: the last thing that the worker does. ``rest``: what it does once when it has nothing to do."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        finish: Callable[[], None],
+        after: Callable[[], None],
+        rest: Callable[[], None],
+    ) -> None:
+        """``finish``: the last thing that the worker does. ``after``: what it does after each job. ``rest``: what it
+        does once when it has nothing to do."""
         self._loop = loop
-        self._worker = Worker(finish, tidy=rest)
+        self._worker = Worker(finish, after=after, tidy=rest)
         self._tasks: set[asyncio.Task[None]] = set()
         self.timers = Debouncer(loop.call_later)
         self.closed = False

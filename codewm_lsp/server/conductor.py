@@ -38,7 +38,9 @@ class Conductor:
     ) -> None:
         self._client = client
         self._folders = list(folders)
-        self._background = Background(loop, lambda: self._workshop.close(), self._rest)
+        self._background = Background(
+            loop, lambda: self._workshop.close(), lambda: self._workshop.relieve(), self._rest
+        )
         self.problems = Problems(client, self._background)
         self._workshop = Workshop(self.problems.announce)
         self.preferences = Preferences(options, self._background, self._switched)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from codewm_lsp.allocator import give_back
+from codewm_lsp.allocator import give_back, resident
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.folders import cache_folder
 from codewm_lsp.hints import (
@@ -54,6 +54,7 @@ LARGEST_TEXT: Final = 1 << 20  # characters of a document that are still read: t
 READING: Final = 1.5  # seconds of reading a large repository for the first time before what is known is listed
 SHOWN: Final = 10  # past edits or predictions behind one command
 FILE_PAST: Final = Kind[FilePast]("the past of all files", 1)
+_LEFT_BEHIND: Final = 64 << 20  # bytes that jobs may leave behind before memory is given back
 Notify = Callable[[str], None]
 
 
@@ -306,12 +307,15 @@ class Session:
 
     def rest(self, stop: Callable[[], bool]) -> None:
         """There is nothing to be done for a while: keep what was parsed for the next process, unless something comes up
-        (``stop``), and hold no more memory than is needed for the next question."""
+        (``stop``)."""
         if self._workspace.last is not None:
             try:
                 self._engine.derived.keep_parsed(self._workspace.last, stop)
             except RepositoryError as error:
                 _log.info("the parsed files of %s are not kept: %s", self.root, error)
+
+    def let_go(self) -> None:
+        """Let go of what was read of mapped files."""
         self._index.let_go()
 
     def close(self) -> None:
@@ -349,6 +353,7 @@ class Workshop:
         self._problems: dict[Path, CodewmError] = {}
         self._roots: dict[Path, Path] = {}
         self._change: tuple[Path, Held, Change] | None = None
+        self._needed = 0  # bytes that were held when memory was last given back
 
     def place(self, file: Path, options: Options) -> Place:
         """Where a file is, its repository opened: a symbolic link is its target.
@@ -441,7 +446,19 @@ class Workshop:
         """There is nothing to be done for a while: see ``Session.rest``, and give memory back to the system."""
         for session in self._sessions.values():
             session.rest(stop)
+        self._give_back()
+
+    def relieve(self) -> None:
+        """Give memory back to the system where jobs have left much of it behind: a question in a large
+        repository leaves a hundred megabytes, and the next ones add to that."""
+        if resident() > self._needed + _LEFT_BEHIND:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        for session in self._sessions.values():
+            session.let_go()
         give_back()
+        self._needed = resident()
 
     def close(self) -> None:
         """Close every session; the model stays."""

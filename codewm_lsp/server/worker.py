@@ -43,11 +43,14 @@ class Worker:
         finish: Callable[[], None] = lambda: None,
         name: str = "codewm-worker",
         *,
+        after: Callable[[], None] = lambda: None,
         tidy: Callable[[], None] = lambda: None,
         rest: float = REST,
     ) -> None:
-        """``finish``: the last thing that is done. ``tidy``: done once when there was no job for ``rest`` seconds."""
+        """``finish``: the last thing that is done. ``after``: done after each job. ``tidy``: done once when there was
+        no job for ``rest`` seconds."""
         self._finish = finish
+        self._after = after
         self._tidy = tidy
         self._rest = rest
         self._condition = threading.Condition()
@@ -119,6 +122,7 @@ class Worker:
                 job.future.set_exception(error)
             else:
                 job.future.set_result(result)
+            self._after()
         try:
             self._finish()
         except Exception:

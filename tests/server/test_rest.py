@@ -11,6 +11,7 @@ import pytest
 
 from codewm_lsp.hints import derived
 from codewm_lsp.index.store import PARSED_FILES
+from codewm_lsp.server import session
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.session import Held, Place, Workshop
 
@@ -67,4 +68,21 @@ def test_what_is_never_kept_in_one_go_is_left_alone(root: Path, cache: Path) -> 
         workshop.rest(lambda: True)
     workshop.rest(lambda: False)
     assert not list(cache.rglob(PARSED_FILES))
+    workshop.close()
+
+
+def test_memory_is_given_back_once_jobs_have_left_much_of_it_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, given = [0], list[int]()
+
+    def give_back() -> None:
+        given.append(held[0])
+        held[0] -= 30 << 20  # the rest of what came is needed
+
+    monkeypatch.setattr(session, "resident", lambda: held[0])
+    monkeypatch.setattr(session, "give_back", give_back)
+    workshop = Workshop(pytest.fail)
+    for megabytes in (40, 100, 130, 140):
+        held[0] = megabytes << 20
+        workshop.relieve()
+    assert given == [100 << 20, 140 << 20]
     workshop.close()

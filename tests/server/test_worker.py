@@ -76,6 +76,16 @@ def test_an_error_is_the_jobs_own(worker: Worker) -> None:
     assert isinstance(broken.exception(PATIENCE), ZeroDivisionError)
 
 
+def test_something_is_done_after_each_job_whatever_became_of_it() -> None:
+    done = list[str]()
+    worker = Worker(after=lambda: done.append("after"))
+    worker.submit(lambda: done.append("one"), Priority.ASKED)
+    worker.submit(lambda: 1 / 0, Priority.ASKED)
+    worker.submit(lambda: done.append("three"), Priority.ASKED).result(PATIENCE)
+    assert worker.close(PATIENCE)
+    assert done == ["one", "after", "after", "three", "after"]
+
+
 def test_it_tidies_up_once_when_nothing_was_to_be_done_for_a_while() -> None:
     tidied, done = threading.Semaphore(0), list[str]()
 
