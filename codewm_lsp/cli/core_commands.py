@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Edit, Repository
 
 
+BARELY = 0.25  # share of the history up to which only past edits that are likely to fit are shown
+
+
 def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
     """``similar``, ``next`` and ``hints``."""
     from codewm_lsp.cli import opened as asked
@@ -66,6 +69,9 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []
         files = asked.files_next(opened, question, options.cache) if "next" in kinds else []
         asked.require([*edits, *predictions, *files], opened, question)
+        unlike = ""
+        if left and done < BARELY * total and not options.json:
+            edits, unlike = _likely_enough(edits, done)
 
         edit_diffs: list[str | None] = [None] * len(edits)
         evidence_diffs: list[list[str | None]] = [[None] * len(one.telling) for one in predictions]
@@ -97,6 +103,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             reporter.question(question, "similar" if "similar" in kinds else "next")
             if "similar" in kinds:
                 reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
+                if unlike:
+                    reporter.line(unlike)
             if "next" in kinds:
                 if "similar" in kinds:
                     reporter.heading("Likely to change next", stand_in=question.stand_in is not None)
@@ -109,6 +117,17 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         asked.keep_parsed(opened)
         if left and not options.no_index and options.index_seconds is None:
             asked.go_on(opened, question.at, progress)
+
+
+def _likely_enough(edits: list[tuple[SimilarEdit, Edit]], commits: int) -> tuple[list[tuple[SimilarEdit, Edit]], str]:
+    """Those that would have a lens, and what is said where none would: better ones may be in what is not known yet."""
+    from codewm_lsp.hints import HintOptions
+
+    least = HintOptions().similar_threshold
+    found = [pair for pair in edits if pair[0].score >= least]
+    if found or not edits:
+        return found, ""
+    return [], f"  None likely to fit in the {counted(commits, 'commit')} indexed so far."
 
 
 def index(options: Namespace) -> None:

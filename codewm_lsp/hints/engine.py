@@ -22,6 +22,7 @@ from codewm_lsp.hints.answers import (
 )
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.excerpts import beginning
+from codewm_lsp.hints.fading import faded
 from codewm_lsp.hints.repeats import CHANCES, repeat_of
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
@@ -42,6 +43,7 @@ BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the edits, however few are wanted otherwise
 FEWEST_COMMITS: Final = 2  # with fewer, nothing is known of what changes together: only what must follow has a lens
+NEAR_EQUALS: Final = 10  # further past edits that may come before some that fit as well but are old
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
 
@@ -160,16 +162,22 @@ class Engine:
 
         Edits of the very same definition are left out but for those that ``edit`` makes again or takes back
         (``repeats``), and so are those of its own commit, where it has one. Those of other repositories stand among
-        them by their scores.
+        them by their scores; between near equals the newer ones come first (``fading``).
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         past = self.derived.past(snapshot, [edit])
-        hits = self._index.search(edit, vector, k=k, within=past, exclude_definition=(edit.path, edit.definition))
-        if self._others is not None and (more := self._others.search(edit, vector, self._model.hash, k)):
-            hits = sorted([*hits, *more], key=lambda hit: (-hit.score, -hit.edit.commit.date))
-        found = [SimilarEdit(hit.edit, hit.score, reasons_similar(hit)) for hit in hits]
+        more = k + NEAR_EQUALS if k else 0
+        hits = self._index.search(edit, vector, k=more, within=past, exclude_definition=(edit.path, edit.definition))
+        if self._others is not None:
+            hits = [*hits, *self._others.search(edit, vector, self._model.hash, more)]
+        now = time.time()
+        likely = sorted(
+            ((faded(hit, edit, now), hit) for hit in hits), key=lambda pair: (-pair[0], -pair[1].edit.commit.date)
+        )
+        found = [SimilarEdit(hit.edit, score, reasons_similar(hit)) for score, hit in likely]
         if repeated := self._repeated(edit, past):
             found = sorted([*repeated, *found], key=lambda one: -one.score)
+        found = _under_one_name(found)
         return found[:k] if k else found
 
     def _repeated(self, edit: Edit, past: Container[str]) -> list[SimilarEdit]:
@@ -334,7 +342,7 @@ class Engine:
         rows, probabilities = self._ordered(ranked, rows)
         must = np.array([row in ranked.references for row in rows.tolist()], bool)
         module_level = ranked.corpus.kinds[rows] == KINDS.index(DefinitionKind.MODULE)
-        shown = lens_scores(probabilities, module_level, must) >= options.threshold
+        shown = lens_scores(probabilities, module_level, must, self._ranker.surer) >= options.threshold
         if len(self.derived.ancestors(ranked.snapshot)) < FEWEST_COMMITS:
             shown &= must
         rows, probabilities = rows[shown], probabilities[shown]
@@ -449,6 +457,21 @@ class Engine:
         paths = {row: corpus.paths[corpus.file[row]] for row in rows}
         parsed = self.derived.definitions(ranked.snapshot, sorted(set(paths.values())))
         return {row: parsed[paths[row]][row - int(corpus.first[corpus.file[row]])] for row in rows}
+
+
+def _under_one_name(found: Sequence[SimilarEdit]) -> list[SimilarEdit]:
+    """The same without the second of two that a commit made by giving a definition another name: what it removed from
+    a file or class, and what it added there."""
+    kept: list[SimilarEdit] = []
+    seen: set[tuple[str, str, str, EditKind]] = set()
+    for one in found:
+        edit = one.edit
+        place = edit.commit.sha, edit.path, edit.definition.rpartition(".")[0]
+        other = {EditKind.ADDED: EditKind.REMOVED, EditKind.REMOVED: EditKind.ADDED}.get(edit.kind)
+        if other is None or (*place, other) not in seen:
+            kept.append(one)
+            seen.add((*place, edit.kind))
+    return kept
 
 
 def _likely(foreseen: _NextEdit, must: ForcedChange | None) -> tuple[str, ...]:

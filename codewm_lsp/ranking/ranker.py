@@ -22,6 +22,7 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.boosted_trees import CASE, NO_TREES, Trees
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.shortlist import shortlist
+from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, changed_words, past, place
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
 from codewm_lsp.source import DefinitionKind
@@ -30,8 +31,22 @@ Floats = NDArray[np.float32]
 
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
-SURER: Final = 1.6  # times the odds of the threshold from which a lens is shown that says less, or is not the first
+UNSAID: Final = 2.0  # times the odds that the code outside of all definitions has where nothing says why
 _EVERY: Final = slice(None)
+_SAYING: Final = frozenset(
+    {
+        changed_words.STILL_MENTIONS,
+        changed_words.HAS_A_CHANGED_LINE,
+        changed_words.IS_NAMED_BY_IT,
+        changed_words.USES_IT,
+        changed_words.IS_ITS_TWIN,
+        changed_words.TESTS_IT,
+        past.CHANGED_TOGETHER,
+        place.IS_NEEDED,
+    }
+)
+SAYS_WHY: Final = tuple(name for name, signal in DEFINITION_SIGNALS.items() if signal.explanation in _SAYING)
+"""Signals that say why a definition changes with an edit. That it changed lately, or has words in common, does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,7 @@ class Ranker:
 
     Both have the weights of every edit under ``always`` and what is added to them in certain cases (``CASES``); the
     trees of each are added to its sum. ``threshold``: the one of ``lens_scores`` from which on a prediction is shown by
-    itself.
+    itself; ``surer``: how much surer than the first lens of a file others have to be.
     """
 
     definition: Mapping[str, Case]
@@ -89,6 +104,7 @@ class Ranker:
     threshold: float
     definition_trees: Trees = NO_TREES
     file_trees: Trees = NO_TREES
+    surer: float = 1.0
 
     def after(self, edit: Edit) -> tuple[Case, Case]:
         """The weights of definitions and of files that hold after this edit."""
@@ -182,20 +198,20 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def lens_scores(
-    likely: NDArray[np.float64], module_level: NDArray[np.bool_], must: NDArray[np.bool_]
+    likely: NDArray[np.float64], module_level: NDArray[np.bool_], must: NDArray[np.bool_], surer: float
 ) -> NDArray[np.float64]:
     """What decides which definitions of a file have a lens, (n,), of their probabilities: 0 to 1.
 
     The first lens of a file tells where to look; each further one, and one on the code outside of all definitions,
-    has to be surer: its odds are divided by ``SURER``. Those that ``must`` follow the edits stand as they are, and any
+    has to be surer: its odds are divided by ``surer``. Those that ``must`` follow the edits stand as they are, and any
     other is a further one beside them.
     """
-    share = np.where(module_level & ~must, SURER, 1.0)
+    share = np.where(module_level & ~must, surer, 1.0)
     odds = likely / np.maximum(1 - likely, 1e-9) / share
     further = ~must
     if len(odds) and not must.any():
         further[np.argmax(odds)] = False
-    odds = np.where(further, odds / SURER, odds)
+    odds = np.where(further, odds / surer, odds)
     return np.asarray(odds / (1 + odds))
 
 
@@ -216,8 +232,21 @@ def log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) ->
             here = here + trees.scores(columns_of(trees, edit, len(here), lambda name: signals.definitions[name][rows]))
         others = [i for i, name in enumerate(corpus.names[rows]) if name != edit.definition]
         log_sum = float(np.logaddexp.reduce(here[others])) if others else 0.0
-        odds[rows] = joint.own + joint.definition * here + joint.log_sum * log_sum
+        less = np.log(UNSAID) * unsaid(lambda name: signals.definitions[name][rows])
+        odds[rows] = joint.own + joint.definition * here + joint.log_sum * log_sum - less
     return np.asarray(odds)
+
+
+def unsaid(column: Callable[[str], NDArray[Any]]) -> NDArray[np.bool_]:
+    """Which definitions of an edit's file are the code outside of all others, with no signal to say why it would be
+    next: the trees take it to be likelier than it is, and a person sees nothing to believe it by.
+
+    ``column``: the values of a signal.
+    """
+    found = np.asarray(column("is_module") > 0)
+    for name in SAYS_WHY if found.any() else ():
+        found = found & ~(column(name) > 0)
+    return found
 
 
 def shortlisted_odds(

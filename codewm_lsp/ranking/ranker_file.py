@@ -26,6 +26,7 @@ from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.world_model.bundle import RANKER, Bundle, read_bundle, shipped
 
 FORMAT: Final = 1
+EARLIER_SURER: Final = 1.6  # of files in which no such factor stands
 _DESCRIPTION: Final = "description"
 _LEVELS: Final = ("definition", "file")
 _LARGEST: Final = 4 << 20  # bytes of all arrays together: more is no ranker, whoever made it
@@ -59,6 +60,7 @@ def to_bytes(ranker: Ranker) -> bytes:
         "joint": asdict(ranker.joint),
         "several": asdict(ranker.several),
         "threshold": ranker.threshold,
+        "surer": ranker.surer,
     }
     arrays: dict[str, NDArray[Any]] = {}
     for level, weights, trees in zip(
@@ -94,6 +96,9 @@ def _read(data: bytes) -> Ranker:
         threshold = description["threshold"]
         if type(threshold) is not float or not 0 <= threshold <= 1:
             raise _Unusable("its threshold is not a probability")
+        surer = description.get("surer", EARLIER_SURER)
+        if type(surer) is not float or not 1 <= surer <= 100:
+            raise _Unusable("how much surer further lenses have to be is no factor")
         weights = {level: _weights(level, description, arrays) for level in _LEVELS}
         trees = {level: _trees(level, description, arrays) for level in _LEVELS}
         return Ranker(
@@ -104,6 +109,7 @@ def _read(data: bytes) -> Ranker:
             threshold,
             trees["definition"],
             trees["file"],
+            surer,
         )
     except _Unusable:
         raise

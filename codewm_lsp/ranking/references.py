@@ -43,14 +43,15 @@ _LIKELY: Final = 0.75  # by the name alone, which nothing else has
 _IMPORTS: Final = 0.7
 _BODY: Final = "body"
 _SIGNATURE: Final = "signature"
+_DECORATORS: Final = "decorators"
 
 
 @dataclass(frozen=True, slots=True)
 class ForcedChange:
     """Why a definition must follow. ``linted``: whether a linter names the place anyway. ``certain``: whether the
     syntax tells that it uses what is broken; otherwise it has the name in common, or the contract. ``name``: what it
-    uses, where it does. ``changes``: what of a function or method must change, where that is told: its body or its
-    signature."""
+    uses, where it does. ``changes``: what of a function or method must change, where that is told: its body, its
+    signature or its decorators."""
 
     score: float
     words: str
@@ -107,6 +108,13 @@ def _wanted(broken: Broken) -> frozenset[str]:
     places = [*(one.name for one in broken.gone), *(one.name for one in broken.altered)]
     members = [name for one in broken.enlarged for name in (*one.old, *one.new)]
     return frozenset({*members, *(simple_name(name) for place in places for name in (place, scope_above(place)))})
+
+
+def _part_of(use: Use) -> str:
+    """What of a function a use stands in."""
+    if use.decorates:
+        return _DECORATORS
+    return _SIGNATURE if use.outside else _BODY
 
 
 class _Search:
@@ -280,8 +288,7 @@ class _Search:
                 else:
                     score = _USES if certain else _LIKELY
                     still = certain and gone.renamed != name  # moved to another class, it may be inherited from there
-                    inner = "" if use.outside else _BODY
-                    made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still, changes=inner)
+                    made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still, changes=_part_of(use))
                 self._lead(row, replace(made, name=name))
         if gone.member and gone.renamed:
             self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
@@ -387,8 +394,7 @@ class _Search:
                         certain = meaning is not None and not altered.after.wrapped
                         said = f"calls `{clean(word, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
-                        inner = "" if use.outside else _BODY
-                        self._lead(row, ForcedChange(score, said, certain=certain, name=word, changes=inner))
+                        self._lead(row, ForcedChange(score, said, certain=certain, name=word, changes=_part_of(use)))
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")

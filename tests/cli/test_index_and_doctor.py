@@ -19,6 +19,7 @@ import pytest
 from rich.console import Console
 
 from codewm_lsp.cli import opened
+from codewm_lsp.hints import HintOptions
 
 Codewm = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -206,6 +207,25 @@ def test_once_enough_is_known_only_what_is_new_is_indexed_before_an_answer(
     done = codewm("similar", "--json", "-k", "0", "-C", repository.path, "--at", "HEAD~1")
     newest = {edit["commit"] for edit in json.loads(done.stdout)["edits"]}
     assert repository.head("HEAD~2") in newest
+
+
+def test_while_little_of_the_history_is_known_no_poor_past_edit_is_listed(make_repository: Any, codewm: Codewm) -> None:
+    repository = make_repository("long")
+    long_history(repository, 60)
+    assert codewm("index", "--limit", "3", "-C", repository.path).returncode == 0
+    text = (repository.path / "f.py").read_text()
+    repository.write("f.py", text.replace("def f1(x):\n", "def f1(x):\n    colour = blend(x)\n    paint(colour)\n"))
+    done = codewm("similar", "-C", repository.path, "--no-index")
+    assert done.returncode == 0
+    assert "None likely to fit in the 3 commits indexed so far." in done.stdout
+    assert " % " not in done.stdout
+    edits = json.loads(codewm("similar", "--json", "-C", repository.path, "--no-index").stdout)["edits"]
+    assert edits, "a program gets them with their chances"
+    assert all(edit["score"] < HintOptions().similar_threshold for edit in edits)
+
+    done = codewm("similar", "-C", repository.path)
+    assert "indexed so far" not in done.stdout
+    assert " % " in done.stdout
 
 
 def test_while_nothing_is_edited_an_answer_waits_for_more_of_the_history(make_repository: Any, codewm: Codewm) -> None:

@@ -20,7 +20,7 @@ from codewm_model.evaluation.where_next_protocol import Looks
 from codewm_model.ranking.boosting import SETTINGS, fit_trees, scores_of, table
 from codewm_model.ranking.lens_curve import draw
 from codewm_model.ranking.linear_fit import Fit, fit_lists, logistic, shares_of, with_trees
-from codewm_model.ranking.probability_fit import RIGHT, fit_several, odds_of, threshold_of
+from codewm_model.ranking.probability_fit import RIGHT, SURER, fit_several, lenses_of, odds_of, threshold_of
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +114,30 @@ def test_the_threshold_is_the_lowest_at_which_enough_lenses_are_right(tmp_path: 
 
     draw({"one": curve(looks), "all": curve(looks)}, threshold, tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"lens-curve.svg", "lens-curve.png"}
+
+
+def test_further_lenses_have_to_be_as_much_surer_as_lets_most_looks_have_one() -> None:
+    """Of two definitions the likelier one is right in three of four looks, the other, which says as much, hardly."""
+
+    def seen(surer: float) -> tuple[dict[str, Looks], dict[str, Looks]]:
+        looks = Looks()
+        for number in range(400):
+            likely = 0.3 + 0.001 * number
+            scores = np.array([likely, likely - 0.05])
+            odds = scores / (1 - scores) / np.array([1, surer])
+            looks.add(1 + number % 2, scores, odds / (1 + odds), np.array([number % 4 > 0, number % 8 == 0]), 8)
+        return {"one": looks}, {"two": looks}
+
+    surer, threshold, tried = lenses_of(seen)
+    assert surer > 1
+    _, some, lenses, right = seen(surer)[0]["one"].at(threshold)
+    assert right >= RIGHT * lenses
+    assert tried[f"{surer:g}"] == (threshold, some / 400)
+    assert all(share <= some / 400 for _, share in tried.values())
+    assert {*tried} <= {f"{one:g}" for one in SURER}
+
+    with pytest.raises(TrainingError, match="Gather more commits"):
+        lenses_of(lambda surer: ({"none": Looks()},))
 
 
 def uneven(count: int, seed: int) -> Lists:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from codewm_lsp.hints import Engine, HintKind, HintOptions
-from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Hit
+from codewm_lsp.hints.fading import faded
+from codewm_lsp.history import Commit, Edit, EditKind, Repository
+from codewm_lsp.index import Hit, PastEdit
+from codewm_lsp.source import DefinitionKind
 
 OpenEngine = Callable[[Path], Any]
 
@@ -101,3 +103,41 @@ def test_past_edits_of_other_repositories_stand_among_them_the_newer_first_of_eq
     both = Engine(engine.repository, engine.encoder, engine.index, others=Others())
     dates = [one.edit.commit.date - best.edit.commit.date for one in both.similar(engine.snapshot(), edit, k=3)]
     assert dates == [60, 0, -60]
+
+
+def test_between_near_equals_the_newer_and_the_repository_s_own_comes_first() -> None:
+    year = 31_557_600
+    now = 1_700_000_000.0
+    commit = Commit("0" * 40, "Ada", 0, "Change", None)
+    edit = Edit("shop/a.py", "load", DefinitionKind.FUNCTION, EditKind.MODIFIED, "a", "b", 0, None, None)
+    past = PastEdit(1, commit, "shop/b.py", "read", DefinitionKind.FUNCTION, EditKind.MODIFIED, 0)
+
+    def chance(years: float, path: str = "shop/b.py", score: float = 0.5, asked: Edit = edit) -> float:
+        made = replace(commit, date=int(now - years * year))
+        return faded(Hit(replace(past, commit=made, path=path), score, 0.5, 0.5, 0.5), asked, now)
+
+    assert chance(0.1) == chance(5.5) == 0.5
+    assert 0.44 < chance(13.5) < 0.45 < chance(9.5) < 0.5, "of 13 years ago it is not shown by itself any more"
+    assert chance(13.5, score=0.9) > chance(0.1, score=0.87), "which is no near equal"
+    assert chance(0.1, "shop/_vendor/b.py") < 0.4
+    inside = replace(edit, path="shop/_vendor/a.py")
+    assert chance(0.1, "shop/_vendor/b.py", asked=inside) == 0.5
+    assert chance(20, "shop/_vendor/b.py", score=1.0) == 1.0, "the same edit is the same edit"
+    then = replace(edit, commit=replace(commit, date=int(now - 12 * year)))
+    assert chance(13.5, asked=then) == 0.5, "it was new when that was made"
+
+
+def test_a_definition_that_was_renamed_stands_in_the_list_under_one_name(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = services(make_repository)
+    text = "def fetch_{0}(url):\n    return http.get(url, 'stock', timeout={1})\n"
+    repository.commit("Begin stock", {"stock.py": text.format("stock", 3)})
+    repository.commit("Call it goods", {"stock.py": text.format("goods", 3)})
+    engine = open_engine(repository.path)
+    repository.write("more.py", text.format("more", 5))
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    everything = engine.similar(edit, k=0)
+    renamed = [one.edit.definition for one in everything if one.edit.commit.subject == "Call it goods"]
+    assert renamed == ["fetch_goods"]

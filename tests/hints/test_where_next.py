@@ -291,7 +291,8 @@ def test_nothing_is_shown_below_the_threshold(shop: Any, open_engine: OpenEngine
     assert not shown_with(HintOptions(limit=0))
     shown = shown_with(HintOptions(threshold=0.0, similar_threshold=1.1, limit=99))
     module_level = np.array([hint.definition == MODULE_NAME for hint in shown])
-    scores = lens_scores(np.array([hint.score for hint in shown]), module_level, np.zeros(len(shown), bool)).tolist()
+    likely, must = np.array([hint.score for hint in shown]), np.zeros(len(shown), bool)
+    scores = lens_scores(likely, module_level, must, shipped_ranker().surer).tolist()
     half = sorted(scores)[len(shown) // 2]
     fewer = shown_with(HintOptions(threshold=half, similar_threshold=1.1, limit=99))
     wanted = [hint.definition for hint, score in zip(shown, scores, strict=True) if score >= half]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codewm_lsp.ranking.ranker import SURER, lens_scores
+from codewm_lsp.ranking.ranker import lens_scores
+
+SURER = 1.6
 
 
 def scored(likely: list[float], module_level: int | None = None, must: tuple[int, ...] = ()) -> list[float]:
     numbers = np.arange(len(likely))
-    found = lens_scores(np.array(likely), numbers == module_level, np.isin(numbers, must))
+    found = lens_scores(np.array(likely), numbers == module_level, np.isin(numbers, must), SURER)
     return [float(one) for one in found]
 
 

@@ -39,10 +39,10 @@ def test_the_shipped_ranker_is_small_and_written_as_it_was_read() -> None:
 def test_the_ranker_does_not_change_what_a_model_is_called(copy: Path, put: Put) -> None:
     """Indexes are named after it: another ranker must not have them built anew."""
     ranker = shipped_ranker()
-    put(RANKER, to_bytes(replace(ranker, threshold=0.5)))
+    put(RANKER, to_bytes(replace(ranker, threshold=0.5, surer=2.5)))
     changed = WorldModel.load(copy)
     assert changed.hash == WorldModel.load().hash
-    assert ranker_of(changed.bundle).threshold == 0.5
+    assert (ranker_of(changed.bundle).threshold, ranker_of(changed.bundle).surer) == (0.5, 2.5)
     put(RANKER, None)
     assert WorldModel.load(copy).hash == changed.hash
 
@@ -111,6 +111,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed(lambda said: said["file"]["asked"].__setitem__(0, "thickness")),
         "no signal 'thickness'",
     ),
+    "no factor": (lambda: packed(lambda said: said.update(surer=0.0)), "no factor"),
     "no probability": (lambda: packed(lambda said: said.update(threshold=7.0)), "not a probability"),
     "a part of the joint weights": (lambda: packed(lambda said: said["joint"].pop("own")), "its joint does not have"),
     "words for numbers": (lambda: packed(lambda said: said["several"].update(older="x")), "its several does not have"),

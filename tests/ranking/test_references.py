@@ -10,7 +10,7 @@ import pytest
 from codewm_lsp.history import Edit
 from codewm_lsp.history.edits import file_edits
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
-from codewm_lsp.ranking.references import MOST_OF_FILES, MOST_TEXT, led, references
+from codewm_lsp.ranking.references import MOST_OF_FILES, MOST_TEXT, ForcedChange, led, references
 from codewm_lsp.source import Definition, parse_definitions
 
 CLIENT = """\
@@ -38,6 +38,13 @@ def following(
     before: Mapping[str, str], after: Mapping[str, str | None], looked: list[str] | None = None
 ) -> dict[str, str]:
     """What must follow where the files change so: words by ``path::definition``. ``looked``: gets the files read."""
+    return {place: one.words for place, one in forced(before, after, looked).items()}
+
+
+def forced(
+    before: Mapping[str, str], after: Mapping[str, str | None], looked: list[str] | None = None
+) -> dict[str, ForcedChange]:
+    """The same, with all that is known of each."""
     now = {path: text for path, text in {**before, **after}.items() if text is not None}
     edits: list[Edit] = []
     for path in after:
@@ -51,7 +58,7 @@ def following(
         return {file: parse_definitions(now[corpus.paths[file]]) for file in files}
 
     found = references(corpus, edits, texts)
-    return {f"{corpus.paths[corpus.file[row]]}::{corpus.names[row]}": one.words for row, one in found.items()}
+    return {f"{corpus.paths[corpus.file[row]]}::{corpus.names[row]}": one for row, one in found.items()}
 
 
 def renamed(old: str, new: str, **files: str) -> dict[str, str]:
@@ -380,4 +387,42 @@ def test_a_name_that_only_classes_below_have_too_is_told_by_itself() -> None:
     assert found == {
         "app.py::run": "calls `finish`: does not pass `b`, which is now required",
         "app.py::Below.finish": "overrides `Base.finish`, whose signature changed",
+    }
+
+
+def test_what_has_to_change_is_the_decorator_the_signature_or_the_body_that_the_use_stands_in() -> None:
+    users = """\
+import deco
+from deco import cached
+
+
+@cached
+def load(path):
+    return path
+
+
+@deco.cached(size=3)
+def read(path):
+    return path
+
+
+def store(path, how=cached):
+    return how(path)
+
+
+def clear(path: cached):
+    return path
+
+
+def run(path):
+    return cached(path)
+"""
+    before = {"deco.py": "def cached(function):\n    return function\n", "use.py": users}
+    found = forced(before, {"deco.py": before["deco.py"].replace("cached", "memo")})
+    assert {place.rpartition("::")[2]: one.changes for place, one in found.items() if "<" not in place} == {
+        "load": "decorators",
+        "read": "decorators",
+        "store": "signature",
+        "clear": "signature",
+        "run": "body",
     }

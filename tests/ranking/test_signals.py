@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking import ranker as ranker_module
 from codewm_lsp.ranking.boosted_trees import NO_TREES, Split, Trees
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.edit_context import EditContext
-from codewm_lsp.ranking.ranker import Ranker
+from codewm_lsp.ranking.ranker import UNSAID, Ranker, log_odds
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import reasons_next
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
@@ -316,3 +317,22 @@ def test_a_call_that_moved_with_a_renamed_definition_does_not_name_what_it_calls
 def test_a_file_is_not_said_to_have_changed_together_with_itself() -> None:
     assert told({}, EDIT, ("shop/client.py", "fetch"))["file_coupling"] == ""
     assert told({}, EDIT, ("tests/test_client.py", "test_get"))["file_coupling"] == "their files changed together twice"
+
+
+def test_the_top_level_of_the_file_is_less_likely_where_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever changed lately: an edit that needs nothing from there does not lead there."""
+    state = state_of(FILES)
+    whole = replace(EDIT, after=EDIT.before.replace("3", "4"))
+    needs = replace(EDIT, after=EDIT.before.replace("fetch(", "retrieve("))
+    file = state.corpus.number["shop/client.py"]
+    top = int(state.corpus.first[file]) + state.corpus.names[state.corpus.first[file] :].index("<module>")
+
+    def lost(edit: Edit) -> dict[int, float]:
+        found = []
+        for times in (1.0, UNSAID):
+            monkeypatch.setattr(ranker_module, "UNSAID", times)
+            found.append(log_odds(state, edit, signals_of(state, edit), shipped_ranker()))
+        return {row: float(less) for row, less in enumerate(found[0] - found[1]) if less}
+
+    assert lost(whole) == {top: pytest.approx(np.log(UNSAID))}
+    assert lost(needs) == {}

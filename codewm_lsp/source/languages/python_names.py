@@ -379,7 +379,9 @@ class _Reader:
 
     def _decorator(self, node: Node, place: _Place) -> None:
         self._decorators.add(_text(node).removeprefix("@").strip())
+        first = len(self._uses)
         self._below(node, place.below(outside=True))
+        self._uses[first:] = [replace(use, decorates=True) for use in self._uses[first:]]
 
     def _function_definition(self, node: Node, place: _Place) -> None:
         parameters = node.child_by_field_name("parameters")

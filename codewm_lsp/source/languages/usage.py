@@ -36,13 +36,14 @@ class Call:
 class Use:
     """One use of a name. ``receiver``: what it is an attribute of, or the module that it is imported from; None where
     that is no chain of names. ``outside``: in a decorator, default, annotation or base, which the definition's own
-    names do not hide. ``call``: where it is called."""
+    names do not hide; ``decorates``: in a decorator. ``call``: where it is called."""
 
     name: str
     kind: UseKind
     receiver: Chain | None = None
     call: Call | None = None
     outside: bool = False
+    decorates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,7 +244,8 @@ def _look(
         for system, leading in systems.items():
             order, likely = led(leading, corpus, *ordered(ranking, rows))
             must = np.array([row in leading for row in order.tolist()], bool)
-            scores = lens_scores(likely, corpus.kinds[order] == KINDS.index(DefinitionKind.MODULE), must)
+            module_level = corpus.kinds[order] == KINDS.index(DefinitionKind.MODULE)
+            scores = lens_scores(likely, module_level, must, ranker.surer)
             done.looks.setdefault(system, Looks()).add(len(revealed), likely, scores, soon[order], limit)
 
 

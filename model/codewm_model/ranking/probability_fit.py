@@ -5,7 +5,7 @@ That is the joint weights, how several edits in progress combine, and the thresh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import TrainingError
-from codewm_lsp.ranking.ranker import Joint, Several, lens_scores, probabilities, together
+from codewm_lsp.ranking.ranker import UNSAID, Joint, Several, lens_scores, probabilities, together, unsaid
 from codewm_model.data.gathering import Gathered, Groups, Lists
 from codewm_model.evaluation.where_next_protocol import SHOWN, THRESHOLDS, Looks
 from codewm_model.ranking.boosting import scores_of
@@ -22,6 +22,7 @@ from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, l
 Floats = NDArray[np.float32]
 
 RIGHT: Final = 0.65  # share of the lenses that are to be right
+SURER: Final = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.8, 3.2)
 LEVELS: Final = ("definitions", "files")
 
 
@@ -137,7 +138,9 @@ def fit_joint(train: Sequence[Gathered], fitted: Sequence[tuple[Fit, Fit]]) -> J
 def odds_of(groups: Groups, definition: Fit, file: Fit, joint: Joint) -> Doubles:
     """The log-odds that each edit alone gives to each row, as ``log_odds`` of the product."""
     columns = joined(groups, definition, file)
-    inside = joint.own + joint.definition * columns.definition + joint.log_sum * columns.log_sum
+    signals = groups.lists.signals
+    less = np.log(UNSAID) * unsaid(lambda name: signals[:, definition.names.index(name)])
+    inside = joint.own + joint.definition * columns.definition + joint.log_sum * columns.log_sum - less
     outside = joint.other + joint.file * columns.file + joint.behind * columns.behind
     return np.where(columns.inside, inside, outside)
 
@@ -201,7 +204,7 @@ def fit_several(train: Sequence[Gathered], odds: Sequence[Doubles]) -> Several:
     return best[1]
 
 
-def looks_of(one: Gathered, odds: Doubles, several: Several) -> Looks:
+def looks_of(one: Gathered, odds: Doubles, several: Several, surer: float) -> Looks:
     """The lenses that would be seen in the file of the newest edit, by the weights as they are."""
     looks = Looks()
     for group in groups_of(one, odds):
@@ -210,9 +213,33 @@ def looks_of(one: Gathered, odds: Doubles, several: Several) -> Looks:
             order = np.argsort(-combined, kind="stable")
             limit = max(0, SHOWN - len(group.odds))
             likely = probabilities(combined[order])
-            scores = lens_scores(likely, group.module_level[group.own][order], np.zeros(len(order), bool))
+            scores = lens_scores(likely, group.module_level[group.own][order], np.zeros(len(order), bool), surer)
             looks.add(len(group.odds), likely, scores, group.soon[group.own][order], limit)
     return looks
+
+
+def lenses_of(
+    looks: Callable[[float], Sequence[Mapping[str, Looks]]],
+) -> tuple[float, float, dict[str, tuple[float, float]]]:
+    """How much surer than the first further lenses have to be, the threshold that goes with it, and of every factor
+    tried its threshold and the share of looks with a lens.
+
+    ``looks``: the sets of repositories under a factor. Chosen is the factor with which most looks have a lens, in the
+    set where it is the fewest, as long as ``RIGHT`` of the lenses are right.
+    """
+    tried: dict[float, tuple[float, float]] = {}
+    for surer in SURER:
+        sets = looks(surer)
+        try:
+            threshold = threshold_of(*sets)
+        except TrainingError:
+            continue
+        found = [all_looks(one).at(threshold) for one in sets]
+        tried[surer] = threshold, min(some / max(count, 1) for count, some, _, _ in found)
+    if not tried:
+        raise TrainingError("No threshold is right often enough where it shows something. Gather more commits.")
+    best = max(tried, key=lambda surer: (tried[surer][1], -surer))
+    return best, tried[best][0], {f"{surer:g}": (at, round(share, 4)) for surer, (at, share) in tried.items()}
 
 
 def threshold_of(*sets: Mapping[str, Looks]) -> float:

@@ -36,11 +36,11 @@ from codewm_model.ranking.probability_fit import (
     all_looks,
     fit_joint,
     fit_several,
+    lenses_of,
     looks_of,
     names_of,
     odds_of,
     out_of_fold,
-    threshold_of,
 )
 
 PLAIN_DEFINITION: Final = (
@@ -154,15 +154,22 @@ def fit(
     joint = fit_joint(learnt, by_repository)
     odds = [odds_of(one.groups, *fitted, joint) for one, fitted in zip(learnt, by_repository, strict=True)]
     several = fit_several(learnt, odds)
-    apart_looks = {name: looks_of(train[name], some, several) for name, some in zip(train, odds, strict=True)}
-    looks: dict[str, Looks] = {}
-    for name, one in validation.items():
-        some = odds_of(one.groups, fits["definitions"], fits["files"], joint)
-        looks[name] = looks_of(one, some, several)
-    threshold = threshold_of(looks, apart_looks)
+    of_held = [odds_of(one.groups, fits["definitions"], fits["files"], joint) for one in held]
+
+    def seen(surer: float) -> tuple[dict[str, Looks], dict[str, Looks]]:
+        return (
+            {
+                name: looks_of(one, some, several, surer)
+                for (name, one), some in zip(validation.items(), of_held, strict=True)
+            },
+            {name: looks_of(one, some, several, surer) for (name, one), some in zip(train.items(), odds, strict=True)},
+        )
+
+    surer, threshold, factors = lenses_of(seen)
+    looks, apart_looks = seen(surer)
     everything = all_looks(looks)
     report["joint"], report["several"] = asdict(joint), asdict(several)
-    report["threshold"] = threshold
+    report["threshold"], report["surer"], report["surer, threshold, looks with a lens"] = threshold, surer, factors
     at = ("looks", "looks with a lens", "lenses", "right")
     report["at the threshold"] = {
         name: dict(zip(at, one.at(threshold), strict=True)) for name, one in {**looks, "all": everything}.items()
@@ -191,6 +198,7 @@ def fit(
         threshold,
         fits["definitions"].trees,
         fits["files"].trees,
+        surer,
     )
     return ranker, report
 
