@@ -13,6 +13,7 @@ from codewm_lsp.display import clean, quoted
 from codewm_lsp.hints.answers import JOINT, REFERENCE, UNDONE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
+from codewm_lsp.ranking.signals.past import CHANGED_LATELY
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.source.languages import PYTHON
 from codewm_lsp.world_model.actions import RICH_ACTION
@@ -116,16 +117,17 @@ def next_title(prediction: Prediction, now: float) -> str:
     """The title of a lens on a definition that is likely to be next: its chance, why, and the past edit that fits best.
 
     "likely next (60 %) · still mentions retries · like 3f2a91c 'Retry requests' · 4 months ago". Of a commit that also
-    changed what is being edited, that it did says why. Where no past edit is telling, none is named, and there is room
-    for a second reason. Where the definition must follow the edits in progress, what it still does says all there is to
-    say.
+    changed what is being edited, that it did says why. That the place changed lately is not said beside a past edit.
+    Where none is telling, none is named, and there is room for a second reason. Where the definition must follow the
+    edits in progress, what it still does says all there is to say.
     """
     must = next((reason for reason in prediction.reasons if reason.name == REFERENCE), None)
     if must is not None:
         return clean(f"likely next · {must.words}", TITLE)
     chance = f"likely next ({10 * round(10 * prediction.score)} %)"  # in tens: it must not flicker while one types
-    why = [reason.words for reason in prediction.reasons]
     past = next(iter(prediction.telling), None)
+    reasons = [one for one in prediction.reasons if past is None or one.name != CHANGED_LATELY.name]
+    why = [reason.words for reason in reasons]
     if past is None:
         title = " · ".join([chance, *why[:2]])
         return title if len(title) <= TITLE else clean(" · ".join([chance, *why[:1]]), TITLE)

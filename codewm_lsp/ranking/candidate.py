@@ -13,7 +13,7 @@ from codewm_lsp.display import clean
 from codewm_lsp.ranking.corpus import line_hashes, simple_name, tokens_of
 from codewm_lsp.ranking.edit_context import EditContext, Floats
 from codewm_lsp.ranking.path_layout import conventions_of
-from codewm_lsp.source import MODULE_NAME
+from codewm_lsp.source import MODULE_NAME, LeafRole, tokenize
 from codewm_lsp.source.languages import PYTHON
 
 THE_REST: Final = "this file's module level"  # what an edit changes that is in no definition
@@ -114,6 +114,15 @@ class Candidate:
             return self.holds(word)
         return word in _words_beside_imports(self.text)
 
+    def uses(self, name: str) -> bool:
+        """Whether a name is used in its code, as far as the text is at hand, and is none that its own file defines."""
+        corpus = self.edit.corpus
+        rows = slice(int(corpus.first[self.file]), int(corpus.first[self.file + 1]))
+        elsewhere = corpus.paths[self.file] not in (self.edit.edit.path, self.edit.edit.previous_path)
+        if elsewhere and any(simple_name(own) == name for own in corpus.names[rows]):
+            return False
+        return name in _names_in_code(self.text) if self.text else self.holds(name)
+
     @property
     def _words(self) -> set[int]:
         corpus = self.edit.corpus
@@ -129,6 +138,12 @@ def _words(text: str) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def _words_beside_imports(text: str) -> frozenset[str]:
     return frozenset(tokens_of(PYTHON.conventions.without_imports(text)))
+
+
+@lru_cache(maxsize=64)
+def _names_in_code(text: str) -> frozenset[str]:
+    leaves = tokenize(PYTHON.conventions.without_imports(text)).leaves
+    return frozenset(leaf.text for leaf in leaves if leaf.role < LeafRole.STRING)
 
 
 def called(definition: str, path: str, seen_from: str = "") -> str:

@@ -18,6 +18,7 @@ from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
 from codewm_lsp.ranking import Reason
+from codewm_lsp.ranking.signals.past import CHANGED_LATELY
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.world_model.actions import RICH_ACTION, rich_action
 
@@ -102,6 +103,13 @@ def test_a_title_says_the_chance_and_the_reason_and_the_past_edit_that_fits() ->
         "likely next (60 %) · still mentions retries · like 3f2a91c 'Add timeout' · 1 day ago"
     )
     assert next_title(prediction(similar), NOW) == "likely next (60 %) · like 3f2a91c 'Add timeout' · 1 day ago"
+
+
+def test_that_a_place_changed_lately_is_not_said_in_place_of_the_past_edit_that_fits() -> None:
+    lately = Reason(CHANGED_LATELY.name, 0.7, "changed 17 commits ago")
+    found = replace(prediction(past("3f2a91c", "Raise the limit of requests", 124)), reasons=(lately,))
+    told = next_title(found, NOW)
+    assert told == "likely next (60 %) · like 3f2a91c 'Raise the limit of requests' · 4 months ago"
 
 
 def test_a_title_names_no_commit_where_none_fits() -> None:

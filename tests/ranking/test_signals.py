@@ -336,3 +336,29 @@ def test_the_top_level_of_the_file_is_less_likely_where_nothing_says_why(monkeyp
 
     assert lost(whole) == {top: pytest.approx(np.log(UNSAID))}
     assert lost(needs) == {}
+
+
+def test_a_name_in_a_comment_or_of_the_file_s_own_is_not_used() -> None:
+    files = {
+        **FILES,
+        "shop/cart.py": "from shop.client import fetch\n\n\ndef total(url):\n    # as fetch does it\n    return url\n",
+        "shop/own.py": "def fetch(url):\n    return url\n\n\ndef total(url):\n    return fetch(url)\n",
+        "shop/user.py": "from shop.client import fetch\n\n\ndef total(url):\n    return fetch(url, 3)\n",
+    }
+    state = state_of(files)
+    edit = Edit(
+        *("shop/client.py", "fetch", DefinitionKind.FUNCTION, EditKind.MODIFIED),
+        *("def fetch(url, retries):\n    return os.read(url)\n", "def fetch(url, tries):\n    return os.open(url)\n"),
+        *(16, None, None),
+    )
+    signals = signals_of(state, edit)
+
+    def uses(path: str) -> bool:
+        row = int(state.corpus.first[state.corpus.number[path]])
+        row += state.corpus.names[row:].index("total")
+        text = files[path][files[path].index("def total") :]
+        return signals.candidate(row, text, "").uses("fetch")
+
+    assert not uses("shop/cart.py")
+    assert not uses("shop/own.py")
+    assert uses("shop/user.py")

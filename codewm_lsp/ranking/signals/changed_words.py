@@ -41,7 +41,7 @@ def _has_a_changed_line(candidate: Candidate) -> str:
 
 
 def _uses_it(candidate: Candidate) -> str:
-    if not candidate.value("mentions_it") or not candidate.mentions(candidate.edit.name):
+    if not candidate.value("mentions_it") or not candidate.uses(candidate.edit.name):
         return ""
     return f"uses {candidate.edited}"
 
