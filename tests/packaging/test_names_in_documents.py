@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from codewm_lsp.cli.app import COMMANDS
+from codewm_lsp.hints import HintOptions
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MANIFEST: Final[dict[str, Any]] = json.loads((ROOT / "vscode-extension/package.json").read_text(encoding="utf-8"))
@@ -76,6 +77,11 @@ def test_the_page_of_the_extension_lists_commands_and_views_by_their_names() -> 
     assert always - listed <= of_views
     named = set(re.findall(r"^- \*\*([^*]+)\*\*", page, re.MULTILINE)) - {"Status"}
     assert named == {view["name"] for views in MANIFEST["contributes"]["views"].values() for view in views}
+
+
+def test_what_a_past_edit_needs_to_be_shown_is_said_as_it_is() -> None:
+    least = HintOptions().similar_threshold
+    assert f"its best match is less than {100 * least:.0f} % likely to fit" in DOCUMENTS["docs/troubleshooting.md"]
 
 
 def test_settings_of_vs_code_that_are_named_exist() -> None:

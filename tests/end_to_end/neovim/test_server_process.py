@@ -56,6 +56,22 @@ vim.cmd('CodewmLog')
 finish({ log = vim.fn.expand('%:t'), writable = vim.bo.modifiable })
 """
 
+TWO = """
+setup()
+lens()
+local status = require('codewm.status')
+local result, first = {}, vim.api.nvim_get_current_buf()
+wait(function() return status.text(first) == 'CodeWM' end)
+result.first = status.text(first)
+vim.o.statusline = '%f%=%{v:lua.require("codewm").status()}'
+vim.cmd('edit ' .. vim.env.OTHER)
+wait(function() return status.text() == 'CodeWM !' end)
+result.second = status.text()
+vim.cmd('buffer ' .. first)
+result.again, result.lines = status.text(), status.lines()
+finish(result)
+"""
+
 EMPTY = """
 setup()
 wait(function() return require('codewm').status() == 'CodeWM !' end)
@@ -101,6 +117,15 @@ def test_the_status_says_model_and_progress_and_the_log_opens(changed: Any, neov
     assert indexed == f"{os.path.realpath(changed.path)}: ready, 5 of 5 commits indexed"
     assert found["log"].endswith("lsp.log")
     assert not found["writable"]
+
+
+def test_each_buffer_has_the_status_of_its_own_repository(changed: Any, make_repository: Any, neovim: Neovim) -> None:
+    empty = make_repository("empty")
+    empty.write("other.py", "def f():\n    pass\n")
+    found = neovim(TWO, changed.path, OTHER=str(empty.path / "other.py"))
+    assert (found["first"], found["second"], found["again"]) == ("CodeWM", "CodeWM !", "CodeWM")
+    assert any(line.startswith(os.path.realpath(changed.path)) for line in found["lines"])
+    assert not any("empty" in line for line in found["lines"])
 
 
 def test_a_repository_without_commits_is_trouble_that_the_status_explains(make_repository: Any, neovim: Neovim) -> None:
