@@ -303,11 +303,14 @@ class Repository:
 
     def blobs_at(self, rev: str, paths: Collection[str]) -> dict[str, str]:
         """Path → blob of those of ``paths`` that are regular files of a revision, whatever they hold."""
-        found: dict[str, str] = {}
-        for entry in self._git.records("ls-tree", "-z", "--full-tree", self.head(rev), "--", *paths) if paths else ():
+        sha = self.head(rev)
+        listed = self._listed[1] if self._listed[0] == sha else None
+        rest = paths if listed is None else [path for path in paths if not is_wanted(path)]
+        found = {path: listed[path][1] for path in paths if path in listed} if listed is not None else {}
+        for entry in self._git.records("ls-tree", "-z", "--full-tree", sha, "--", *rest) if rest else ():
             head, _, name = entry.partition(b"\t")
             path = decode_path(name)
-            if head.startswith(b"10") and path in paths:
+            if head.startswith(b"10") and path in rest:
                 found[path] = head.split(b" ")[2].decode("ascii")
         return found
 

@@ -179,6 +179,7 @@ async def test_nothing_is_written_into_the_users_folders(
     assert {path.suffix for path in found} <= {
         *(".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".vectors", ".writer"),
         ".json",  # which files past commits changed
+        ".npz",  # what was parsed
     }
 
 
