@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codewm_lsp.display import clean
 from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ ENOUGH_AT = 1_500  # the same where nobody is in the middle of an edit: depth co
 NEW = 50  # newest commits looked at from then on
 QUERIES = 40  # edits in progress looked up, of a change of very many definitions
 KEPT: Final = 4  # repositories that stay open between questions
+_SAID: Final = 100  # characters of what was searched for that a message repeats
 DEPTH: Final = 10_000  # newest commits indexed between questions, as beside an editor
 
 
@@ -269,7 +271,7 @@ def by_words(opened: Opened, revision: str, words: str, k: int) -> list[tuple[Pa
     """
     found = opened.index.find(words, k=k, within=opened.reached(revision))
     if not found:
-        raise NothingToAnswerError(f"No past edit matches {words!r}. Try fewer or other words.")
+        raise NothingToAnswerError(f"No past edit matches {clean(words, _SAID)!r}. Try fewer or other words.")
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError
+from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError, essence
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_wanted
 
 _REGULAR: Final = b"10"  # modes 100644 and 100755; not 120000 (symbolic link) and 160000 (submodule)
@@ -55,7 +55,7 @@ def revisions(git: HardenedGit, rev: str, limit: int | None = None) -> Iterator[
                 yield line.decode("ascii")
         if process.status():
             raise RepositoryError(
-                f"The history of {rev[:12]} cannot be read: {process.complaint() or 'Git does not respond'}. "
+                f"The history of {rev[:12]} cannot be read: {essence(process.complaint()) or 'Git does not respond'}. "
                 "Run `git fsck` in the repository."
             )
     finally:

@@ -451,7 +451,9 @@ class Workshop:
     def relieve(self) -> None:
         """Give memory back to the system where jobs have left much of it behind: a question in a large
         repository leaves a hundred megabytes, and the next ones add to that."""
-        if resident() > self._needed + _LEFT_BEHIND:
+        held = resident()
+        self._needed = min(self._needed, held)
+        if held > self._needed + _LEFT_BEHIND:
             self._give_back()
 
     def _give_back(self) -> None:

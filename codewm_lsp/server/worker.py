@@ -99,6 +99,15 @@ class Worker:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    @staticmethod
+    def _do(job: _Job) -> None:
+        try:
+            result = job.work()
+        except Exception as error:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)
+
     def _run(self) -> None:
         untidy = False
         while True:
@@ -116,12 +125,8 @@ class Worker:
             if not job.future.set_running_or_notify_cancel():
                 continue
             untidy = True
-            try:
-                result = job.work()
-            except Exception as error:
-                job.future.set_exception(error)
-            else:
-                job.future.set_result(result)
+            self._do(job)
+            del job  # with what its work holds on to
             self._after()
         try:
             self._finish()

@@ -128,6 +128,13 @@ def test_words_that_no_edit_has_find_nothing(history: Any, codewm: Codewm) -> No
     assert "xylophone" in done.stderr
 
 
+def test_a_question_of_many_pages_is_not_repeated(history: Any, codewm: Codewm) -> None:
+    done = codewm("search", "xylophone " * 2_000, "-C", history.path)
+    assert done.returncode == 1
+    assert "xylophone" in done.stderr
+    assert len(done.stderr) < 300
+
+
 def test_words_that_nothing_matches_are_named(history: Any, codewm: Codewm) -> None:
     done = codewm("search", "timeout", "backof", "-C", history.path)
     assert done.returncode == 0

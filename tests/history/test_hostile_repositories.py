@@ -237,3 +237,18 @@ def test_a_head_that_is_lost(make_repository: MakeRepository) -> None:
     file.unlink()
     with Repository.open(built.path) as repository, pytest.raises(RepositoryError):
         list(repository.commits())
+
+
+def test_a_commit_that_is_damaged_is_one_line_without_advice(make_repository: MakeRepository) -> None:
+    """Git's advice about grafts, which are set aside, stood before what was wrong."""
+    built = make_repository()
+    sha = built.commit("Begin", {"a.py": ONE})
+    built.commit("Change", {"a.py": TWO})
+    file = built.path / ".git" / "objects" / sha[:2] / sha[2:]
+    file.chmod(0o600)
+    file.write_bytes(b"no object")
+    with Repository.open(built.path) as repository, pytest.raises(RepositoryError, match="git fsck") as caught:
+        list(repository.commits())
+    assert "\n" not in str(caught.value)
+    assert "hint" not in str(caught.value)
+    assert sha in str(caught.value)
