@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TOKENS: Final = 500
 LEAST_TOKENS, MOST_TOKENS = 100, 20_000
-CHARACTERS: Final = 3.5  # of code and English in a token, roughly
+CHARACTERS: Final = 3.0  # of code, English and hashes in a token: few, so that no budget is exceeded by much
 LONGEST: Final = 4_000  # characters of any other argument
 _RESULTS: Final = 30  # looked for; the budget decides how many are told
 _SUBJECT: Final = 90  # characters of a commit's subject
