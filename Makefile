@@ -80,7 +80,7 @@ docs: $(VENV)/.docs ## Build the documentation's site into build/site
 clean: ## Remove everything that was built or set up
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cd vscode-extension && rm -rf node_modules dist dist-test server test-results *.vsix
-	rm -rf web/*/node_modules web/*/dist
+	rm -rf web/*/node_modules web/*/dist neovim/doc/tags
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.runtime: pyproject.toml scripts/setup.sh

@@ -280,7 +280,10 @@ def _told(reporter: Reporter, found: Backtest) -> None:
         reporter.line(f"  It would have found {100 * found.right / found.hidden:.0f} % of the files left out.")
     vain = f"  Of the commits as they were made, it would have warned about {found.warned:,}"
     reporter.line(f"{vain} ({100 * found.warned / found.commits:.1f} %).")
-    for title, some in (("Correct, for example:", found.examples), ("Wrong, for example:", found.vain)):
+    for title, some in (
+        ("Correct, for example:", found.examples),
+        ("Warnings about complete commits, for example:", found.vain),
+    ):
         if some:
             reporter.line()
             reporter.line((title, "bold"))

@@ -22,6 +22,13 @@ _NAMED: Final = 40  # characters of a name in an explanation
 _COMMON: Final = 0.35  # rareness from which on a word tells something: in 7 of 100 definitions of 1,000, 3 of 10
 _MANY: Final = 7  # definitions that have a line in common which says little
 _TELLING: Final = 2  # words that a line must have to tell something
+_SENTENCE: Final = """
+    a about after all also an and any are as at be been before but by can could do does each else for from had
+    has have how if in into is it its just like many may more most must no not of on once one only or other
+    our out over same should so some such than that the their them then there these they this those to too under
+    up use used was we were what when where which while who why will with would you your
+"""
+_FUNCTION_WORDS: Final = frozenset(_SENTENCE.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +78,15 @@ class Candidate:
     def standing(self, wanted: Iterable[str]) -> list[str]:
         """Those of the words that stand in it besides its own name and say something, the rarest first, three at most.
 
-        Numbers, the language's own words, what stands in many definitions, and what was moved say nothing.
+        Numbers, the language's own words, those that hold any English sentence together, what stands in many
+        definitions, and what was moved say nothing.
         """
         corpus = self.edit.corpus
         standing = self._words
         ids = corpus.vocabulary.ids
         standing.discard(int(corpus.name_words[self.row]))
         found = [word for word in self._distinct(wanted) if ids.get(word, -1) in standing and not self.has_moved(word)]
-        found = [word for word in found if self.mentions(word)]
+        found = [word for word in found if word.lower() not in _FUNCTION_WORDS and self.mentions(word)]
         found.sort(key=lambda word: (-float(corpus.idf[ids[word]]), word))
         return [clean(word, _NAMED) for word in found if corpus.idf[ids[word]] > _COMMON][:3]
 

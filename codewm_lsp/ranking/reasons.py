@@ -73,7 +73,7 @@ def _anything_true(candidate: Candidate, *, inside: bool) -> tuple[Reason, ...]:
         words = explanation.say(candidate)
         if words:
             return (Reason(explanation.name, 0.0, words),)
-    return (Reason("same file", 0.0, "in the file of the edit"),) if inside else ()
+    return (Reason("same file", 0.0, "in the same file as the edit"),) if inside else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,7 +282,7 @@ class _Search:
                     linted = inside == MODULE_NAME
                     made = ForcedChange(_IMPORTS, f"imports {quoted}, {now} {A_LINTER}", linted, changes=_BODY)
                 elif use.kind is UseKind.LISTED:
-                    made = ForcedChange(_IMPORTS, f"lists {quoted} in what it exports, {now}", True)
+                    made = ForcedChange(_IMPORTS, f"still lists {quoted} in `__all__`, {now}", True)
                 elif use.kind is UseKind.TEXT:
                     made = ForcedChange(_USES, f"names {quoted} in a string, {now}", changes=_BODY)
                 else:

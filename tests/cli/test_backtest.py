@@ -19,7 +19,7 @@ def test_a_team_reads_what_it_would_have_heard(coupled: Any, codewm: Codewm) -> 
     )
     assert "Of the commits as they were made, it would have warned about 1 (5.0 %)." in done.stdout
     assert "Correct, for example:" in done.stdout
-    vain = done.stdout.split("Wrong, for example:\n")[1]
+    vain = done.stdout.split("Warnings about complete commits, for example:\n")[1]
     assert "docs/core.rst" in vain
     assert "The code alone" in vain
 

@@ -164,7 +164,7 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
 def test_files_missing_from_a_range_are_said_to_belong_to_its_files(changed: Any, codewm: Codewm) -> None:
     changed.commit("Change the code alone")
     first = codewm("forgotten", changed.path, "--diff", "HEAD~1...HEAD").stdout.splitlines()[0]
-    assert first == "Usually changes with the files in HEAD~1...HEAD, but is not there (120 commits without merges):"
+    assert first == "Usually changes with the files in HEAD~1...HEAD, but did not (120 commits without merges):"
 
 
 @pytest.mark.parametrize("option", ["--not-needed", "--never-needed"])

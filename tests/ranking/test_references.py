@@ -160,11 +160,11 @@ def test_what_a_module_lists_as_exported_follows_and_is_a_linters_to_name() -> N
     before = {"shop/client.py": CLIENT + "\n\n__all__ = ['Client', 'connect']\n"}
     before["shop/__init__.py"] = "from shop.client import *\n\n__all__ = ('connect',)\n__all__ += ['Client']\n"
     after = {"shop/client.py": before["shop/client.py"].replace("def connect", "def open_client")}
-    listed = "lists `connect` in what it exports, renamed to `open_client`"
+    listed = "still lists `connect` in `__all__`, renamed to `open_client`"
     assert following(before, after) == {"shop/client.py::<module>": listed, "shop/__init__.py::<module>": listed}
     after = {"shop/client.py": before["shop/client.py"].replace("class Client:", "class Session:")}
     found = following(before, after)
-    assert found["shop/__init__.py::<module>"] == "lists `Client` in what it exports, renamed to `Session`"
+    assert found["shop/__init__.py::<module>"] == "still lists `Client` in `__all__`, renamed to `Session`"
 
 
 def test_users_are_found_through_exports_of_exports_and_under_another_name_only_the_import_follows() -> None:

@@ -269,6 +269,14 @@ def test_numbers_the_languages_own_words_and_common_words_are_no_reason() -> Non
     assert said("quickly(order)", "return 1", "quickly(order)") == ""
 
 
+def test_words_that_hold_any_sentence_together_are_no_reason() -> None:
+    edit = changed('return "The carrier was late"', "return 1")
+    files = {"shop/orders.py": edit.after, "shop/other.py": function("hold", 'return "The parcel was lost"')}
+    assert told(files, edit, ("shop/other.py", "hold"))["gone"] == ""
+    files["shop/other.py"] = function("hold", 'return "The carrier was lost"')
+    assert told(files, edit, ("shop/other.py", "hold"))["gone"] == "still mentions carrier"
+
+
 def test_what_moved_with_a_renamed_definition_is_no_reason() -> None:
     body = ("carrier = nearest_carrier(order)", "return carrier.price(order)")
     removed = changed(function("ship", *body), "", EditKind.REMOVED)
@@ -301,7 +309,7 @@ def test_where_nothing_that_spoke_for_a_place_can_be_told_the_best_that_is_true_
         return [reason.words for reason in reasons_next(values, row, silent)]
 
     assert said(EDIT, "tests/test_client.py", "test_get") == ["changed together with get twice"]
-    assert said(edit, "shop/orders.py", "<module>") == ["in the file of the edit"]
+    assert said(edit, "shop/orders.py", "<module>") == ["in the same file as the edit"]
     assert said(edit, "shop/server.py", "serve") == []
 
 
