@@ -154,6 +154,11 @@ class EditArrays:
     def __len__(self) -> int:
         return len(self.commit_of.values)
 
+    @property
+    def are_large(self) -> bool:
+        """Whether a search has read a hundred megabytes of files."""
+        return len(self) > LARGE
+
     def let_go(self) -> None:
         """Let go of what was read of the files that are mapped: the next question finds it in the system's memory."""
         self.matrix.let_go()

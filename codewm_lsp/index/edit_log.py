@@ -251,7 +251,10 @@ class EditLog:
             with self._lock:
                 self._load()
                 with sane():
-                    return question(self._arrays)
+                    found = question(self._arrays)
+                if self._arrays.are_large:  # what is done with the answer needs memory, too
+                    self._arrays.let_go()
+                return found
 
         return self._guarded(answer)
 

@@ -54,7 +54,7 @@ LARGEST_TEXT: Final = 1 << 20  # characters of a document that are still read: t
 READING: Final = 1.5  # seconds of reading a large repository for the first time before what is known is listed
 SHOWN: Final = 10  # past edits or predictions behind one command
 FILE_PAST: Final = Kind[FilePast]("the past of all files", 1)
-_LEFT_BEHIND: Final = 64 << 20  # bytes that jobs may leave behind before memory is given back
+_LEFT_BEHIND: Final = 32 << 20  # bytes that jobs may leave behind before memory is given back
 Notify = Callable[[str], None]
 
 

@@ -78,6 +78,7 @@ def test_memory_is_given_back_once_jobs_have_left_much_of_it_behind(monkeypatch:
         given.append(held[0])
         held[0] -= 30 << 20  # the rest of what came is needed
 
+    monkeypatch.setattr(session, "_LEFT_BEHIND", 64 << 20)
     monkeypatch.setattr(session, "resident", lambda: held[0])
     monkeypatch.setattr(session, "give_back", give_back)
     workshop = Workshop(pytest.fail)
