@@ -215,7 +215,7 @@ def test_weights_without_their_target_are_left_out_of_transitions_and_said(weigh
     np.testing.assert_allclose(found.states([text]), beside[0].encode([mended(text)]), atol=1e-6)
     assert not np.allclose(found.states([text]), found.target.states([text]))
     assert targets_of([], alone)[0] == []
-    assert "frozen_target.safetensors beside it" in targets_of([], alone)[1]
+    assert "(frozen_target.safetensors) is not next to it" in targets_of([], alone)[1]
 
 
 def test_what_is_no_released_encoder_is_named_with_the_remedy(weights: Path, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ ALLOWED = {
     "server/ending.py": {"signal"},  # it catches those that a system has
 }
 PLACES = ("/dev/", "/proc/", "/tmp/", "/usr/", "/etc/")
+LOOKED_AT = {"allocator.py": {"/proc/self/statm"}}  # where it is; elsewhere its reader answers 0
 
 
 def nodes(file: Path) -> Iterator[ast.AST]:
@@ -69,7 +70,8 @@ def test_only_what_every_system_has(file: Path) -> None:
         elif isinstance(node, ast.Call):
             assert not OF_SUBPROCESSES & {keyword.arg for keyword in node.keywords}, where
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert not node.value.startswith(PLACES), where
+            looked_at = LOOKED_AT.get(file.relative_to(ROOT).as_posix(), set())
+            assert node.value in looked_at or not node.value.startswith(PLACES), where
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
