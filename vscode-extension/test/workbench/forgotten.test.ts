@@ -68,6 +68,7 @@ describe('a repository in which a page always changes with a module', () => {
   step('does not name it with another change either once it is said never to be needed, until that is taken back', async () => {
     await window.chooseOf(window.row(VIEW, 'prices.md'), 'Never Needed');
     const toast = await window.notification('docs/prices.md is hidden for good');
+    await toast.hover(); // else it is gone after some seconds
     await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
     guide.commit('Double', 'Ada Lovelace', 0, {});
     guide.write(CODE, 'def gross(net):\n    return 3 * net\n');
@@ -76,7 +77,6 @@ describe('a repository in which a page always changes with a module', () => {
     const other = 'No file stands out as missing from the working tree';
     await until('what is said of the other change', () => message.textContent(), (seen) => (seen ?? '').startsWith(other));
     assert.deepEqual(await window.rows(VIEW), []);
-    await toast.hover();
     await toast.getByRole('button', { name: 'Undo' }).click();
     await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
     guide.git('add', CODE);

@@ -300,7 +300,8 @@ describe('a function that is being changed', () => {
       return window.notifications().filter({ hasText: off }).count();
     }, (count) => count > 0);
     const toast = await window.notification(off);
-    assert.deepEqual(await toast.locator('.monaco-button').allTextContents(), ['Open Setting']);
+    const buttons = await until('its button', () => toast.locator('.monaco-button').allTextContents(), (seen) => seen.length > 0);
+    assert.deepEqual(buttons, ['Open Setting']);
     await window.run('Notifications: Clear All Notifications');
     settings({});
     await window.lens(LIKE, 'def fetch_sessions');

@@ -250,7 +250,14 @@ export class Window {
   /** Open the menu of a row, and choose from it. */
   async chooseOf(row: Locator, title: string): Promise<void> {
     await row.click({ button: 'right' });
-    await this.page.locator('.monaco-menu .action-label', { hasText: title }).click();
+    const entry = this.page.locator('.monaco-menu .action-label', { hasText: title });
+    await entry.waitFor({ timeout: PATIENCE });
+    await until(`the menu to close on "${title}"`, async () => {
+      if (await entry.isVisible()) {
+        await entry.click({ timeout: 5000 }); // a menu that has just been opened takes no notice
+      }
+      return !(await entry.isVisible());
+    });
   }
 
   /** The texts of the two sides of the diff that is open, as far as they are on the screen. */
