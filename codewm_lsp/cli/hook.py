@@ -39,7 +39,7 @@ def install(repository: Repository, cache: Path | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(hook, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777)
     except FileExistsError as error:
-        if _speaks(hook):
+        if LINE in _text(hook):
             _note(hook, cache)
             return hook
         raise OptionError(
@@ -53,13 +53,14 @@ def install(repository: Repository, cache: Path | None) -> Path:
 
 def installed(cache: Path) -> dict[Path, bool]:
     """The hooks noted in a folder of indexes that still ask CodeWM, and whether they do nothing else."""
-    return {hook: hook.read_text(encoding="utf-8") == _HOOK for hook in _noted(cache) if _speaks(hook)}
+    return {hook: text == _HOOK for hook in _noted(cache) if LINE in (text := _text(hook))}
 
 
-def _speaks(hook: Path) -> bool:
+def _text(hook: Path) -> str:
+    """What stands in a hook, in whatever encoding; nothing where there is none that can be read."""
     with suppress(OSError):
-        return hook.is_file() and LINE in hook.read_bytes().decode("utf-8", "replace")
-    return False
+        return hook.read_bytes().decode("utf-8", "replace") if hook.is_file() else ""
+    return ""
 
 
 def _noted(cache: Path) -> list[Path]:

@@ -104,7 +104,7 @@ def test_git_hooks_that_stay_are_named(history: Any, make_repository: Any, codew
         assert codewm("forgotten", "--install-hook", repository.path).returncode == 0
         assert codewm("forgotten", "--install-hook", repository.path).returncode == 0, "noted once"
     alone, shared = (one.path / ".git" / "hooks" / "pre-commit" for one in (history, other))
-    shared.write_text(shared.read_text(encoding="utf-8") + "make lint\n", encoding="utf-8")
+    shared.write_bytes(shared.read_bytes() + "# für alle\nmake lint\n".encode("latin-1"))
     listed = codewm("clean", "--dry-run").stdout
     assert f"  delete {alone}\n" in listed
     assert f"  delete the line with `codewm forgotten` from {shared}\n" in listed
