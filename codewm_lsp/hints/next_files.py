@@ -74,9 +74,11 @@ def next_files(
     chances = (model or shipped_missing_files()).chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= LEAST]
     named = {row: past.paths[found.files[row]] for row in order}
-    wanted = [row for row in order if not is_source(named[row]) and named[row] not in {*at_hand.files, *hidden}]
+    left_out = {*at_hand.files, *hidden}
+    wanted = [
+        row for row in order if not is_source(named[row]) and named[row] not in left_out and named[row] in known.there
+    ]
     return [
-        NextFile(named[row], float(chances[row]), reason_of(past, known.asked, found, row, float(chances[row])).words)
-        for row in wanted
-        if named[row] in known.there
-    ][:MOST]
+        NextFile(named[row], chance, reason_of(past, known.asked, found, row, chance).words)
+        for row, chance in ((row, float(chances[row])) for row in wanted[:MOST])
+    ]

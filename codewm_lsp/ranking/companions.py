@@ -500,7 +500,7 @@ def commits_like(past: FilePast, touched: Touched) -> Numbers:
     known = [past.number[path] for path in touched.paths if path in past.number]
     now = len(past.commits)
     places = [np.zeros(0, np.int64), *(_newest(past.changed_at[file], now) for file in known)]
-    together = np.unique(np.concatenate(places))
+    together = distinct(np.concatenate(places))
     members, which = past.of(together)
     inter = np.bincount(which, weights=np.isin(members, known), minlength=len(together))
     sizes = (past.start[together + 1] - past.start[together]).astype(np.float64)
