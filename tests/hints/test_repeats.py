@@ -10,7 +10,7 @@ import pytest
 
 from codewm_lsp.hints import HintKind, HintOptions
 from codewm_lsp.hints.repeats import Repeat, repeat_of
-from codewm_lsp.history import Repository
+from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index.dismissals import Dismissal, Scope
 
 OpenEngine = Callable[[Path], Any]
@@ -92,14 +92,20 @@ def raised(make_repository: Callable[..., Any]) -> Any:
     return repository
 
 
+def in_progress(repository: Any, text: str) -> Edit:
+    """The edit of the definition in a.py that is not committed yet."""
+    repository.write("a.py", text)
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    return edit
+
+
 def test_edits_that_a_definition_had_before_lead_and_have_a_lens(
     make_repository: Callable[..., Any], open_engine: OpenEngine
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    repository.write("a.py", limit(9))
-    with Repository.open(repository.path) as opened:
-        (edit,) = opened.working_edits()
+    edit = in_progress(repository, limit(9))
     found = engine.similar(edit, k=10)
     assert [(one.edit.path, one.edit.commit.subject) for one in found[:2]] == [
         ("a.py", "Raise limit to 8"),
@@ -132,9 +138,7 @@ def test_an_edit_that_is_made_again_leads_before_its_siblings(
     for subject, texts in zip(("Begin", "Give reads a timeout", "Revert timeouts"), both, strict=True):
         repository.commit(subject, texts)
     engine = open_engine(repository.path)
-    repository.write("a.py", after)
-    with Repository.open(repository.path) as opened:
-        (edit,) = opened.working_edits()
+    edit = in_progress(repository, after)
     found = engine.similar(edit, k=4)
     assert {one.edit.path for one in found[:3] if one.edit.commit.subject == "Give reads a timeout"} == {"a.py", "b.py"}
     own = {one.edit.commit.subject: one for one in found if one.edit.path == "a.py"}
@@ -147,9 +151,7 @@ def test_the_definitions_other_edits_stay_left_out(
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    repository.write("a.py", limit(8).replace("read(path, limit)", "read(path, min(limit, ceiling(path)))"))
-    with Repository.open(repository.path) as opened:
-        (edit,) = opened.working_edits()
+    edit = in_progress(repository, limit(8).replace("read(path, limit)", "read(path, min(limit, ceiling(path)))"))
     assert "a.py" not in {one.edit.path for one in engine.similar(edit, k=0)}
 
 
@@ -158,9 +160,7 @@ def test_what_was_dismissed_is_not_shown_as_a_repeat(
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    repository.write("a.py", limit(9))
-    with Repository.open(repository.path) as opened:
-        (edit,) = opened.working_edits()
+    edit = in_progress(repository, limit(9))
     first = engine.similar(edit, k=1)[0].edit
     engine.index.dismissals.add(Dismissal(Scope.EDIT, first.commit.sha, first.path, first.definition))
     assert engine.similar(edit, k=1)[0].edit.commit.subject == "Raise limit to 7"
