@@ -7,12 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from codewm_lsp.records import dataclass
 
 PROJECT: Final = "codewm"
 _PIP: Final = "pip install"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
+
+from codewm_lsp.records import dataclass
 
 
 class Sized(Protocol):

@@ -11,13 +11,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Protocol
 
 from codewm_lsp.errors import CodewmError, OptionError
 from codewm_lsp.garbage import collect_seldom
+from codewm_lsp.records import dataclass
 
 RETRIES: Final = 2
 """How often a job is begun again when its worker has died of it."""

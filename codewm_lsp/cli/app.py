@@ -15,7 +15,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -23,6 +22,7 @@ import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
 from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
 from codewm_lsp.garbage import OF_A_COMMAND, collect_no_more, collect_seldom
+from codewm_lsp.records import dataclass
 from codewm_lsp.threads import stay_on_one_core
 
 ANSWERED, NOTHING, USAGE, FORGOTTEN, INTERRUPTED = 0, 1, 2, 3, 130

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from codewm_lsp.display import named
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
+from codewm_lsp.records import dataclass
 
 if TYPE_CHECKING:
     from codewm_lsp.hints import StandIn

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from codewm_lsp.errors import OptionError
 from codewm_lsp.folders import cache_folder, log_folder, usual_cache_folder
 from codewm_lsp.installation import this_installation
 from codewm_lsp.logs import is_log
+from codewm_lsp.records import dataclass
 
 if TYPE_CHECKING:
     from codewm_lsp.index import Leftover

@@ -14,9 +14,8 @@ from codewm_lsp.display import counted
 from codewm_lsp.errors import IndexStoreError, NothingToAnswerError, OptionError, RepositoryError, StoreFailedError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from codewm_lsp.cli.opened import Opened
+    from codewm_lsp.cli.report import Screen
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.history import Edit, Repository
 
@@ -296,7 +295,7 @@ def _unreadable(repository: Repository, file: Path) -> str:
     return f"{file} does not exist."
 
 
-def _pass_on(opened: Opened, console: Console) -> None:
+def _pass_on(opened: Opened, console: Screen) -> None:
     """Say on stderr what the index put right by itself."""
     from codewm_lsp.cli.report import Reporter
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +19,7 @@ from codewm_lsp.display import counted, named
 from codewm_lsp.errors import BundleError, CodewmError
 from codewm_lsp.folders import NO_FOLDER, log_folder
 from codewm_lsp.logs import last_error, log_files
+from codewm_lsp.records import dataclass
 
 if TYPE_CHECKING:
     from codewm_lsp.history import Repository

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.errors import CodewmError, OptionError
+from codewm_lsp.records import dataclass
 from codewm_lsp.workers import Failure, Workers
 
 if TYPE_CHECKING:

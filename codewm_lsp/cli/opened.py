@@ -13,9 +13,8 @@ from codewm_lsp.display import clean
 from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from codewm_lsp.cli.asking import Question
+    from codewm_lsp.cli.report import Screen
     from codewm_lsp.hints import Engine, Prediction, SimilarEdit, Snapshot, StandIn, Workspace
     from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Edit, Repository
@@ -70,9 +69,11 @@ class Opened:
 
     def reached(self, revision: str) -> frozenset[str]:
         """The commits that a revision reaches, itself included."""
+        from codewm_lsp.index import reached
+
         head = self.repository.head(revision)
         if self._reached[0] != head:
-            self._reached = head, frozenset(self.repository.ancestors(head))
+            self._reached = head, reached(self.repository, self.index.log, head)
         return self._reached[1]
 
     def close(self) -> None:
@@ -150,7 +151,7 @@ def _identity(location: Location) -> object:
 
 
 def bring_up_to_date(
-    opened: Opened, revision: str, console: Console, *, seconds: float | None, limit: int | None = None
+    opened: Opened, revision: str, console: Screen, *, seconds: float | None, limit: int | None = None
 ) -> IndexUpdate:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
     return updated(opened.repository, opened.model, opened.index.log, revision, console, seconds=seconds, limit=limit)
@@ -161,7 +162,7 @@ def updated(
     model: WorldModel,
     target: UpdateTarget,
     revision: str,
-    console: Console,
+    console: Screen,
     *,
     seconds: float | None,
     limit: int | None,
@@ -185,7 +186,7 @@ def updated(
 
 
 def prepare(
-    opened: Opened, revision: str, console: Console, seconds: float | None, *, study: bool = False
+    opened: Opened, revision: str, console: Screen, seconds: float | None, *, study: bool = False
 ) -> tuple[int, int]:
     """Index for at most ``seconds`` before an answer; how many commits of how many it will be answered from.
 
@@ -214,7 +215,7 @@ def _known(opened: Opened, commits: frozenset[str]) -> int:
     return len(commits & opened.index.log.known())
 
 
-def go_on(opened: Opened, revision: str, console: Console) -> None:
+def go_on(opened: Opened, revision: str, console: Screen) -> None:
     """Index more of the history for a few seconds, the answer being out: each call does, until all of it is there.
 
     In a terminal, which waits for it, it is said how far that is. Where it could not be kept, nothing is done.

@@ -8,16 +8,15 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Final, Literal, TextIO, TypeAlias
 
 from codewm_lsp.dates import age
 from codewm_lsp.display import named, place_name
 from codewm_lsp.source import MODULE_NAME
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from codewm_lsp.cli.asking import Question
     from codewm_lsp.cli.doctor import Finding
     from codewm_lsp.hints import Prediction, SimilarEdit, StandIn
@@ -29,21 +28,41 @@ _NONE = "No uncommitted changes to Python code"
 SHOWN_EDITS = 8  # edits in progress named above an answer
 
 
-def consoles() -> tuple[Console, Console]:
+class Pipe:
+    """What is no terminal: it takes plain lines, for which no library need be loaded."""
+
+    is_terminal: Final = False
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def print(self, line: str) -> None:
+        """Write one line."""
+        self._stream.write(line + "\n")
+
+
+Screen: TypeAlias = "Console | Pipe"
+
+
+def consoles() -> tuple[Screen, Screen]:
     """For answers and for everything else. Colours only where a terminal is on the other end."""
-    out, err = (
-        Console(file=stream, highlight=False, soft_wrap=True, color_system="auto" if stream.isatty() else None)
-        for stream in (sys.stdout, sys.stderr)
-    )
-    return out, err
+    return _screen(sys.stdout), _screen(sys.stderr)
+
+
+def _screen(stream: TextIO) -> Screen:
+    if not stream.isatty():
+        return Pipe(stream)
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def progress_bar(
-    console: Console, doing: str, things: str, *, wanted: bool = True
+    console: Screen, doing: str, things: str, *, wanted: bool = True
 ) -> Iterator[Callable[[int, int], None] | None]:
     """What shows how many things of how many are done; None where it is not wanted or there is no terminal for it."""
-    if not (wanted and console.is_terminal):
+    if not wanted or isinstance(console, Pipe) or not console.is_terminal:
         yield None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -107,12 +126,17 @@ def _indentation(row: str) -> int:
 class Reporter:
     """Writes answers to one console."""
 
-    def __init__(self, console: Console, now: datetime | None = None) -> None:
+    def __init__(self, console: Screen, now: datetime | None = None) -> None:
         self.console = console
         self.now = (now or datetime.now(timezone.utc)).timestamp()
 
     def line(self, *parts: str | tuple[str, str]) -> None:
         """One line of plain or styled parts."""
+        if isinstance(self.console, Pipe):
+            self.console.print("".join(plain(part if isinstance(part, str) else part[0]) for part in parts))
+            return
+        from rich.text import Text
+
         self.console.print(Text.assemble(*((plain(p) if isinstance(p, str) else (plain(p[0]), p[1])) for p in parts)))
 
     def question(self, question: Question, kind: Literal["similar", "next"]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from codewm_lsp.explore.file_graph import FileGraph, file_graph
 from codewm_lsp.history import Repository
 from codewm_lsp.index import Index, PastEdit
 from codewm_lsp.index.file_history import file_history
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import parse_definitions, words_of_text
 
 MOST_EDITS: Final = 50_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import NewestPaths
 from codewm_lsp.history.changed_files import ChangedFiles
+from codewm_lsp.records import dataclass
 
 MOST_FILES: Final = 300
 MOST_PARTNERS: Final = 6  # of a file

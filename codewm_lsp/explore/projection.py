@@ -9,11 +9,12 @@ many there are alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from codewm_lsp.records import dataclass
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]

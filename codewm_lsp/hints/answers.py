@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -11,6 +10,7 @@ from codewm_lsp.index import Hit, PastEdit
 from codewm_lsp.ranking import Reason
 from codewm_lsp.ranking.candidate import called
 from codewm_lsp.ranking.signals.past import CHANGED_LATELY
+from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

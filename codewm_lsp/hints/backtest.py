@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from codewm_lsp.history import Repository
 from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.records import dataclass
 
 LATER: Final = 5
 """Commits of the same author that a second look counts: what was forgotten and then made good."""

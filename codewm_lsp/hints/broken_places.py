@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +19,7 @@ from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.references import references
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, parse_definitions
 from codewm_lsp.source.languages import is_source
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from codewm_lsp.history.changed_files import FileEvent
 from codewm_lsp.ranking.breaking import broken_by
 from codewm_lsp.ranking.change_text import ChangedDefinitions, ChangedText, TextWords, text_table, text_words
 from codewm_lsp.ranking.companions import Companions, FilePast, Touched, companions
+from codewm_lsp.records import dataclass
 
 NO_NAMES: Final[Mapping[str, str]] = {}
 NO_TEXTS: Final[Mapping[str, str | None]] = {}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.index import Index, PastEdit
+from codewm_lsp.index import Index, PastEdit, reached
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
@@ -28,6 +27,7 @@ from codewm_lsp.ranking.references import References, references
 from codewm_lsp.ranking.shortlist import MOST_DEFINITIONS
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, edits_asked, signals_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, parse_definitions
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
@@ -147,15 +147,15 @@ class Derived:
     def ancestors(self, snapshot: Snapshot) -> frozenset[str]:
         """The commits that count as past."""
         head = snapshot.head
-        return self.memo.get(_ANCESTORS, head, lambda: frozenset(self._repository.ancestors(head)))
+        return self.memo.get(_ANCESTORS, head, lambda: reached(self._repository, self._index.log, head))
 
     def past(self, snapshot: Snapshot, editing: Sequence[Edit]) -> frozenset[str]:
         """The same, without the commits that are being asked about: each could but be its own evidence."""
-        reached = self.ancestors(snapshot)
+        everything = self.ancestors(snapshot)
         asked = _commits(editing)
-        if not asked & reached:
-            return reached
-        return self.memo.get(_PASTS, (snapshot.head, asked), lambda: reached - asked)
+        if not asked & everything:
+            return everything
+        return self.memo.get(_PASTS, (snapshot.head, asked), lambda: everything - asked)
 
     def known(
         self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None = None, near: str = ""

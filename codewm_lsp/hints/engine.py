@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -37,6 +37,7 @@ from codewm_lsp.ranking.ranker import Ranker, Ranking, lens_scores, ordered
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
 from codewm_lsp.ranking.references import ForcedChange, References, led
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, DefinitionKind
 
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition

@@ -6,7 +6,6 @@ It speaks only where it is sure, and says how much history stands behind it: sil
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least, commits_like
 from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.conflicts import has_conflict
 
 ENOUGH: Final = 50

@@ -6,7 +6,7 @@ They are those that usually change together with what has changed so far: the qu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,7 @@ from codewm_lsp.history.changed_files import MOST_FILES, FileEvent
 from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import MissingFiles, shipped_missing_files
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.languages import is_source
 
 LEAST: Final = 0.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.history import Commit, CommitEdits, Edit, NewestPaths, Repository
+from codewm_lsp.records import dataclass
 
 LOOK_BACK: Final = 200
 """Commits searched for the newest one that changes a definition."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.index import Hit, Index, PredictedPlace
 from codewm_lsp.index.related import RELATIONS, Related
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer
+from codewm_lsp.records import dataclass
 
 EVIDENCE: Final = 3  # past edits shown behind a prediction
 LOOKED_UP: Final = 32  # predictions of one answer whose relations to the past are looked up

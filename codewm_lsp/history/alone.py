@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import SequenceMatcher
 
 from codewm_lsp.history.edits import Edit, EditKind, file_edits, source_fingerprint
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, parse_definitions
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from codewm_lsp.history.edits import CommitEdits, Edit, EditKind, source_fingerprint
+from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from codewm_lsp.history.listing import NESTED, OWN, Folders, index_entries
 from codewm_lsp.history.location import Location
 from codewm_lsp.history.objects import is_text
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_inside, to_open
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import decode
 
 _REGULAR: Final = (b"10", b"00")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, DefinitionKind, fingerprint, parse_definitions, tokenize
 from codewm_lsp.source.languages import Language, language_of
 

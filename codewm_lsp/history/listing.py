@@ -16,7 +16,6 @@ import re
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitEr
 from codewm_lsp.history.globs import matches_any
 from codewm_lsp.history.location import Location, is_repository
 from codewm_lsp.history.paths import PATHSPECS, exact_path, to_open
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.languages import LANGUAGES
 
 _SOURCE: Final = ("--", *PATHSPECS)

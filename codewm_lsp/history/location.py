@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.records import dataclass
 
 _REACHES_NETWORK: Final = os.name == "nt"  # there a path may name another machine, which is told who asks
 

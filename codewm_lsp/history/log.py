@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError, essence
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_wanted
+from codewm_lsp.records import dataclass
 
 _REGULAR: Final = b"10"  # modes 100644 and 100755; not 120000 (symbolic link) and 160000 (submodule)
 _PATHSPECS: Final = ("--", *PATHSPECS)

@@ -19,7 +19,6 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -34,6 +33,7 @@ from codewm_lsp.history.log import Tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
 from codewm_lsp.history.paths import exact_path, to_open
 from codewm_lsp.history.spelling import folded, spellings
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, decode, is_text_encoding, parse_definitions
 
 MOST_CHANGED: Final = 1_000

@@ -8,7 +8,7 @@ from codewm_lsp.index.index import Hit, Index, PredictedPlace
 from codewm_lsp.index.reading import PastEdit, Source
 from codewm_lsp.index.statistics import History
 from codewm_lsp.index.sweeping import Leftover, leftovers, remove
-from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, update
+from codewm_lsp.index.update import EditEmbedder, IndexUpdate, UpdateOutcome, UpdateTarget, reached, update
 from codewm_lsp.index.whitening import Whitening
 from codewm_lsp.index.writing import LoggedCommit
 
@@ -36,6 +36,7 @@ __all__ = [
     "changed_words",
     "leftovers",
     "place_words",
+    "reached",
     "remove",
     "update",
 ]

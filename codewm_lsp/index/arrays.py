@@ -6,7 +6,6 @@ import builtins
 import sqlite3
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
@@ -22,6 +21,7 @@ from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.segments import Segment, Unusable, sha_table
 from codewm_lsp.index.sketch import LARGE
 from codewm_lsp.index.store import LOG, Damaged, from_sql
+from codewm_lsp.records import dataclass
 
 SEAL: Final = 4096
 """Edits from which on what is in memory becomes a segment with a file."""

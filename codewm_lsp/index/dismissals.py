@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +29,7 @@ from codewm_lsp.index.store import (
     set_aside,
     to_sql,
 )
+from codewm_lsp.records import dataclass
 
 READ_SECONDS: Final = 0.2  # that a hint waits for another program to let go of the list
 _TABLE: Final = """

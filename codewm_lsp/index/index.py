@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -32,6 +31,7 @@ from codewm_lsp.index.statistics import History
 from codewm_lsp.index.store import DISMISSED, MEASURE, Damaged, Identity, explained, is_unwritable, to_sql
 from codewm_lsp.index.text_search import FieldWeights, TextIndex
 from codewm_lsp.index.whitening import Whitening, sample
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import VOCABULARY_HASH, tokenize, word_counts
 
 LIKE: Final = 0.8

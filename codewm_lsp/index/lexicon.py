@@ -7,11 +7,12 @@ are numbers from 1; weights of terms (idf) are arrays by number, so that one col
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from codewm_lsp.records import dataclass
 
 _CHUNK: Final = 65_536  # documents
 

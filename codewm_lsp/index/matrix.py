@@ -11,7 +11,6 @@ import os
 import weakref
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.allocator import let_go
 from codewm_lsp.index.store import Damaged, is_plain
+from codewm_lsp.records import dataclass
 
 MAGIC: Final = b"CodeWM vectors 2"
 HEADER: Final = 64
@@ -141,13 +141,15 @@ class Matrix:
         return True
 
     def _records(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        """The given rows. They are read one by one where that can be done: a look at one that is mapped has the system
-        map sixteen pages around it, and a search would have the whole file in memory. Raises ``Damaged``."""
-        if self._reader is None:
+        """The given rows. Each run of them is read by itself where that can be done: a look at one that is mapped has
+        the system map sixteen pages around it, and a search would have the whole file in memory. Raises ``Damaged``."""
+        if self._reader is None or not len(rows):
             return self._rows[rows]
         size = self._row.itemsize
+        starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
+        runs = zip(rows[starts].tolist(), np.diff(starts, append=len(rows)).tolist(), strict=True)
         try:
-            data = b"".join([self._reader.read(size, HEADER + size * row) for row in rows.tolist()])
+            data = b"".join([self._reader.read(size * count, HEADER + size * first) for first, count in runs])
         except OSError as error:
             raise Damaged(f"its vectors cannot be read: {error.strerror}") from error
         if len(data) != size * len(rows):

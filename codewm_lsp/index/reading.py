@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from codewm_lsp.history import LAST_DATE, Commit, EditKind
 from codewm_lsp.index.store import from_sql
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
 
 _AT_ONCE: Final = 500  # ids in one statement

@@ -8,7 +8,7 @@ of a history are looked at, and of these, for each place, the few that are first
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend
 from codewm_lsp.index.lexicon import WEIGHTS, Terms
 from codewm_lsp.index.matrix import Rows
+from codewm_lsp.records import dataclass
 
 NEWEST: Final = 12_000  # past edits that are looked at
 FIRST: Final = 60  # by each relation that a past edit can be found by

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
+from codewm_lsp.records import dataclass
 from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.source.languages import language_of
 

@@ -8,7 +8,6 @@ full; whatever has an upper bound below the least of the best of these cannot be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.reranker import Compared
 from codewm_lsp.index.segments import Segment
 from codewm_lsp.index.sketch import Probe
+from codewm_lsp.records import dataclass
 
 FEW: Final = 300  # edits left of a block from which on the next stage costs less than computing each of them
 GROUP: Final = 64  # edits of which the best guess alone is tried at first

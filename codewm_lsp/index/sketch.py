@@ -10,7 +10,6 @@ and none wrongly. Below ``LARGE`` edits a plain pass over all vectors is not twi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from codewm_lsp.distinct import distinct
 from codewm_lsp.index.kernel import LEVELS, OFFSET, products
 from codewm_lsp.index.matrix import Matrix
+from codewm_lsp.records import dataclass
 
 LARGE: Final = 100_000
 """Edits of an index above which its segments have sketches."""

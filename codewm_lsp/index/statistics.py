@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import NewestPaths
+from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,11 +20,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import IndexStoreError
+from codewm_lsp.records import dataclass
 
 LOG: Final = logging.getLogger("codewm.index")
 

@@ -8,11 +8,11 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.index.store import APPLICATION_ID, LAYOUT, LOG, MADE_AGAIN, VECTORS, is_open_here
+from codewm_lsp.records import dataclass
 
 SUPERSEDED_DAYS: Final = 7  # the index of a model that was not used so long, where that of another model is complete
 UNUSED_DAYS: Final = 56  # the same where none is complete

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from codewm_lsp.index.arrays import EditArrays, numbers_of
 from codewm_lsp.index.edit_words import terms
 from codewm_lsp.index.store import from_sql
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import words_of_text
 
 MAX_WORDS: Final = 64

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import CommitEdits, Repository
+from codewm_lsp.records import dataclass
 
 BATCH_EDITS: Final = 64  # what a kill loses at most; their tokens are still remembered when they are embedded
 BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, so that searching finds it
@@ -152,6 +152,18 @@ def _embedded(
         some = slice(start, start + EMBEDDED_AT_ONCE)
         vectors[some] = model.embed_edits(pairs[some])
     return vectors
+
+
+def reached(repository: Repository, index: UpdateTarget, tip: str) -> frozenset[str]:
+    """The commits that ``tip``, a full id, reaches, itself included. Where the index holds just these and what is new,
+    the history is not walked over."""
+    settled = index.settled()
+    new = None if settled is None else repository.since(settled[0], tip)
+    if settled is not None and new is not None:
+        known = frozenset(index.known()).union(new)
+        if len(known) == settled[1] + len(new):  # nothing that was rewritten or is on another branch
+            return known
+    return frozenset(repository.ancestors(tip))
 
 
 def _wanted(repository: Repository, index: UpdateTarget, tip: str, limit: int | None) -> tuple[list[str], int]:

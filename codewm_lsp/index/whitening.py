@@ -14,7 +14,6 @@ import hashlib
 import math
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 import codewm_lsp
 from codewm_lsp.index.sketch import LARGE
 from codewm_lsp.index.store import is_plain, write_anew
+from codewm_lsp.records import dataclass
 
 FEWEST: Final = 100  # edits below which their covariance says nothing: the plain cosine holds
 MOST: Final = LARGE  # edits above which search would have to look at too many of them, its bounds being looser

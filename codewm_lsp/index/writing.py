@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,7 @@ from codewm_lsp.index.arrays import numbers_of
 from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.matrix import Matrix, quantise
 from codewm_lsp.index.store import Damaged, SqlText, from_sql, to_sql
+from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

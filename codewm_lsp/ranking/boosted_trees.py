@@ -8,19 +8,19 @@ and that move belongs to the signal that was asked about (Saabas, "Interpreting 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.records import dataclass
+
 CASE: Final = "case:"
 """Before the name of a case (``where_next.CASES``), which is 0 or 1 for all candidates of an edit."""
 
 _DEEPEST: Final = 64  # splits above one another that are read …
 _LARGEST: Final = 1_000_000  # … and trees, times the square of the leaves of the largest
-_MISSING: Final = 1 << 20  # no signal has this number
 _ROWS: Final = 256  # asked about at a time: the tables in between stay in the cache
 
 
@@ -52,19 +52,26 @@ class _Layout:
     value: NDArray[np.float64]  # (T, 1, L)
 
     @classmethod
-    def of(cls, roots: Sequence[Node]) -> _Layout:
-        trees = [_flat(root) for root in roots]
-        shape = len(trees), max((len(asked) for asked, _ in trees), default=0)
-        asked = np.zeros((*shape, 5))
-        values = np.zeros((shape[0], 1, max((len(leaves) for _, leaves in trees), default=0)))
+    def of(cls, nodes: _Nodes) -> _Layout:
+        count, before = np.array(nodes.leaves), np.cumsum(nodes.column < 0)
+        begin = np.flatnonzero(nodes.root)
+        tree, split = np.cumsum(nodes.root) - 1, np.flatnonzero(nodes.column >= 0)
+        leaf = np.flatnonzero(nodes.column < 0)
+        earlier = np.append(0, before[begin[1:] - 1])  # leaves of the trees before
+        numbers = [np.arange(len(some)) - np.searchsorted(some, begin)[tree[some]] for some in (split, leaf)]
+        shape = len(begin), *(int(number.max(initial=-1)) + 1 for number in numbers)
+        first = before[split] - earlier[tree[split]]
+        asked = np.zeros((*shape[:2], 5))
+        asked[tree[split], numbers[0]] = np.stack(
+            [nodes.column[split], nodes.threshold, first, first + count[split + 1], first + count[split]], 1
+        )
+        values = np.zeros((shape[0], 1, shape[2]))
+        values[tree[leaf], 0, numbers[1]] = nodes.value[leaf]
         exists = np.zeros(values.shape, np.bool_)
-        for tree, (splits, leaves) in enumerate(trees):
-            asked[tree, : len(splits)] = np.reshape(splits, (-1, 5))
-            values[tree, 0, : len(leaves)] = leaves
-            exists[tree, 0, : len(leaves)] = True
-        leaf = np.arange(values.shape[2])
+        exists[tree[leaf], 0, numbers[1]] = True
+        places = np.arange(shape[2])
         first, middle, last = (asked[:, :, place, None] for place in (2, 3, 4))
-        low, high = (first <= leaf) & (leaf < middle), (middle <= leaf) & (leaf < last)
+        low, high = (first <= places) & (places < middle), (middle <= places) & (places < last)
         return cls(
             signal=asked[:, :, 0].astype(np.int64),
             threshold=asked[:, None, :, 1],
@@ -79,24 +86,42 @@ class _Layout:
         return np.asarray(np.where(low @ self.way == self.length, self.value, 0.0).sum(axis=(0, 2)))
 
 
-def _flat(root: Node) -> tuple[list[tuple[int, float, int, int, int]], list[float]]:
-    """The splits of a tree and the values of its leaves. Of each split: signal, threshold, the first leaf of its low
-    side, that of its high side, and the end of these."""
-    splits: list[tuple[int, float, int, int, int]] = []
-    leaves: list[float] = []
+@dataclass(frozen=True, slots=True)
+class _Nodes:
+    """All nodes of all trees, each split before its low side and that before its high side: the signal asked about
+    (−1: a leaf) and the value of each, and the threshold of each split. ``root``: whether a tree begins with it;
+    ``leaves``: how many are below it."""
 
-    def walk(node: Node) -> None:
-        if isinstance(node, float):
-            leaves.append(node)
-            return
-        first = len(leaves)
-        walk(node.low)
-        middle = len(leaves)
-        walk(node.high)
-        splits.append((node.signal, node.threshold, first, middle, len(leaves)))
+    column: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    value: NDArray[np.float64]
+    root: NDArray[np.bool_]
+    leaves: list[int]
 
-    walk(root)
-    return splits, leaves
+    @classmethod
+    def read(cls, column: NDArray[Any], threshold: NDArray[Any], value: NDArray[Any]) -> tuple[_Nodes, list[Node]]:
+        """With the trees themselves. Raises ValueError where this is not a list of whole trees."""
+        columns, thresholds, values = column.tolist(), threshold.tolist(), value.tolist()
+        leaves, done = [1] * len(columns), list[tuple[Node, int, int, int]]()  # what was read: leaves, depth, place
+        for place in range(len(columns) - 1, -1, -1):  # from the end, where both sides of a split are known
+            signal = columns[place]
+            if signal < 0:
+                done.append((values[place], 1, 0, place))
+                continue
+            if len(done) < 2:
+                raise ValueError("a tree ends before both answers about a signal")
+            low, some, left, _ = done.pop()
+            high, others, right, _ = done.pop()
+            leaves[place] = some + others
+            depth = 1 + max(left, right)
+            if depth > _DEEPEST:
+                raise ValueError(f"a tree is deeper than {_DEEPEST}")
+            done.append((Split(signal, thresholds.pop(), values[place], low, high), some + others, depth, place))
+        root = np.zeros(len(columns), np.bool_)
+        root[[place for *_, place in done]] = True
+        return cls(
+            np.asarray(column, np.int64), np.asarray(threshold, np.float64), np.asarray(value, np.float64), root, leaves
+        ), [one[0] for one in reversed(done)]
 
 
 @dataclass(frozen=True)
@@ -108,45 +133,35 @@ class Trees:
 
     @cached_property
     def _laid_out(self) -> _Layout:
-        return _Layout.of(self.roots)
+        return _Layout.of(_Nodes.read(*self._listed())[0])
 
     @classmethod
     def of(cls, signals: Sequence[str], column: NDArray[Any], threshold: NDArray[Any], value: NDArray[Any]) -> Trees:
         """From arrays, as ``arrays`` gives them. Raises ValueError where they hold no trees over ``signals``."""
-        columns, thresholds, values = column.tolist(), iter(threshold.tolist()), iter(value.tolist())
         if column.ndim != 1 or value.shape != column.shape or threshold.shape != (int((column >= 0).sum()),):
             raise ValueError("the arrays of the trees differ in length")
         if not (np.isfinite(threshold).all() and np.isfinite(value).all()):
             raise ValueError("the trees hold something that is not a number")
-        at = iter(columns)
-        leaves = 0
-
-        def node(signal: int, depth: int) -> Node:
-            nonlocal leaves
-            if signal < 0:
-                leaves += 1
-                return float(next(values))
-            if signal >= len(signals):
-                raise ValueError(f"a tree asks about signal {signal}, and there are {len(signals)}")
-            if depth >= _DEEPEST:
-                raise ValueError(f"a tree is deeper than {_DEEPEST}")
-            expected, limit = float(next(values)), float(next(thresholds))
-            low = node(next(at, _MISSING), depth + 1)
-            return Split(signal, limit, expected, low, node(next(at, _MISSING), depth + 1))
-
-        roots: list[Node] = []
-        largest = 0
-        for signal in at:
-            leaves = 0
-            roots.append(node(signal, 0))
-            largest = max(largest, leaves)
-        if len(roots) * largest**2 > _LARGEST:
-            raise ValueError(f"{len(roots)} trees of up to {largest} leaves are too many")
-        return cls(tuple(signals), tuple(roots))
+        if (largest := int(column.max(initial=-1))) >= len(signals):
+            raise ValueError(f"a tree asks about signal {largest}, and there are {len(signals)}")
+        nodes, roots = _Nodes.read(column, threshold, value)
+        most = max(nodes.leaves, default=0)
+        if len(roots) * most**2 > _LARGEST:
+            raise ValueError(f"{len(roots)} trees of up to {most} leaves are too many")
+        made = cls(tuple(signals), tuple(roots))
+        vars(made)["_laid_out"] = _Layout.of(nodes)  # from what is at hand, rather than from the trees
+        return made
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All nodes of all trees, each split before its low side and that before its high side: the ``column`` asked
         about (−1: a leaf) and the ``value`` of each, and the ``threshold`` of each split, rounded down to float32."""
+        columns, exact, values = self._listed()
+        rounded = exact.astype("<f4")
+        rounded = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        return {"column": columns.astype("<i2"), "threshold": rounded.astype("<f4"), "value": values.astype("<f4")}
+
+    def _listed(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """The same, exact."""
         columns: list[int] = []
         thresholds: list[float] = []
         values: list[float] = []
@@ -164,14 +179,7 @@ class Trees:
 
         for root in self.roots:
             add(root)
-        exact = np.array(thresholds, dtype=np.float64)
-        rounded = exact.astype("<f4")
-        rounded = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-        return {
-            "column": np.array(columns, dtype="<i2"),
-            "threshold": rounded.astype("<f4"),
-            "value": np.array(values, dtype="<f4"),
-        }
+        return np.array(columns, np.int64), np.array(thresholds, np.float64), np.array(values, np.float64)
 
     def times(self, factor: float) -> Trees:
         """The same trees, all that they say multiplied."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from codewm_lsp.display import ordinal
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.corpus import scope_above, simple_name, tokens_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind, names_of
 from codewm_lsp.source.languages import Call, Parameter, Parameters
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +12,7 @@ from codewm_lsp.display import clean
 from codewm_lsp.ranking.corpus import line_hashes, simple_name, tokens_of
 from codewm_lsp.ranking.edit_context import EditContext, Floats
 from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, LeafRole, tokenize
 from codewm_lsp.source.languages import PYTHON
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.companions import Companions, FilePast, Touched, kind_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.source.languages import LeafRole
 from codewm_lsp.source.tokens import tokenize

@@ -6,7 +6,6 @@ Counting is done in commits, not in days: a repository that slept for a year has
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from codewm_lsp.distinct import among, distinct
 from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.corpus import simple_name
+from codewm_lsp.records import dataclass
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]

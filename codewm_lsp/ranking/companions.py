@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from codewm_lsp.distinct import distinct
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent
 from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.languages import is_source
 from codewm_lsp.source.words import split_identifier
 

@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any, Final, Literal, TypeVar
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.distinct import among
 from codewm_lsp.ranking.path_layout import Layout
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 from codewm_lsp.source.languages import PYTHON
 

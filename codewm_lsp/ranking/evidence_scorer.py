@@ -7,7 +7,6 @@ from histories, by how like the past edit the one that really came was (``codewm
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import BundleError
 from codewm_lsp.index.related import RELATIONS
+from codewm_lsp.records import dataclass
 from codewm_lsp.small_arrays import read_arrays
 from codewm_lsp.world_model.bundle import EVIDENCE, Bundle, read_bundle, shipped
 

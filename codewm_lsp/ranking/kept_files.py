@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 import codewm_lsp
 from codewm_lsp.index.store import LOG, PARSED_FILES, is_plain, write_anew
 from codewm_lsp.ranking.corpus import KINDS, Corpus, ParsedFile, Vocabulary, running_tokens, simple_name
+from codewm_lsp.records import dataclass
 from codewm_lsp.small_arrays import read_arrays
 
 FEWEST: Final = 3

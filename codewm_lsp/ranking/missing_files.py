@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from codewm_lsp.errors import BundleError
 from codewm_lsp.ranking.boosted_trees import Trees
 from codewm_lsp.ranking.change_text import TEXT_SIGNALS
 from codewm_lsp.ranking.companions import SIGNALS, Companions
+from codewm_lsp.records import dataclass
 from codewm_lsp.small_arrays import read_arrays
 
 FILE: Final = Path(codewm_lsp.__file__).parent / "models" / "missing-files.npz"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import split_identifier
 from codewm_lsp.source.languages import Conventions, language_of
 

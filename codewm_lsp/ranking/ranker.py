@@ -12,7 +12,6 @@ The world model has no say in it: what its predictor said of the likeliest defin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from codewm_lsp.ranking.shortlist import shortlist
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, changed_words, past, place
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]

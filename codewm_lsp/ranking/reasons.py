@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from codewm_lsp.ranking.ranker import BEST, Ranker, columns_of, file_column
 from codewm_lsp.ranking.signal import Explanation, Signal
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, EXPLANATIONS, FILE_SIGNALS
 from codewm_lsp.ranking.values import SignalValues
+from codewm_lsp.records import dataclass
 
 MOST: Final = 3  # reasons given
 LEAST: Final = 0.05  # log-odds from which a quantity spoke for a definition

@@ -7,7 +7,7 @@ names stands in it, which the corpus knows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from codewm_lsp.ranking.candidate import A_LINTER
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
 from codewm_lsp.source.languages import Names, Use, UseKind
 
@@ -95,7 +96,9 @@ def led(
     testing = corpus.layout.testing[corpus.file[rows]]
     must.sort(key=lambda place: (why[place].linted, -why[place].score, testing[place], place))
     least = min(one.score for one in why.values())
-    rest = np.setdiff1d(np.arange(len(rows)), must)
+    others = np.ones(len(rows), np.bool_)
+    others[must] = False
+    rest = np.flatnonzero(others)
     scores = np.minimum.accumulate(np.array([why[place].score for place in must]))
     return (
         np.concatenate([rows[must], rows[rest]]),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above
 from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
 from codewm_lsp.source.languages import CALLED, Chain, Import, Names, language_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.ranking.candidate import Candidate
 from codewm_lsp.ranking.edit_context import EditContext, Floats
+from codewm_lsp.records import dataclass
 
 
 class Level(str, Enum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.ranking.co_change import NEVER, Changes
 from codewm_lsp.ranking.corpus import Corpus, between, scaled, simple_name, spliced
+from codewm_lsp.records import dataclass
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from codewm_lsp.ranking.edit_context import EditContext, Floats
 from codewm_lsp.ranking.signal import Signal
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, FILE_SIGNALS
 from codewm_lsp.ranking.state import State
+from codewm_lsp.records import dataclass
 
 MOST_EDITS: Final = 8  # edits in progress that are asked about, the newest ones
 _FEW_EDITS: Final = 2  # the same in the largest repositories

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
 from codewm_lsp.hints.forgotten_words import headline, record, sentence
 from codewm_lsp.index import Scope
+from codewm_lsp.records import dataclass
 from codewm_lsp.server.client import MessageLevel
 from codewm_lsp.server.editor import SERVER, CodewmServer
 from codewm_lsp.server.evidence import Evidence, suggestions_text

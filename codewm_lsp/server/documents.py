@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from codewm_lsp.records import dataclass
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _KEPT_CHANGES = 1_000

@@ -11,7 +11,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from pygls.uris import from_fs_path
 
 from codewm_lsp.dates import age, moment
 from codewm_lsp.display import clean, named
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME
 from codewm_lsp.source.languages import is_source
 

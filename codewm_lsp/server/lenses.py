@@ -12,13 +12,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints import Hint, Hints
+from codewm_lsp.records import dataclass
 from codewm_lsp.server.background import Background
 from codewm_lsp.server.client import Client, MessageLevel
 from codewm_lsp.server.documents import Anchor, Document, TextChange, anchor_on, shift

@@ -8,7 +8,7 @@ setting is reported by its name and the default is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args, get_type_hints
 
 from codewm_lsp.hints import HintOptions
 from codewm_lsp.history import DEFAULT_EXCLUDE
+from codewm_lsp.records import dataclass
 
 CLIENT_ONLY: Final = frozenset({"path", "interpreter", "trace"})  # settings that an editor's extension reads itself
 OLD_NAMES: Final = {"eagerness": "debounceMs"}  # still read

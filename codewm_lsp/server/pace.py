@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from codewm_lsp.records import dataclass
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,7 @@ from codewm_lsp.index import Dismissal, Index, PastEdit, Scope, UpdateOutcome, u
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking import ranker_of, scorer_of
 from codewm_lsp.ranking.companions import FilePast
+from codewm_lsp.records import dataclass
 from codewm_lsp.server.evidence import Evidence, PastChange, Suggestion, Suggestions
 from codewm_lsp.server.options import Options
 from codewm_lsp.server.others import OtherRepositories

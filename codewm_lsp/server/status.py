@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.server.pace import Pause
 
 

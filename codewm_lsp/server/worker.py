@@ -7,10 +7,12 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from typing import Any, Final, TypeVar
+
+from codewm_lsp.records import dataclass
 
 REST: Final = 2.0  # seconds without a job after which the thread tidies up
 Result = TypeVar("Result")

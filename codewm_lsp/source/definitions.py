@@ -13,11 +13,11 @@ to the same: where one ends within a string or bracket, the file is read as a wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from itertools import islice, pairwise
 from typing import Final, Protocol, TypeVar
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.conflicts import without_markers
 from codewm_lsp.source.languages import PYTHON, Line, LineKind
 from codewm_lsp.source.layout import Span, spans_of_lines

@@ -7,8 +7,8 @@ does not end the class or function that goes on below.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.languages import Line, LineKind
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.definitions import MAX_TEXT
 from codewm_lsp.source.languages import PYTHON, LeafRole
 from codewm_lsp.source.trees import tree_of

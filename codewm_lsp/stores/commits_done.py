@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import UNAVAILABLE, Commit, CommitEdits, Edit
 from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
+from codewm_lsp.records import dataclass
 
 Batch = Sequence[tuple[CommitEdits, NDArray[np.float32]]]
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -28,6 +27,7 @@ from codewm_lsp.index import Blend, Hit, PastEdit, Source, Whitening
 from codewm_lsp.index.edit_words import place_words, terms, words_of_edit
 from codewm_lsp.index.whitening import SAMPLE, STEP, is_measured
 from codewm_lsp.installation import install_command
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 from codewm_lsp.stores import postgres_statements as statements
 from codewm_lsp.stores.commits_done import CommitsDone, CountedCommit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from codewm_lsp.index import Blend, Hit, PastEdit, Scores
 from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.lexicon import WEIGHTS
 from codewm_lsp.index.reranker import CONSIDERED, Compared, PlaceParts, following, learnt, relations
+from codewm_lsp.records import dataclass
 
 _LARGEST: Final = 1e6  # part of a score: it is 1 at most where a store is sound
 

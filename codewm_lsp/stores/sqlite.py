@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.history import CommitEdits, Edit
 from codewm_lsp.index import EditLog, Hit, Index, LoggedCommit, PastEdit, Source
 from codewm_lsp.index.sweeping import is_index
+from codewm_lsp.records import dataclass
 from codewm_lsp.stores.interface import accepted
 
 _KEY = "store"

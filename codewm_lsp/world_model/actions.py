@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tree_sitter import Node, Query, QueryCursor
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.definitions import DefinitionKind
 from codewm_lsp.source.languages import PYTHON
 from codewm_lsp.source.trees import tree_of

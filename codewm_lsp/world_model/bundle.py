@@ -6,13 +6,13 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from codewm_lsp.errors import BundleError
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import TOKENISER_VERSION, VOCABULARY_HASH
 from codewm_lsp.world_model.embedding import EDIT_SIZE, STATE_SIZE
 from codewm_lsp.world_model.features import FEATURES_VERSION, CommonWords

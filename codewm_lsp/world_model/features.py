@@ -13,13 +13,13 @@ import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, DefinitionKind, LeafRole, parse_definitions, split_identifier, tokenize
 from codewm_lsp.source.vocabulary import PAD, START
 from codewm_lsp.source.words import words_of_leaf

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp import runtime
 from codewm_lsp.errors import BundleError
+from codewm_lsp.records import dataclass
 from codewm_lsp.world_model.actions import RICH_ACTION_SIZE, beside_actions
 from codewm_lsp.world_model.bundle import GRAPHS, Bundle, read_bundle, shipped
 from codewm_lsp.world_model.embedding import (

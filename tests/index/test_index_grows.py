@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codewm_lsp.index import Index, UpdateOutcome, update
+from codewm_lsp.index import Index, UpdateOutcome, reached, update
 
 Make = Callable[..., Any]
 
@@ -369,3 +369,33 @@ def test_names_and_subjects_of_any_bytes_are_kept(
             vector = encoder.embed_edits([(edit.before, edit.after)])[0]
             (hit,) = index.search(edit, vector, k=1, within={item.commit.sha})
             assert hit.edit.commit == item.commit
+
+
+def test_what_a_revision_reaches_is_known_without_a_walk_where_the_index_holds_just_that(
+    make_history: Make, open_repository: Make, open_index: Make, encoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = make_history(6)
+    repository = open_repository(builder.path)
+    index = open_index(repository)
+    walked: list[str] = []
+    walk = repository.ancestors
+
+    def counted(rev: str = "HEAD", limit: int | None = None) -> list[str]:
+        walked.append(rev)
+        return list(walk(rev, limit))
+
+    update(repository, encoder, index.log)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(repository), "ancestors", lambda self, *asked: counted(*asked))
+        head = repository.head()
+        assert reached(repository, index.log, head) == index.log.known()
+        builder.commit("Newer", {"a.py": "def f():\n    return 1\n"})
+        newer = repository.head()
+        assert reached(repository, index.log, newer) == index.log.known() | {newer}
+        assert not walked
+        update(repository, encoder, index.log, limit=1)
+        walked.clear()
+        assert reached(repository, index.log, newer) == index.log.known()
+        assert not walked
+        assert reached(repository, index.log, head) == index.log.known() - {newer}
+        assert walked == [head], "the index knows more than this revision reaches"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import NamedTuple
 
 import tree_sitter
 
+from codewm_lsp.records import dataclass
 from codewm_lsp.source.languages.usage import Names
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
+
+from codewm_lsp.records import dataclass
 
 CALLED = "()"
 """In a receiver: what stands before it is called."""
