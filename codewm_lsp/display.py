@@ -38,6 +38,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def short(sha: str) -> str:
+    """A commit's id as Git and its forges abbreviate it; everywhere the same, so that a person recognises it."""
+    return sha[:7]
+
+
 def quoted(text: str) -> str:
     """Between quotation marks that are not within: ``'Add a timeout'``, ``"Don't retry"``."""
     for mark in ("'", '"'):

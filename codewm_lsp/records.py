@@ -2,7 +2,8 @@
 
 For each frozen dataclass the standard library compiles up to six methods from text, which took a command a tenth of its
 time, for classes it hardly used. Here only ``__init__`` is compiled; the other methods need no text. To a type checker
-this is ``dataclasses.dataclass``, and it is the type checker that keeps frozen ones from being assigned to.
+this is ``dataclasses.dataclass``, and it is the type checker that keeps frozen ones from being assigned to. What must
+not change whoever holds it, as a ``Snapshot``, uses the standard library's.
 """
 
 from __future__ import annotations

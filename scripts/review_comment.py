@@ -114,7 +114,7 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
         ]
         for past in one["evidence"]:
             sha = re.sub("[^0-9a-f]", "", past["commit"])
-            lines.append(f"  - [{sha[:8]}]({commits}/{sha}) {code(past['subject'])}")
+            lines.append(f"  - [{sha[:7]}]({commits}/{sha}) {code(past['subject'])}")
     lines += [
         "",
         f"From {answer['commits']:,} commits without merges. This comment is kept up to date; where no change is "

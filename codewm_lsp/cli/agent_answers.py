@@ -11,7 +11,7 @@ from codewm_lsp.cli.asking import ask
 from codewm_lsp.cli.patches import edits_of_diff
 from codewm_lsp.cli.report import consoles, plain
 from codewm_lsp.cli.wire import iso_date
-from codewm_lsp.display import clean
+from codewm_lsp.display import clean, short
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Agent:
         for one in found:
             said = "; ".join(reason.words for reason in one.reasons[:2])
             past = one.telling[0].edit.commit if one.telling else None
-            cited = f"\n   like {past.sha[:10]} {clean(past.subject, _SUBJECT)}" if past else ""
+            cited = f"\n   like {short(past.sha)} {clean(past.subject, _SUBJECT)}" if past else ""
             because = f": {said}" if said else ""
             rows.append(f"{one.score:.0%} {one.path}:{one.line + 1} {one.definition}{because}{cited}")
         return budget.filled(rows)
@@ -185,7 +185,7 @@ class _Budget:
 def _named(edit: PastEdit) -> str:
     commit = edit.commit
     return (
-        f"{commit.sha[:10]} {iso_date(commit.date)[:10]} {clean(commit.subject, _SUBJECT)}\n"
+        f"{short(commit.sha)} {iso_date(commit.date)[:10]} {clean(commit.subject, _SUBJECT)}\n"
         f"   {edit.kind.value} {edit.path} {edit.definition}"
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from codewm_lsp.display import named
+from codewm_lsp.display import named, short
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 from codewm_lsp.records import dataclass
 
@@ -132,7 +132,7 @@ def _find(edits: tuple[Edit, ...], wanted: tuple[str, str], where: str) -> Edit:
 
 
 def _title(commit: Commit) -> str:
-    return f"commit {commit.sha[:10]} {commit.subject!r}"
+    return f"commit {short(commit.sha)} {commit.subject!r}"
 
 
 def _parent(changed: CommitEdits) -> str:
@@ -199,8 +199,8 @@ def _standing_in(stand_in: StandIn | None, head: str, wanted: tuple[str, str] | 
 
 def _without_edits(commits: int, head: str) -> str:
     if commits == 1:
-        return f"The only commit at {head[:10]} does not change"
-    return f"None of the newest {commits} commits at {head[:10]} changes"
+        return f"The only commit at {short(head)} does not change"
+    return f"None of the newest {commits} commits at {short(head)} changes"
 
 
 def _last_commit(

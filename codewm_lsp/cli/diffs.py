@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from codewm_lsp.cli.report import diff_of
+from codewm_lsp.display import short
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history import Repository
 
@@ -30,12 +31,12 @@ class PastDiffs:
         changed: CommitEdits | None = self._edits_of(past.commit.sha, past.source)
         if changed is None:
             name = past.source.name if past.source else "its repository"
-            sha = past.commit.sha[:10]
+            sha = short(past.commit.sha)
             return f"({name} is not on this machine, or no longer has commit {sha}. Clone it to see this edit.)"
         edit = changed.edit_of(past.path, past.definition)
         if edit is not None:
             return diff_of(edit)
-        return f"(no longer available: commit {past.commit.sha[:10]} is gone or was indexed with other settings)"
+        return f"(no longer available: commit {short(past.commit.sha)} is gone or was indexed with other settings)"
 
     def _read(self, sha: str, source: Source | None) -> CommitEdits | None:
         if source is None:

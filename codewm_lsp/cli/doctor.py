@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import codewm_lsp
 from codewm_lsp.cli.cleaning import unused
-from codewm_lsp.display import counted, named
+from codewm_lsp.display import counted, named, short
 from codewm_lsp.errors import BundleError, CodewmError
 from codewm_lsp.folders import NO_FOLDER, log_folder
 from codewm_lsp.logs import last_error, log_files
@@ -166,7 +166,7 @@ def _repository(path: Path, model: WorldModel | None, cache: Path | None) -> Ite
             yield Finding("repository", "problem", str(error))
             return
         files = len(repository.files(head))
-        detail = f"{where}: {counted(len(commits), 'commit')}, {counted(files, 'Python file')} at {head[:10]}"
+        detail = f"{where}: {counted(len(commits), 'commit')}, {counted(files, 'Python file')} at {short(head)}"
         if not files:
             yield Finding("repository", "problem", detail, "CodeWM reads Python only; try another repository")
         elif repository.is_shallow:
@@ -224,9 +224,9 @@ def _hidden(index: Index) -> Finding:
     from codewm_lsp.index import Scope
 
     words = {
-        Scope.EDIT: "{path}::{definition} in {sha:.8}",
-        Scope.LIKE: "edits like {path}::{definition} in {sha:.8}",
-        Scope.COMMIT: "all of commit {sha:.8}",
+        Scope.EDIT: "{path}::{definition} in {sha}",
+        Scope.LIKE: "edits like {path}::{definition} in {sha}",
+        Scope.COMMIT: "all of commit {sha}",
         Scope.HINT: "a suggestion",
     }
     hidden = index.dismissals.all()
@@ -234,7 +234,7 @@ def _hidden(index: Index) -> Finding:
     listed = sorted(
         f"{one.path} as forgotten{' in one change' if is_for_one_change(one) else ''}"
         if one.path in files and one.scope is Scope.HINT
-        else words[one.scope].format(path=one.path, definition=named(one.definition), sha=one.sha)
+        else words[one.scope].format(path=one.path, definition=named(one.definition), sha=short(one.sha))
         for one in hidden
     )
     if not listed:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from codewm_lsp.display import counted
+from codewm_lsp.display import counted, short
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def explore(options: Namespace) -> None:
             )
         if not atlas.edits:
             raise NothingToAnswerError(
-                f"No edits are indexed up to {head[:10]}. Run `codewm index`."
+                f"No edits are indexed up to {short(head)}. Run `codewm index`."
                 if atlas.indexed < atlas.commits
                 else "This history has no Python edits."
             )

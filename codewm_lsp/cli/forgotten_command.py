@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import codewm_lsp
 from codewm_lsp.cli.wire import dump
+from codewm_lsp.display import short
 from codewm_lsp.errors import NothingToAnswerError, OptionError
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
         if one.of:
             reporter.line("        ", one.reason)
         for commit in one.evidence:
-            reporter.line("        ", (commit.sha[:8], "yellow"), f"  {commit.subject}")
+            reporter.line("        ", (short(commit.sha), "yellow"), f"  {commit.subject}")
         for broken in one.definitions[:SHOWN]:
             reporter.line("        ", (place(broken), "cyan"), f" {broken.reason}")
         if len(one.definitions) > SHOWN:
@@ -289,4 +290,4 @@ def _told(reporter: Reporter, found: Backtest) -> None:
             reporter.line((title, "bold"))
         for one in some:
             reporter.line((f"  {100 * one.chance:.0f} %  ", "bold yellow"), (one.path, "cyan"))
-            reporter.line("        ", (one.sha[:8], "yellow"), f"  {one.subject}")
+            reporter.line("        ", (short(one.sha), "yellow"), f"  {one.subject}")

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from codewm_lsp.display import clean
+from codewm_lsp.display import clean, short
 from codewm_lsp.errors import BundleError, CodewmError, IndexStoreError, NothingToAnswerError
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def require(found: Sequence[object], opened: Opened, question: Question) -> None
     if not opened.index.log.size() and _known(opened, wanted := opened.reached(question.history)) == len(wanted):
         raise NothingToAnswerError(f"The history before {question.words} has no Python edits.")
     if not opened.index.log.size():
-        raise NothingToAnswerError(f"No edits are indexed up to {question.history[:10]}. Run `codewm index`.")
+        raise NothingToAnswerError(f"No edits are indexed up to {short(question.history)}. Run `codewm index`.")
     raise NothingToAnswerError(
-        f"The history before {question.history[:10]} has nothing to compare with {question.words}."
+        f"The history before {short(question.history)} has nothing to compare with {question.words}."
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final, Literal, TextIO, TypeAlias
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import named, place_name
+from codewm_lsp.display import named, place_name, short
 from codewm_lsp.source import MODULE_NAME
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Reporter:
 
         if question.file is not None:
             commit = stand_in.commit
-            named = f"{commit.sha[:7]} {commit.subject!r}, {self._age(commit)}"
+            named = f"{short(commit.sha)} {commit.subject!r}, {self._age(commit)}"
             return f"No uncommitted changes to {question.file}; using its newest change, {named}."
         edited = "Only uncommitted changes to comments and white space" if question.comments else _NONE
         return f"{edited}; using {stand_in_words(stand_in, self.now)}."
@@ -236,7 +236,7 @@ class Reporter:
                 commit = item.edit.commit
                 self.line(
                     "           like ",
-                    (commit.sha[:8], "yellow"),
+                    (short(commit.sha), "yellow"),
                     f"  {commit.subject}",
                     (f"  {commit.author} · {self._age(commit)} · {item.edit.path}", "dim"),
                     (f"  {place_name(item.edit.definition)}", "dim"),
@@ -267,7 +267,7 @@ class Reporter:
     def _commit(self, commit: Commit) -> None:
         self.line(
             "           ",
-            (commit.sha[:8], "yellow"),
+            (short(commit.sha), "yellow"),
             f"  {commit.subject}",
             (f"  {commit.author} · {self._age(commit)}", "dim"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from codewm_lsp.dates import moment
-from codewm_lsp.display import counted, named
+from codewm_lsp.display import counted, named, short
 from codewm_lsp.hints.broken_places import BrokenPlace
 from codewm_lsp.hints.forgotten import Forgotten, Looked, Missing
 from codewm_lsp.source import MODULE_NAME
@@ -84,7 +84,7 @@ def more_files(found: Forgotten) -> str:
 
 def sentence(one: Missing) -> str:
     """A missing file in one sentence, with the commits that speak for it."""
-    commits = ", ".join(it.sha[:8] for it in one.evidence)
+    commits = ", ".join(short(it.sha) for it in one.evidence)
     reasons = [f"{one.reason} ({commits})" if commits else one.reason] if one.of else []
     reasons += [f"{place(it)} {it.reason}" for it in one.definitions[:SHOWN]]
     more = len(one.definitions) - SHOWN

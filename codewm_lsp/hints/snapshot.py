@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from time import monotonic
@@ -16,7 +16,6 @@ from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.hints.stand_in import StandIn, stand_in_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
-from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

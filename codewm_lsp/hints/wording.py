@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.dates import age
-from codewm_lsp.display import clean, quoted
+from codewm_lsp.display import clean, quoted, short
 from codewm_lsp.hints.answers import JOINT, REFERENCE, UNDONE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
@@ -64,7 +64,7 @@ def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name. Of an edit that is
     taken back "undoes" in place of "like"."""
     commit, source = similar.edit.commit, similar.edit.source
-    where = f"{clean(source.name, SUBJECT)} {commit.sha[:7]}" if source is not None else commit.sha[:7]
+    where = f"{clean(source.name, SUBJECT)} {short(commit.sha)}" if source is not None else short(commit.sha)
     how = "undoes" if any(reason.name == UNDONE for reason in similar.reasons) else "like"
     return f"{how} {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
 
@@ -78,7 +78,7 @@ def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
 
 def changed_title(found: SimilarEdit, commit: Commit, now: float) -> str:
     """The title of a lens on a definition that the commit changed which stands for edits in progress."""
-    head = f"changed in {commit.sha[:7]}, {age(now - commit.date)} · "
+    head = f"changed in {short(commit.sha)}, {age(now - commit.date)} · "
     room = TITLE - len(head) - len(evidence(found, now, 1))
     return head + evidence(found, now, min(SUBJECT, max(room, 10)))
 
@@ -86,7 +86,7 @@ def changed_title(found: SimilarEdit, commit: Commit, now: float) -> str:
 def stand_in_name(stand_in: StandIn) -> str:
     """``"your last commit 5bf375a"``."""
     whose = "your" if stand_in.own else "the"
-    return f"{whose} last commit {'' if stand_in.newest else 'that changes Python, '}{stand_in.commit.sha[:7]}"
+    return f"{whose} last commit {'' if stand_in.newest else 'that changes Python, '}{short(stand_in.commit.sha)}"
 
 
 def stand_in_words(stand_in: StandIn, now: float) -> str:
@@ -140,7 +140,7 @@ def next_title(prediction: Prediction, now: float) -> str:
 def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:
     """A title that goes on with a commit, if there is room for its subject: without that a person cannot tell it."""
     commit = past.edit.commit
-    named, tail = f"{head}{how} {commit.sha[:7]}", f" · {age(now - commit.date)}"
+    named, tail = f"{head}{how} {short(commit.sha)}", f" · {age(now - commit.date)}"
     room = TITLE - len(named) - len(tail) - len(" ''")
     subject = clean(commit.subject, SUBJECT)
     if not subject or room < min(len(subject), SHORTEST):

@@ -16,6 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from codewm_lsp.display import short
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.changed_files import MOST_FILES, FileEvent, author_key
 from codewm_lsp.history.edits import date_of
@@ -163,11 +164,11 @@ def between(git: HardenedGit, base: str, head: str, *, shallow: bool) -> ChangeA
     status, out, _ = git.run("merge-base", base, head)
     if status and shallow:
         raise RepositoryError(
-            f"{base[:12]} and {head[:12]} have no commit in common in this shallow clone. Fetch the whole history: "
+            f"{short(base)} and {short(head)} have no commit in common in this shallow clone. Fetch the whole history: "
             "`git fetch --unshallow`, or `fetch-depth: 0` of actions/checkout."
         )
     if status:
-        raise RepositoryError(f"{base[:12]} and {head[:12]} have no commit in common. Choose a base that has one.")
+        raise RepositoryError(f"{short(base)} and {short(head)} have no commit in common. Choose a base that has one.")
     common = out.decode("ascii").split()[0]
     raw = git.output("diff-tree", "-r", *_RAW, common, head, "--", seconds=PATIENT_SECONDS)
     own = git.output("rev-list", f"{common}..{head}", "--", seconds=PATIENT_SECONDS).decode("ascii").split()

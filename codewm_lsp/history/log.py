@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from codewm_lsp.display import short
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.git_process import PATIENT_SECONDS, GitProcess, HardenedGit, LimitError, essence
 from codewm_lsp.history.paths import PATHSPECS, decode_path, is_wanted
@@ -54,9 +55,9 @@ def revisions(git: HardenedGit, rev: str, limit: int | None = None) -> Iterator[
             for line in lines:
                 yield line.decode("ascii")
         if process.status():
+            why = essence(process.complaint()) or "Git does not respond"
             raise RepositoryError(
-                f"The history of {rev[:12]} cannot be read: {essence(process.complaint()) or 'Git does not respond'}. "
-                "Run `git fsck` in the repository."
+                f"The history of {short(rev)} cannot be read: {why}. Run `git fsck` in the repository."
             )
     finally:
         process.close()
@@ -161,7 +162,7 @@ def list_tree(git: HardenedGit, rev: str) -> Tree:
                 found[path] = (name, head.split(b" ")[2].decode("ascii"))
                 if len(found) > MOST_PATHS:
                     raise LimitError(
-                        f"{rev[:12]} has more than {MOST_PATHS:,} Python files, which is too many. "
+                        f"{short(rev)} has more than {MOST_PATHS:,} Python files, which is too many. "
                         "Open a smaller repository."
                     )
     return found

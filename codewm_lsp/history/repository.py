@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeAlias
 
+from codewm_lsp.display import short
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history.change_at_hand import (
     ChangeAtHand,
@@ -340,7 +341,7 @@ class Repository:
         full = sha if _SHA.fullmatch(sha) else self.head(sha)
         (commit,) = self._objects.commits([full])
         if commit is None:
-            raise RepositoryError(f"Commit {sha[:12]} is not in {self.root or self.git_dir}. Rebuild the index.")
+            raise RepositoryError(f"Commit {short(sha)} is not in {self.root or self.git_dir}. Rebuild the index.")
         with self._diff_lock:
             if self._diff is None:
                 self._diff = self._new_diff(max_files)
@@ -554,7 +555,7 @@ class Repository:
         return CommitEdits(commit, tuple(edits), None, renames)
 
     def _log_skipped(self, sha: str, why: str) -> None:
-        _log.warning("Skipping commit %s of %s: it %s.", sha[:12], self.root or self.git_dir, why)
+        _log.warning("Skipping commit %s of %s: it %s.", short(sha), self.root or self.git_dir, why)
 
 
 def _blobs(changes: _Changes, max_files: int) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
-from codewm_lsp.display import clean, named, quoted
+from codewm_lsp.display import clean, named, quoted, short
 from codewm_lsp.errors import CodewmError
 from codewm_lsp.hints import HintKind
 from codewm_lsp.hints.forgotten_words import headline, record, sentence
@@ -145,7 +145,7 @@ async def search(ls: CodewmServer, wanted: Wanted) -> dict[str, Any]:
     root, found = await _answer(ls.active.questions.search(words, _place(ls, wanted.uri)))
     if wanted.show and found.edits:
         first = found.edits[0]
-        ls.show("search", found.text(time.time()), f"Best match: {first.commit[:7]} {quoted(clean(first.subject))}.")
+        ls.show("search", found.text(time.time()), f"Best match: {short(first.commit)} {quoted(clean(first.subject))}.")
     elif wanted.show:
         ls.say(MessageLevel.INFO, f"No past edits match {clean(words)}.")
     return {"root": uri_of(root), **found.record()}
@@ -269,7 +269,7 @@ def _optional(ls: CodewmServer, arguments: tuple[Any, ...], wanted: type[Any]) -
 def _summary(evidence: Evidence) -> str:
     first = evidence.edits[0]
     like = "Like the change expected in" if evidence.kind == HintKind.NEXT.value else "Like the change to"
-    commit = f"{first.commit[:7]} {quoted(clean(first.subject))} by {clean(first.author)}"
+    commit = f"{short(first.commit)} {quoted(clean(first.subject))} by {clean(first.author)}"
     return f"{like} {named(evidence.definition)}: {commit}."
 
 

@@ -130,7 +130,7 @@ def test_people_see_score_commit_author_age_path_and_definition(history: Any, co
     assert done.returncode == 0, done.stderr
     best = answered(codewm("similar", "--json", "-C", history.path))["edits"][0]
     assert f"{100 * best['score']:.0f} %  {best['path']}  {best['definition']}" in done.stdout
-    assert f"{best['commit'][:8]}  {best['subject']}  Ada Lovelace · " in done.stdout
+    assert f"{best['commit'][:7]}  {best['subject']}  Ada Lovelace · " in done.stdout
     assert re.search(r"\d+ (year|month|week|day)s? ago", done.stdout)
     assert "Likely to change next" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr  # no terminal, no colours

@@ -278,7 +278,7 @@ def test_the_doctor_lists_what_is_hidden(history: Any, codewm: Codewm, tmp_path:
         index.dismissals.add(Dismissal(Scope.COMMIT, history.head()))
         index.dismissals.add(Dismissal(Scope.EDIT, history.head("HEAD~1"), "client.py", "get"))
     found = findings(codewm("doctor", "--json", "-C", history.path))["hidden"]["detail"]
-    assert found == f"2: all of commit {history.head()[:8]}, client.py::get in {history.head('HEAD~1')[:8]}"
+    assert found == f"2: all of commit {history.head()[:7]}, client.py::get in {history.head('HEAD~1')[:7]}"
 
 
 def test_a_program_that_comes_and_goes_takes_nothing_from_one_that_has_the_index_open(

@@ -78,7 +78,7 @@ def test_every_tool_answers_from_the_history_and_cites_commits(history: Any, ask
     assert "+def " in like
     assert "Add a timeout to" in meant
     assert "server.py" in following
-    assert past.startswith(history.head()[:10])
+    assert past.startswith(history.head()[:7])
     assert "timeout=30" in past
 
 
@@ -95,7 +95,7 @@ def test_an_answer_keeps_to_its_budget_and_says_that_it_was_cut(history: Any, as
 
 
 def test_a_revision_knows_nothing_of_what_came_later(history: Any, ask: Ask) -> None:
-    head = history.head()[:10]
+    head = history.head()[:7]
     how = {"path": "client.py", "definition": "delete", "max_tokens": 5000}
     (_, now), (_, before) = ask(
         history.path,

@@ -100,7 +100,7 @@ function showEdit(atlas, edit, home, open) {
     el("h2", {}, atlas.name(edit)),
     el("p", { className: "where" }, `${atlas.path(edit)}, line ${at(atlas.record.edits.line, edit)}`),
     el("p", {}, atlas.subject(edit) || "(no subject)"),
-    el("p", { className: "where" }, `${atlas.kind(edit)} by ${atlas.author(edit)}, ${day(atlas.date(edit))}, commit `, el("code", {}, atlas.sha(edit))),
+    el("p", { className: "where" }, `${atlas.kind(edit)} by ${atlas.author(edit)}, ${day(atlas.date(edit))}, commit `, el("code", {}, atlas.sha(edit).slice(0, 7))),
     diff,
     el("h3", {}, `History of this definition: ${counted(chain.length, "edit")}`),
     editList(atlas, chain, edit, open),
