@@ -20,10 +20,14 @@ from pygls.exceptions import (
     JsonRpcServerNotInitialized,
 )
 from pygls.protocol import LanguageServerProtocol
+from pygls.protocol.json_rpc import JsonRPCNotification, JsonRPCRequestMessage, JsonRPCResponseMessage
 from pygls.protocol.language_server import lsp_method
 
 _log = logging.getLogger(__name__)
 _NO_ANSWER: Final = types.ErrorCodes.InvalidRequest.value
+_MOST_IGNORED: Final = 100  # methods
+_NAMING: Final = {types.WINDOW_WORK_DONE_PROGRESS_CANCEL: "token", types.CANCEL_REQUEST: "id"}
+"""What these messages call by a number or a word, which lsprotocol would let be anything."""
 Wanted = TypeVar("Wanted")
 
 
@@ -31,6 +35,11 @@ class CodewmProtocol(LanguageServerProtocol):
     """pygls's protocol with documents and an end of our own, and an answer to every request."""
 
     _initialized = False
+    _begun = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._ignored: set[str] = set()  # methods of notifications
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> Generator[Any, Any, None]:
@@ -116,8 +125,15 @@ class CodewmProtocol(LanguageServerProtocol):
         except JsonRpcException as error:
             if number is not None:
                 self._refuse(number, error)
+            elif method not in self._ignored and len(self._ignored) < _MOST_IGNORED:
+                self._ignored.add(method)
+                _log.warning("ignored %s: its parameters are invalid; said once", method)
             return
-        if method == types.INITIALIZE:
+        if method == types.INITIALIZED:
+            if self._begun:
+                return
+            self._begun = True
+        elif method == types.INITIALIZE:
             self._initialized = True
         self.handle_message(message)
 
@@ -129,7 +145,8 @@ class CodewmProtocol(LanguageServerProtocol):
             self._result_types.pop(number, None)
         try:
             message = self.structure_message(data)
-        except JsonRpcException:
+        except JsonRpcException as error:
+            _log.warning("the editor's answer is invalid: %s", error)
             self._handle_response(number, error=types.ResponseError(code=_NO_ANSWER, message="an invalid answer"))
         else:
             self.handle_message(message)
@@ -148,6 +165,21 @@ class CodewmProtocol(LanguageServerProtocol):
         _log.info("refused: %s", error)
         answer = {"code": error.code, "message": error.message}
         self._send_data({"jsonrpc": self.VERSION, "id": number, "error": answer})  # pygls would leave a null out
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message as its type has it. Raises JsonRpcInvalidParams, without the trace that pygls logs for each."""
+        kind: Any
+        if "method" in data:
+            plain = JsonRPCRequestMessage if "id" in data else JsonRPCNotification
+            kind = self.get_message_type(data["method"]) or plain
+            params, named = data.get("params"), _NAMING.get(data["method"])
+            if named and isinstance(params, dict) and not isinstance(params.get(named), (int, str)):
+                raise JsonRpcInvalidParams(f"The {named} must be a number or a string.")
+        elif "error" in data:
+            kind = types.ResponseErrorMessage
+        else:
+            kind = self._result_types.pop(data["id"], None) or JsonRPCResponseMessage
+        return self.structured(data, kind)
 
     def structured(self, value: object, wanted: type[Wanted]) -> Wanted:
         """JSON as a ``wanted``. Raises JsonRpcInvalidParams."""

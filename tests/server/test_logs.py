@@ -15,6 +15,7 @@ import pytest
 from codewm_lsp import logs
 from codewm_lsp.errors import IndexStoreError
 from tests.server.conftest import LAST, service, write_history
+from tests.server.raw_client import RawClient
 from tests.server.test_process import PATIENCE, message, server, session
 
 SECRET = "hunter2_is_the_pass_phrase"
@@ -183,3 +184,47 @@ def test_no_code_reaches_the_log_whatever_goes_wrong(
     assert "ERROR" in written
     assert SECRET not in written
     assert SECRET not in errors.decode("utf-8", "replace")
+
+
+INVALID = (
+    5,
+    "x",
+    [],
+    [7],
+    {},
+    {"settings": 7},
+    {"textDocument": 7},
+    {"event": 7},
+    {"changes": 7},
+    {"token": {"a": 1}},
+    {"id": []},
+)
+NOTIFIED = (
+    *("initialized", "textDocument/didOpen", "textDocument/didChange", "textDocument/didSave", "textDocument/didClose"),
+    *("workspace/didChangeConfiguration", "workspace/didChangeWatchedFiles", "workspace/didChangeWorkspaceFolders"),
+    *("window/workDoneProgress/cancel", "$/cancelRequest", "$/setTrace", "notebookDocument/didOpen", "no/such"),
+)
+
+
+def test_an_invalid_notification_takes_one_line_however_often_it_comes(
+    make_repository: Callable[..., Any], server_environment: dict[str, str]
+) -> None:
+    repository = make_repository()
+    write_history(repository)
+    with RawClient(server_environment) as client:
+        client.initialize(repository.path)
+        for method in NOTIFIED:
+            for params in INVALID * 3:
+                client.notify(method, params)
+        uri = (repository.path / LAST).as_uri()
+        client.open(uri)
+        assert client.lenses_when(uri)
+        assert not [text for text in client.messages() if "settings of codewm" not in text]
+        client.ask("shutdown")
+        client.notify("exit")
+        client.process.wait(PATIENCE)
+    (file,) = logs.log_files(folder_of_logs(server_environment))
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert not [line for line in lines if "Traceback" in line or " ERROR " in line]
+    assert sum("ignored workspace/didChangeConfiguration: " in line for line in lines) == 1
+    assert sum("ignored textDocument/didOpen: " in line for line in lines) == 1
