@@ -29,13 +29,17 @@ def resident() -> int:
         return 0
 
 
-def let_go(array: object) -> None:
+def let_go(array: object, first: int = 0, last: int | None = None) -> None:
     """Let go of what was read of the file that an array is mapped from, where the system can do that: the next look
-    finds it in the system's own memory. Nothing is done with any other array."""
+    finds it in the system's own memory. Nothing is done with any other array.
+
+    ``first``, ``last``: the bytes of the file, as it is mapped, that are meant; all of them where left out.
+    """
     while array is not None and not isinstance(array, mmap.mmap):
         array = getattr(array, "base", None)
     if isinstance(array, mmap.mmap) and _NOT_NEEDED is not None:
-        array.madvise(_NOT_NEEDED)
+        first -= first % mmap.PAGESIZE
+        array.madvise(_NOT_NEEDED, first, (len(array) if last is None else min(last, len(array))) - first)
 
 
 @cache

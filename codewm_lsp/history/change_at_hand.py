@@ -120,7 +120,7 @@ def in_work_tree(
 def _unstaged(git: HardenedGit, location: Location) -> dict[str, tuple[FileEvent, str]]:
     """What differs from Git's index, of the files that it has, each with the blob that it has of it; source files left
     out."""
-    folders = Folders(str(location.root), {})
+    folders = Folders(str(location.root), {}, {})
     written = _written(location.git_dir / "index")
     found: dict[str, tuple[FileEvent, str]] = {}
     touched: dict[str, bool] = {}  # by path, whether it has the size that Git saw

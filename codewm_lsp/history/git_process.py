@@ -255,6 +255,7 @@ class HardenedGit:
         self._stalls: list[float] = []  # when a command was killed
         self._where = location.root or location.git_dir
         self._options = [argument for setting in _OVERRULED for argument in ("-c", setting)]
+        self._names_ignored: tuple[object, bool] = (None, False)
 
     def start(self, *arguments: str, files: bool = False, memory: str = "") -> GitProcess:
         """Start a command and leave it running; its pipes carry bytes.
@@ -371,6 +372,16 @@ class HardenedGit:
         here = str(self._location.git_dir)
         return _of_the_user(_program_of(os.environ), _own(os.environ), *wanted, git_dir=here)
 
+    def _ignored_everywhere(self, program: str) -> tuple[str, ...]:
+        """What the user ignores in all of their repositories, but for those that name a file of their own."""
+        file = _of_the_user(program, _own(os.environ), "--type=path", "--get", "core.excludesFile")
+        if not os.path.isfile(file):
+            return ()
+        written = _written(self._location.common_dir / "config")
+        if self._names_ignored[0] != written:
+            self._names_ignored = written, not self.run("config", "--get", "core.excludesFile")[0]
+        return () if self._names_ignored[1] else ("-c", f"core.excludesFile={file}")
+
     def _stalled(self, name: str) -> LimitError:
         return LimitError(
             f"{name} did not finish in {self._where} and was stopped. Run `git status` and `git fsck` there "
@@ -397,7 +408,7 @@ class HardenedGit:
             folder = environment["GIT_WORK_TREE"] = str(location.root)
             if self._index is not None:
                 environment["GIT_INDEX_FILE"] = str(self._index)
-            options = [*options, *_ignored_everywhere(_program_of(environment), _own(os.environ))]
+            options = [*options, *self._ignored_everywhere(_program_of(environment))]
         else:
             environment["GIT_INDEX_FILE"] = str(location.git_dir / _NO_INDEX)
             options = ["--bare", *options]
@@ -438,10 +449,12 @@ def _own(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, environment[name]) for name in _OF_THE_USER if name in environment)
 
 
-def _ignored_everywhere(program: str, own: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """What the user ignores in all of their repositories."""
-    file = _of_the_user(program, own, "--type=path", "--get", "core.excludesFile")
-    return ("-c", f"core.excludesFile={file}") if os.path.isfile(file) else ()
+def _written(file: Path) -> object:
+    try:
+        status = file.stat()
+    except OSError:
+        return "not there"
+    return status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=8)

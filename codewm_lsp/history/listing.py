@@ -114,10 +114,12 @@ class Folders:
     """Whether folders are this work tree's own, as they are at one moment; not those behind a symbolic link, and those
     of another repository within."""
 
-    def __init__(self, root: str, plain: dict[str, tuple[int, int]]) -> None:
-        """``plain``: the states in which folders were found to be no repositories; is added to."""
+    def __init__(self, root: str, plain: dict[str, tuple[int, int]], places: dict[str, str]) -> None:
+        """``plain``: the states in which folders were found to be no repositories; ``places``: where folders are on
+        disk. Both are added to."""
         self._root = root
         self._plain = plain
+        self._places = places
         self._known: dict[str, str] = {"": OWN}
         self.states: dict[str, tuple[int, int]] = {}
         """When each was last changed, and its number in the file system."""
@@ -135,7 +137,9 @@ class Folders:
         return known
 
     def _look(self, folder: str) -> str:
-        full = to_open(os.path.join(self._root, *folder.split("/")))
+        full = self._places.get(folder)
+        if full is None:
+            full = self._places[folder] = to_open(os.path.join(self._root, *folder.split("/")))
         try:
             status = os.lstat(full)
         except (OSError, ValueError):
@@ -189,6 +193,7 @@ class Lister:
         self._excludes = location.common_dir / "info" / "exclude"
         self._exclude = (*exclude, *_MADE)
         self._plain: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, str] = {}
         self._tracked: tuple[object, dict[str, Entry]] = (None, {})
         self._folders: tuple[str, ...] = ()  # of the tracked files
         self._others: _Others | None = None
@@ -203,7 +208,7 @@ class Lister:
 
     def look(self) -> Listing:
         """What is listed now. Raises ``RepositoryError``."""
-        folders = Folders(self._root, self._plain)
+        folders = Folders(self._root, self._plain, self._places)
         written, tracked = self._index_entries()
         for folder in self._folders:
             folders.kind(folder)

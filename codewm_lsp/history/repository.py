@@ -92,7 +92,7 @@ class Repository:
             answer = git.output("config", "--type=bool", "--default=false", "--get", "core.bare")
             if answer.strip() == b"true":  # it lies beside its worktrees, and has no files of its own
                 location = replace(location, root=None)
-        return cls(location, exclude)
+        return cls(replace(location, root=_work_tree(git, location)), exclude)
 
     @property
     def root(self) -> Path | None:
@@ -556,6 +556,26 @@ class Repository:
 
     def _log_skipped(self, sha: str, why: str) -> None:
         _log.warning("Skipping commit %s of %s: it %s.", short(sha), self.root or self.git_dir, why)
+
+
+def _work_tree(git: HardenedGit, location: Location) -> Path | None:
+    """The work tree, which the configuration (a worktree's own, where it is one) may put into a folder below.
+
+    One that leads outside is not followed: a repository that was unpacked somewhere must not show the user's files.
+    """
+    if location.root is None:
+        return None
+    linked = not os.path.samefile(location.git_dir, location.common_dir)
+    if linked and not (location.git_dir / "config.worktree").is_file():
+        return location.root
+    status, out, _ = git.run("config", *(["--worktree"] if linked else []), "--type=path", "--get", "core.worktree")
+    named = out.decode("utf-8", "surrogateescape").removesuffix("\n")
+    if status or not named:
+        return location.root
+    below = location.git_dir / named
+    root, place = os.path.realpath(location.root), os.path.realpath(below)
+    is_inside = place.startswith(root + os.sep) and os.path.isdir(place)
+    return location.root / os.path.relpath(place, root) if is_inside else location.root
 
 
 def _blobs(changes: _Changes, max_files: int) -> dict[str, str | None]:

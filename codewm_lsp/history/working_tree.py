@@ -18,7 +18,7 @@ import stat
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -27,7 +27,7 @@ from codewm_lsp.history.changed_files import FileEvent
 from codewm_lsp.history.edits import Edit, definition_edits
 from codewm_lsp.history.git_attributes import conversions
 from codewm_lsp.history.git_process import HardenedGit
-from codewm_lsp.history.listing import GONE, NESTED, OWN, Entry, Lister, Listing
+from codewm_lsp.history.listing import GONE, NESTED, OWN, Entry, Folders, Lister, Listing
 from codewm_lsp.history.location import Location
 from codewm_lsp.history.log import Tree
 from codewm_lsp.history.objects import MAX_BLOB, Objects, is_text
@@ -128,6 +128,7 @@ class WorkingTree:
         self._bases: dict[str, tuple[str, str]] = {}  # path → blob, and what Git makes of it on disk
         self._attributes: dict[str, dict[str, str]] = {}
         self._attribute_files: dict[str, tuple[int, int] | None] = {}
+        self._without_attributes: dict[str, tuple[int, int]] = {}  # folders that have no such file, and their states
         self._edits: dict[str, tuple[tuple[str | None, ...], tuple[Edit, ...]]] = {}
         self._likeness: dict[tuple[str, int], float] = {}
         self._told = False
@@ -191,36 +192,42 @@ class WorkingTree:
         opened = {path: text for path, text in unsaved.items() if len(text) <= MAX_BLOB and "\0" not in text}
         owned = self._lister.listed(opened, listing)
         found: dict[str, Differing] = {}
-        clean: set[str] = set()  # of the opened ones
+        unclean: set[str] = set()
         changed: dict[str, tuple[str | None, os.stat_result]] = {}
         watched = self._watch(tree, listing.tracked)
+        known, lstat = watched.clean, os.lstat
         for folder, files in watched.folders.items():
             kind = listing.folders.kind(folder)
             if kind is NESTED:
                 continue
             for path, full, blob, entry in files:
-                status = _status_of(full) if kind is OWN else GONE
+                status: os.stat_result | str = GONE
+                if kind is OWN:  # what is done for every file at every pause is written out
+                    try:
+                        now = lstat(full)
+                    except (OSError, ValueError):
+                        status = _status_of(full)
+                    else:
+                        changed_at = 0 if _WINDOWS else now.st_ctime_ns
+                        if known.get(path) == (now.st_size, now.st_mtime_ns, changed_at, now.st_ino):
+                            continue
+                        status = now if stat.S_ISREG(now.st_mode) else GONE
+                unclean.add(path)
                 if isinstance(status, os.stat_result):
-                    state = _state(status)
-                    if watched.clean.get(path) == state:
-                        if path in owned:
-                            clean.add(path)
-                        continue
                     seen = self._seen.get(path)
                     if blob is not None and entry is not None and _is_clean(entry, blob, status, listing.written):
-                        watched.clean[path] = state
-                        if path in owned:
-                            clean.add(path)
+                        known[path] = _state(status)
+                        unclean.discard(path)
                     elif seen is not None and blob in seen.hashes and _same(seen, status):
-                        if path in owned:
-                            clean.add(path)
+                        unclean.discard(path)
                     elif status.st_size <= MAX_BLOB:
                         changed[path] = blob, status
                 elif status is GONE and blob is not None and not (entry is not None and entry.kept_out):
                     found[path] = Differing(path, blob, None, True, 0.0)
+        clean = {path for path in owned if (path in tree or path in listing.tracked) and path not in unclean}
         self._compare(changed, listing, found, clean)
         self._add_untracked([path for path in listing.untracked if path not in tree], listing, found)
-        attributes = self._attributes_of([path for path in owned if path in tree])
+        attributes = self._attributes_of([path for path in owned if path in tree], listing.folders)
         for path in owned:
             blob = tree[path][1] if path in tree else None
             text = _as_decoded(opened[path])
@@ -281,7 +288,7 @@ class WorkingTree:
             for path, seen in read.items()
             if seen is not None and not seen.converted and changed[path][0] not in (None, *seen.hashes)
         ]
-        attributes = self._attributes_of(doubtful)
+        attributes = self._attributes_of(doubtful, listing.folders)
         for path, seen in read.items():
             blob, status = changed[path]
             if seen is None:
@@ -378,12 +385,9 @@ class WorkingTree:
 
     # ---- what Git would make of them
 
-    def _attributes_of(self, paths: list[str]) -> dict[str, dict[str, str]]:
+    def _attributes_of(self, paths: list[str], folders: Folders) -> dict[str, dict[str, str]]:
         """The attributes by which Git converts files; without those of none."""
-        folders = {""}.union(*(_above(path) for path in paths))
-        places = [*(os.path.join(self._root, *folder.split("/")) for folder in sorted(folders))]
-        files = [*(os.path.join(place, ".gitattributes") for place in places), f"{self._common}/info/attributes"]
-        stamp = [(file, _written(file)) for file in files]
+        stamp = [(file, _written(file)) for file in self._places_of_attributes(paths, folders)]
         if any(self._attribute_files.get(file, written) != written for file, written in stamp):
             self._attributes.clear()
             self._attribute_files.clear()
@@ -397,6 +401,19 @@ class WorkingTree:
                 answers = {path: {} for path in missing}
             self._attributes.update(answers)
         return {path: found for path in paths if (found := self._attributes[path])}
+
+    def _places_of_attributes(self, paths: Iterable[str], folders: Folders) -> Iterator[str]:
+        """The files that may say something of these paths: none in a folder that had none and has not changed since."""
+        now = time.time()
+        for folder in sorted({""}.union(*(_above(path) for path in paths))):
+            state = folders.states.get(folder)
+            if state is not None and self._without_attributes.get(folder) == state:
+                continue
+            file = os.path.join(self._root, *folder.split("/"), ".gitattributes")
+            if state is not None and now - state[0] / _NANO > _RACY_SECONDS and not os.path.lexists(file):
+                self._without_attributes[folder] = state
+            yield file
+        yield f"{self._common}/info/attributes"
 
     def _convert(self, path: str, seen: _Seen, blob: str, entry: Entry | None, attributes: Mapping[str, str]) -> _Seen:
         """The same with what Git would make of the content. A filter is not run: what it makes is not known, and a file

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import weakref
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +26,10 @@ from codewm_lsp.records import dataclass
 MAGIC: Final = b"CodeWM vectors 2"
 HEADER: Final = 64
 _BLOCK: Final = 512  # rows widened to float at a time: they stay in the cache (measured best of 128 … 4096)
+
+
+_WINDOW: Final = 1 << 14  # rows of a part of the file that is looked at as one: 13 MB
+_MANY: Final = 512  # rows in such a part from which on mapping it takes less than reading them one by one
 
 
 def quantise(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -182,13 +188,32 @@ class Matrix:
     def at(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
         """Products of one query with the given rows. A row's is the same to the last bit whatever others are asked."""
         result = np.empty(len(rows), dtype=np.float32)
-        for begin in range(0, len(rows), _BLOCK):
-            records = self._records(rows[begin : begin + _BLOCK])
-            numbers = np.ascontiguousarray(records["vector"]).astype(np.float32)
-            np.multiply(
-                np.einsum("ij,j->i", numbers, query), records["scale"], out=result[begin : begin + len(records)]
-            )
+        widened = np.empty((min(len(rows), _BLOCK), self.size), dtype=np.float32)
+        for places, records in self._pieces(rows):
+            numbers = widened[: len(records)]
+            np.copyto(numbers, records["vector"])
+            result[places] = np.einsum("ij,j->i", numbers, query) * records["scale"]
         return result
+
+    def _pieces(self, rows: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """The given rows in pieces, each with its places among them.
+
+        Of a part of the file of which many are wanted, the rows are looked at where they are mapped, and that part is
+        let go of at once.
+        """
+        order = np.argsort(rows, kind="stable") if len(rows) >= _MANY else np.arange(len(rows))
+        ordered = rows[order]
+        starts = (
+            np.flatnonzero(np.diff(ordered // _WINDOW, prepend=-1)) if len(rows) >= _MANY else np.zeros(1, np.int64)
+        )
+        size = self._row.itemsize
+        for first, last in pairwise([*starts.tolist(), len(rows)]):
+            is_mapped = self._reader is not None and last - first >= _MANY
+            for begin in range(first, last, _BLOCK):
+                block = slice(begin, min(begin + _BLOCK, last))
+                yield order[block], self._rows[ordered[block]] if is_mapped else self._records(ordered[block])
+            if is_mapped:
+                let_go(self._rows, HEADER + size * int(ordered[first]), HEADER + size * int(ordered[last - 1] + 1))
 
     def products(self, queries: NDArray[np.float32], rows: range) -> NDArray[np.float32]:
         """Products of (Q, D) queries with a run of rows, (Q, rows): the cosines, where both sides are of length 1."""

@@ -27,6 +27,9 @@ FEW: Final = 300  # edits left of a block from which on the next stage costs les
 GROUP: Final = 64  # edits of which the best guess alone is tried at first
 _AT_ONCE: Final = 16  # queries
 _LEAST: Final = -1e30  # less than any score, more than the bound of an edit that must not be shown
+_LARGE_PIECE: Final = 4_096
+"""Edits that are scored at once when that many and a third of them were not enough; after it 16 times as many, as then
+many thousands are equally near."""
 _ROUNDING: Final = 1e-5  # between a score and the same score computed otherwise
 
 
@@ -260,7 +263,7 @@ def _candidates(
         begin, size = 0, 256
         while begin < len(left) and own[left[begin]] >= least - _ROUNDING:
             some = left[begin : begin + size]
-            begin, size = begin + size, min(size * 2, 16_384)
+            begin, size = begin + size, size * 4 if size < _LARGE_PIECE else 16 * _LARGE_PIECE
             if lexical is not None:  # what is exactly known of the vectors spares most of them the look at words
                 known = arrays.matrix.at(some, query) * np.float32(weight) + lexical[some]
                 some = some[known >= least - _ROUNDING]

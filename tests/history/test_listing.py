@@ -88,6 +88,23 @@ def test_what_the_user_ignores_everywhere_is_ignored(
         assert edited(repository) == ["scratch/x.py"]
 
 
+def test_what_a_repository_ignores_by_a_file_of_its_own_comes_before_what_the_user_ignores_everywhere(
+    built: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built.write("scratch/x.py", TWO)
+    built.write("new.py", TWO)
+    for name, pattern in (("everywhere", "scratch/"), ("here", "new.py")):
+        (tmp_path / name).write_text(f"{pattern}\n")
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[core]\n\texcludesFile = "{(tmp_path / "everywhere").as_posix()}"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    with Repository.open(built.path) as repository:
+        assert edited(repository) == ["new.py"]
+        built.git("config", "core.excludesFile", (tmp_path / "here").as_posix())
+        built.write("another.py", TWO)
+        assert edited(repository) == ["another.py", "scratch/x.py"]
+
+
 def test_a_repository_within_is_its_own(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
     inner = make_repository("inner")
     inner.commit("Inside", {"c.py": ONE})

@@ -67,6 +67,48 @@ def test_paths_are_named_as_the_repository_names_them(make_repository: MakeRepos
         assert one.key == other.key
 
 
+def test_a_work_tree_that_the_configuration_puts_into_a_folder_below_is_followed(
+    make_repository: MakeRepository, tmp_path: Path
+) -> None:
+    built = make_repository()
+    built.commit("Begin", {"src/a.py": ONE})
+    files = built.path / "files"
+    (files / "src").mkdir(parents=True)
+    (files / "src" / "a.py").write_text(CHANGED)
+    (files / "new.py").write_text(ONE)
+    for named in (str(files), "../files"):
+        built.git("config", "core.worktree", named)
+        with Repository.open(built.path) as repository:
+            assert repository.root == files
+            assert [edit.path for edit in repository.working_edits()] == ["src/a.py", "new.py"]
+            assert repository.relative(files / "src" / "a.py") == "src/a.py"
+            assert repository.relative(built.path / "src" / "a.py") is None
+    for named in ("..", str(built.path / "gone"), str(tmp_path), "../.."):  # none of the user's other files
+        built.git("config", "core.worktree", named)
+        with Repository.open(built.path) as repository:
+            assert repository.root == built.path
+
+
+def test_a_linked_worktree_has_its_own_place_whatever_that_of_the_repository_is(
+    make_repository: MakeRepository, tmp_path: Path
+) -> None:
+    built, linked = make_repository(), tmp_path / "linked"
+    built.commit("Begin", {"a.py": ONE})
+    built.git("worktree", "add", "--quiet", "--detach", str(linked))
+    built.git("config", "core.worktree", str(linked))
+    with Repository.open(linked) as repository:
+        assert repository.root == linked
+        assert repository.working_edits() == ()
+    built.git("config", "extensions.worktreeConfig", "true")
+    (linked / "files").mkdir()
+    (linked / "files" / "a.py").write_text(CHANGED)
+    own = built.path / ".git" / "worktrees" / "linked" / "config.worktree"
+    own.write_text(f'[core]\n\tworktree = "{(linked / "files").as_posix()}"\n')
+    with Repository.open(linked) as repository:
+        assert repository.root == linked / "files"
+        assert [edit.path for edit in repository.working_edits()] == ["a.py"]
+
+
 def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=r"elsewhere is not inside a Git repository.*git init"):
         Repository.open(tmp_path / "elsewhere")
