@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
+_AROUND: Final = 1 << 20  # bytes; more than what is mapped around a page that is looked at
 _NOT_NEEDED: Final[int | None] = getattr(mmap, "MADV_DONTNEED", None)
 
 
@@ -33,13 +34,16 @@ def let_go(array: object, first: int = 0, last: int | None = None) -> None:
     """Let go of what was read of the file that an array is mapped from, where the system can do that: the next look
     finds it in the system's own memory. Nothing is done with any other array.
 
-    ``first``, ``last``: the bytes of the file, as it is mapped, that are meant; all of them where left out.
+    ``first``, ``last``: the bytes of the file, as it is mapped, that are meant, with what the system read around them;
+    all of them where left out.
     """
     while array is not None and not isinstance(array, mmap.mmap):
         array = getattr(array, "base", None)
     if isinstance(array, mmap.mmap) and _NOT_NEEDED is not None:
-        first -= first % mmap.PAGESIZE
-        array.madvise(_NOT_NEEDED, first, (len(array) if last is None else min(last, len(array))) - first)
+        first -= first % _AROUND
+        array.madvise(
+            _NOT_NEEDED, first, len(array) - first if last is None else min(last + _AROUND, len(array)) - first
+        )
 
 
 @cache

@@ -236,24 +236,6 @@ def test_segments_are_shared_joined_and_few(small_segments: None, tmp_path: Path
         assert len(later.log.known()) == len(commits)
 
 
-def test_many_rows_at_once_have_the_products_of_each_and_leave_nothing_mapped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rng = np.random.default_rng(4)
-    matrix = Matrix(tmp_path / "rows", 160, "A")
-    matrix.write(0, *quantise(rng.normal(size=(20_000, 160)).astype(np.float32)))
-    matrix.map(20_000)
-    query = rng.normal(size=160).astype(np.float32)
-    rows = rng.integers(0, 20_000, 9_000)
-    rows[rows // 5_000 == 2] = 10_001  # in one part of the file few, and one of them again and again
-    monkeypatch.setattr(index_matrix, "_WINDOW", 1_000)
-    found = matrix.at(rows, query)
-    if Path("/proc/self/smaps").exists():
-        assert not held(tmp_path / "rows")
-    one_by_one = np.concatenate([matrix.at(rows[at : at + 1], query) for at in range(0, 9_000, 7)])
-    np.testing.assert_array_equal(found[::7], one_by_one)
-
-
 @pytest.mark.parametrize("harm", ["missing", "truncated", "overwritten at its start", "of another index", "emptied"])
 def test_a_segment_that_cannot_be_used_is_made_again_without_a_word(
     harm: str, small_segments: None, tmp_path: Path
@@ -336,6 +318,24 @@ def test_rows_that_are_looked_at_here_and_there_are_not_mapped(tmp_path: Path) -
     assert not held(tmp_path / "rows")
     np.testing.assert_array_equal(found, matrix.floats(slice(None))[rows])
     assert held(tmp_path / "rows") > 0
+
+
+def test_many_rows_at_once_have_the_products_of_each_and_leave_nothing_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(4)
+    matrix = Matrix(tmp_path / "rows", 160, "A")
+    matrix.write(0, *quantise(rng.normal(size=(20_000, 160)).astype(np.float32)))
+    matrix.map(20_000)
+    query = rng.normal(size=160).astype(np.float32)
+    rows = rng.integers(0, 20_000, 9_000)
+    rows[rows // 5_000 == 2] = 10_001  # in one part of the file few, and one of them again and again
+    monkeypatch.setattr(index_matrix, "_WINDOW", 1_000)
+    found = matrix.at(rows, query)
+    if Path("/proc/self/smaps").exists():
+        assert not held(tmp_path / "rows")
+    one_by_one = np.concatenate([matrix.at(rows[at : at + 1], query) for at in range(0, 9_000, 7)])
+    np.testing.assert_array_equal(found[::7], one_by_one)
 
 
 @pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "a row moved", "a bit flipped"])
