@@ -18,6 +18,7 @@ from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.edit_words import place_words, terms
 from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms
 from codewm_lsp.index.matrix import Matrix
+from codewm_lsp.index.place_names import PlaceNames
 from codewm_lsp.index.segments import Segment, Unusable, sha_table
 from codewm_lsp.index.sketch import LARGE
 from codewm_lsp.index.store import LOG, Damaged, from_sql
@@ -148,7 +149,7 @@ class EditArrays:
         self._known: set[str] = set()
         self._range: tuple[bytes | None, int, SearchRange] | None = None
         self._asked: tuple[Container[str], int, NDArray[np.bool_]] | None = None
-        self._places: list[tuple[str, str]] = []
+        self._places = PlaceNames()
         self._renames: tuple[int, list[tuple[int, str, str]]] = (0, [])
 
     def __len__(self) -> int:
@@ -389,14 +390,12 @@ class EditArrays:
         end = starts[commit + 1] if commit + 1 < len(starts) else len(self)
         return builtins.range(int(starts[commit]), int(end))
 
-    def places(self, connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    def places(self, connection: sqlite3.Connection) -> PlaceNames:
         """Path and definition of each place."""
         if len(self._places) < self.place_count:
             query = "SELECT path, definition FROM places WHERE id > ? ORDER BY id"
-            once: dict[str, str] = {}  # a path for all its definitions
-            for stored, definition in connection.execute(query, (len(self._places),)):
-                path = from_sql(stored)
-                self._places.append((once.setdefault(path, path), from_sql(definition)))
+            for path, definition in connection.execute(query, (len(self._places),)):
+                self._places.append(from_sql(path), from_sql(definition))
         return self._places
 
     def renames(self, connection: sqlite3.Connection) -> list[tuple[int, str, str]]:

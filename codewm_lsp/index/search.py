@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.allocator import let_go
 from codewm_lsp.distinct import among, distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
@@ -190,6 +191,8 @@ def _lexical(arrays: EditArrays, query: Query, blend: Blend, asked: SearchRange)
         added *= norms
         added *= np.float32(1 / words.length if words.length else 0.0)
         result[segment.first_row : segment.rows.stop] += added
+        if segment.sketch is not None:  # of a large index: what comes next needs memory, too
+            let_go(segment.place_of)
     return result
 
 
@@ -228,6 +231,7 @@ def _bound(
         for number in range(len(queries)):
             guessed[number] += probe.rest(block, 0, number) * np.float32(weight)
         bounds[:, own] = guessed
+        let_go(probe.sketch.columns)
 
 
 def _candidates(
@@ -295,6 +299,7 @@ def _second_look(
             better *= np.float32(weight)
             better += guesses[own]
             np.minimum(bounds[own], better, out=bounds[own])
+            let_go(probe.sketch.columns)
 
 
 def _promising(guesses: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.history import NewestPaths
-from codewm_lsp.records import dataclass
+from codewm_lsp.index.place_names import PlaceNames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +20,7 @@ class History:
     It does not change; ask the index for a new one when that has grown.
     """
 
-    definitions: list[tuple[str, str]]
+    definitions: Sequence[tuple[str, str]]
     events: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     @staticmethod
@@ -54,4 +54,4 @@ class History:
                 paths.add(renamed[position])
                 resolved.clear()
         ranks = np.repeat(np.arange(len(sizes)), np.array(sizes, dtype=np.int64))
-        return History(list(numbers), (ranks, np.array(definitions, dtype=np.int64)))
+        return History(PlaceNames(numbers), (ranks, np.array(definitions, dtype=np.int64)))

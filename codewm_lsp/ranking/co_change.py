@@ -5,7 +5,7 @@ Counting is done in commits, not in days: a repository that slept for a year has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from codewm_lsp.memo import Kind, Memo
 from codewm_lsp.ranking.corpus import simple_name
 from codewm_lsp.records import dataclass
 
+Ints = NDArray[np.int32]
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
@@ -34,23 +35,30 @@ class Changes:
     def __init__(self, names: Sequence[tuple[str, str]], ages: Numbers, definitions: Numbers) -> None:
         """``names``: (path, definition) of everything that ever changed. ``ages`` and ``definitions``: one pair for
         each change, the position of its commit (0: the newest with a change in it) and which of ``names`` it is."""
-        self._definitions = {name: number for number, name in enumerate(names)}
         self._files: dict[str, int] = {}
-        self._simple: dict[str, int] = {}
-        file_of = [self._files.setdefault(path, len(self._files)) for path, _ in names]
-        simple_of = [self._simple.setdefault(simple_name(name), len(self._simple)) for _, name in names]
+        simple: dict[str, int] = {}
+        file_of, simple_of = np.empty(len(names), np.int32), np.empty(len(names), np.int32)
+        for number, (path, definition) in enumerate(names):
+            file_of[number] = self._files.setdefault(path, len(self._files))
+            simple_of[number] = simple.setdefault(simple_name(definition), len(simple))
+        self._definitions = _Lookup(names)
+        self._simple = _Lookup(simple)
         self.count = int(ages.max()) + 1 if len(ages) else 0
         self._sizes = np.bincount(ages, minlength=self.count)
         self._tables = {
             "definition": _Table(ages, definitions, len(names)),
-            "file": _Table(ages, np.array(file_of, dtype=np.int64)[definitions], len(self._files)),
-            "name": _Table(ages, np.array(simple_of, dtype=np.int64)[definitions], len(self._simple)),
+            "file": _Table(ages, file_of[definitions], len(self._files)),
+            "name": _Table(ages, simple_of[definitions], len(simple)),
         }
         self._memo = Memo()
 
     def definition(self, path: str, name: str) -> int:
         """Number of a definition, -1 when it never changed."""
-        return self._definitions.get((path, name), -1)
+        return int(self._definitions.each([(path, name)])[0])
+
+    def definitions(self, names: Iterable[tuple[str, str]]) -> Numbers:
+        """The same of many (path, name)."""
+        return self._definitions.each(names)
 
     def file(self, path: str) -> int:
         """Number of a file, -1 when it never changed."""
@@ -58,7 +66,11 @@ class Changes:
 
     def name(self, name: str) -> int:
         """Number of a simple name, -1 when nothing of that name ever changed."""
-        return self._simple.get(name, -1)
+        return int(self._simple.each([name])[0])
+
+    def names(self, names: Iterable[str]) -> Numbers:
+        """The same of many."""
+        return self._simple.each(names)
 
     def recency(self, table: str, after: int = -1) -> Floats:
         """Commits since each was last changed (0: by the newest), ``NEVER`` where it was not. Past of ``after``."""
@@ -116,20 +128,42 @@ _SINGLE: Final = Kind[Floats]("changes of each", 12)  # of definitions and files
 _COUNTED: Final = Kind[Together]("changed together", 1_000, bytes=12 << 20)
 
 
+class _Lookup:
+    """Which of very many keys, numbered from 0 on, one is.
+
+    Kept of each is its hash alone, as a dictionary takes twenty times the memory. It has 64 bits: two of a million keys
+    would be taken for one in one of thirty million repositories.
+    """
+
+    def __init__(self, keys: Iterable[Hashable]) -> None:
+        hashes = np.array([hash(key) for key in keys], dtype=np.int64)
+        self._order = np.argsort(hashes, kind="stable").astype(np.int32)
+        self._hashes = hashes[self._order]
+
+    def each(self, keys: Iterable[Hashable]) -> Numbers:
+        """The number of each key, -1 where it is none."""
+        hashes = np.array([hash(key) for key in keys], dtype=np.int64)
+        if not len(self._hashes):
+            return np.full(len(hashes), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        return np.where(self._hashes[place] == hashes, self._order[place], -1).astype(np.int64)
+
+
 class _Table:
     """Distinct pairs (commit, member), by commit and by member."""
 
-    def __init__(self, ages: Numbers, members: Numbers, width: int) -> None:
+    def __init__(self, ages: Numbers, members: NDArray[np.integer], width: int) -> None:
         self.width = width
         pairs = distinct(ages * max(1, width) + members)
-        self.ages, self._members = pairs // max(1, width), pairs % max(1, width)
+        self.ages: Ints = (pairs // max(1, width)).astype(np.int32)
+        self._members: Ints = (pairs % max(1, width)).astype(np.int32)
         by_member = np.lexsort((self.ages, self._members))
         self._sorted_ages = self.ages[by_member]
-        self._bounds = np.searchsorted(self._members[by_member], np.arange(width + 1))
+        self._bounds = np.searchsorted(self._members[by_member], np.arange(width + 1)).astype(np.int32)
         last = int(self.ages[-1]) + 1 if len(ages) else 0
         self._starts = np.searchsorted(self.ages, np.arange(last + 1)).tolist()
 
-    def members(self, age: int) -> Numbers:
+    def members(self, age: int) -> Ints:
         if age + 1 >= len(self._starts):
             return self._members[:0]
         return self._members[self._starts[age] : self._starts[age + 1]]
@@ -138,7 +172,7 @@ class _Table:
         if member < 0:
             return np.zeros(0, dtype=np.int64)
         ages = self._sorted_ages[self._bounds[member] : self._bounds[member + 1]]
-        return ages[ages > after]
+        return ages[ages > after].astype(np.int64)
 
     def recency(self, after: int) -> Floats:
         recency = np.full(self.width, NEVER, dtype=np.float32)

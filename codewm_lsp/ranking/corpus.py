@@ -318,6 +318,8 @@ class Corpus:
             since = self._differing | changed.keys()
             if len(since) <= _FEW_FILES + len(paths) // _FEW_OF:
                 kept, differing = self._sorted, since
+                for path in changed.keys() - self._differing & self.number.keys():
+                    kept.replaced.setdefault(path, self._numbers_of(self.number[path]))
         return Corpus(
             self.vocabulary,
             self.layout if paths == self.paths else Layout(paths),
@@ -384,6 +386,11 @@ class Corpus:
                 arrays["counts"] = self.counts[bounds[0] : bounds[-1]]
         return ParsedFile(names=tuple(self.names[low:high]), imports=self.imports[file], **arrays)
 
+    def _numbers_of(self, file: int) -> Mapping[_What, NDArray[np.integer]]:
+        """Copies of the words, lines and phrases that stand in the definitions of one of its files."""
+        low, high = int(self.first[file]), int(self.first[file + 1])
+        return {what: getattr(self, what)[slice(*getattr(self, _BOUNDS[what])[[low, high]])].copy() for what in _BOUNDS}
+
     def rows_of(self, files: NDArray[np.int64]) -> NDArray[np.int64]:
         """The definitions of these files, one file after the other."""
         return _runs(self.first[files], self.first[files + 1])
@@ -446,12 +453,13 @@ class Corpus:
             if self._whole is not None:  # a few definitions, asked about once: looked through, not sorted
                 everything = [Splice(0, 0, 0, len(self.paths))]
                 nothing = _Table.of(Corpus.of({}, self.vocabulary), what)
-                return self._standings.setdefault(what, _Standing(nothing, self, what, everything))
+                return self._standings.setdefault(what, _Standing(nothing, self, what, everything, ()))
             tables = self._sorted.tables
             if what not in tables:  # of this corpus: one that differs has them all
                 tables[what] = _Table.of(self, what)
             splices = between(self._sorted.paths, self.paths, self._differing)
-            self._standings[what] = _Standing(tables[what], self, what, splices)
+            gone = [numbers[what] for path in self._differing if (numbers := self._sorted.replaced.get(path))]
+            self._standings[what] = _Standing(tables[what], self, what, splices, gone)
         return self._standings[what]
 
     @cached_property
@@ -562,14 +570,25 @@ class _Sorted:
 
     paths: tuple[str, ...]
     tables: dict[_What, _Table] = field(default_factory=dict)
+    replaced: dict[str, Mapping[_What, NDArray[np.integer]]] = field(default_factory=dict)
+    """What stood in the files of that corpus in whose place others came since."""
 
 
 class _Standing:
     """Where a few numbers stand in a corpus, found without looking at all of it: in the ``table`` of a corpus from
     which it differs in the ``splices`` (in files), and in the files that differ."""
 
-    def __init__(self, table: _Table, corpus: Corpus, what: _What, splices: Sequence[Splice]) -> None:
+    def __init__(
+        self,
+        table: _Table,
+        corpus: Corpus,
+        what: _What,
+        splices: Sequence[Splice],
+        gone: Sequence[NDArray[np.integer]],
+    ) -> None:
+        """``gone``: the numbers that stand in files of the table's corpus in whose place others are."""
         self._table = table
+        self._gone = np.concatenate([table.numbers[:0], *gone])
         self._size = len(corpus)
         self._moved: Ints | None = None  # definition of the table → of this corpus; one too many where it is gone
         rows = scaled(splices, table.first, corpus.first)
@@ -607,11 +626,8 @@ class _Standing:
         """How often each of these (distinct) numbers stands there."""
         first, last = self._table.ranges(numbers)
         count = last - first
-        if self._moved is not None:
-            low, which = self._selected(numbers)
-            gone = self._moved[self._table.rows[low]] == self._size
-            count = count - np.bincount(which[gone], minlength=len(numbers))
-            count += np.bincount(_among(self._fresh, numbers)[1], minlength=len(numbers))
+        count = count - np.bincount(_among(self._gone, numbers)[1], minlength=len(numbers))
+        count += np.bincount(_among(self._fresh, numbers)[1], minlength=len(numbers))
         return count
 
     def sums(self, numbers: NDArray[np.integer], weights: NDArray[Any]) -> Floats:

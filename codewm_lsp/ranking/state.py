@@ -130,17 +130,13 @@ def _names(corpus: Corpus, file: int) -> list[str]:
 
 
 def _definitions_of(corpus: Corpus, changes: Changes, renamed: Mapping[str, str], files: Iterable[int]) -> Numbers:
-    found: list[int] = []
-    for file in files:
-        path = renamed.get(corpus.paths[file], corpus.paths[file])
-        found += [changes.definition(path, name) for name in _names(corpus, file)]
-    return np.array(found, dtype=np.int64)
+    return changes.definitions(
+        (renamed.get(corpus.paths[file], corpus.paths[file]), name) for file in files for name in _names(corpus, file)
+    )
 
 
 def _simple_names_of(corpus: Corpus, changes: Changes, files: Iterable[int]) -> Numbers:
-    return np.array(
-        [changes.name(simple_name(name)) for file in files for name in _names(corpus, file)], dtype=np.int64
-    )
+    return changes.names(simple_name(name) for file in files for name in _names(corpus, file))
 
 
 def pick(values: Floats, ids: Numbers, otherwise: float) -> Floats:
