@@ -33,7 +33,8 @@ from codewm_lsp.source import Definition, parse_definitions
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 _AT_ONCE: Final = 32  # files read together
 _ATTEMPTS: Final = 3  # at keeping what was parsed, as long as something else always comes between
-_AROUND: Final = 64  # files that are the corpus until all are read
+_AROUND: Final = 64  # files that are the corpus until all are read,
+_SOON: Final = 1 << 17  # each of at most so many characters
 
 Odds = NDArray[np.float64]
 """Of each definition of a corpus."""
@@ -303,13 +304,19 @@ class Derived:
             missing = [path for path in self._nearest(snapshot, keys, near) if path in waiting]
         complete = True
         for start in range(0, len(missing), _AT_ONCE):
-            if start and deadline is not None and time.monotonic() >= deadline:
-                complete = False
-                break
-            some = missing[start : start + _AT_ONCE]
+            is_late = bool(start) and deadline is not None and time.monotonic() >= deadline
+            some = [] if is_late else missing[start : start + _AT_ONCE]
             texts = self._repository.read_all(list(dict.fromkeys(keys[path] for path in some)))
             for path in some:
-                changed[path] = keys[path], self._parsed(keys[path], texts[keys[path]])
+                text = texts[keys[path]]
+                if path != missing[0] and deadline is not None and len(text or "") > _SOON:
+                    is_late = time.monotonic() >= deadline  # one that is generated takes a second
+                if is_late:
+                    break
+                changed[path] = keys[path], self._parsed(keys[path], text)
+            if is_late:
+                complete = False
+                break
         name: Hashable = snapshot.contents if complete else (snapshot.contents, len(missing))
         whole = self.memo.get(_CORPORA, name, lambda: read.with_files(changed))
         if complete:
@@ -350,6 +357,8 @@ class Derived:
                 changed[path] = None
             else:
                 text = snapshot.texts[path] if path in snapshot.texts else self._repository.read(key)
+                if text is not None and len(text) > _SOON and path != near:
+                    text = None  # it is read with the others
                 changed[path] = key, self._parsed(key, text, committed=False)
         return self.memo.get(_AROUNDS, frozenset(wanted.items()), lambda: read.with_files(changed))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import NewestPaths
 from codewm_lsp.index.place_names import PlaceNames
+from codewm_lsp.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)

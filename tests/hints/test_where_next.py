@@ -337,6 +337,26 @@ def test_a_large_repository_is_read_bit_by_bit(
     assert (found.items, calls) == (everything, 3)
 
 
+def test_generated_files_do_not_hold_up_what_is_said_meanwhile(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated = "".join(f"def field_{number}(self): pass\n" for number in range(6_000))
+    shop.commit("Generate", {f"shop/generated_{number}.py": generated + f"LAST = {number}\n" for number in range(3)})
+    text = (shop.path / "shop/client.py").read_text(encoding="utf-8").replace("wait_seconds", "patience", 1)
+    options = HintOptions(threshold=0.0, similar_threshold=0.0, limit=99)
+    everything = open_engine(shop.path).hints("shop/client.py", text, options=options)
+    engine = open_engine(shop.path)
+    parsed: list[int] = []
+    parse = derived.parse_file
+    monkeypatch.setattr(derived, "parse_file", lambda *arguments: parsed.append(len(arguments[0])) or parse(*arguments))
+    counted = []
+    while not (found := engine.hints("shop/client.py", text, options=options, patience=0.0)).complete:
+        assert found.items
+        counted.append(sum(length > 100_000 for length in parsed))
+    assert counted == sorted(set(counted))  # at most one is parsed before an answer, and each once
+    assert found == everything
+
+
 def test_files_that_are_only_moved_are_not_parsed_again(
     shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
