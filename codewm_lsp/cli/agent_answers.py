@@ -79,6 +79,7 @@ class Agent:
         _require_short(editing=editing, at=at)
         opened, budget = self._opened(repository, max_tokens)
         question = ask(opened.repository, opened.stand_in, at=at, editing=editing)
+        budget.note(question.note)
         budget.note(f"After {question.words}:")
         budget.note(self._prepared(opened, question.at))
         found = asked.predictions(opened, question, _RESULTS)

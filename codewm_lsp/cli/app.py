@@ -262,8 +262,13 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
     )
     _add_repository(parser)
     parser.add_argument(
-        "-k", type=_count, default=count, metavar="N", dest="k", help=f"Maximum results, 0 for all [default: {count}]"
+        "-k",
+        type=_count,
+        metavar="N",
+        dest="k",
+        help=f"Maximum results, 0 for all [default: {count}, and of what may change next only what is likely]",
     )
+    parser.set_defaults(usual=count)
     parser.add_argument("--diff", action="store_true", help="Show the diffs of the past edits")
     parser.add_argument("--at", metavar="REV", help="Ask as if REV were HEAD, with a clean working tree")
     parser.add_argument(
@@ -408,7 +413,7 @@ def _forgotten_options(parser: _Parser) -> None:
         "nothing is]",
     )
     parser.add_argument("--staged", action="store_true", help="Ask about staged changes only, as a hook does")
-    parser.add_argument("--no-index", action="store_true", help="Changes nothing: this command never indexes anything")
+    parser.add_argument("--no-index", action="store_true", help="Has no effect: this command never indexes anything")
     parser.add_argument(
         "--threshold",
         type=_chance,
@@ -666,7 +671,8 @@ COMMANDS: Final = {
             "[OPTIONS]",
             "Answer coding agents over the Model Context Protocol",
             "Answer coding agents over the Model Context Protocol, on stdin and stdout: past edits like the current "
-            "one, what is likely to change next, how a definition was changed before, and search.",
+            "one, what is likely to change next, what a change has forgotten, how a definition was changed before, and "
+            "search.",
             "claude mcp add codewm -- codewm mcp",
             _mcp_options,
             _mcp,

@@ -26,7 +26,8 @@ class Question:
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
     they are because nothing is being edited, or ``comments`` and white space alone. ``conflicts``: the changed files
-    with markers of a conflict.
+    with markers of a conflict. ``note``: why they are not those of the revision that was named; ``working``: the text
+    of the files that differ from HEAD.
     """
 
     edits: tuple[Edit, ...]
@@ -39,6 +40,8 @@ class Question:
     texts: Mapping[str, str | None] = field(default_factory=dict)
     comments: bool = False
     conflicts: tuple[str, ...] = ()
+    note: str = ""
+    working: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def ask(
@@ -73,7 +76,8 @@ def ask(
         if edits:
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
-            return Question(edits, head, head, None, "your uncommitted changes", file=file, conflicts=conflicts)
+            words = "your uncommitted changes"
+            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, working=texts)
         if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
             return replace(question, comments=differs_without_edits(texts), conflicts=conflicts)
     else:
@@ -81,6 +85,28 @@ def ask(
         if wanted is not None:
             return _one_edit_of(repository, head, wanted)
     return _last_commit(repository, head, at, wanted, file)
+
+
+def change_line(repository: Repository, question: Question, edit: Edit) -> int:
+    """The line to look at, from 0: that of the definition, and of code outside of all definitions the first that
+    differs. Raises RepositoryError."""
+    from codewm_lsp.source import MODULE_NAME, lines_outside
+
+    if edit.definition != MODULE_NAME:
+        return edit.line
+    before: str | None = None
+    if edit.commit is None:
+        after = question.working.get(edit.path)
+        before = repository.text_at(question.at, edit.previous_path or edit.path)
+    else:
+        after = repository.text_at(edit.commit.sha, edit.path)
+        if edit.commit.parent is not None:
+            before = repository.text_at(edit.commit.parent, edit.previous_path or edit.path)
+    if after is None or before is None:
+        return edit.line
+    old, new = (lines_outside(text) for text in (before, after))
+    same = next((at for at, (one, two) in enumerate(zip(old, new, strict=False)) if one[1] != two[1]), len(old))
+    return new[min(same, len(new) - 1)][0] if new else edit.line
 
 
 def _of_file(edits: tuple[Edit, ...], file: str | None) -> tuple[Edit, ...]:
@@ -231,6 +257,9 @@ def _last_commit(
         edits = (_find(edits, wanted, title),)
     parent = _parent(found)
     if at is not None:
-        return Question(edits, head, parent, head, title, file=file)
+        note = ""
+        if found.commit.sha != head:
+            note = f"{at} does not change {file or 'Python code'}; using the newest commit before it that does."
+        return Question(edits, head, parent, head, title, file=file, note=note)
     stand_in = StandIn(found.commit, edits, own=False, newest=found.commit.sha == head)
     return Question(edits, head, parent, None, title, stand_in, file)

@@ -7,6 +7,7 @@ import sys
 import time
 from argparse import Namespace
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,26 @@ from codewm_lsp.errors import IndexStoreError, NothingToAnswerError, OptionError
 if TYPE_CHECKING:
     from codewm_lsp.cli.opened import Opened
     from codewm_lsp.cli.report import Screen
-    from codewm_lsp.hints import SimilarEdit
+    from codewm_lsp.hints import Prediction, SimilarEdit
+    from codewm_lsp.hints.next_files import NextFile
     from codewm_lsp.history import Edit, Repository
 
 
+UNASKED = 0.2  # chance from which on a likely place is listed unless the number of results is given …
+FEWEST = 3  # … and how many are where none is that likely
 BARELY = 0.25  # share of the history up to which only past edits that are likely to fit are shown
 
 
 def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
     """``similar``, ``next`` and ``hints``."""
     from codewm_lsp.cli import opened as asked
-    from codewm_lsp.cli.asking import ask
+    from codewm_lsp.cli.asking import ask, change_line
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.hints.forgotten_words import conflict
 
     out, progress = consoles()
     store: str | None = getattr(options, "store", None)
+    k = options.usual if options.k is None else options.k
     existing(options.repository, None)
     folder, file = _place(options.repository, options.path)
     if file is not None and not os.path.lexists(file):
@@ -50,7 +55,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             from codewm_lsp.cli.stores import similar_in
 
             try:
-                edits = similar_in(store, opened, question, options.k)
+                edits = similar_in(store, opened, question, k)
             except StoreFailedError as error:  # the repository at hand needs it for nothing
                 Reporter(progress).line(f"codewm: {error} Showing past edits of this repository only.")
         left = False
@@ -64,14 +69,17 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         for path in question.conflicts:
             Reporter(progress).line(f"{conflict(path)} Only your side of a conflict is read.")
         if edits is None:
-            edits = asked.similar(opened, question, options.k) if "similar" in kinds else []
-        predictions = asked.predictions(opened, question, options.k) if "next" in kinds else []
+            edits = asked.similar(opened, question, k) if "similar" in kinds else []
+        predictions = asked.predictions(opened, question, k) if "next" in kinds else []
         files = asked.files_next(opened, question, options.cache) if "next" in kinds else []
         asked.require([*edits, *predictions, *files], opened, question)
         unlike = ""
         if left and done < BARELY * total and not options.json:
             edits, unlike = _likely_enough(edits, done)
 
+        unlikely = 0
+        if options.k is None and not options.json:
+            predictions, files, unlikely = _likely_places(predictions, files)
         edit_diffs: list[str | None] = [None] * len(edits)
         evidence_diffs: list[list[str | None]] = [[None] * len(one.telling) for one in predictions]
         if options.diff:
@@ -99,9 +107,11 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             sys.stdout.write(dump(record) + "\n")
         else:
             reporter = Reporter(out)
-            reporter.question(question, "similar" if "similar" in kinds else "next")
+            reporter.question(
+                question, "similar" if "similar" in kinds else "next", partial(change_line, opened.repository, question)
+            )
             if "similar" in kinds:
-                reporter.similar(edits, edit_diffs, several=len(question.edits) > 1)
+                reporter.similar(edits, edit_diffs, question.edits)
                 if unlike:
                     reporter.line(unlike)
             if "next" in kinds:
@@ -109,6 +119,9 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                     reporter.heading("Likely to change next", stand_in=question.stand_in is not None)
                 reporter.predictions(predictions, evidence_diffs)
                 reporter.files(files)
+                if unlikely:
+                    reporter.line()
+                    reporter.line((f"{_less_likely(unlikely)} To list them, use -k {k}.", "dim"))
             if not options.diff and out.is_terminal:
                 reporter.line()
                 reporter.line(("Use --diff to show the past edits themselves.", "dim"))
@@ -127,6 +140,20 @@ def _likely_enough(edits: list[tuple[SimilarEdit, Edit]], commits: int) -> tuple
     if found or not edits:
         return found, ""
     return [], f"  None likely to fit in the {counted(commits, 'commit')} indexed so far."
+
+
+def _likely_places(
+    predictions: list[Prediction], files: list[NextFile]
+) -> tuple[list[Prediction], list[NextFile], int]:
+    """What is listed of both where no number was asked for, and how many are not: a list that is filled up with guesses
+    makes a person distrust what is sure. Where none is likely, the first few, with how unlikely they are."""
+    likely = [one for one in predictions if one.score >= UNASKED] or predictions[:FEWEST]
+    likely_files = [one for one in files if one.score >= UNASKED]
+    return likely, likely_files, len(predictions) + len(files) - len(likely) - len(likely_files)
+
+
+def _less_likely(count: int) -> str:
+    return f"{counted(count, 'less likely place')} {'is' if count == 1 else 'are'} not listed."
 
 
 def index(options: Namespace) -> None:

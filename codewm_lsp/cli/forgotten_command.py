@@ -67,9 +67,9 @@ def forgotten(options: Namespace) -> bool:
             _take_back(dismissals, options.needed)
         found = answer()
         if options.not_needed is not None:
-            if not found.change:
+            if not found.change or not found.changed:
                 raise OptionError(
-                    f"{found.silent} So {options.not_needed} cannot be marked as not needed with this change."
+                    f"{found.silent} Use --not-needed once there are some, or --never-needed to hide the file for good."
                 )
             if options.not_needed not in {one.path for one in found.missing}:
                 _require_tracked(repository, options.not_needed)

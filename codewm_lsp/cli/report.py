@@ -115,6 +115,13 @@ def _with_renames(edits: Sequence[Edit]) -> list[tuple[str, Edit, str]]:
     return told
 
 
+def _names_now(edits: Sequence[Edit]) -> dict[tuple[str, str], str]:
+    """What the definitions that were renamed, by path and old name, are called now: either edit is of the same one."""
+    from codewm_lsp.ranking.breaking import renames
+
+    return {(path, old): new for (path, new), old in renames(edits).items()}
+
+
 def _rows(text: str) -> list[str]:
     return text.rstrip("\n").split("\n") if text else []
 
@@ -139,8 +146,8 @@ class Reporter:
 
         self.console.print(Text.assemble(*((plain(p) if isinstance(p, str) else (plain(p[0]), p[1])) for p in parts)))
 
-    def question(self, question: Question, kind: Literal["similar", "next"]) -> None:
-        """What the answer is about."""
+    def question(self, question: Question, kind: Literal["similar", "next"], line_of: Callable[[Edit], int]) -> None:
+        """What the answer is about. ``line_of``: the line to look at of an edit."""
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
             if kind == "next":
@@ -148,12 +155,17 @@ class Reporter:
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
         about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"
+        if question.note:
+            self.line((question.note, "dim"))
+        commit = question.edits[0].commit
+        if question.stand_in is None and question.files is not None and commit is not None:
+            about += f", {self._age(commit)}"
         self.line(
             (f"{'Your uncommitted changes' if question.files is None and not question.stand_in else about}:", "bold")
         )
         told = _with_renames(question.edits)
         for what, edit, name in told[:SHOWN_EDITS]:
-            self.line("  ", (what, "dim"), f"  {edit.path}:{edit.line + 1}  ", (name, "cyan"))
+            self.line("  ", (what, "dim"), f"  {edit.path}:{line_of(edit) + 1}  ", (name, "cyan"))
         more = len(told) - SHOWN_EDITS
         if more > 0:
             self.line((f"  … and {more} more definition{'s' if more > 1 else ''}", "dim"))
@@ -185,8 +197,12 @@ class Reporter:
 
         self.line((HOW_OFTEN, "dim"))
 
-    def similar(self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], *, several: bool) -> None:
-        """Past edits, best first, each beside the edit in progress that it resembles."""
+    def similar(
+        self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], editing: Sequence[Edit]
+    ) -> None:
+        """Past edits, best first, each beside the one of those in progress that it resembles."""
+        told = _with_renames(editing)
+        now = _names_now(editing)
         for number, ((item, query), diff) in enumerate(zip(found, diffs, strict=True), 1):
             edit = item.edit
             self.line(
@@ -199,8 +215,9 @@ class Reporter:
             )
             self._commit(edit.commit)
             reasons = "; ".join(reason.words for reason in item.reasons)
-            if several:
-                place = query.path if query.definition == MODULE_NAME else named(query.definition)
+            if len(told) > 1:
+                definition = now.get((query.path, query.definition), query.definition)
+                place = query.path if definition == MODULE_NAME else named(definition)
                 reasons = f"like the change to {place}" + (f": {reasons}" if reasons else "")
             if reasons:
                 self.line("           ", (reasons, "dim"))

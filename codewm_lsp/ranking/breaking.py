@@ -195,7 +195,7 @@ def misfit(call: Call, before: Parameters, after: Parameters, bound: int) -> str
     for keyword in call.keywords:
         if keyword in were and keyword not in are:
             if keyword in renamed:
-                return f"passes `{keyword}`, renamed to `{renamed[keyword]}`"
+                return f"passes `{keyword}`, which was renamed to `{renamed[keyword]}`"
             return f"passes `{keyword}`, which is no longer a parameter"
     if call.unpacks:
         return ""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from codewm_lsp.display import clean
-from codewm_lsp.ranking.corpus import line_hashes, simple_name, tokens_of
+from codewm_lsp.ranking.corpus import line_hashes, scope_above, simple_name, tokens_of
 from codewm_lsp.ranking.edit_context import EditContext, Floats
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.records import dataclass
@@ -63,7 +63,7 @@ class Candidate:
     @property
     def edited(self) -> str:
         """What the edit in progress changes."""
-        return called(self.edit.edit.definition, self.edit.edit.path, self.edit.corpus.paths[self.file])
+        return self._called(self.edit.edit.definition, self.edit.edit.path)
 
     @property
     def edited_file(self) -> str:
@@ -73,7 +73,13 @@ class Candidate:
     @property
     def name(self) -> str:
         """What the candidate is called."""
-        return called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
+        return self._called(self.edit.corpus.names[self.row], self.edit.corpus.paths[self.file])
+
+    def _called(self, definition: str, path: str) -> str:
+        corpus = self.edit.corpus
+        number = corpus.vocabulary.ids.get(simple_name(definition), -1)
+        several = int((corpus.name_words == number).sum()) > 1
+        return called(definition, path, corpus.paths[self.file], several=several)
 
     def standing(self, wanted: Iterable[str]) -> list[str]:
         """Those of the words that stand in it besides its own name and say something, the rarest first, three at most.
@@ -154,11 +160,18 @@ def _names_in_code(text: str) -> frozenset[str]:
     return frozenset(leaf.text for leaf in leaves if leaf.role < LeafRole.STRING)
 
 
-def called(definition: str, path: str, seen_from: str = "") -> str:
-    """A definition by its own name, the remainder of a module by that of its file, unless it is seen from there."""
+def called(definition: str, path: str, seen_from: str = "", *, several: bool = True) -> str:
+    """A definition by its own name, the remainder of a module by that of its file, unless it is seen from there.
+
+    A method is told with its class where ``several`` definitions may have its name, or it is one that Python gives.
+    """
     if definition == MODULE_NAME and path == seen_from:
         return THE_REST
-    name = path.rpartition("/")[2] if definition == MODULE_NAME else simple_name(definition)
+    if definition == MODULE_NAME:
+        return clean(path.rpartition("/")[2], _NAMED)
+    name, owner = simple_name(definition), simple_name(scope_above(definition))
+    if owner and (several or name.startswith("__")):
+        name = f"{owner}.{name}"
     return clean(name, _NAMED)
 
 

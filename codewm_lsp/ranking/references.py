@@ -265,8 +265,12 @@ class _Search:
         rows = self._standing([name], place, member=gone.member)
         wanted = frozenset({name})
         unique = gone.member and self._alone(place, name, rows)
-        quoted = f"`{clean(name, _NAME)}`"
-        now = f"renamed to `{clean(gone.renamed, _NAME)}`" if gone.renamed else "moved" if gone.moved else "removed"
+        owner = simple_name(scope_above(gone.name)) if gone.member and not self._only(name) else ""
+        quoted = f"`{clean(f'{owner}.{name}' if owner else name, _NAME)}`"
+        if gone.renamed:
+            now = f"which was renamed to `{clean(gone.renamed, _NAME)}`"
+        else:
+            now = "which has moved" if gone.moved else "which was removed"
         for row in rows:
             if self._done:
                 return
@@ -294,7 +298,12 @@ class _Search:
                     made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still, changes=_part_of(use))
                 self._lead(row, replace(made, name=name))
         if gone.member and gone.renamed:
-            self._overrides(place, f"renamed to `{clean(gone.renamed, _NAME)}`")
+            self._overrides(place, f"which was renamed to `{clean(gone.renamed, _NAME)}`")
+
+    def _only(self, name: str) -> bool:
+        """Whether a name alone tells which definition is meant: at most one has it, and Python gives it no meaning."""
+        number = self._corpus.vocabulary.ids.get(name, -1)
+        return not name.startswith("__") and int((self._corpus.name_words == number).sum()) <= 1
 
     def _inherited(self, place: Address, name: str) -> bool:
         """Whether a class above defines what a class no longer does: its users have that one now."""
@@ -367,6 +376,7 @@ class _Search:
         name = simple_name(altered.name)
         words = [name]
         owner = Address(place.file, scope_above(altered.name))
+        owner_name = simple_name(owner.name)
         if altered.member and name == constructor:
             words.append(simple_name(owner.name))
         for word in words:
@@ -395,7 +405,10 @@ class _Search:
                     why = misfit(use.call, altered.before, altered.after, bound)
                     if why:
                         certain = meaning is not None and not altered.after.wrapped
-                        said = f"calls `{clean(word, _NAME)}`: {why}"
+                        told = (
+                            word if word != name or not altered.member or self._only(name) else f"{owner_name}.{name}"
+                        )
+                        said = f"calls `{clean(told, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
                         self._lead(row, ForcedChange(score, said, certain=certain, name=word, changes=_part_of(use)))
                         break
@@ -428,5 +441,5 @@ class _Search:
                         used.add(use.name)
             if len(enlarged.old) > 1 and enlarged.old <= used and not used & set(enlarged.new):
                 new, owner = clean(enlarged.new[0], _NAME), clean(simple_name(enlarged.name), _NAME)
-                said = f"handles every member of `{owner}` but the new `{new}`"
+                said = f"handles every member of `{owner}` except the new `{new}`"
                 self._lead(row, ForcedChange(_LISTS, said, certain=False, changes=_BODY))

@@ -11,6 +11,7 @@ from codewm_lsp.source.definitions import (
     DefinitionKind,
     Outline,
     differing,
+    lines_outside,
     parse_definitions,
     parse_version,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "differing",
     "fingerprint",
     "is_text_encoding",
+    "lines_outside",
     "names_of",
     "parse_definitions",
     "parse_version",

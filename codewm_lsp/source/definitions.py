@@ -150,6 +150,12 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
     return parse_version(text, None).definitions
 
 
+def lines_outside(text: str) -> list[tuple[int, str]]:
+    """The lines outside of all functions and classes, each with its number from 0."""
+    inside = {line for one in parse_definitions(text) if one.name != MODULE_NAME for line in range(one.start, one.end)}
+    return [(number, line) for number, line in enumerate(_plain(text).split("\n")) if number not in inside]
+
+
 def parse_version(text: str, other: Outline | None) -> Outline:
     """The same, given the outline of ``other``, a version of the text that differs little: what both begin and end with
     is not looked at again. The definitions are those of ``parse_definitions``."""

@@ -100,7 +100,7 @@ def test_what_a_change_breaks_is_asked_about_in_other_words(changed: Any, codewm
     changed.commit("Help", {"helper.py": helper, "user.py": "from helper import send\n\nsend(1)\n"})
     changed.write("helper.py", helper.replace("def send", "def post"))
     out = codewm("forgotten", changed.path, "--no-index").stdout
-    assert "still uses `send`, renamed to `post`" in out
+    assert "still uses `send`, which was renamed to `post`" in out
     assert out.endswith("Not a problem? codewm forgotten --not-needed user.py (or --never-needed)\n")
 
 
@@ -190,6 +190,16 @@ def test_nothing_is_hidden_for_a_change_that_is_none(coupled: Any, codewm: Codew
     assert done.stderr.startswith("codewm: A merge is in progress")
     assert (
         codewm("forgotten", coupled.path).stdout == "A merge is in progress. The changes it brings are not checked.\n"
+    )
+
+
+def test_nothing_is_hidden_for_a_change_while_nothing_has_changed(coupled: Any, codewm: Codewm) -> None:
+    coupled.git("reset", "--quiet", "--hard")
+    done = codewm("forgotten", coupled.path, "--not-needed", "docs/core.rst")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "codewm: There are no changes to check. Use --not-needed once there are some, or --never-needed to hide the "
+        "file for good.\n"
     )
 
 

@@ -100,6 +100,58 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert said[0].startswith("About commit ")
 
 
+def test_a_revision_that_changes_no_python_is_said_to_be_answered_by_an_earlier_one(
+    history: Any, codewm: Codewm
+) -> None:
+    before = history.head()[:7]
+    history.commit("Write notes", {"notes.txt": "new\n"})
+    history.commit("Write more", {"notes.txt": "newer\n"})
+    said = codewm("similar", history.path, "--at", "HEAD~1").stdout.splitlines()
+    assert said[0] == "HEAD~1 does not change Python code; using the newest commit before it that does."
+    assert said[1].startswith(f"About commit {before} 'Add a timeout to delete()', ")
+    assert said[1].endswith(" ago:")
+
+
+def test_an_edit_outside_definitions_is_told_by_the_line_that_changed(history: Any, codewm: Codewm) -> None:
+    text = (history.path / "client.py").read_text()
+    history.commit("Add limits", {"client.py": f"{text}\n\nFIRST = 1\nLAST = 2\n"})
+    line = text.count("\n") + 4
+    history.write("client.py", f"{text}\n\nFIRST = 1\nLAST = 3\n")
+    assert f"  modified  client.py:{line}  module level" in codewm("hints", history.path).stdout.splitlines()
+    history.commit("Raise the limit")
+    assert f"  modified  client.py:{line}  module level" in codewm("hints", history.path).stdout.splitlines()
+
+
+def test_a_rename_has_one_name_in_a_list_of_past_edits(history: Any, codewm: Codewm) -> None:
+    text = (history.path / "client.py").read_text()
+    history.write("client.py", text.replace("def put", "def replace"))
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
+    said = codewm("similar", history.path, "-k", "0").stdout
+    assert "put to replace" in said
+    assert "like the change to replace" in said
+    assert "like the change to put" not in said
+
+
+def test_guesses_are_listed_only_if_a_number_is_asked_for(history: Any, codewm: Codewm) -> None:
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
+
+    def chances(*arguments: str) -> tuple[list[int], str]:
+        done = codewm("next", history.path, *arguments)
+        assert done.returncode == 0, done.stderr
+        shown = [line.split() for line in done.stdout.splitlines()]
+        return [int(words[1]) for words in shown if words[2:3] == ["%"]], done.stdout
+
+    everything, said = chances("-k", "10")
+    assert "less likely place" not in said
+    unasked, said = chances()
+    likely = [one for one in everything if one >= 20]
+    assert unasked == (likely or everything[:3])
+    left_out = len(everything) - len(unasked)
+    assert (f"{left_out} less likely place" in said) == (left_out > 0)
+    asked = json.loads(codewm("next", history.path, "--json").stdout)
+    assert len(asked["predictions"]) + len(asked["files"]) == len(everything), "programs get all"
+
+
 @pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])
 def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> None:
     done = codewm(command, "--help")

@@ -44,7 +44,7 @@ def test_a_caller_that_lacks_a_new_parameter_is_named_with_its_line_and_reason(l
 def test_a_user_of_a_name_that_is_gone_is_named(library: Any) -> None:
     library.write("library.py", LIBRARY.replace("def send", "def post"))
     reasons = {definition: reason for _, definition, _, reason in broken(asked(library.path))}
-    assert reasons["fetch"] == "still uses `send`, renamed to `post`"
+    assert reasons["fetch"] == "still uses `send`, which was renamed to `post`"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,9 @@ def test_a_user_that_reaches_a_name_through_its_package_is_named(library: Any, u
     library.commit("Shop", files)
     library.write("src/shop/utils.py", utils.replace("_short", "_brief"))
     found = broken(asked(library.path))
-    assert ("test_it", "still uses `_short`, renamed to `_brief`") in {(name, reason) for _, name, _, reason in found}
+    assert ("test_it", "still uses `_short`, which was renamed to `_brief`") in {
+        (name, reason) for _, name, _, reason in found
+    }
     assert {path for path, _, _, _ in found} == {"tests/test_it.py"}
 
 

@@ -405,14 +405,18 @@ def test_users_of_a_renamed_method_lead_and_each_has_a_lens_that_says_why(shop: 
     editing = working_edits(shop, "shop/client.py", "def send(self", "def transmit(self")
     found = engine.next(editing, k=4)
     assert set(named(found[:2])) == {"shop/client.py::Client.get", "shop/client.py::Client.put"}
-    assert [one.reasons[0].words for one in found[:2]] == ["still uses `send`, renamed to `transmit`"] * 2
+    assert [one.reasons[0].words for one in found[:2]] == ["still uses `send`, which was renamed to `transmit`"] * 2
     assert all(one.score > 0.9 for one in found[:2])
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     text = (shop.path / "shop/client.py").read_text(encoding="utf-8")
     titles = {
         hint.definition: hint.title for hint in engine.hints("shop/client.py", text).items if hint.kind is HintKind.NEXT
     }
-    assert titles["Client.get"] == titles["Client.put"] == "likely next · still uses `send`, renamed to `transmit`"
+    assert (
+        titles["Client.get"]
+        == titles["Client.put"]
+        == "likely next · still uses `send`, which was renamed to `transmit`"
+    )
     # what is fixed is no longer said
     fixed = text.replace('self.send("GET"', 'self.transmit("GET"')
     hints = engine.hints("shop/client.py", fixed).items
@@ -428,7 +432,7 @@ def test_a_lens_that_must_follow_comes_before_others_where_there_is_room_for_one
     tests = tests.replace('"data") == "ok"', '"data") == "fine"')
     hints = engine.hints("tests/test_client.py", tests, options=HintOptions(limit=1)).items
     assert [(hint.definition, hint.title) for hint in hints] == [
-        ("test_get", "likely next · still uses `connect`, renamed to `open_client`")
+        ("test_get", "likely next · still uses `connect`, which was renamed to `open_client`")
     ]
     hints = engine.hints("tests/test_client.py", tests).items
     assert any("(a linter would catch this)" in hint.title for hint in hints)
@@ -493,7 +497,7 @@ def test_what_must_follow_because_of_a_call_changes_in_its_body(shop: Any, open_
     engine = open_engine(shop.path)
     editing = working_edits(shop, "shop/client.py", "def connect(", "def open_client(")
     found = {one.definition: one for one in engine.next(editing, k=0)}
-    assert found["test_get"].reasons[0].words == "still uses `connect`, renamed to `open_client`"
+    assert found["test_get"].reasons[0].words == "still uses `connect`, which was renamed to `open_client`"
     assert found["test_get"].likely == ("body",)
 
 

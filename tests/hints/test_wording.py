@@ -94,7 +94,7 @@ def joint(subject: str, days: float = 124) -> SimilarEdit:
 
 def test_a_title_says_the_chance_and_the_commit_that_changed_both() -> None:
     title = next_title(prediction(joint("Add timeouts"), reasons=("next to get",)), NOW)
-    assert title == "likely next (60 %) · changed with get in 3f2a91c 'Add timeouts' · 4 months ago"
+    assert title == "likely next (60 %) · changed with Client.get in 3f2a91c 'Add timeouts' · 4 months ago"
 
 
 def test_a_title_says_the_chance_and_the_reason_and_the_past_edit_that_fits() -> None:

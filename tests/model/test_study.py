@@ -94,7 +94,7 @@ def test_an_unfinished_run_is_shown_as_far_as_it_is(study: tuple[Path, str], tmp
     frozen = next(run for run in planned if run.arm.name == "frozen")
     frozen.folder.mkdir(parents=True)
     (frozen.folder / LOG).write_text("".join(log[: first + 1]))
-    courses = courses_of(planned)
+    courses = courses_of(planned, 1)
     assert [course.run for course in courses] == [frozen], "a run without an evaluation has no row"
     assert "| frozen (1.0) | one at step 4 |" in table(courses)
     assert "not done" in table_of_runs(courses)
@@ -137,7 +137,7 @@ def test_runs_can_be_taken_to_a_step_before_any_is_taken_to_its_end(study: tuple
             jobs=1,
             until=until,
             progress=lambda done, total: None,
-            grown=lambda: grown.append(table(courses_of(planned))),
+            grown=lambda: grown.append(table(courses_of(planned, 1))),
         )
     first, second = grown
     assert "one at step 4" in first

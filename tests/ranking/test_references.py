@@ -74,8 +74,8 @@ def renamed(old: str, new: str, **files: str) -> dict[str, str]:
 def test_users_of_a_renamed_method_follow_and_say_its_new_name() -> None:
     found = renamed("fetch_orders", "get_orders", app="def run(client):\n    return client.fetch_orders()\n")
     assert found == {
-        "shop/client.py::Client.all": "still uses `fetch_orders`, renamed to `get_orders`",
-        "app.py::run": "still uses `fetch_orders`, renamed to `get_orders`",
+        "shop/client.py::Client.all": "still uses `fetch_orders`, which was renamed to `get_orders`",
+        "app.py::run": "still uses `fetch_orders`, which was renamed to `get_orders`",
     }
 
 
@@ -103,7 +103,7 @@ def test_a_method_used_by_a_class_below_follows_but_not_one_that_has_its_own() -
         "        return self.fetch_orders()\n",
     )
     assert found.keys() == {"shop/client.py::Client.all", "app.py::Mine.run", "app.py::Own.fetch_orders"}
-    assert found["app.py::Own.fetch_orders"] == "overrides `Client.fetch_orders`, renamed to `get_orders`"
+    assert found["app.py::Own.fetch_orders"] == "overrides `Client.fetch_orders`, which was renamed to `get_orders`"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,10 @@ def test_a_name_is_found_through_what_a_package_exports_and_its_import_is_a_lint
     }
     after = {"src/shop/client.py": CLIENT.replace("def connect", "def open_client")}
     assert following(before, after) == {
-        "src/shop/__init__.py::<module>": "imports `connect`, renamed to `open_client` (a linter would catch this)",
-        "tests/test_shop.py::test_connect": "still uses `connect`, renamed to `open_client`",
+        "src/shop/__init__.py::<module>": (
+            "imports `connect`, which was renamed to `open_client` (a linter would catch this)"
+        ),
+        "tests/test_shop.py::test_connect": "still uses `connect`, which was renamed to `open_client`",
     }
 
 
@@ -160,11 +162,11 @@ def test_what_a_module_lists_as_exported_follows_and_is_a_linters_to_name() -> N
     before = {"shop/client.py": CLIENT + "\n\n__all__ = ['Client', 'connect']\n"}
     before["shop/__init__.py"] = "from shop.client import *\n\n__all__ = ('connect',)\n__all__ += ['Client']\n"
     after = {"shop/client.py": before["shop/client.py"].replace("def connect", "def open_client")}
-    listed = "still lists `connect` in `__all__`, renamed to `open_client`"
+    listed = "still lists `connect` in `__all__`, which was renamed to `open_client`"
     assert following(before, after) == {"shop/client.py::<module>": listed, "shop/__init__.py::<module>": listed}
     after = {"shop/client.py": before["shop/client.py"].replace("class Client:", "class Session:")}
     found = following(before, after)
-    assert found["shop/__init__.py::<module>"] == "still lists `Client` in `__all__`, renamed to `Session`"
+    assert found["shop/__init__.py::<module>"] == "still lists `Client` in `__all__`, which was renamed to `Session`"
 
 
 def test_users_are_found_through_exports_of_exports_and_under_another_name_only_the_import_follows() -> None:
@@ -194,7 +196,9 @@ def test_a_common_methods_users_are_looked_for_where_its_class_is_known() -> Non
     }
     looked: list[str] = []
     after = {"shop/base.py": before["shop/base.py"].replace("def get", "def fetch")}
-    assert following(before, after, looked) == {"shop/use.py::Last.run": "still uses `get`, renamed to `fetch`"}
+    assert following(before, after, looked) == {
+        "shop/use.py::Last.run": "still uses `get`, which was renamed to `fetch`"
+    }
     assert not set(looked) & set(unrelated)
 
 
@@ -225,19 +229,19 @@ def test_what_is_fixed_already_is_no_longer_listed() -> None:
 
 def test_a_removed_class_and_a_removed_constant_lead_to_their_users() -> None:
     found = renamed("LIMIT", "MOST", app="from shop.client import LIMIT\n\n\ndef run():\n    return LIMIT\n")
-    assert found["shop/client.py::Client.fetch_orders"] == "still uses `LIMIT`, renamed to `MOST`"
-    assert found["app.py::run"] == "still uses `LIMIT`, renamed to `MOST`"
+    assert found["shop/client.py::Client.fetch_orders"] == "still uses `LIMIT`, which was renamed to `MOST`"
+    assert found["app.py::run"] == "still uses `LIMIT`, which was renamed to `MOST`"
     found = renamed("Client", "Session", app="from shop.client import Client\n\n\nclass Mine(Client):\n    x = 1\n")
     assert found.keys() == {"shop/client.py::connect", "app.py::<module>", "app.py::Mine"}
     text = CLIENT[: CLIENT.index("def connect")]
     before = {"shop/client.py": CLIENT, "app.py": "from shop import client\n\n\ndef run():\n    client.connect(1)\n"}
-    assert following(before, {"shop/client.py": text}) == {"app.py::run": "still uses `connect`, removed"}
+    assert following(before, {"shop/client.py": text}) == {"app.py::run": "still uses `connect`, which was removed"}
 
 
 def test_names_that_are_not_ascii_are_names() -> None:
     before = {"a.py": "def größe(x):\n    return x + 1\n", "b.py": "import a\n\n\ndef run():\n    return a.größe(1)\n"}
     found = following(before, {"a.py": "def länge(x):\n    return x + 1\n"})
-    assert found == {"b.py::run": "still uses `größe`, renamed to `länge`"}
+    assert found == {"b.py::run": "still uses `größe`, which was renamed to `länge`"}
 
 
 APP = """\
@@ -273,7 +277,7 @@ def unpacked(*args):
                 "by_keyword": "passes `port`, which is no longer a parameter",
             },
         ),
-        ("host, number=80", {"by_keyword": "passes `port`, renamed to `number`"}),
+        ("host, number=80", {"by_keyword": "passes `port`, which was renamed to `number`"}),
         (
             "host, user, port=80",
             {
@@ -315,7 +319,7 @@ def test_a_constructor_is_called_by_the_name_of_its_class() -> None:
     found = following({"base.py": text, "app.py": app}, {"base.py": text.replace("self, a)", "self, a, b)")})
     assert found == {
         "app.py::make": "calls `Base`: does not pass `b`, which is now required",
-        "app.py::Below.__init__": "calls `__init__`: does not pass `b`, which is now required",
+        "app.py::Below.__init__": "calls `Base.__init__`: does not pass `b`, which is now required",
     }
 
 
@@ -336,7 +340,7 @@ def test_a_new_member_leads_to_what_handles_all_others() -> None:
         "        case Colour.BLUE:\n            return 'b'\n\n\ndef red():\n    return Colour.RED\n"
     )
     found = following({"colours.py": text, "app.py": app}, {"colours.py": text + "    GREEN = 3\n"})
-    assert found == {"app.py::name": "handles every member of `Colour` but the new `GREEN`"}
+    assert found == {"app.py::name": "handles every member of `Colour` except the new `GREEN`"}
 
 
 def test_a_function_that_moved_leads_to_its_imports_alone() -> None:
@@ -344,7 +348,7 @@ def test_a_function_that_moved_leads_to_its_imports_alone() -> None:
     before = {"a.py": function, "b.py": "", "app.py": "from a import connect\n\n\ndef run():\n    return connect(1)\n"}
     assert following(before, {"a.py": None, "b.py": function}) == {}
     found = following(before, {"a.py": "x = 1\n", "b.py": function})
-    assert found == {"app.py::<module>": "imports `connect`, moved (a linter would catch this)"}
+    assert found == {"app.py::<module>": "imports `connect`, which has moved (a linter would catch this)"}
 
 
 def test_a_caller_is_found_by_the_type_of_a_parameter_and_by_a_name_that_nothing_else_has() -> None:
@@ -358,7 +362,7 @@ def test_a_caller_is_found_by_the_type_of_a_parameter_and_by_a_name_that_nothing
     before = {"base.py": text, "app.py": app}
     assert following(before, {"base.py": after}) == {"app.py::App.run": why, "app.py::run": why}
     before["other.py"] = "class Other:\n    def finish(self, b):\n        return b\n"
-    assert following(before, {"base.py": after}) == {"app.py::App.run": why}
+    assert following(before, {"base.py": after}) == {"app.py::App.run": why.replace("finish", "Base.finish")}
 
 
 def test_a_class_method_gets_its_class_however_it_is_called_and_a_static_one_nothing() -> None:
@@ -385,7 +389,7 @@ def test_a_name_that_only_classes_below_have_too_is_told_by_itself() -> None:
     )
     found = following({"base.py": text, "app.py": app}, {"base.py": text.replace("self, a)", "self, a, b)")})
     assert found == {
-        "app.py::run": "calls `finish`: does not pass `b`, which is now required",
+        "app.py::run": "calls `Base.finish`: does not pass `b`, which is now required",
         "app.py::Below.finish": "overrides `Base.finish`, whose signature changed",
     }
 

@@ -13,6 +13,7 @@ import pytest
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking import ranker as ranker_module
 from codewm_lsp.ranking.boosted_trees import NO_TREES, Split, Trees
+from codewm_lsp.ranking.candidate import called
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.edit_context import EditContext
@@ -370,3 +371,20 @@ def test_a_name_in_a_comment_or_of_the_file_s_own_is_not_used() -> None:
     assert not uses("shop/cart.py")
     assert not uses("shop/own.py")
     assert uses("shop/user.py")
+
+
+@pytest.mark.parametrize(
+    ("definition", "several", "name"),
+    [
+        ("Client.get", False, "get"),
+        ("Client.get", True, "Client.get"),
+        ("Client.__init__", False, "Client.__init__"),
+        ("api.Client.get#2", True, "Client.get"),
+        ("get", True, "get"),
+        ("<module>", True, "client.py"),
+    ],
+)
+def test_a_method_is_told_with_its_class_where_its_name_is_not_its_own(
+    definition: str, several: bool, name: str
+) -> None:
+    assert called(definition, "shop/client.py", several=several) == name

@@ -183,7 +183,7 @@ async def test_a_user_of_a_renamed_function_has_a_lens_that_says_so_until_it_fol
     repository.write("client.py", client.replace("fetch_orders", "get_orders"))
     async with start_editor(repository.path) as editor:
         uri = editor.open("app.py")
-        title = "likely next · still uses `fetch_orders`, renamed to `get_orders`"
+        title = "likely next · still uses `fetch_orders`, which was renamed to `get_orders`"
         await editor.lenses_when(
             uri, lambda lenses: any(lens.command is not None and title in lens.command.title for lens in lenses)
         )

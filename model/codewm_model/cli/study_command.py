@@ -151,7 +151,7 @@ def _make(study: str, given: _Given) -> None:
                 progress=lambda done, total: progress.step("all runs", done, total, float("nan")),
                 grown=lambda: _grow(study, output, [c for c in map(read_course, planned) if c], about),
             )
-    courses = courses_of(planned)
+    courses = courses_of(planned, chosen.training.evaluate_every)
     typer.echo(_write(study, output, courses, about))
     minutes = sum(c.minutes for c in courses if c.run.complete)
     typer.echo(f"{given.setting}: {chosen.words}; {minutes:.0f} core minutes. Figure: {output / f'{study}.png'}")

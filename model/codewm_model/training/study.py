@@ -417,11 +417,15 @@ class Course:
         return self.loss_steps[int(risen[0]) + 9] if len(risen) else None
 
 
-def courses_of(planned: Sequence[RunOf]) -> list[Course]:
-    """All runs that have been evaluated at least once. Raises TrainingError when there is none."""
+def courses_of(planned: Sequence[RunOf], first: int) -> list[Course]:
+    """All runs that have been evaluated at least once; ``first``: the step at which one is. Raises TrainingError when
+    there is none."""
     found = [course for course in map(read_course, planned) if course]
     if not found:
-        raise TrainingError("no run has been evaluated yet: run the study again without --report-only")
+        raise TrainingError(
+            f"No run has been evaluated yet: the first evaluation is at step {first}. Run the study again, without "
+            f"--report-only and to step {first} or further (--until)."
+        )
     return found
 
 
