@@ -255,7 +255,7 @@ class HardenedGit:
         self._stalls: list[float] = []  # when a command was killed
         self._where = location.root or location.git_dir
         self._options = [argument for setting in _OVERRULED for argument in ("-c", setting)]
-        self._names_ignored: tuple[object, bool] = (None, False)
+        self._lists_named: tuple[object, dict[str, str]] = (None, {})
 
     def start(self, *arguments: str, files: bool = False, memory: str = "") -> GitProcess:
         """Start a command and leave it running; its pipes carry bytes.
@@ -372,15 +372,22 @@ class HardenedGit:
         here = str(self._location.git_dir)
         return _of_the_user(_program_of(os.environ), _own(os.environ), *wanted, git_dir=here)
 
-    def _ignored_everywhere(self, program: str) -> tuple[str, ...]:
-        """What the user ignores in all of their repositories, but for those that name a file of their own."""
-        file = _of_the_user(program, _own(os.environ), "--type=path", "--get", "core.excludesFile")
-        if not os.path.isfile(file):
-            return ()
+    def _lists(self, program: str) -> list[str]:
+        """Options by which Git ignores what the user does in all of their repositories, but for one that names a list of
+        its own; and by which it leaves lists alone that it would wait for."""
         written = _written(self._location.common_dir / "config")
-        if self._names_ignored[0] != written:
-            self._names_ignored = written, not self.run("config", "--get", "core.excludesFile")[0]
-        return () if self._names_ignored[1] else ("-c", f"core.excludesFile={file}")
+        if self._lists_named[0] != written:
+            out = self.run("config", "-z", "--type=path", "--get-regexp", r"^core\.(excludes|attributes)file$")[1]
+            pairs = (os.fsdecode(one).partition("\n") for one in out.split(b"\0") if one)
+            self._lists_named = written, {name: value for name, _, value in pairs}
+        named = self._lists_named[1]
+        options: list[str] = []
+        if "core.excludesfile" not in named:
+            file = _of_the_user(program, _own(os.environ), "--type=path", "--get", "core.excludesFile")
+            options = ["-c", f"core.excludesFile={file}"] if os.path.isfile(file) else []
+        places = ((name, os.path.join(str(self._location.root), file)) for name, file in named.items())
+        waits = (name for name, place in places if os.path.exists(place) and not os.path.isfile(place))
+        return [*options, *(argument for name in waits for argument in ("-c", f"{name}={os.devnull}"))]
 
     def _stalled(self, name: str) -> LimitError:
         return LimitError(
@@ -408,7 +415,7 @@ class HardenedGit:
             folder = environment["GIT_WORK_TREE"] = str(location.root)
             if self._index is not None:
                 environment["GIT_INDEX_FILE"] = str(self._index)
-            options = [*options, *self._ignored_everywhere(_program_of(environment))]
+            options = [*options, *self._lists(_program_of(environment))]
         else:
             environment["GIT_INDEX_FILE"] = str(location.git_dir / _NO_INDEX)
             options = ["--bare", *options]

@@ -105,6 +105,19 @@ def test_what_a_repository_ignores_by_a_file_of_its_own_comes_before_what_the_us
         assert edited(repository) == ["another.py", "scratch/x.py"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_lists_that_are_named_pipes_are_left_alone(built: RepositoryBuilder, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    built.write("new.py", TWO)
+    built.write("a.py", TWO)
+    for name in ("core.excludesFile", "core.attributesFile"):
+        built.git("config", name, str(pipe))
+        with Repository.open(built.path) as repository:
+            assert edited(repository) == ["a.py", "new.py"]
+            assert repository.in_work_tree().files.keys() == {"a.py", "new.py"}
+
+
 def test_a_repository_within_is_its_own(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
     inner = make_repository("inner")
     inner.commit("Inside", {"c.py": ONE})
