@@ -20,7 +20,7 @@ from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_abov
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.references import references
 from codewm_lsp.records import dataclass
-from codewm_lsp.source import Definition, parse_definitions
+from codewm_lsp.source import MODULE_NAME, Definition, parse_definitions
 from codewm_lsp.source.languages import is_source
 
 MOST_FILES: Final = 150
@@ -146,6 +146,7 @@ def _line_of(word: str, text: str, definitions: Sequence[Definition], name: str)
     holds = re.compile(rf"\b{re.escape(word)}\b").search
     lines = text.split("\n")
     for number in range(inside.start, min(inside.end, len(lines))) if word else ():
-        if number != inside.line and holds(lines[number]) and not any(it.start <= number < it.end for it in nested):
+        header = number == inside.line and name != MODULE_NAME  # its own name is no use
+        if not header and holds(lines[number]) and not any(it.start <= number < it.end for it in nested):
             return number
     return inside.line

@@ -14,13 +14,14 @@ import numpy as np
 
 from codewm_lsp.display import counted
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.hints.broken_places import BrokenPlace
+from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
 from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES
 from codewm_lsp.index.dismissals import Dismissal, Dismissals, Scope
 from codewm_lsp.index.file_history import file_history
+from codewm_lsp.ranking.breaking import broken_by
 from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.companions import RECENT, Companions, FilePast, Touched, at_least, commits_like
 from codewm_lsp.ranking.missing_files import COLUMNS, MissingFiles, shipped_missing_files
@@ -136,11 +137,15 @@ def forgotten(
     conflicts = tuple(path for path, text in sorted(texts.items()) if has_conflict(text.after or ""))
     missing: tuple[Missing, ...] = ()
     more = 0
-    if past is not None and not why:
+    if past is not None:
         model = model or shipped_missing_files()
         least = model.threshold if threshold is None else threshold
         hidden = hidden_files(dismissals, at_hand.name)
-        missing, more = _missing(repository, at_hand, texts, past, model, least, limit, hidden)
+        if not why:
+            missing, more = _missing(repository, at_hand, texts, past, model, least, limit, hidden)
+        else:  # the history is too short to tell, but the code may
+            missing, more = _left_broken(repository, at_hand, texts, least, hidden)
+            why = "" if missing else why
     return Forgotten(asked, changed, missing, commits, shallow, why, at_hand.name, more, conflicts)
 
 
@@ -242,6 +247,25 @@ def _missing(
         if path in named
     )
     return missing, len(likeliest) - len(missing)
+
+
+def _left_broken(
+    repository: Repository,
+    at_hand: ChangeAtHand,
+    texts: Mapping[str, ChangedText],
+    least: float,
+    hidden: Collection[str],
+) -> tuple[tuple[Missing, ...], int]:
+    """The files that the change leaves broken, which takes no history to know, and how many more there are."""
+    assert at_hand.past is not None
+    edits = edits_of(texts, at_hand.renames)
+    places = broken_places(repository, at_hand.past, texts, at_hand.renames, edits, broken_by(edits))
+    found: dict[str, list[BrokenPlace]] = {}
+    for one in places:
+        if one.chance >= least and one.path not in hidden:
+            found.setdefault(one.path, []).append(one)
+    missing = [Missing(path, some[0].chance, some[0].reason, "", 0, 0, (), tuple(some)) for path, some in found.items()]
+    return tuple(missing[:MOST_BROKEN]), max(0, len(missing) - MOST_BROKEN)
 
 
 @dataclass(frozen=True, slots=True)

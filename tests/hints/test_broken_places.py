@@ -70,6 +70,24 @@ def test_a_user_that_reaches_a_name_through_its_package_is_named(library: Any, u
     assert {path for path, _, _, _ in found} == {"tests/test_it.py"}
 
 
+def test_an_import_on_the_first_line_is_where_to_look_and_not_the_list_of_what_is_exported(library: Any) -> None:
+    library.commit("Export", {"shop.py": 'from library import send\n\n__all__ = ["send"]\n'})
+    library.write("library.py", LIBRARY.replace("def send", "def post"))
+    found = {path: (line, reason) for path, _, line, reason in broken(asked(library.path, threshold=0.5))}
+    assert found["shop.py"] == (0, "imports `send`, which was renamed to `post` (a linter would catch this)")
+
+
+def test_what_a_change_breaks_is_named_however_short_the_history_is(make_repository: Any) -> None:
+    repository = make_repository("short")
+    repository.commit("Begin", {"library.py": LIBRARY, "user.py": "import library\n\nlibrary.send(1)\n"})
+    repository.write("library.py", LIBRARY.replace("def send", "def post"))
+    found = asked(repository.path)
+    assert [(path, reason) for path, _, _, reason in broken(found)] == [
+        ("user.py", "still uses `send`, which was renamed to `post`")
+    ]
+    assert (found.silent, found.commits) == ("", 1)
+
+
 def test_the_line_is_that_of_the_use_in_the_definition_itself(library: Any) -> None:
     inner = "\x0c\n    def inner():\n        return send('a')\n\n    inner()\n    return send('b')\n"
     library.commit("Nest", {"nested.py": f"from library import send\n\n\ndef outer():\n{inner}"})
