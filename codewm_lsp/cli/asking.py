@@ -12,6 +12,7 @@ from codewm_lsp.records import dataclass
 
 if TYPE_CHECKING:
     from codewm_lsp.hints import StandIn
+    from codewm_lsp.hints.snapshot import Look
     from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 
 _ABSENT = ("shallow", "missing")  # why a commit is skipped whose past is not on this machine
@@ -26,8 +27,8 @@ class Question:
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
     they are because nothing is being edited, or ``comments`` and white space alone. ``conflicts``: the changed files
-    with markers of a conflict. ``note``: why they are not those of the revision that was named; ``working``: the text
-    of the files that differ from HEAD.
+    with markers of a conflict. ``note``: why they are not those of the revision that was named; ``look``: what was seen
+    in the working tree.
     """
 
     edits: tuple[Edit, ...]
@@ -41,7 +42,7 @@ class Question:
     comments: bool = False
     conflicts: tuple[str, ...] = ()
     note: str = ""
-    working: Mapping[str, str | None] = field(default_factory=dict)
+    look: Look | None = None
 
 
 def ask(
@@ -68,7 +69,7 @@ def ask(
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = head_of(repository)
-        found, texts, _ = repository.working()
+        look = found, texts, _ = repository.working()
         edits = _of_file(found, file)
         conflicts = tuple(
             path for path, text in sorted(texts.items()) if text and file in (None, path) and has_conflict(text)
@@ -77,9 +78,9 @@ def ask(
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             words = "your uncommitted changes"
-            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, working=texts)
+            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, look=look)
         if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
-            return replace(question, comments=differs_without_edits(texts), conflicts=conflicts)
+            return replace(question, comments=differs_without_edits(texts), conflicts=conflicts, look=look)
     else:
         head = repository.head(at)
         if wanted is not None:
@@ -96,7 +97,7 @@ def change_line(repository: Repository, question: Question, edit: Edit) -> int:
         return edit.line
     before: str | None = None
     if edit.commit is None:
-        after = question.working.get(edit.path)
+        after = question.look[1].get(edit.path) if question.look is not None else None
         before = repository.text_at(question.at, edit.previous_path or edit.path)
     else:
         after = repository.text_at(edit.commit.sha, edit.path)

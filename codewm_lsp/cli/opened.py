@@ -279,7 +279,9 @@ def by_words(opened: Opened, revision: str, words: str, k: int) -> list[tuple[Pa
 def predictions(opened: Opened, question: Question, k: int) -> list[Prediction]:
     """Definitions likely to be edited next, best first; ``k`` 0: all."""
     workspace = opened.workspace
-    snapshot = workspace.apply() if question.files is None else workspace.at(question.files, question.texts)
+    snapshot = (
+        workspace.apply(look=question.look) if question.files is None else workspace.at(question.files, question.texts)
+    )
     return opened.engine.next(snapshot, question.edits, k=k)
 
 

@@ -10,12 +10,15 @@ from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from types import MappingProxyType
+from typing import TypeAlias
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.hints.stand_in import StandIn, stand_in_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
+
+Look: TypeAlias = "tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,9 @@ class Workspace:
         self._looked = -math.inf
         self._stand_in: tuple[str, StandIn | None] | None = None
 
-    def apply(self, change: Change | None = None) -> Snapshot:
-        """The state after a change: the files as they are now, with what the editor holds of them.
+    def apply(self, change: Change | None = None, look: Look | None = None) -> Snapshot:
+        """The state after a change: the files as they are now, with what the editor holds of them. ``look``: what
+        ``Repository.working`` has just told of them.
 
         Raises RepositoryError, before the first commit as well.
         """
@@ -106,7 +110,7 @@ class Workspace:
             or head != last.head
         ):
             looked = monotonic()
-            edits, texts, moved = self._repository.working(change.unsaved)
+            edits, texts, moved = look or self._repository.working(change.unsaved)
             opened = {path: number for number, path in enumerate(change.unsaved)}
             edits = tuple(map(excerpt, sorted(edits, key=lambda edit: opened.get(edit.path, len(opened)))))
             last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits, partial(self.stand_in, head))
