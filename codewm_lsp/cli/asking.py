@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 
 _ABSENT = ("shallow", "missing")  # why a commit is skipped whose past is not on this machine
+_NOT_READ = {"merge": "is a merge", "bulk": "changes very many files"}
 LISTED = 12  # definitions named in a message
 
 
@@ -238,6 +239,7 @@ def _last_commit(
     found: CommitEdits | None = None
     edits: tuple[Edit, ...] = ()
     count = 0
+    skipped: str | None = None  # why the named commit itself is not read
     for changed in repository.commits(head, limit=LOOK_BACK):
         some = _of_file(changed.edits, file)
         if some and (found is None or changed.commit.parent is not None):
@@ -246,6 +248,8 @@ def _last_commit(
                 break
         if found is None and changed.skipped in _ABSENT:
             _parent(changed)
+        if not count:
+            skipped = changed.skipped
         count += 1
     if found is None:
         raise NothingToAnswerError(
@@ -260,7 +264,8 @@ def _last_commit(
     if at is not None:
         note = ""
         if found.commit.sha != head:
-            note = f"{at} does not change {file or 'Python code'}; using the newest commit before it that does."
+            why = _NOT_READ.get(skipped or "", f"does not change {file or 'Python code'}")
+            note = f"{at} {why}; using the newest commit before it that changes {file or 'Python code'}."
         return Question(edits, head, parent, head, title, file=file, note=note)
     stand_in = StandIn(found.commit, edits, own=False, newest=found.commit.sha == head)
     return Question(edits, head, parent, None, title, stand_in, file)

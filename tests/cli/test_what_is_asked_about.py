@@ -107,8 +107,14 @@ def test_a_revision_that_changes_no_python_is_said_to_be_answered_by_an_earlier_
     history.commit("Write notes", {"notes.txt": "new\n"})
     history.commit("Write more", {"notes.txt": "newer\n"})
     said = codewm("similar", history.path, "--at", "HEAD~1").stdout.splitlines()
-    assert said[0] == "HEAD~1 does not change Python code; using the newest commit before it that does."
+    assert said[0] == "HEAD~1 does not change Python code; using the newest commit before it that changes Python code."
     assert said[1].startswith(f"About commit {before} 'Add a timeout to delete()', ")
+    history.branch("side", "HEAD~1")
+    history.commit("Aside", {"aside.txt": "new\n"})
+    history.checkout("main")
+    history.merge("side")
+    merged = codewm("similar", history.path, "--at", "HEAD").stdout.splitlines()
+    assert merged[0] == "HEAD is a merge; using the newest commit before it that changes Python code."
     assert said[1].endswith(" ago:")
 
 

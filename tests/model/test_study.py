@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import composition
+from codewm_lsp.errors import TrainingError
 from codewm_model.artifacts.run_folder import read_run
 from codewm_model.artifacts.training_log import LOG
 from codewm_model.cli.train_app import app
@@ -174,3 +175,8 @@ def test_each_network_is_trained_as_its_paper_trained_it(tmp_path: Path) -> None
     }
     assert len({(one.training.transition_steps, one.training.transition_batch) for one in configs.values()}) == 1
     assert configs["paper1-losses"].training.contrast_weight == 0 < configs["ours"].training.contrast_weight
+
+
+def test_a_study_that_stopped_before_its_first_evaluation_says_when_that_is() -> None:
+    with pytest.raises(TrainingError, match="the first evaluation is at step 250"):
+        courses_of([], 250)
