@@ -20,7 +20,7 @@ LOOKED_UP: Final = 32  # predictions of one answer whose relations to the past a
 FORESEEN: Final = 0.5  # how much the prediction counts beside the edit in progress
 LARGEST: Final = 20  # edits of a commit of which it says something that it changed two definitions
 LEVEL: Final = 1.0  # difference of the scores of two past edits that fit about equally well
-TELLING: Final = 0.45  # chance of being like the edit to come from which a past edit is named in one line
+TELLING: Final = 0.5  # chance of being like the edit to come from which a past edit is named in one line
 _WEIGHTS: Final = {"words, unsigned": 2.46, "prediction": 1.57, "commit": 1.39}
 _BIAS: Final = -2.12
 """Log-odds of that chance, learnt by ``codewm_model.ranking.evidence_fit``."""
