@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Final
 
@@ -91,12 +92,36 @@ def joint_change(other: tuple[str, str], path: str) -> Reason:
 UNDONE: Final = "undone"  # the reason of a past edit that the edit asked about takes back
 
 
-def repeated(repeat: Repeat) -> Reason:
-    """The reason of an earlier edit of the same definition."""
+def repeated(repeat: Repeat, of: str = "this definition") -> Reason:
+    """The reason of an earlier edit that is made again or taken back."""
     if repeat is Repeat.UNDONE:
         return Reason(UNDONE, 1.0, "your edit undoes it")
-    words = "the same edit of this definition" if repeat is Repeat.EXACTLY else "the same lines, with other values"
+    words = f"the same edit of {of}" if repeat is Repeat.EXACTLY else "the same lines, with other values"
     return Reason("repeat", 1.0, words)
+
+
+SAME_KIND: Final = "same kind"  # the reason of an earlier edit of the definition that changed the same kind of thing
+_NOUNS: Final = {
+    "parameter": "parameter",
+    "default": "default",
+    "return_type": "return type",
+    "annotation": "annotation",
+    "branch": "branch",
+    "handler": "error handler",
+    "decorator": "decorator",
+    "base": "base class",
+    "keyword": "keyword argument",
+    "entry": "entry",
+}
+"""What the marks of a language are called, what tells most first."""
+
+
+def same_kind(kinds: Collection[str]) -> Reason:
+    """The reason of an earlier edit of the same definition that made these kinds of change as well."""
+    marks = list(_NOUNS)
+    first = min(kinds, key=lambda kind: (marks.index(kind.split()[0]), kind))
+    mark, how = first.split()
+    return Reason(SAME_KIND, 1.0, f"{_NOUNS[mark]} {how} here before")
 
 
 def reasons_similar(hit: Hit) -> tuple[Reason, ...]:

@@ -19,17 +19,21 @@ from codewm_lsp.hints.answers import (
     SimilarEdit,
     reasons_similar,
     repeated,
+    same_kind,
 )
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.excerpts import beginning
 from codewm_lsp.hints.fading import faded
-from codewm_lsp.hints.repeats import CHANCES, repeat_of
+from codewm_lsp.hints.fitting import fitting, likeness_of_kinds, own_chance
+from codewm_lsp.hints.repeats import CHANCES, OF_TWINS, repeat_of
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
 from codewm_lsp.hints.supporting import SupportingEdits
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import Hit, Index, PredictedPlace
+from codewm_lsp.index.edit_words import words_of_edit
+from codewm_lsp.index.index import FEW_WORDS
 from codewm_lsp.memo import Kind
 from codewm_lsp.ranking.corpus import KINDS, Corpus
 from codewm_lsp.ranking.evidence_scorer import EvidenceScorer, shipped_scorer
@@ -38,12 +42,14 @@ from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.reasons import MOST, Reason, reasons_next
 from codewm_lsp.ranking.references import ForcedChange, References, led
 from codewm_lsp.records import dataclass
-from codewm_lsp.source import Definition, DefinitionKind
+from codewm_lsp.source import Definition, DefinitionKind, kinds_of_change
 
 BEHIND_A_LENS: Final = 10  # past edits behind a lens on a changed definition
 WORDED: Final = 100  # predictions of one answer that are given wording and evidence
 FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the edits, however few are wanted otherwise
 FEWEST_COMMITS: Final = 2  # with fewer, nothing is known of what changes together: only what must follow has a lens
+PRECEDENTS: Final = 8  # newest edits of a definition that are looked at for one of the same kind
+TWINS: Final = 6  # small past edits of other definitions whose lines are compared with those of a small edit
 NEAR_EQUALS: Final = 10  # further past edits that may come before some that fit as well but are old
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -161,37 +167,67 @@ class Engine:
     def similar(self, snapshot: Snapshot, edit: Edit, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits most like ``edit``, best first (0: all), of the commits that the snapshot's reaches.
 
-        Edits of the very same definition are left out but for those that ``edit`` makes again or takes back
-        (``repeats``), and so are those of its own commit, where it has one. Those of other repositories stand among
-        them by their scores; between near equals the newer ones come first (``fading``).
+        Of the very same definition those are among them that ``edit`` makes again or takes back (``repeats``), or that
+        made the same kind of change. Those of its own commit, where it has one, are left out. Those of other
+        repositories stand among them by their scores; between near equals the newer ones come first (``fading``).
         """
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         past = self.derived.past(snapshot, [edit])
         more = k + NEAR_EQUALS if k else 0
-        hits = self._index.search(edit, vector, k=more, within=past, exclude_definition=(edit.path, edit.definition))
+        found = [self._index.search(edit, vector, k=more, within=past, exclude_definition=(edit.path, edit.definition))]
         if self._others is not None:
-            hits = [*hits, *self._others.search(edit, vector, self._model.hash, more)]
+            found.append(self._others.search(edit, vector, self._model.hash, more))
+        hits = [hit for several in found for hit in (fitting(several) if edit.definition else several)]
         now = time.time()
-        likely = sorted(
-            ((faded(hit, edit, now), hit) for hit in hits), key=lambda pair: (-pair[0], -pair[1].edit.commit.date)
-        )
-        found = [SimilarEdit(hit.edit, score, reasons_similar(hit)) for score, hit in likely]
-        if repeated := self._repeated(edit, past):
-            found = sorted([*repeated, *found], key=lambda one: -one.score)
-        found = _under_one_name(found)
-        return found[:k] if k else found
+        similar = [SimilarEdit(hit.edit, faded(hit, edit, now), reasons_similar(hit)) for hit in hits]
+        similar = self._with_twins(edit, hits, similar)
+        similar += self._own(edit, vector, past, now)
+        similar.sort(key=lambda one: (-one.score, -one.edit.commit.date))
+        similar = _under_one_name(similar)
+        return similar[:k] if k else similar
 
-    def _repeated(self, edit: Edit, past: Container[str]) -> list[SimilarEdit]:
-        """The earlier edits of the same definition that an edit makes again or takes back, newest first."""
-        if edit.kind is not EditKind.MODIFIED or not edit.definition:
-            return []
-        found = []
-        for one in self._index.possibly_repeated(edit, edit.path, edit.definition, within=past):
+    def _with_twins(self, edit: Edit, hits: Sequence[Hit], similar: Sequence[SimilarEdit]) -> list[SimilarEdit]:
+        """The same, where a small edit makes one of another definition again, with the same values or others."""
+        small = [
+            hit.edit
+            for hit in hits
+            if hit.overlap is not None
+            and hit.overlap.changed <= FEW_WORDS
+            and hit.edit.source is None
+            and hit.edit.kind is EditKind.MODIFIED
+            and hit.edit.definition_kind is edit.definition_kind is not DefinitionKind.MODULE
+        ]
+        if not small or edit.kind is not EditKind.MODIFIED or len(words_of_edit(edit)) > FEW_WORDS:
+            return list(similar)
+        twins: dict[int, SimilarEdit] = {}
+        for one in self._index.soon_read(small)[:TWINS]:
             texts = self.derived.texts_of(one)
             repeat = None if texts is None else repeat_of((edit.before, edit.after), texts)
+            if repeat in OF_TWINS:
+                twins[one.id] = SimilarEdit(one, OF_TWINS[repeat], (repeated(repeat, "another definition"),))
+        own = (one if one.edit.source is not None else twins.get(one.edit.id, one) for one in similar)
+        return [max(one, same, key=lambda some: some.score) for one, same in zip(similar, own, strict=True)]
+
+    def _own(self, edit: Edit, vector: NDArray[np.float32], past: Container[str], now: float) -> list[SimilarEdit]:
+        """The earlier edits of the same definition that an edit makes again or takes back, or that were of its kind."""
+        if edit.kind is not EditKind.MODIFIED or not edit.definition:
+            return []
+        texts = edit.before, edit.after
+        found: dict[int, SimilarEdit] = {}
+        for one in self._index.possibly_repeated(edit, edit.path, edit.definition, within=past):
+            earlier = self.derived.texts_of(one)
+            repeat = None if earlier is None else repeat_of(texts, earlier)
             if repeat is not None:
-                found.append(SimilarEdit(one, CHANCES[repeat], (repeated(repeat),)))
-        return found
+                found[one.id] = SimilarEdit(one, CHANCES[repeat], (repeated(repeat),))
+        if kinds := kinds_of_change(*texts):
+            for hit in self._index.own_edits(edit, vector, k=PRECEDENTS, within=past):
+                earlier = None if hit.edit.id in found else self.derived.texts_of(hit.edit)
+                theirs = kinds_of_change(*earlier) if earlier is not None else frozenset()
+                if kinds & theirs:
+                    hit = replace(hit, score=own_chance(hit, likeness_of_kinds(kinds, theirs)))
+                    reasons = same_kind(kinds & theirs), *reasons_similar(hit)
+                    found[hit.edit.id] = SimilarEdit(hit.edit, faded(hit, edit, now), reasons)
+        return list(found.values())
 
     def search(self, snapshot: Snapshot, text: str, *, k: int = 10) -> list[SimilarEdit]:
         """The ``k`` past edits that these words describe best, best first (0: all), of the commits that the snapshot's

@@ -1,9 +1,9 @@
-"""What an edit does to an earlier one of the same definition: makes it again, with other values, or takes it back.
+"""What an edit does to an earlier one: makes it again, with other values, or takes it back.
 
-Whoever edits a definition knows its past, so similar edits are those of other definitions. The exception are edits that
-are made again and again: the next version, a higher limit, a flag turned on and off, one more entry of a list. They
-may have no word in common (7 → 8, 8 → 9), so nothing that compares words finds them. What says that they are the same
-is that the lines are, but for the values put in.
+Some edits are made again and again: the next version, a higher limit, a flag turned on and off, one more entry of a
+list. They may have no word in common (7 → 8, 8 → 9), so nothing that compares words finds them. What says that they are
+the same is that the lines are, but for the values put in. They are looked for among the earlier edits of the
+definition, and among those of others that a small edit is like: the limit of a twin.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Repeat(Enum):
 
 CHANCES: Final = {Repeat.EXACTLY: 0.99, Repeat.UNDONE: 0.99, Repeat.ALIKE: 0.95}
 """That they fit is a fact; only an edit made elsewhere that is the same in all counts for more."""
+OF_TWINS: Final = {Repeat.EXACTLY: 0.98, Repeat.ALIKE: 0.9}
+"""The same of edits of other definitions, which come after the definition's own."""
 
 _Leaf = tuple[str, str]  # the text, and what stands for it where values may differ
 

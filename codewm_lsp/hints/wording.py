@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.dates import age
 from codewm_lsp.display import clean, quoted, short
-from codewm_lsp.hints.answers import JOINT, REFERENCE, UNDONE, Prediction, SimilarEdit
+from codewm_lsp.hints.answers import JOINT, REFERENCE, SAME_KIND, UNDONE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
 from codewm_lsp.ranking.signals.past import CHANGED_LATELY
@@ -21,6 +21,7 @@ from codewm_lsp.world_model.actions import RICH_ACTION
 TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
+_MORE: Final = " · and 9 more"
 HOW_OFTEN: Final = "About 1 in 10 of the top suggestions is changed within five commits."
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
@@ -62,10 +63,14 @@ def header_share(source: str) -> float:
 
 def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name. Of an edit that is
-    taken back "undoes" in place of "like"."""
+    taken back "undoes" in place of "like", of an earlier one of the same definition what both change: "parameter added
+    here before: 3f2a91c 'Add timeout to get()' · 4 months ago"."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {short(commit.sha)}" if source is not None else short(commit.sha)
     how = "undoes" if any(reason.name == UNDONE for reason in similar.reasons) else "like"
+    if same := next((reason.words for reason in similar.reasons if reason.name == SAME_KIND), None):
+        how = f"{same}:"
+        subject = min(subject, max(SHORTEST, TITLE - len(f"{how} {where} '' · {age(now - commit.date)}{_MORE}")))
     return f"{how} {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
 
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from codewm_lsp.distinct import distinct
 from codewm_lsp.errors import IndexStoreError
 from codewm_lsp.folders import NO_FOLDER, cache_folder
-from codewm_lsp.history import Edit, NewestPaths, Repository
+from codewm_lsp.history import Edit, EditKind, NewestPaths, Repository
 from codewm_lsp.index import earlier, related, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
+from codewm_lsp.index.overlap import Overlap
 from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
 from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Related, Window, by_term
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
@@ -50,7 +51,8 @@ _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 class Hit:
     """A past edit with its score, and three parts of it (before they are put together), each at most 1.
 
-    ``score``: how likely it is that the past edit fits (``reranker``).
+    ``score``: how likely it is that the past edit fits (``reranker``). ``overlap``: what both changed alike, of the
+    first ones of an answer.
     """
 
     edit: PastEdit
@@ -58,6 +60,7 @@ class Hit:
     meaning: float
     words: float
     path: float
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class _Ranked:
     rows: NDArray[np.int64]
     chances: NDArray[np.float64]
     scores: Scores
+    query: Query
+    asked: SearchRange
 
 
 class Index:
@@ -228,18 +233,7 @@ class Index:
                 return []
             found = self._ranked(arrays, edit, said, vector, k, within, exclude_definition)
             arrays.matrix.verify(found.rows[:_VERIFIED])
-            words = found.scores.words(self.blend)
-            edits = self.log.read(partial(past_edits, ids=(found.rows + 1).tolist()))
-            return [
-                Hit(
-                    past,
-                    float(found.chances[at]),
-                    min(1.0, float(found.scores.meaning[at])),
-                    float(words[at]),
-                    float(found.scores.place[at]),
-                )
-                for at, past in enumerate(edits)
-            ]
+            return self._hits(arrays, found)
 
         return self.log.ask(answer)
 
@@ -340,11 +334,7 @@ class Index:
             asked = arrays.range(within)
             rows = self._own_rows(arrays, asked, path, definition)
             allowed = self._allowed(arrays, asked, None)
-            rows = rows if allowed is None else rows[allowed[rows]]
-            commits = arrays.commit_of.values[rows]
-            sizes = np.diff(np.append(arrays.first_rows.values, len(arrays)))[commits]
-            order = np.lexsort((rows, -arrays.dates.values[commits]))
-            rows = rows[order[sizes[order] <= _SOON_READ]][:_OWN]
+            rows = self._soon_read(arrays, rows if allowed is None else rows[allowed[rows]])[:_OWN]
             numbers = self.log.read(lambda connection: arrays.terms(connection, terms(said), counts(said))).numbers
             own = dict(zip(numbers.tolist(), said.values(), strict=True))
             undone = {number: -count for number, count in own.items()}
@@ -357,6 +347,70 @@ class Index:
             return self.log.read(partial(past_edits, ids=[row + 1 for row in chosen[:_REPEATED]]))
 
         return self.log.ask(answer)
+
+    def own_edits(
+        self,
+        edit: Edit,
+        vector: NDArray[np.float32],
+        *,
+        k: int,
+        within: Container[str] | None = None,
+    ) -> list[Hit]:
+        """The ``k`` newest edits that modified the definition of ``edit``, of commits that are soon read, newest first.
+
+        Their scores are those of other definitions' edits, which alone the re-ranker was taught on.
+        """
+        self._require(vector)
+        said = words_of_edit(edit), place_words(edit.path, edit.definition)
+
+        def answer(arrays: EditArrays) -> list[Hit]:
+            if not len(arrays) or not said[0]:
+                return []
+            asked = arrays.range(within)
+            rows = self._own_rows(arrays, asked, edit.path, edit.definition)
+            allowed = self._allowed(arrays, asked, None)
+            rows = self._soon_read(arrays, rows if allowed is None else rows[allowed[rows]])[:_OWN]
+            edits = self.log.read(partial(past_edits, ids=(rows + 1).tolist()))
+            modified = np.array([past.kind is EditKind.MODIFIED for past in edits], dtype=np.bool_)
+            rows = rows[modified][:k]
+            if not len(rows):
+                return []
+            query = self._query(arrays, *said, vector, asked)
+            found = search.scores(arrays, query, asked, rows)
+            relations = self._relations(arrays, edit, len(said[0]), query, asked, rows, found)
+            chances = 1 / (1 + np.exp(-self.reranker.odds(relations)))
+            return self._hits(arrays, _Ranked(rows, chances, found, query, asked))
+
+        return self.log.ask(answer)
+
+    def soon_read(self, edits: Sequence[PastEdit]) -> list[PastEdit]:
+        """Those of them whose commits are soon read, as they changed little else."""
+        sizes = self.log.ask(lambda arrays: np.diff(np.append(arrays.first_rows.values, len(arrays))))
+        rows = self.log.ask(lambda arrays: arrays.commit_of.values[[edit.id - 1 for edit in edits]])
+        return [edit for edit, row in zip(edits, rows.tolist(), strict=True) if sizes[row] <= _SOON_READ]
+
+    def _hits(self, arrays: EditArrays, ranked: _Ranked) -> list[Hit]:
+        alike = search.overlaps(arrays, ranked.query, ranked.asked, ranked.rows[:CONSIDERED])
+        words = ranked.scores.words(self.blend)
+        edits = self.log.read(partial(past_edits, ids=(ranked.rows + 1).tolist()))
+        return [
+            Hit(
+                past,
+                float(ranked.chances[at]),
+                min(1.0, float(ranked.scores.meaning[at])),
+                float(words[at]),
+                float(ranked.scores.place[at]),
+                alike[at] if at < len(alike) else None,
+            )
+            for at, past in enumerate(edits)
+        ]
+
+    def _soon_read(self, arrays: EditArrays, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of commits that are soon read, newest first."""
+        commits = arrays.commit_of.values[rows]
+        sizes = np.diff(np.append(arrays.first_rows.values, len(arrays)))[commits]
+        order = np.lexsort((rows, -arrays.dates.values[commits]))
+        return rows[order[sizes[order] <= _SOON_READ]]
 
     def related(
         self,
@@ -511,7 +565,7 @@ class Index:
         dates = arrays.dates.values[arrays.commit_of.values[first]]
         order = np.concatenate([np.lexsort((first, -dates, -odds)), np.arange(len(first), len(rows))])
         order = order[:k] if k else order
-        return _Ranked(rows[order], chances[order], scores.at(order))
+        return _Ranked(rows[order], chances[order], scores.at(order), query, asked)
 
     def _relations(
         self,

@@ -17,8 +17,9 @@ from codewm_lsp.allocator import let_go
 from codewm_lsp.distinct import among, distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
-from codewm_lsp.index.lexicon import Terms, Weighing
+from codewm_lsp.index.lexicon import WEIGHTS, Terms, Weighing
 from codewm_lsp.index.matrix import Matrix
+from codewm_lsp.index.overlap import Overlap
 from codewm_lsp.index.reranker import Compared
 from codewm_lsp.index.segments import Segment
 from codewm_lsp.index.sketch import Probe
@@ -104,6 +105,18 @@ def words_of(arrays: EditArrays, rows: NDArray[np.int64]) -> list[dict[int, int]
         for place in own.tolist():
             terms, counts, _ = segment.words.terms_of(rows[place : place + 1] - segment.first_row)
             found[place] = dict(zip(terms.tolist(), counts.tolist(), strict=True))
+    return found
+
+
+def overlaps(arrays: EditArrays, query: Query, asked: SearchRange, rows: NDArray[np.int64]) -> list[Overlap]:
+    """What each of a few edits has in common with the one that is looked up."""
+    own = dict(zip(query.words.numbers.tolist(), query.words.weights.tolist(), strict=True))
+    own.pop(0, None)
+    length = float(np.linalg.norm(query.words.weights * asked.words[query.words.numbers]))
+    found = []
+    for words in words_of(arrays, rows):
+        weights = {term: float(WEIGHTS[count % 256]) for term, count in words.items()}
+        found.append(Overlap.of(own, weights, {term: float(asked.words[term]) for term in words}, length))
     return found
 
 

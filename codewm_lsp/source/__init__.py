@@ -3,6 +3,7 @@
 What is particular to a language is said in ``languages`` and nowhere else.
 """
 
+from codewm_lsp.source.change_kinds import kinds_of_change
 from codewm_lsp.source.decoding import decode, is_text_encoding
 from codewm_lsp.source.definitions import (
     MODULE_NAME,
@@ -37,6 +38,7 @@ __all__ = [
     "differing",
     "fingerprint",
     "is_text_encoding",
+    "kinds_of_change",
     "lines_outside",
     "names_of",
     "parse_definitions",

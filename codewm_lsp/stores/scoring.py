@@ -12,6 +12,7 @@ from codewm_lsp.history import Edit
 from codewm_lsp.index import Blend, Hit, PastEdit, Scores
 from codewm_lsp.index.edit_words import counts, place_words, terms, words_of_edit
 from codewm_lsp.index.lexicon import WEIGHTS
+from codewm_lsp.index.overlap import Overlap
 from codewm_lsp.index.reranker import CONSIDERED, Compared, PlaceParts, following, learnt, relations
 from codewm_lsp.records import dataclass
 
@@ -86,6 +87,7 @@ class LookedAt:
     added: float
     removed: float
     words: int
+    overlap: Overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class StoreQuery:
         parts = meaning, signed, unsigned, nearness
         if not all(abs(part) < _LARGEST for part in (*parts, added, removed)):
             return None
-        return LookedAt(past, parts, added, removed, len(words.weights))
+        alike = Overlap.of(self.words.weights, words.weights, words.idf, self.words.length)
+        return LookedAt(past, parts, added, removed, len(words.weights), alike)
 
     def ranked(self, found: Sequence[LookedAt], blend: Blend) -> list[Hit]:
         """Best first, as an index on this machine ranks them; between equals the newer one."""
@@ -138,7 +141,7 @@ class StoreQuery:
         reranker = learnt().reranker.for_edit(self.edit, blend)
         chances = following(reranker.odds(related), blended)
         hits = [
-            Hit(one.edit, chance, min(1.0, one.parts[0]), words, one.parts[3])
+            Hit(one.edit, chance, min(1.0, one.parts[0]), words, one.parts[3], one.overlap)
             for one, chance, words in zip(found, chances.tolist(), scores.words(blend).tolist(), strict=True)
         ]
         likeliest = sorted(

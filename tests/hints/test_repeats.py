@@ -118,6 +118,35 @@ def test_edits_that_a_definition_had_before_lead_and_have_a_lens(
     assert lens.title.startswith("like ")
 
 
+def test_an_edit_of_a_twin_leads_where_the_definition_itself_has_no_such_past(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    """The limit of another function was raised before, to another number."""
+    repository = make_repository("twins")
+    store = limit(7).replace("load(path)", "store(path, data)")
+    files = {"a.py": limit(7), "b.py": store, "c.py": "def close(path):\n    path.limit = None\n"}
+    repository.commit("Begin", files)
+    repository.commit("Raise the limit of stores", {"b.py": store.replace("7", "8")})
+    repository.commit("Close at once", {"c.py": "def close(path):\n    path.limit = 0\n    path.load()\n"})
+    engine = open_engine(repository.path)
+    first = engine.similar(in_progress(repository, limit(9)), k=1)[0]
+    assert (first.edit.path, first.edit.commit.subject) == ("b.py", "Raise the limit of stores")
+    assert [reason.words for reason in first.reasons] == ["the same lines, with other values"]
+
+
+def test_the_same_lines_of_another_definition_are_said_to_be(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("twins")
+    store = limit(7).replace("load(path)", "store(path, data)").replace("    return", "    wait()\n    return")
+    repository.commit("Begin", {"a.py": limit(7), "b.py": store})
+    repository.commit("Raise the limit of stores", {"b.py": store.replace("7", "8")})
+    engine = open_engine(repository.path)
+    first = engine.similar(in_progress(repository, limit(8)), k=1)[0]
+    assert first.edit.path == "b.py"
+    assert first.score >= 0.98
+
+
 def test_an_edit_that_takes_the_last_one_back_is_said_to(
     make_repository: Callable[..., Any], open_engine: OpenEngine
 ) -> None:

@@ -148,10 +148,12 @@ class Language:
     logical lines between two places of a text, and whether they are the same whatever stands before and after.
     ``width``: how many columns an indentation takes up. ``encoding``: what names a file's encoding within its first two
     lines, in group 1. ``parts``: a tree-sitter query for what the rich action counts: captures ``flow`` (control flow),
-    ``function`` with ``name``, ``header`` (decorators, a class's name and bases) and ``import``. ``signature_end``: how
-    many lines of a definition its decorators and signature take up, 0 where it has none. ``differ``: whether two texts
-    (and of these, the lines that differ, given first) differ in more than comments and white space; None where only
-    their tokens can tell. ``names``: what a definition's own text binds, and where it uses some names.
+    ``function`` with ``name``, ``header`` (decorators, a class's name and bases) and ``import``. ``marks``: one for
+    what an edit may add, remove or change, each by the name of its capture; "NAME.of" is whose it is.
+    ``signature_end``: how many lines of a definition its decorators and signature take up, 0 where it has none.
+    ``differ``: whether two texts (and of these, the lines that differ, given first) differ in more than comments and
+    white space; None where only their tokens can tell. ``names``: what a definition's own text binds, and where it uses
+    some names.
     """
 
     name: str
@@ -165,6 +167,7 @@ class Language:
     conventions: Conventions
     encoding: re.Pattern[bytes]
     parts: str
+    marks: str
     signature_end: Callable[[Sequence[str]], int]
     differ: Callable[[str, str, str, str], bool | None]
     names: Callable[[tree_sitter.Node, frozenset[str]], Names]

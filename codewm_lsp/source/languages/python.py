@@ -307,6 +307,31 @@ _PARTS: Final = (
     "[(import_statement) (import_from_statement) (future_import_statement)] @import"
 )
 
+# --- what an edit may bring or take away, by name; a name alone stands for the whole node, "NAME.of" for whose it is
+
+_MARKS: Final = """
+(parameters (identifier) @parameter)
+(parameters (default_parameter name: (identifier) @parameter))
+(parameters (typed_parameter . (identifier) @parameter))
+(parameters (typed_default_parameter name: (identifier) @parameter))
+(parameters (default_parameter name: (identifier) @default.of value: (_) @default))
+(parameters (typed_default_parameter name: (identifier) @default.of value: (_) @default))
+(parameters (typed_parameter . (identifier) @annotation.of type: (_) @annotation))
+(parameters (typed_default_parameter name: (identifier) @annotation.of type: (_) @annotation))
+(function_definition return_type: (type) @return_type)
+(if_statement condition: (_) @branch)
+(elif_clause condition: (_) @branch)
+(case_clause (case_pattern) @branch)
+(except_clause . (_) @handler)
+(decorator (_) @decorator)
+(argument_list (keyword_argument) @keyword)
+(class_definition superclasses: (argument_list (_) @base))
+(list (_) @entry)
+(set (_) @entry)
+(tuple (_) @entry)
+(dictionary (pair) @entry)
+"""
+
 # --- how definitions begin
 
 
@@ -527,6 +552,7 @@ PYTHON: Final = Language(
     ),
     encoding=re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.MULTILINE),
     parts=_PARTS,
+    marks=_MARKS,
     signature_end=_signature_end,
     differ=_differ,
     names=read_names,

@@ -1,0 +1,47 @@
+"""What kind of change an edit makes, by the syntax."""
+
+from __future__ import annotations
+
+import pytest
+
+from codewm_lsp.source import kinds_of_change
+
+GET = "def get(url, wait=10):\n    return send(url, wait)\n"
+
+CHANGES: dict[str, tuple[str, str, set[str]]] = {
+    "a parameter": (GET, GET.replace("wait=10", "wait=10, retries=3"), {"parameter added"}),
+    "a parameter with a type": (GET, GET.replace("wait=10", "wait=10, retries: int = 3"), {"parameter added"}),
+    "a parameter less": (GET, GET.replace(", wait=10", ""), {"parameter removed"}),
+    "a parameter under another name": (GET, GET.replace("wait=10", "delay=10"), {"parameter changed"}),
+    "another default": (GET, GET.replace("10", "30"), {"default changed"}),
+    "a default where there was none": (GET, GET.replace("url,", "url='/',", 1), {"default added"}),
+    "a type": (GET, GET.replace("url,", "url: str,", 1), {"annotation added"}),
+    "another type": ("def f(a: int): pass\n", "def f(a: str): pass\n", {"annotation changed"}),
+    "what is returned": ("def f(a): pass\n", "def f(a) -> int: pass\n", {"return_type added"}),
+    "a case": ("if a:\n    b()\n", "if a:\n    b()\nelif c:\n    d()\n", {"branch added"}),
+    "another condition": ("if a:\n    b()\n", "if a and c:\n    b()\n", {"branch changed"}),
+    "another exception": (
+        "try:\n    a()\nexcept B:\n    c()\n",
+        "try:\n    a()\nexcept (B, D):\n    c()\n",
+        {"handler changed", "entry added"},
+    ),
+    "a decorator": ("def f(): pass\n", "@cached\ndef f(): pass\n", {"decorator added"}),
+    "a base class": ("class A(B):\n    x = 1\n", "class A(B, C):\n    x = 1\n", {"base added"}),
+    "an argument by name": ("f(1)\n", "f(1, wait=2)\n", {"keyword added"}),
+    "an entry of a list": ("NAMES = ['a']\n", "NAMES = ['a', 'b']\n", {"entry added"}),
+    "an entry of a dictionary": ("X = {'a': 1}\n", "X = {'a': 1, 'b': 2}\n", {"entry added"}),
+    "nothing of the kind": (GET, GET.replace("return send", "return post"), set()),
+    "nothing": (GET, GET, set()),
+    "all of it": ("", GET, {"parameter added"}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_an_edit_is_of_the_kind_that_the_syntax_says(what: str) -> None:
+    before, after, kinds = CHANGES[what]
+    assert kinds_of_change(before, after) == kinds
+
+
+def test_code_that_is_half_typed_has_kinds_too() -> None:
+    assert "parameter added" in kinds_of_change(GET, GET.replace("wait=10", "wait=10, retries="))
+    assert isinstance(kinds_of_change("def f(a, (:\n  if", "class A(\n@"), frozenset)
