@@ -166,6 +166,12 @@ def test_trees_learn_what_weights_cannot_say_and_count_for_it() -> None:
     assert right(mixed, asked) > right(Fit(fitted.weights), asked) + 0.2
 
 
+def test_another_seed_grows_other_trees_and_the_same_seed_the_same() -> None:
+    learnt, names = uneven(200, 1), ("first", "second", "third")
+    assert fit_trees([learnt], names, rounds=5, seed=2) == fit_trees([learnt], names, rounds=5, seed=2)
+    assert fit_trees([learnt], names, rounds=5, seed=2) != fit_trees([learnt], names, rounds=5)
+
+
 def test_trees_leave_the_library_as_they_were_learnt() -> None:
     learnt = uneven(200, 1)
     names = ("first", "second", "third")

@@ -17,6 +17,7 @@ from codewm_lsp.ranking.ranker import CASES
 from codewm_model.data.gathering import Lists
 
 ROUNDS: Final = 200
+SEED: Final = 1
 SETTINGS: Final[dict[str, Any]] = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 10,
@@ -27,7 +28,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "feature_fraction": 0.4,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "seed": 1,
+    "seed": SEED,
     "deterministic": True,
     "force_row_wise": True,
     "num_threads": 1,
@@ -46,10 +47,11 @@ def columns_of_table(names: Sequence[str]) -> tuple[str, ...]:
     return (*names, *(CASE + case for case in CASES))
 
 
-def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS) -> Trees:
+def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS, seed: int = SEED) -> Trees:
     """Trees over ``names`` (the columns of ``Lists.signals``) and the cases, learnt on lists of several repositories.
 
-    Each repository weighs as the square root of its lists, as in the linear model beside them.
+    Each repository weighs as the square root of its lists, as in the linear model beside them. ``seed``: by which lists
+    and signals are drawn for each tree.
     """
     used = [lists for lists in train if len(lists)]
     weights = np.concatenate([np.full(len(one.relevant), len(one) ** -0.5) for one in used])
@@ -59,7 +61,7 @@ def fit_trees(train: Sequence[Lists], names: Sequence[str], rounds: int = ROUNDS
         group=np.concatenate([np.diff(one.start) for one in used]),
         weight=weights / weights.mean(),
     )
-    return trees_of(lightgbm.train(SETTINGS, data, rounds), columns_of_table(names))
+    return trees_of(lightgbm.train(SETTINGS | {"seed": seed}, data, rounds), columns_of_table(names))
 
 
 def trees_of(grown: lightgbm.Booster, columns: Sequence[str]) -> Trees:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codewm_lsp.ranking.boosted_trees import NO_TREES, Trees
 from codewm_lsp.ranking.ranker import CASES, Case, probabilities
 from codewm_model.data.gathering import Lists
-from codewm_model.ranking.boosting import fit_trees, scores_of
+from codewm_model.ranking.boosting import SEED, fit_trees, scores_of
 
 Doubles = NDArray[np.float64]
 
@@ -47,9 +47,9 @@ class Fit:
         return Fit(shares[0] * self.weights, self.trees.times(shares[1]), self.names)
 
 
-def with_trees(linear: Fit, train: Sequence[Lists], names: tuple[str, ...], rounds: int) -> Fit:
+def with_trees(linear: Fit, train: Sequence[Lists], names: tuple[str, ...], rounds: int, seed: int = SEED) -> Fit:
     """A linear model and trees, each learnt for itself; ``shares_of`` says how they are to be added up."""
-    return Fit(linear.weights, fit_trees(train, names, rounds) if rounds else NO_TREES, names)
+    return Fit(linear.weights, fit_trees(train, names, rounds, seed) if rounds else NO_TREES, names)
 
 
 def shares_of(held: Sequence[Lists], out_of_fold: Sequence[Fit]) -> tuple[float, float]:

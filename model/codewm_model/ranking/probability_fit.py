@@ -16,7 +16,7 @@ from codewm_lsp.errors import TrainingError
 from codewm_lsp.ranking.ranker import UNSAID, Joint, Several, lens_scores, probabilities, together, unsaid
 from codewm_model.data.gathering import Gathered, Groups, Lists
 from codewm_model.evaluation.where_next_protocol import SHOWN, THRESHOLDS, Looks
-from codewm_model.ranking.boosting import scores_of
+from codewm_model.ranking.boosting import SEED, scores_of
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, log_loss, logistic, with_trees
 
 Floats = NDArray[np.float32]
@@ -79,7 +79,9 @@ def rows_of(lists: Lists, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.repeat(wanted, np.diff(lists.start))
 
 
-def out_of_fold(learnt: Sequence[Gathered], penalties: Mapping[str, float], rounds: int) -> dict[str, list[Fit]]:
+def out_of_fold(
+    learnt: Sequence[Gathered], penalties: Mapping[str, float], rounds: int, seed: int = SEED
+) -> dict[str, list[Fit]]:
     """For each repository, by level, the model learnt on the other half of them.
 
     What probabilities mean is learnt from these: of the repositories that a model was learnt on it is too sure.
@@ -91,7 +93,7 @@ def out_of_fold(learnt: Sequence[Gathered], penalties: Mapping[str, float], roun
             others = [one for number, one in enumerate(learnt) if number % 2 != half] or list(learnt)
             lists = [getattr(one, level) for one in others]
             linear = fit_lists(lists, penalty=penalties[level])
-            halves.append(with_trees(linear, lists, names_of(learnt[0], level), rounds))
+            halves.append(with_trees(linear, lists, names_of(learnt[0], level), rounds, seed))
         found[level] = [halves[number % 2] for number in range(len(learnt))]
     return found
 

@@ -28,7 +28,7 @@ from codewm_lsp.ranking.ranker_file import to_bytes
 from codewm_model.data.gathering import Gathered, Lists, gathered
 from codewm_model.evaluation.repositories import sets
 from codewm_model.evaluation.where_next_protocol import Looks, curve, first_relevant, reliability
-from codewm_model.ranking.boosting import ROUNDS
+from codewm_model.ranking.boosting import ROUNDS, SEED
 from codewm_model.ranking.fit_command import fit_parser, from_each_clone, put_beside_model
 from codewm_model.ranking.linear_fit import Doubles, Fit, fit_lists, shares_of, with_trees
 from codewm_model.ranking.probability_fit import (
@@ -80,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--commits", type=int, default=150, help="newest commits asked about, of a held-out repository")
     parser.add_argument("--train-commits", type=int, default=60, help="the same, of a repository learnt on")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="trees of each level; 0: the linear models alone")
+    parser.add_argument("--seed", type=int, default=SEED, help="by which the trees draw lists and signals")
     parser.add_argument("--penalties", type=float, nargs="*", default=[3e-2, 1e-1])
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -128,7 +129,7 @@ def fit(
         tried = {penalty: fit_lists(lists, penalty=penalty) for penalty in options.penalties}
         scores = {penalty: _mean(tried[penalty], others)[0] for penalty in tried}
         best = max(scores, key=lambda penalty: scores[penalty])
-        fits[level] = with_trees(tried[best], lists, names[level], options.rounds)
+        fits[level] = with_trees(tried[best], lists, names[level], options.rounds, options.seed)
         report["penalties"][f"{level} chosen"] = best
         report["penalties"][level] = {f"{penalty:g}": round(score, 4) for penalty, score in scores.items()}
         report["MRR, R@1, R@3"][level] = {
@@ -136,7 +137,9 @@ def fit(
             "plain blend": _rounded(_mean(plain[level], others)),
             "linear alone": _rounded(_mean(tried[best], others)),
         }
-    apart = out_of_fold(learnt, {level: report["penalties"][f"{level} chosen"] for level in LEVELS}, options.rounds)
+    apart = out_of_fold(
+        learnt, {level: report["penalties"][f"{level} chosen"] for level in LEVELS}, options.rounds, options.seed
+    )
     for level in LEVELS:
         lists, others = [getattr(one, level) for one in learnt], [getattr(one, level) for one in held]
         shares = shares_of(lists, apart[level])
