@@ -115,7 +115,7 @@ def waiting(stand_in: StandIn | None, *, comments: bool, asked: bool) -> str:
         return edited
     if stand_in is None:
         return f"{edited}, and no recent commit changes Python"
-    return f"{edited}; answering from {stand_in_name(stand_in)}"
+    return f"{edited}; using {stand_in_name(stand_in)}"
 
 
 def next_title(prediction: Prediction, now: float) -> str:

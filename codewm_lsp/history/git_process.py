@@ -373,8 +373,8 @@ class HardenedGit:
         return _of_the_user(_program_of(os.environ), _own(os.environ), *wanted, git_dir=here)
 
     def _lists(self, program: str) -> list[str]:
-        """Options by which Git ignores what the user does in all of their repositories, but for one that names a list of
-        its own; and by which it leaves lists alone that it would wait for."""
+        """Options by which Git ignores what the user does in all of their repositories, but for one that names a list
+        of its own; and by which it leaves lists alone that it would wait for."""
         written = _written(self._location.common_dir / "config")
         if self._lists_named[0] != written:
             out = self.run("config", "-z", "--type=path", "--get-regexp", r"^core\.(excludes|attributes)file$")[1]

@@ -193,9 +193,8 @@ def test_a_title_is_short(subject: str, waited: Any, open_engine: OpenEngine) ->
 def test_the_status_says_what_is_waited_for(waited: Any, make_repository: Callable[..., Any]) -> None:
     found = stand_in(waited)
     head = waited.head()[:7]
-    assert waiting(found, comments=False, asked=True) == (
-        f"no Python code edited so far; answering from the last commit {head}"
-    )
+    expected = f"no Python code edited so far; using the last commit {head}"
+    assert waiting(found, comments=False, asked=True) == expected
     assert waiting(found, comments=True, asked=True).startswith("only comments or white space edited so far; ")
     assert waiting(found, comments=False, asked=False) == "no Python code edited so far"
     assert (

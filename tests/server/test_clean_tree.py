@@ -89,9 +89,9 @@ async def test_the_status_says_what_is_waited_for(repository: Any, start_editor:
     head = repository.head()[:7]
     async with start_editor(repository.path) as editor:
         uri = editor.open(CHANGED)
-        await until(f"no Python code edited so far; answering from the last commit {head}")
+        await until(f"no Python code edited so far; using the last commit {head}")
         editor.insert(uri, 0, 0, "# a comment\n")
-        await until(f"only comments or white space edited so far; answering from the last commit {head}")
+        await until(f"only comments or white space edited so far; using the last commit {head}")
         editor.replace(uri, service("sessions"))
         await until("")
     async with start_editor(repository.path, settings={"cleanTree": False}) as editor:

@@ -59,9 +59,18 @@ function ordinal(number: string): string {
   return number + (/1\d$/.test(number) ? 'th' : ending);
 }
 
-/** The last part of a definition's name, which is what tells a row from the next; of `__init__` and its like, two. */
-export function shortName(definition: string, path: string): string {
-  return called(definition.split('.').slice(definition.endsWith('__') ? -2 : -1).join('.'), path);
+/**
+ * The last part of a definition's name, which is what tells a row from the next. Two parts of `__init__` and its like, and
+ * where another of the `names` in the list ends in the same one.
+ */
+export function shortName(definition: string, path: string, names: readonly string[] = []): string {
+  const last = lastName(definition);
+  const shared = last.endsWith('__') || names.some((name) => name !== definition && lastName(name) === last);
+  return called(definition.split('.').slice(shared ? -2 : -1).join('.'), path);
+}
+
+function lastName(definition: string): string {
+  return definition.slice(definition.lastIndexOf('.') + 1).replace(/#\d+$/, '');
 }
 
 /** `a, b and c`. */

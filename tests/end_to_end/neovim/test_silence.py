@@ -67,6 +67,6 @@ def test_on_a_clean_tree_it_is_said_what_is_waited_for(repository: Any, neovim: 
     head = repository.head()[:7]
     found = neovim(CLEAN, repository.path)
     assert f"changed in {head}, " in found["rows"][6]
-    assert f"no Python code edited so far; answering from the last commit {head}" in found["lines"]
+    assert f"no Python code edited so far; using the last commit {head}" in found["lines"]
     assert any(f"what may follow the last commit {head}" in message for message in found["messages"])
-    assert f"only comments or white space edited so far; answering from the last commit {head}" in found["comment"]
+    assert f"only comments or white space edited so far; using the last commit {head}" in found["comment"]

@@ -89,7 +89,7 @@ export class WhereNextView extends List<PredictionNode> {
   }
 
   getTreeItem(node: PredictionNode): vscode.TreeItem {
-    return predictionItem(node);
+    return predictionItem(node, this.nodes.map((one) => one.prediction.definition));
   }
 
   getParent(): undefined {
@@ -119,10 +119,10 @@ function detailsOf(node: PredictionNode): Details {
   };
 }
 
-function predictionItem(node: PredictionNode): vscode.TreeItem {
+function predictionItem(node: PredictionNode, names: readonly string[]): vscode.TreeItem {
   const { prediction } = node;
   const name = called(prediction.definition, prediction.path);
-  const item = new vscode.TreeItem(shortName(prediction.definition, prediction.path), vscode.TreeItemCollapsibleState.None);
+  const item = new vscode.TreeItem(shortName(prediction.definition, prediction.path, names), vscode.TreeItemCollapsibleState.None);
   const [reason] = prediction.reasons;
   item.id = `${prediction.uri}\n${prediction.definition}`;
   item.description = [percent(prediction.score), fileName(prediction.path), reason]

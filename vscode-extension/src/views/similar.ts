@@ -156,7 +156,7 @@ export class SimilarEditsView extends Tree<Node> {
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
-    return node.kind === 'note' ? noteItem(node) : editItem(node);
+    return node.kind === 'note' ? noteItem(node) : editItem(node, this.shown?.nodes.map((one) => one.edit.definition) ?? []);
   }
 
   getParent(node: Node): Node | undefined {
@@ -251,12 +251,12 @@ function detailsOf(node: EditNode): Details {
   };
 }
 
-function editItem(node: EditNode): vscode.TreeItem {
+function editItem(node: EditNode, names: readonly string[]): vscode.TreeItem {
   const { edit, parent } = node;
   const name = called(edit.definition, edit.path);
   const ago = age(edit.date, Date.now());
   const item = new vscode.TreeItem(
-    shortName(edit.definition, edit.path),
+    shortName(edit.definition, edit.path, names),
     parent === undefined ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
   );
   const score = edit.score === null ? undefined : percent(edit.score);

@@ -18,6 +18,10 @@ void it('names definitions and amounts', () => {
   assert.equal(called('<module>', 'src/client.py'), 'client.py, module level');
   assert.equal(called('<module>', 'docs/CHANGES.md'), 'CHANGES.md');
   assert.equal(shortName('Client.get', 'src/client.py'), 'get');
+  assert.equal(shortName('Client.get', 'src/client.py', ['Client.get', 'Client.put']), 'get');
+  assert.equal(shortName('Client.get', 'src/client.py', ['Client.get', 'Server.get']), 'Client.get');
+  assert.equal(shortName('api.Client.get#2', 'src/client.py', ['get']), 'Client.get (2nd definition)');
+  assert.equal(shortName('get', 'src/client.py', ['Server.get']), 'get');
   assert.equal(shortName('Client.__init__', 'src/client.py'), 'Client.__init__');
   assert.equal(shortName('<module>', 'src/client.py'), 'client.py, module level');
   assert.equal(called('Client.get#2', 'src/client.py'), 'Client.get (2nd definition)');
