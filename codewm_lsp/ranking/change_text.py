@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import fsum
 from typing import Final
 
 import numpy as np
@@ -279,7 +280,7 @@ def text_table(
         stale = gone & held_words.words
         put("candidate_words", float(np.log1p(len(held_words.words))))
         put("stale_words", len(stale))
-        put("stale_weight", sum(1 / held[word] for word in stale))
+        put("stale_weight", fsum(1 / held[word] for word in stale))
         put("stale_share", len(stale) / (len(gone) + 1))
         put("stale_versions", len(gone_versions & held_words.words))
         same = lost & held_words.lines
@@ -290,15 +291,15 @@ def text_table(
         put("had_lines_share", len(had) / (len(gained) + 1))
         knew = come & held_words.words
         put("come_known", len(knew))
-        put("come_weight", sum(1 / held[word] for word in knew))
+        put("come_weight", fsum(1 / held[word] for word in knew))
         put("come_alone", sum(held[word] == 1 for word in knew))
         known_edited = edited & held_words.words
         put("edited_known", len(known_edited))
-        put("edited_weight", sum(1 / beside[word] for word in known_edited))
+        put("edited_weight", fsum(1 / beside[word] for word in known_edited))
         put("edited_share", len(known_edited) / (len(edited) + 1))
         in_lines = line_words & held_words.words
         put("line_words", len(in_lines) / (len(line_words) + 1))
-        put("line_words_weight", sum(1 / beside[word] for word in in_lines) / (len(line_words) + 1))
+        put("line_words_weight", fsum(1 / beside[word] for word in in_lines) / (len(line_words) + 1))
         put("likeness", len(all_after & held_words.words) / (len(all_after) * len(held_words.words) + 1) ** 0.5)
         put("named_in_added", named[stem])
         put("named_with_novel", named_novel[stem])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,3 +146,29 @@ def test_added_lines_that_name_a_version_or_an_issue_are_counted() -> None:
         "versioned_lines": 1,
         "issue_lines": 1,
     }
+
+
+SUMS = """
+from codewm_lsp.ranking.change_text import ChangedDefinitions, ChangedText, text_table, text_words
+from codewm_lsp.ranking.companions import FilePast, Touched, companions
+from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
+words = {f"word_{n}_{of}": [(n + m) % 13 for m in range(of)] for n in range(13) for of in range(2, 11)}
+files = {f"f{n}.txt": " ".join(word for word, held in words.items() if n in held) for n in range(13)}  # all alike
+paths = ("app.py", *files)
+past = FilePast([ChangedFiles("1" * 40, "a", 0, tuple(FileTouch(path, FileEvent.ADDED) for path in paths))])
+asked = Touched(("app.py",))
+found = companions(past, asked)
+texts = [text_words(files[past.paths[file]]) for file in found.files.tolist()]
+change = {"app.py": ChangedText(" ".join(words), "nothing")}
+print(text_table(past, asked, found, change, texts, ChangedDefinitions((), 0, {})).tolist())
+"""
+
+
+def test_two_processes_say_the_same() -> None:
+    said = [
+        subprocess.run(
+            (sys.executable, "-c", SUMS), env=os.environ | {"PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, check=True
+        ).stdout
+        for seed in "123"
+    ]
+    assert said[0] == said[1] == said[2]
