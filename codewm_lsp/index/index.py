@@ -23,6 +23,7 @@ from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.index.dismissals import Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
+from codewm_lsp.index.expectation import expected
 from codewm_lsp.index.overlap import Overlap
 from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
 from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Related, Window, by_term
@@ -439,20 +440,41 @@ class Index:
                 whitened=self._whitened(arrays, vector, asked),
                 commits=commits,
             )
+            predicted = np.array([place.predicted for place in places], np.float32).reshape(-1, len(vector))
             asked_places = [
                 AskedPlace(
                     known=window.known(
                         (place.path, place.definition, place.text),
                         partial(self._known_place, arrays, asked, window, place),
                     ),
-                    predicted=place.predicted,
-                    whitened=self._whitened(arrays, place.predicted, asked),
+                    predicted=prediction,
+                    whitened=self._whitened(arrays, prediction, asked),
                 )
-                for place in places
+                for place, prediction in zip(places, self._expected(arrays, asked, predicted, vector), strict=True)
             ]
             return related.relate(window, asked_edit, asked_places, self.blend)
 
         return self.log.ask(answer)
+
+    def expected(
+        self,
+        predicted: NDArray[np.float32],
+        vector: NDArray[np.float32],
+        within: Container[str] | None = None,
+    ) -> NDArray[np.float32]:
+        """What to expect where the model predicts (n, D) after the edit of ``vector``, (D,): see ``expectation``."""
+        self._require(vector)
+
+        def answer(arrays: EditArrays) -> NDArray[np.float32]:
+            return self._expected(arrays, arrays.range(within), predicted, vector)
+
+        return self.log.ask(answer)
+
+    def _expected(
+        self, arrays: EditArrays, asked: SearchRange, predicted: NDArray[np.float32], vector: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        measure = self._measure(arrays, asked)
+        return expected(predicted, vector, None if measure is None else measure.mean)
 
     def _known_place(self, arrays: EditArrays, asked: SearchRange, window: Window, place: PredictedPlace) -> KnownPlace:
         words = {word: min(count, MAX_COUNT) for word, count in word_counts(tokenize(place.text).leaves).items()}
@@ -625,17 +647,22 @@ class Index:
 
     def _whitened(self, arrays: EditArrays, vector: NDArray[np.float32], asked: SearchRange) -> NDArray[np.float32]:
         """An edit vector in the measure of the edits that are in range."""
+        measure = self._measure(arrays, asked)
+        return vector if measure is None else measure.query(vector)
+
+    def _measure(self, arrays: EditArrays, asked: SearchRange) -> Whitening | None:
+        """The measure of the edits that are in range; None where they are too few or too many for one."""
         inside = None if asked.inside is None else np.flatnonzero(asked.inside)
         rows = sample(len(arrays) if inside is None else len(inside))
         if not len(rows):
-            return vector
+            return None
         rows = rows if inside is None else inside[rows]
         kept = self._whitening
         if kept is None or kept[0] is not arrays or not np.array_equal(kept[1], rows):
             file = None if self.log.path is None else self.log.path.with_name(MEASURE)
             key = arrays.generation.encode() + rows.astype("<i8").tobytes()
             kept = self._whitening = arrays, rows, Whitening.kept(file, key, lambda: arrays.matrix.floats(rows))
-        return kept[2].query(vector)
+        return kept[2]
 
     def _count(self, arrays: EditArrays, asked: SearchRange) -> History:
         order = _order(arrays, asked.commits)

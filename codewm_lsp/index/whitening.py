@@ -36,18 +36,20 @@ _LARGEST: Final = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
-    """``inverse``: (D, D), the inverse of the shrunk covariance of some edit vectors."""
+    """``inverse``: (D, D), the inverse of the shrunk covariance of some edit vectors. ``mean``: (D,), of these."""
 
     inverse: NDArray[np.float32]
+    mean: NDArray[np.float32]
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Whitening:
         """From (n, D) edit vectors."""
         count, width = vectors.shape
-        apart = vectors.astype(np.float32) - vectors.mean(0, dtype=np.float64).astype(np.float32)
+        mean = vectors.mean(0, dtype=np.float64).astype(np.float32)
+        apart = vectors.astype(np.float32) - mean
         covariance = (apart.T @ apart / count).astype(np.float64)
         shift = max(SHRINKAGE / count * float(np.trace(covariance)) / width, 1e-6)
-        return cls(np.linalg.inv(covariance + shift * np.eye(width)).astype(np.float32))
+        return cls(np.linalg.inv(covariance + shift * np.eye(width)).astype(np.float32), mean)
 
     @classmethod
     def kept(cls, file: Path | None, key: bytes, vectors: Callable[[], NDArray[np.float32]]) -> Whitening:
@@ -60,10 +62,11 @@ class Whitening:
         name = hashlib.blake2b(key + repr((codewm_lsp.__version__, SHRINKAGE)).encode(), digest_size=_NAME).digest()
         found = _read(file, name)
         if found is None:
-            found = cls.of(vectors()).inverse
+            made = cls.of(vectors())
+            found = np.vstack([made.inverse, made.mean])
             data = found.astype("<f4").tobytes()
             write_anew(file, name + zlib.crc32(data).to_bytes(4, "little") + data)
-        return cls(found)
+        return cls(found[:-1], found[-1])
 
     def query(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vector whose product with a stored one says how much these are alike, (D,)."""
@@ -80,11 +83,11 @@ def _read(file: Path, name: bytes) -> NDArray[np.float32] | None:
     except OSError:
         return None
     numbers = data[_NAME + 4 :]
-    width = math.isqrt(len(numbers) // 4)
+    width = math.isqrt(len(numbers) // 4)  # of D rows and one more, rounded down
     checked = zlib.crc32(numbers).to_bytes(4, "little") == data[_NAME : _NAME + 4]
-    if data[:_NAME] != name or not checked or len(numbers) != 4 * width**2:
+    if data[:_NAME] != name or not checked or len(numbers) != 4 * width * (width + 1):
         return None
-    return np.frombuffer(numbers, "<f4").reshape(width, width).astype(np.float32, copy=False)
+    return np.frombuffer(numbers, "<f4").reshape(width + 1, width).astype(np.float32, copy=False)
 
 
 def is_measured(edits: int) -> bool:

@@ -14,6 +14,7 @@ from codewm_model.evaluation.likeness import Likeness
 from codewm_model.evaluation.measurement import RANDOM, Clone, EvaluatedModel, Role, Settings
 from codewm_model.evaluation.shown_edits import FITTING, METRICS, OWN_CITATION, SAID, Citations, Pool, qualities
 from codewm_model.evaluation.what_next import (
+    ALONE,
     CITED,
     COPY,
     ELSEWHERE,
@@ -25,6 +26,7 @@ from codewm_model.evaluation.what_next import (
     RECENT,
     REPLAY,
     SEEN,
+    TOLD,
     WhatNext,
     bootstrap,
     replayed,
@@ -46,7 +48,7 @@ def test_predictions_and_nulls_are_ranked_among_older_edits(clones: Path) -> Non
     assert not outcome.left_out
     figures = {(one.setting, one.system, one.metric): one for one in outcome.figures}
     systems = {system for setting, system, _ in figures if setting == "true edit among 30 older ones"}
-    assert systems == {"shipped", COPY, REPLAY, OWN, MEAN, RANDOM}
+    assert systems == {"shipped", ALONE, TOLD, COPY, REPLAY, OWN, MEAN, RANDOM}
     assert len({one.n for one in outcome.figures if one.setting == "true edit among 30 older ones"}) == 1
     cosine = {system: figures["true edit among 30 older ones", system, "cosine"].value for system in systems}
     assert cosine[RANDOM] < cosine["shipped"] <= 1

@@ -100,6 +100,7 @@ def test_a_measure_that_was_kept_is_the_same_to_the_last_bit(tmp_path: Path) -> 
     assert made.inverse.tobytes() == Whitening.of(vectors).inverse.tobytes()
     again = Whitening.kept(file, b"these", _never)
     assert again.inverse.tobytes() == made.inverse.tobytes()
+    assert again.mean.tobytes() == made.mean.tobytes() == vectors.mean(0, dtype=np.float64).astype(np.float32).tobytes()
     assert [one.name for one in tmp_path.iterdir()] == [MEASURE]
 
 

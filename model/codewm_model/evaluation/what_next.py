@@ -44,6 +44,8 @@ CITED: Final = "five likeliest places"
 DISTRACTORS: Final = 1_000
 RESAMPLES: Final = 1_000
 
+ALONE: Final = "the model's prediction alone"
+TOLD: Final = "the same, told the newest past edits as well (0.1.0)"
 COPY: Final = "copy of the revealed edit"
 REPLAY: Final = "revealed edit replayed as text"
 OWN: Final = "its own last edit"
@@ -192,10 +194,13 @@ def _ask(
     again = [replayed(asked.revealed, edit.before) if edit.before else "" for edit in others]
     pairs = [*before, *((edit.before, text) for edit, text in zip(others, again, strict=True))]
     own_vectors, again_vectors = np.split(model.embed_edits(pairs), [len(others)])
+    alone = np.stack([place.predicted for place in asked.places])
     copied = np.repeat(asked.told[:1], len(others), 0)
     moved = np.linalg.norm(again_vectors, axis=1) > 0.5
     guesses = {
-        name: model.predict_next([edit.before for edit in others], asked.told).edits,
+        name: evidence.index.expected(alone, asked.told[0], asked.within),
+        ALONE: alone,
+        TOLD: model.predict_next([edit.before for edit in others], asked.told).edits,
         COPY: copied,
         REPLAY: np.where(moved[:, None], again_vectors, copied),  # where nothing of it stands: the copy
         OWN: own_vectors,
@@ -260,11 +265,13 @@ def bootstrap(values: NDArray[np.float64], commits: Sequence[int], seed: int) ->
 
 EXPLANATION: Final = """\
 The commits are those of E5. One edit is revealed. For each other definition that the commit changes, its edit is
-predicted from the definition before the change and the recent edits (the revealed one, then the newest past ones). The
-figures are the cosine of the prediction with the true edit's vector, and the rank of the true edit among 1,000 edits of
-older commits, drawn by the seed from the newest 3,000 of the history. Nulls, in the same space: the revealed edit's own
-vector (copy), that edit replayed on the definition's text (the copy where nothing of it stands there), the definition's
-last edit, the mean edit, a random one. The vectors of two models are not comparable, so each has its own nulls.
+predicted from the definition before the change and the revealed edit. As in the product, what the edits of the
+repository share is then taken off and a little of the revealed edit added; the model's prediction alone, and the same
+told the newest past edits as well (as 0.1.0 was measured), have rows of their own. The figures are the cosine of the
+prediction with the true edit's vector, and the rank of the true edit among 1,000 edits of older commits, drawn by the
+seed from the newest 3,000 of the history. Nulls, in the same space: the revealed edit's own vector (copy), that edit
+replayed on the definition's text (the copy where nothing of it stands there), the definition's last edit, the mean
+edit, a random one. The vectors of two models are not comparable, so each has its own nulls.
 
 Past edits shown: the product's three (the blend; it may show fewer, and each one missing counts as 0) against the three
 nearest to the prediction alone, to the revealed edit (copy), and to both together, as 0.1.0 showed. Their similarity to
