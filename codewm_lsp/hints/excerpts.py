@@ -31,9 +31,16 @@ def excerpt(edit: Edit) -> Edit:
 
     def cut(lines: list[str]) -> str:
         end = min(len(lines), len(lines) - high + _AROUND)
-        return "\n".join([*lines[: min(_HEAD, end)], *lines[begin:end]])[:LONGEST]
+        return "\n".join([*lines[: min(_HEAD, end)], *lines[begin:end]])
 
-    return replace(edit, before=cut(old), after=cut(new))
+    before, after = cut(old), cut(new)
+    if len(before) <= LONGEST and len(after) <= LONGEST:
+        return replace(edit, before=before, after=after)
+    # Of lines that are very long themselves, what is around the first change.
+    pairs = enumerate(zip(before, after, strict=False))
+    changed = next((at for at, (one, other) in pairs if one != other), min(len(before), len(after)))
+    first = max(0, changed - LONGEST // 2)
+    return replace(edit, before=before[first : first + LONGEST], after=after[first : first + LONGEST])
 
 
 def beginning(source: str) -> str:

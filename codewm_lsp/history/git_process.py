@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import subprocess
 import sys
@@ -50,6 +51,7 @@ _OVERRULED: Final = (
     "diff.external=",
     "gc.auto=0",
     "gpg.program=",
+    "i18n.logOutputEncoding=UTF-8",
     "log.showSignature=false",
     "maintenance.auto=false",
     "protocol.allow=never",
@@ -82,6 +84,9 @@ _ENVIRONMENT: Final = {
     "LC_ALL": "C",
     "SSH_ASKPASS": "",
 }
+_CACHES: Final = ("commit-graph", "commit graph", "multi-pack")
+_WITHOUT_CACHES: Final = ("core.commitGraph=false", "core.multiPackIndex=false")
+_log = logging.getLogger(__name__)
 _SUFFIX: Final = ".exe" if os.name == "nt" else ""
 if sys.platform == "win32":  # no console flashes up, and an interrupt of ours is none of Git's
     _FLAGS: Final = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -255,6 +260,7 @@ class HardenedGit:
         self._stalls: list[float] = []  # when a command was killed
         self._where = location.root or location.git_dir
         self._options = [argument for setting in _OVERRULED for argument in ("-c", setting)]
+        self._is_plain = False
         self._lists_named: tuple[object, dict[str, str]] = (None, {})
 
     def start(self, *arguments: str, files: bool = False, memory: str = "") -> GitProcess:
@@ -283,22 +289,25 @@ class HardenedGit:
 
         Raises ``LimitError`` where it took longer than ``seconds`` or said more than ``most`` bytes.
         """
-        with contextlib.ExitStack() as stack:
-            process = self.start(*arguments, files=files)
-            stack.callback(process.close)
-            with process.limit(seconds, expected=expected):
-                process.tell(told)
-                out = bytearray()
-                while chunk := process.stdout.read1(_CHUNK):
-                    out += chunk
-                    if len(out) > most:
-                        raise self._too_much(arguments[0], most)
-                status = process.status()
-            if process.timed_out:
-                raise self._stalled(process.name)
-            if status and not os.path.isdir(self._location.git_dir):
-                raise self._gone()
-            return status, bytes(out), process.complaint()
+        while True:
+            with contextlib.ExitStack() as stack:
+                process = self.start(*arguments, files=files)
+                stack.callback(process.close)
+                with process.limit(seconds, expected=expected):
+                    process.tell(told)
+                    out = bytearray()
+                    while chunk := process.stdout.read1(_CHUNK):
+                        out += chunk
+                        if len(out) > most:
+                            raise self._too_much(arguments[0], most)
+                    status = process.status()
+                if process.timed_out:
+                    raise self._stalled(process.name)
+                if status and not os.path.isdir(self._location.git_dir):
+                    raise self._gone()
+                complaint = process.complaint()
+            if not self._does_without(status, complaint):
+                return status, bytes(out), complaint
 
     def output(
         self,
@@ -319,24 +328,39 @@ class HardenedGit:
 
     def records(self, *arguments: str, seconds: float = PATIENT_SECONDS, most: int = MOST_BYTES) -> Iterator[bytes]:
         """The parts of a command's output that end with a zero byte, as they come. Raises as ``output`` does."""
-        process = self.start(*arguments)
-        try:
-            with process.limit(seconds):
-                process.tell()
-                rest, size = b"", 0
-                while chunk := process.stdout.read(_CHUNK):
-                    size += len(chunk)
-                    if size > most:
-                        raise self._too_much(arguments[0], most)
-                    *whole, rest = (rest + chunk).split(b"\0")
-                    yield from whole
-                status = process.status()
-            if process.timed_out:
-                raise self._stalled(process.name)
-            if status:
-                raise self.failure(arguments[0], status, process.complaint())
-        finally:
-            process.close()
+        status, said = 1, False
+        while status:
+            process = self.start(*arguments)
+            try:
+                with process.limit(seconds):
+                    process.tell()
+                    rest, size = b"", 0
+                    while chunk := process.stdout.read(_CHUNK):
+                        size += len(chunk)
+                        if size > most:
+                            raise self._too_much(arguments[0], most)
+                        *whole, rest = (rest + chunk).split(b"\0")
+                        said = said or bool(whole)
+                        yield from whole
+                    status = process.status()
+                if process.timed_out:
+                    raise self._stalled(process.name)
+                if status and (said or not self._does_without(status, process.complaint())):
+                    raise self.failure(arguments[0], status, process.complaint())
+            finally:
+                process.close()
+
+    def _does_without(self, status: int, complaint: str) -> bool:
+        """Whether Git may do better without what it has only to be faster, after it crashed or complained of that. It
+        is done without from then on."""
+        if not status or self._is_plain or not (status < 0 or any(sign in complaint for sign in _CACHES)):
+            return False
+        self._is_plain = True
+        self._options += [argument for setting in _WITHOUT_CACHES for argument in ("-c", setting)]
+        _log.warning(
+            "Git failed in %s (%s); trying without its commit graph.", self._where, essence(complaint) or status
+        )
+        return True
 
     def failure(self, command: str, status: int, complaint: str) -> RepositoryError:
         """What to say of a command that failed."""

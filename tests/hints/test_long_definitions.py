@@ -34,6 +34,16 @@ def test_what_was_changed_is_kept_with_its_surroundings_and_the_signature(number
         assert len(text.split("\n")) < 200
 
 
+@pytest.mark.parametrize("number", [0, 50_000, 99_999])
+def test_of_a_line_that_is_very_long_itself_what_was_changed_is_kept(number: int) -> None:
+    values = [str(value) for value in range(100_000)]
+    changed = [*values[:number], "changed", *values[number + 1 :]]
+    short = excerpt(edit_of(f"x = [{', '.join(values)}]\n", f"x = [{', '.join(changed)}]\n"))
+    assert "changed" in short.after
+    assert f" {number}," in short.before.replace("[", " ").replace("]", ",")
+    assert max(len(short.before), len(short.after)) <= LONGEST
+
+
 @given(st.text(alphabet="ab\n", max_size=400), st.text(alphabet="ab\n", max_size=400), st.booleans())
 def test_any_two_texts_are_kept_within_the_bound(before: str, after: str, long: bool) -> None:
     edit = edit_of(before + LONG if long else before, after + LONG if long else after)

@@ -109,6 +109,41 @@ def test_a_linked_worktree_has_its_own_place_whatever_that_of_the_repository_is(
         assert [edit.path for edit in repository.working_edits()] == ["a.py"]
 
 
+def test_no_setting_of_a_repository_rewords_what_git_says(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE})
+    built.commit("Größer", {"a.py": CHANGED})
+    with Repository.open(built.path) as repository:
+        before = repository.authors("HEAD", 9), repository.changed_files(), list(repository.commits())
+    for name, value in (
+        *(("i18n.logOutputEncoding", "utf-16"), ("i18n.commitEncoding", "nonsense"), ("log.date", "nonsense")),
+        *(("core.abbrev", "4"), ("core.quotePath", "true"), ("diff.noprefix", "true"), ("diff.relative", "true")),
+        *(("diff.orderFile", os.devnull), ("diff.renames", "false"), ("log.follow", "true"), ("color.ui", "always")),
+    ):
+        built.git("config", name, value)
+    with Repository.open(built.path) as repository:
+        assert (repository.authors("HEAD", 9), repository.changed_files(), list(repository.commits())) == before
+
+
+@pytest.mark.parametrize("fill", [b"\0", b"\xff", b"\x7f", b"A commit graph"])
+@pytest.mark.parametrize("begin", [8, 68, 300])
+def test_a_commit_graph_that_is_damaged_is_done_without(
+    begin: int, fill: bytes, make_repository: MakeRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    built = make_repository()
+    for number in range(8):
+        built.commit(f"Change {number}", {"a.py": f"def one():\n    return {number}\n"})
+    built.git("commit-graph", "write", "--reachable")
+    graph = built.path / ".git" / "objects" / "info" / "commit-graph"
+    size = graph.stat().st_size
+    graph.chmod(0o644)
+    graph.write_bytes((graph.read_bytes()[:begin] + fill * size)[:size])
+    with Repository.open(built.path) as repository:
+        assert len(repository.ancestors()) == 8
+        assert [edits.commit.subject for edits in repository.commits()] == [f"Change {n}" for n in range(7, -1, -1)]
+    assert len(caplog.records) <= 1
+
+
 def test_a_folder_that_is_no_repository(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match=r"elsewhere is not inside a Git repository.*git init"):
         Repository.open(tmp_path / "elsewhere")
