@@ -22,7 +22,7 @@ from codewm_lsp.hints.answers import (
     same_kind,
 )
 from codewm_lsp.hints.derived import Derived, Known
-from codewm_lsp.hints.excerpts import beginning
+from codewm_lsp.hints.excerpts import beginning, excerpt
 from codewm_lsp.hints.fading import faded
 from codewm_lsp.hints.fitting import fitting, likeness_of_kinds, own_chance
 from codewm_lsp.hints.repeats import CHANCES, OF_TWINS, repeat_of
@@ -171,6 +171,7 @@ class Engine:
         made the same kind of change. Those of its own commit, where it has one, are left out. Those of other
         repositories stand among them by their scores; between near equals the newer ones come first (``fading``).
         """
+        edit = excerpt(edit)
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         past = self.derived.past(snapshot, [edit])
         more = k + NEAR_EQUALS if k else 0
@@ -257,6 +258,7 @@ class Engine:
         """
         if not editing:
             return []
+        editing = tuple(map(excerpt, editing))
         deadline = None if patience is None else time.monotonic() + patience
         ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
         calibration = AFTER_COMMIT if editing[0].commit is not None and snapshot.stand_in is not None else None

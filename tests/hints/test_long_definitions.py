@@ -78,3 +78,9 @@ def test_no_more_than_that_reaches_the_model(shop: Any, open_engine: Callable[[P
     assert {hint.definition for hint in shown.items} >= {"other"}
     assert read
     assert max(read) <= LONGEST
+    whole = asking.repository.working_edits({"shop/client.py": text})  # as the command line asks
+    assert any(len(edit.after) > LONGEST for edit in whole)
+    assert asking.engine.next(snapshot, whole)
+    for edit in whole:
+        asking.engine.similar(snapshot, edit)
+    assert max(read) <= LONGEST
