@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from codewm_lsp.history import Repository
 from codewm_lsp.history.changed_files import ChangedFiles, FileEvent, FileTouch
-from codewm_lsp.ranking.boosted_trees import Node
+from codewm_lsp.ranking.boosted_trees import Node, Split, Trees
 from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import read_missing_files
 from codewm_model.data.hidden_files import CochangeRule, questions_of, together
@@ -21,6 +21,7 @@ from codewm_model.evaluation import repositories
 from codewm_model.evaluation.forgotten_files import Candidates, measure, ruled
 from codewm_model.evaluation.forgotten_files import coupled as plain
 from codewm_model.ranking import missing_files_fit
+from codewm_model.ranking.boosting import mean_of
 
 
 def past_of(*commits: str, days: int = 1) -> FilePast:
@@ -88,6 +89,15 @@ def _numbers(nodes: Iterable[Node]) -> Iterator[float]:
 def test_a_short_number_is_near_the_long_one() -> None:
     for number in (0.0, 1e-35, 0.3333, 2.5, -4.5538251, 123456.0):
         assert missing_files_fit._short(number) == pytest.approx(number, rel=3e-4)
+
+
+def test_the_mean_of_trees_says_what_they_say_on_average() -> None:
+    one = Trees(("a",), (Split(0, 0.5, 0.0, -1.0, 3.0),))
+    other = Trees(("b", "a"), (Split(1, 0.0, 0.0, 1.0, Split(0, 2.0, 0.0, 5.0, 7.0)),))
+    mean = mean_of([one, other])
+    values = {"a": np.array([0.0, 1.0, 1.0]), "b": np.array([0.0, 1.0, 3.0])}
+    said = [trees.scores([values[name] for name in trees.signals]) for trees in (one, other, mean)]
+    np.testing.assert_allclose(said[2], (said[0] + said[1]) / 2)
 
 
 def test_fit_and_measure_are_two_commands(coupled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

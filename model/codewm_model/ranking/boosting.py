@@ -72,6 +72,16 @@ def trees_of(grown: lightgbm.Booster, columns: Sequence[str]) -> Trees:
     return Trees(tuple(columns[number] for number in asked), tuple(_renumbered(root, place) for root in found))
 
 
+def mean_of(some: Sequence[Trees]) -> Trees:
+    """Trees that say what these say on average."""
+    signals = tuple(sorted({name for one in some for name in one.signals}))
+    roots: list[Node] = []
+    for one in some:
+        place = {number: signals.index(name) for number, name in enumerate(one.signals)}
+        roots += [_renumbered(root, place) for root in one.times(1 / len(some)).roots]
+    return Trees(signals, tuple(roots))
+
+
 def scores_of(trees: Trees, lists: Lists, names: Sequence[str]) -> NDArray[np.float64]:
     """What trees say of every row."""
     if not trees.roots:
