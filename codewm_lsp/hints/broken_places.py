@@ -6,9 +6,9 @@ so no index is needed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
@@ -20,7 +20,7 @@ from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_abov
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.references import references
 from codewm_lsp.records import dataclass
-from codewm_lsp.source import MODULE_NAME, Definition, parse_definitions
+from codewm_lsp.source import Definition, parse_definitions
 from codewm_lsp.source.languages import is_source
 
 MOST_FILES: Final = 150
@@ -31,7 +31,7 @@ _MOST_NAMES: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlace:
-    """A definition that must follow a change; ``line``, from 0, that of the first use in it, as far as words tell."""
+    """A definition that must follow a change; ``line``, from 0, that of the first use in it."""
 
     path: str
     definition: str
@@ -129,7 +129,7 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]
         BrokenPlace(
             path := corpus.paths[corpus.file[row]],
             name := corpus.names[row],
-            _line_of(why.name, texts[path], definitions(path), name),
+            _line_in_file(why.line, texts[path], definitions(path), name),
             why.score,
             why.words,
         )
@@ -139,14 +139,17 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]
     return sorted(found, key=lambda one: (-one.chance, one.path, one.line))
 
 
-def _line_of(word: str, text: str, definitions: Sequence[Definition], name: str) -> int:
-    """The first line of a definition in which a word stands, those of definitions inside it left out; else its own."""
+def _line_in_file(line: int | None, text: str, definitions: Sequence[Definition], name: str) -> int:
+    """That of a line of a definition's own text, out of which the definitions inside it are cut; None: its first.
+
+    Blank lines are not counted, since those around what is cut out may be, too.
+    """
     [inside] = [one for one in definitions if one.name == name]
+    if line is None:
+        return inside.line
     nested = [one for one in definitions if one is not inside and inside.start <= one.start and one.end <= inside.end]
-    holds = re.compile(rf"\b{re.escape(word)}\b").search
+    cut = {number for one in nested for number in range(one.start, one.end)}
     lines = text.split("\n")
-    for number in range(inside.start, min(inside.end, len(lines))) if word else ():
-        header = number == inside.line and name != MODULE_NAME  # its own name is no use
-        if not header and holds(lines[number]) and not any(it.start <= number < it.end for it in nested):
-            return number
-    return inside.line
+    before = sum(bool(one.strip()) for one in inside.source.split("\n")[:line])
+    own = (n for n in range(inside.start, min(inside.end, len(lines))) if n not in cut and lines[n].strip())
+    return next(islice(own, before, None), inside.line)

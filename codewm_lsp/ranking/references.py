@@ -51,14 +51,15 @@ _DECORATORS: Final = "decorators"
 class ForcedChange:
     """Why a definition must follow. ``linted``: whether a linter names the place anyway. ``certain``: whether the
     syntax tells that it uses what is broken; otherwise it has the name in common, or the contract. ``name``: what it
-    uses, where it does. ``changes``: what of a function or method must change, where that is told: its body, its
-    signature or its decorators."""
+    uses, where it does, and ``line``, from 0, of its own text: where it first does. ``changes``: what of a function or
+    method must change, where that is told: its body, its signature or its decorators."""
 
     score: float
     words: str
     linted: bool = False
     certain: bool = True
     name: str = ""
+    line: int | None = None
     changes: str = ""
 
 
@@ -226,7 +227,8 @@ class _Search:
         return self._resolver.names(*self._where(row))
 
     def _uses(self, row: int, wanted: frozenset[str]) -> list[Use]:
-        return [use for use in self._names(row).uses if use.name in wanted]
+        """In the order of their lines: of reasons that are as good, the first is told."""
+        return sorted([use for use in self._names(row).uses if use.name in wanted], key=lambda use: use.line)
 
     def _where(self, row: int) -> tuple[int, str]:
         return int(self._corpus.file[row]), self._corpus.names[row]
@@ -296,7 +298,7 @@ class _Search:
                     score = _USES if certain else _LIKELY
                     still = certain and gone.renamed != name  # moved to another class, it may be inherited from there
                     made = ForcedChange(score, f"still uses {quoted}, {now}", certain=still, changes=_part_of(use))
-                self._lead(row, replace(made, name=name))
+                self._lead(row, replace(made, name=name, line=use.line))
         if gone.member and gone.renamed:
             self._overrides(place, f"which was renamed to `{clean(gone.renamed, _NAME)}`")
 
@@ -410,7 +412,9 @@ class _Search:
                         )
                         said = f"calls `{clean(told, _NAME)}`: {why}"
                         score = _FITS if meaning is not None else _LIKELY
-                        self._lead(row, ForcedChange(score, said, certain=certain, name=word, changes=_part_of(use)))
+                        self._lead(
+                            row, ForcedChange(score, said, certain=certain, line=use.line, changes=_part_of(use))
+                        )
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")

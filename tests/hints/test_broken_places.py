@@ -18,8 +18,8 @@ BEFORE = 60  # commits, so that the history is long enough to be asked
 @pytest.fixture
 def library(make_repository: Any) -> Any:
     repository = make_repository("library")
-    files = {"library.py": LIBRARY, "caller.py": CALLER, "notes.md": "send\n"}
-    repository.commit_many([("Begin", files), *((f"Note {n}", {"log.txt": f"{n}\n"}) for n in range(BEFORE))])
+    first = [("Begin", {"library.py": LIBRARY, "notes.md": "send\n"}), ("Fetch", {"caller.py": CALLER})]
+    repository.commit_many([*first, *((f"Note {n}", {"log.txt": f"{n}\n"}) for n in range(BEFORE))])
     return repository
 
 
@@ -75,6 +75,42 @@ def test_an_import_on_the_first_line_is_where_to_look_and_not_the_list_of_what_i
     library.write("library.py", LIBRARY.replace("def send", "def post"))
     found = {path: (line, reason) for path, _, line, reason in broken(asked(library.path, threshold=0.5))}
     assert found["shop.py"] == (0, "imports `send`, which was renamed to `post` (a linter would catch this)")
+
+
+@pytest.mark.parametrize(
+    ("user", "line"),
+    [
+        ('def user(y):\n    """It has a docstring."""\n    return has(y)\n', 2),
+        ("def user(y):\n    # has it?\n    print('has')\n    return has(y)\n", 3),
+        ("def user(y):\n    y.has = 1\n    return has(y)\n", 2),
+        ("def user(y):\n    print(has=1)\n    return has(y)\n", 2),
+        ("def user(y):\n    found = [has for has in y]\n    return has(found)\n", 2),
+        ("def user(y):\n    y(\n        has\n    )\n    return has(y)\n", 2),
+        ("def user(y):\n    value = y if y else has\n    return value\n", 1),
+        ("@y\n@has\ndef user(y: has):\n    return has(y)\n", 1),
+        ("def user(y):\n    def inner():\n        return 'has'\n\n    # has\n\n    return has(inner)\n", 6),
+        ("class Outer:\n    def user(self):\n        'has'\n\n    # has\n\n    kept = has\n", 6),
+    ],
+)
+def test_the_line_is_that_of_the_first_use_and_not_of_a_word_spelt_like_it(
+    make_repository: Any, user: str, line: int
+) -> None:
+    repository = make_repository("words")
+    library = "def has(x):\n    total = x + 1\n    return total * 2\n"
+    repository.commit("Begin", {"words.py": f"{library}\n\n{user}"})
+    repository.write("words.py", f"{library.replace('has', 'holds')}\n\n{user}")
+    ((path, _, found, reason),) = broken(asked(repository.path))
+    assert (path, found - 5) == ("words.py", line)
+    assert reason == "still uses `has`, which was renamed to `holds`"
+
+
+def test_the_line_of_a_call_is_that_of_the_one_that_no_longer_fits(library: Any) -> None:
+    calls = "from library import send\n\n\ndef fetch():\n    send('a', timeout=1)\n    # send\n    return send('b')\n"
+    library.commit("Call", {"caller.py": calls})
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout)"))
+    ((_, definition, line, reason),) = broken(asked(library.path))
+    assert (definition, line) == ("fetch", 6), "the first passes it, and the next is a comment"
+    assert reason == "calls `send`: does not pass `timeout`, which is now required"
 
 
 def test_what_a_change_breaks_is_named_however_short_the_history_is(make_repository: Any) -> None:

@@ -203,27 +203,34 @@ class _Reader:
                 self._bound.add(name)
 
     def _use(
-        self, name: str, kind: UseKind, place: _Place, receiver: Chain | None = None, call: Call | None = None
+        self,
+        name: str,
+        node: Node | None,
+        kind: UseKind,
+        place: _Place,
+        receiver: Chain | None = None,
+        call: Call | None = None,
     ) -> None:
-        if name in self._wanted:
-            self._uses.append(Use(name, kind, receiver, call, place.outside))
+        if node is not None and name in self._wanted:
+            self._uses.append(Use(name, kind, receiver, call, place.outside, line=node.start_point[0]))
 
     # Names
 
     def _identifier(self, node: Node, place: _Place, call: Call | None = None) -> None:
         name = _text(node)
         if name in self._wanted and name not in place.hidden:
-            self._use(name, UseKind.NAME, place, None, call)
+            self._use(name, node, UseKind.NAME, place, None, call)
 
     def _attribute(self, node: Node, place: _Place, call: Call | None = None) -> None:
         receiver = node.child_by_field_name("object")
-        name = _text(node.child_by_field_name("attribute"))
+        attribute = node.child_by_field_name("attribute")
+        name = _text(attribute)
         if name in self._wanted:
             chain = _chain(receiver)
             if chain is None or chain[0] not in place.hidden:
-                self._use(name, UseKind.ATTRIBUTE, place, chain, call)
+                self._use(name, attribute, UseKind.ATTRIBUTE, place, chain, call)
             else:
-                self._use(name, UseKind.ATTRIBUTE, place, None, call)
+                self._use(name, attribute, UseKind.ATTRIBUTE, place, None, call)
         if receiver is not None:
             self.visit(receiver, place.below())
 
@@ -246,11 +253,11 @@ class _Reader:
         parts = tuple(_text(child) for child in node.named_children)
         if len(parts) > 1:
             for number in range(1, len(parts)):
-                self._use(parts[number], UseKind.ATTRIBUTE, place, parts[:number])
+                self._use(parts[number], node.named_children[number], UseKind.ATTRIBUTE, place, parts[:number])
         if place.pattern and len(parts) == 1:
             self._bound.add(parts[0])
         elif parts and parts[0] not in place.hidden:
-            self._use(parts[0], UseKind.NAME, place)
+            self._use(parts[0], node.named_children[0], UseKind.NAME, place)
 
     def _case_clause(self, node: Node, place: _Place) -> None:
         for child in node.named_children:
@@ -271,7 +278,7 @@ class _Reader:
                 text = _text(child)
                 if _DOTTED.fullmatch(text):
                     *before, name = text.split(".")
-                    self._use(name, UseKind.TEXT, place, tuple(before))
+                    self._use(name, child, UseKind.TEXT, place, tuple(before))
 
     def _global_statement(self, node: Node, place: _Place) -> None:
         self._elsewhere.update(_text(child) for child in node.named_children)
@@ -316,7 +323,7 @@ class _Reader:
             if child.type == "string":
                 for content in child.named_children:
                     if content.type == "string_content":
-                        self._use(_text(content), UseKind.LISTED, place)
+                        self._use(_text(content), content, UseKind.LISTED, place)
             else:
                 self._listed(child, place)
 
@@ -370,7 +377,7 @@ class _Reader:
             if child.type == "aliased_import":
                 name, alias = _text(child.child_by_field_name("name")), _text(child.child_by_field_name("alias"))
             self._imports[alias] = Import(module, name)
-            self._use(name, UseKind.IMPORT, place, (module,))
+            self._use(name, child, UseKind.IMPORT, place, (module,))
 
     def _future_import_statement(self, node: Node, place: _Place) -> None:
         pass

@@ -38,7 +38,7 @@ class Call:
 class Use:
     """One use of a name. ``receiver``: what it is an attribute of, or the module that it is imported from; None where
     that is no chain of names. ``outside``: in a decorator, default, annotation or base, which the definition's own
-    names do not hide; ``decorates``: in a decorator. ``call``: where it is called."""
+    names do not hide; ``decorates``: in a decorator. ``call``: where it is called. ``line``, from 0, of the text."""
 
     name: str
     kind: UseKind
@@ -46,6 +46,7 @@ class Use:
     call: Call | None = None
     outside: bool = False
     decorates: bool = False
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
