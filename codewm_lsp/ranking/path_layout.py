@@ -73,6 +73,12 @@ class Layout:
         return np.array([path.rpartition("/")[2] == conventions_of(path).package for path in self.paths], dtype=bool)
 
     @cached_property
+    def stubs(self) -> Mapping[int, int]:
+        """Files that declare the definitions of another one, each with that."""
+        declared = ((file, conventions_of(path).declares(path)) for file, path in enumerate(self.paths))
+        return {file: self.number[path] for file, path in declared if path in self.number}
+
+    @cached_property
     def _stems(self) -> Mapping[str, list[int]]:
         """The files of each stem."""
         found: dict[str, list[int]] = {}

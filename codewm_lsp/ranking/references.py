@@ -1,4 +1,5 @@
-"""Definitions that must follow the edits in progress: users of what is gone, callers that no longer fit, overrides.
+"""Definitions that must follow the edits in progress: users of what is gone, callers that no longer fit, overrides, and
+the declarations in stubs.
 
 They are computed from the syntax trees, and they lead the ranking. A definition is looked into only where one of the
 names stands in it, which the corpus knows.
@@ -21,6 +22,7 @@ from codewm_lsp.ranking.candidate import A_LINTER
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
+from codewm_lsp.ranking.stubs import Stubs
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
 from codewm_lsp.source.languages import Names, Use, UseKind
@@ -38,6 +40,7 @@ _FAMILY: Final = 24  # classes below one
 _NAME: Final = 40  # characters of a name in words
 _USES: Final = 0.95
 _FITS: Final = 0.9
+_DECLARES: Final = 0.9
 _OVERRIDES: Final = 0.85
 _LISTS: Final = 0.8
 _LIKELY: Final = 0.75  # by the name alone, which nothing else has
@@ -82,7 +85,7 @@ def references(
     broken = broken_by(editing, defined)
     if not (broken.gone or broken.altered or broken.enlarged):
         return {}
-    return _Search(corpus, broken, texts).found()
+    return _Search(corpus, broken, editing, texts).found()
 
 
 def led(
@@ -126,6 +129,7 @@ class _Search:
         self,
         corpus: Corpus,
         broken: Broken,
+        editing: Sequence[Edit],
         texts: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]],
     ) -> None:
         self._corpus = corpus
@@ -135,6 +139,7 @@ class _Search:
         number = corpus.number
         self._gone = {Address(number[one.path], one.name): one for one in broken.gone if one.path in number}
         self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken))
+        self._stubs = Stubs(corpus, self._resolver, editing)
         self._found: dict[int, ForcedChange] = {}
         self._families: dict[Address, tuple[Address, ...]] = {}
         self._left = MOST
@@ -147,6 +152,7 @@ class _Search:
         return self._known[file]
 
     def found(self) -> References:
+        self._declarations()
         for place, gone in self._gone.items():
             self._users(place, gone)
         for altered in self._broken.altered:
@@ -269,10 +275,7 @@ class _Search:
         unique = gone.member and self._alone(place, name, rows)
         owner = simple_name(scope_above(gone.name)) if gone.member and not self._only(name) else ""
         quoted = f"`{clean(f'{owner}.{name}' if owner else name, _NAME)}`"
-        if gone.renamed:
-            now = f"which was renamed to `{clean(gone.renamed, _NAME)}`"
-        else:
-            now = "which has moved" if gone.moved else "which was removed"
+        now = self._now(gone)
         for row in rows:
             if self._done:
                 return
@@ -301,6 +304,11 @@ class _Search:
                 self._lead(row, replace(made, name=name, line=use.line))
         if gone.member and gone.renamed:
             self._overrides(place, f"which was renamed to `{clean(gone.renamed, _NAME)}`")
+
+    def _now(self, gone: Gone) -> str:
+        if gone.renamed:
+            return f"which was renamed to `{clean(gone.renamed, _NAME)}`"
+        return "which has moved" if gone.moved else "which was removed"
 
     def _only(self, name: str) -> bool:
         """Whether a name alone tells which definition is meant: at most one has it, and Python gives it no meaning."""
@@ -368,6 +376,17 @@ class _Search:
                     self._lead(
                         row, ForcedChange(_OVERRIDES, f"{words} {called}, {what}", certain=False, changes=_SIGNATURE)
                     )
+
+    # Stubs
+
+    def _declarations(self) -> None:
+        """What stubs declare of what is gone or altered, and what an edited stub declares."""
+        said = [one for gone in self._gone.values() for one in self._stubs.gone(gone, self._now(gone), set(self._gone))]
+        said += [one for altered in self._broken.altered for one in self._stubs.altered(altered)]
+        for one in said:
+            score = _DECLARES if one.certain else _LIKELY
+            part = _SIGNATURE if one.alters else ""
+            self._lead(one.row, ForcedChange(score, one.words, certain=one.certain, name=one.name, changes=part))
 
     # Signatures
 

@@ -235,3 +235,31 @@ def test_a_method_that_moved_to_another_class_may_be_inherited_from_there(librar
     fetch = "    def fetch(self):\n        return 2\n\n"
     library.write("own.py", own.replace(fetch, "") + f"\n\nclass Other:\n{fetch.rstrip()}\n")
     assert not broken(asked(library.path))
+
+
+def test_a_stub_that_still_declares_what_a_change_renames_is_named_with_its_line(library: Any) -> None:
+    stub = "def other() -> int: ...\n\nclass Kept: ...\n\ndef send(url: str) -> str: ...\n"
+    library.commit("Stubs", {"library.pyi": stub, "shop/__init__.py": "from library import send\n"})
+    library.commit("Stub of the package", {"shop/__init__.pyi": stub})
+    library.write("library.py", LIBRARY.replace("def send", "def post"))
+    said = "still declares `send`, which was renamed to `post`"
+    found = broken(asked(library.path))
+    assert ("library.pyi", "send", 4, said) in found
+    assert ("shop/__init__.pyi", "send", 4, said) in found
+    library.write("library.py", LIBRARY.replace("send(url)", "send(url, timeout=1)"))
+    said = "declares `send` without `timeout`, which is now a parameter"
+    assert broken(asked(library.path)) == [
+        ("library.pyi", "send", 4, said),
+        ("shop/__init__.pyi", "send", 4, said),
+    ]
+
+
+def test_a_definition_that_does_not_do_what_its_stub_now_declares_is_named(library: Any) -> None:
+    stub = "def send(url: str) -> str: ...\n"
+    library.commit("Stub", {"library.pyi": stub})
+    library.write("library.pyi", stub.replace("url: str", "url: str, timeout: int = ..."))
+    assert broken(asked(library.path)) == [
+        ("library.py", "send", 0, "defines `send` without `timeout`, which its stub now declares")
+    ]
+    library.write("library.pyi", "def other() -> int: ...\n")
+    assert not broken(asked(library.path)), "what a stub leaves out may be private"

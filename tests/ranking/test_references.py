@@ -430,3 +430,122 @@ def run(path):
         "clear": "signature",
         "run": "body",
     }
+
+
+FUNCS = """\
+def has(cls):
+    return bool(getattr(cls, "attrs", None))
+
+
+class Box:
+    def put(self, thing):
+        return [self, thing]
+"""
+DECLARED = """\
+MOST: int
+
+def has(cls: type) -> bool: ...
+
+class Box:
+    def put(self, thing: object) -> list[object]: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("def has", "def have", ("has", "still declares `has`, which was renamed to `have`")),
+        ("has(cls)", "has(cls, deep=False)", ("has", "declares `has` without `deep`, which is now a parameter")),
+        ("cls", "kind", ("has", "declares `has` with `cls`, which was renamed to `kind`")),
+        ("class Box", "class Case", ("Box", "still declares `Box`, which was renamed to `Case`")),
+        ("def put", "def add", ("Box.put", "still declares `Box.put`, which was renamed to `add`")),
+        ("self, thing", "self", ("Box.put", "declares `Box.put` with `thing`, which is no longer a parameter")),
+        ("MOST = 10\n", "", ("<module>", "still declares `MOST`, which was removed")),
+        ("[self, thing]", "[thing]", None),
+    ],
+)
+@pytest.mark.parametrize("stub", ["shop/funcs.pyi", "shop/__init__.pyi"])
+def test_what_a_stub_declares_follows_the_definition(
+    stub: str, old: str, new: str, expected: tuple[str, str] | None
+) -> None:
+    """Beside the module, and beside one that imports the name from it."""
+    funcs = "import os\n\nMOST = 10\n" + FUNCS
+    package = {"shop/__init__.py": "from .funcs import MOST, Box, has\n", "shop/funcs.py": funcs, stub: DECLARED}
+    found = following(package, {"shop/funcs.py": funcs.replace(old, new)})
+    declared = {place: words for place, words in found.items() if place.startswith(stub)}
+    assert declared == ({} if expected is None else {f"{stub}::{expected[0]}": expected[1]})
+
+
+def test_a_stub_follows_where_the_import_that_exports_the_name_was_edited_too() -> None:
+    package = {"shop/__init__.py": "from .funcs import has\n", "shop/funcs.py": FUNCS, "shop/__init__.pyi": DECLARED}
+    renamed = FUNCS.replace("def has", "def have")
+    for imports in ("from .funcs import have\n", "", "from .funcs import Box\n"):
+        found = following(package, {"shop/funcs.py": renamed, "shop/__init__.py": imports})
+        assert found == {"shop/__init__.pyi::has": "still declares `has`, which was renamed to `have`"}
+
+
+def test_a_stub_that_declares_something_else_of_that_name_is_left_alone() -> None:
+    renamed = {"shop/funcs.py": FUNCS.replace("def has", "def have")}
+    package = {"shop/funcs.py": FUNCS, "shop/other.py": "def has(x):\n    return x\n", "shop/other.pyi": DECLARED}
+    assert not following(package, renamed)
+    other = {"shop/__init__.py": "from .other import has\n", "shop/__init__.pyi": DECLARED}
+    assert not following({**package, **other}, renamed)
+    assert not following({"shop/funcs.py": FUNCS, "shop/lone.pyi": DECLARED}, renamed), "it declares no module's"
+
+
+def test_a_stub_that_was_edited_with_its_module_is_done() -> None:
+    package = {"shop/funcs.py": FUNCS, "shop/funcs.pyi": DECLARED}
+    for old, new in (("def has", "def have"), ("(cls", "(kind"), ("def put", "def add")):
+        assert not following(package, {path: text.replace(old, new) for path, text in package.items()})
+
+
+def test_one_of_several_overloads_declares_a_new_parameter_and_each_must_lose_one_that_is_gone() -> None:
+    overloads = (
+        "@overload\ndef has(cls: int) -> bool: ...\n@overload\ndef has(cls: str, deep: bool = ...) -> bool: ...\n"
+    )
+    package = {"funcs.py": FUNCS, "funcs.pyi": "from typing import overload\n\n" + overloads}
+    assert not following(package, {"funcs.py": FUNCS.replace("has(cls)", "has(cls, deep=False)")})
+    found = following(package, {"funcs.py": FUNCS.replace("(cls)", "()")})
+    assert found == {"funcs.pyi::has": "declares `has` with `cls`, which is no longer a parameter"}
+
+
+def test_a_stub_that_takes_anything_lacks_no_parameter() -> None:
+    package = {"funcs.py": FUNCS, "funcs.pyi": "def has(*args: object, **more: object) -> bool: ...\n"}
+    assert not following(package, {"funcs.py": FUNCS.replace("has(cls)", "has(cls, deep=False)")})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("def has", "def have", ("has", "defines `has`, which its stub now calls `have`")),
+        (
+            "cls: type",
+            "cls: type, deep: bool = ...",
+            ("has", "defines `has` without `deep`, which its stub now declares"),
+        ),
+        ("cls: type", "kind: type", ("has", "defines `has` with `cls`, which its stub now calls `kind`")),
+        ("def put", "def add", ("Box.put", "defines `Box.put`, which its stub now calls `add`")),
+        ("-> bool", "-> object", None),
+    ],
+)
+@pytest.mark.parametrize("stub", ["shop/funcs.pyi", "shop/__init__.pyi"])
+def test_a_definition_follows_what_its_stub_now_declares(
+    stub: str, old: str, new: str, expected: tuple[str, str] | None
+) -> None:
+    package = {"shop/__init__.py": "from .funcs import Box, has\n", "shop/funcs.py": FUNCS, stub: DECLARED}
+    found = following(package, {stub: DECLARED.replace(old, new)})
+    assert found == ({} if expected is None else {f"shop/funcs.py::{expected[0]}": expected[1]})
+
+
+def test_what_a_stub_no_longer_declares_may_be_private_now() -> None:
+    package = {"funcs.py": FUNCS, "funcs.pyi": DECLARED}
+    found = forced(package, {"funcs.pyi": DECLARED.replace("def has(cls: type) -> bool: ...\n", "")})
+    assert found["funcs.py::has"].words == "defines `has`, which its stub no longer declares"
+    assert not found["funcs.py::has"].certain
+
+
+def test_what_a_class_no_longer_assigns_its_objects_may() -> None:
+    box = "class Box:\n    size = 1\n\n    def __init__(self):\n        self.size = 1\n"
+    package = {"funcs.py": box, "funcs.pyi": "class Box:\n    size: int\n    def __init__(self) -> None: ...\n"}
+    found = forced(package, {"funcs.py": box.replace("    size = 1\n\n", "    kind = 3\n    most = 2\n\n")})
+    assert not found["funcs.pyi::Box"].certain

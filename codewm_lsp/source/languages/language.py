@@ -116,6 +116,7 @@ class Conventions:
     that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
+    ``declares``: the path of the file whose definitions a file declares without their bodies; "" where it is no such.
     ``module``: the parts of the name by which a path is imported. ``imports``: what a text imports;
     ``without_imports``: the text without the statements that do. ``imported``: the parts of the module that such a name
     means in a file of this path, and whether they count from the top.
@@ -134,6 +135,7 @@ class Conventions:
     built_in: frozenset[str]
     is_test: Callable[[str], bool]
     subject: Callable[[str], str]
+    declares: Callable[[str], str]
     module: Callable[[str], list[str]]
     imports: Callable[[str], tuple[str, ...]]
     without_imports: Callable[[str], str]

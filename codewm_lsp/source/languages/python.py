@@ -17,6 +17,7 @@ from codewm_lsp.source.languages.python_lines import is_continued, logical_lines
 from codewm_lsp.source.languages.python_names import BUILT_IN, OBJECTS, SUPER, read_names
 
 _SUFFIXES: Final = (".py", ".pyi", ".pyw")
+_STUB: Final = _SUFFIXES[1]
 
 # --- the grammar: tree-sitter-python's. The two tables are the vocabulary's; another release must not renumber tokens.
 
@@ -469,6 +470,11 @@ def _subject(path: str) -> str:
     return stem.strip("_")
 
 
+def _declares(path: str) -> str:
+    """``a/b.pyi`` → ``a/b.py``."""
+    return path.removesuffix(_STUB) + _SUFFIXES[0] if path.endswith(_STUB) else ""
+
+
 def _module(path: str) -> list[str]:
     """``src/a/b/__init__.py`` → ``["a", "b"]``."""
     parts = path.removesuffix(_SUFFIXES[0]).split("/")
@@ -545,6 +551,7 @@ PYTHON: Final = Language(
         built_in=BUILT_IN,
         is_test=_is_test,
         subject=_subject,
+        declares=_declares,
         module=_module,
         imports=_imports,
         without_imports=_without_imports,
