@@ -27,9 +27,8 @@ class Question:
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
-    they are because nothing is being edited, or ``comments`` and white space alone. ``conflicts``: the changed files
-    with markers of a conflict. ``note``: why they are not those of the revision that was named; ``look``: what was seen
-    in the working tree.
+    they are because nothing is being edited. ``conflicts``: the changed files with markers of a conflict. ``note``: why
+    they are not those of the revision that was named; ``look``: what was seen in the working tree.
     """
 
     edits: tuple[Edit, ...]
@@ -40,7 +39,6 @@ class Question:
     stand_in: StandIn | None = None
     file: str | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
-    comments: bool = False
     conflicts: tuple[str, ...] = ()
     note: str = ""
     look: Look | None = None
@@ -63,6 +61,7 @@ def ask(
     leaves those of one file.
 
     Raises OptionError for an unknown revision or definition, NothingToAnswerError where there are no edits or no past.
+    Without ``at`` also where the working tree differs in comments and white space alone: that asks about no commit.
     """
     from codewm_lsp.hints import differs_without_edits
     from codewm_lsp.source.conflicts import has_conflict
@@ -80,8 +79,11 @@ def ask(
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             words = "your uncommitted changes"
             return Question(edits, head, head, None, words, file=file, conflicts=conflicts, look=look)
+        mine = texts if file is None else {path: text for path, text in texts.items() if path == file}
+        if differs_without_edits(mine) and not conflicts:
+            raise NothingToAnswerError(_no_code(file))
         if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
-            return replace(question, comments=differs_without_edits(texts), conflicts=conflicts, look=look)
+            return replace(question, conflicts=conflicts, look=look)
     else:
         head = repository.head(at)
         if wanted is not None:
@@ -223,6 +225,14 @@ def _standing_in(stand_in: StandIn | None, head: str, wanted: tuple[str, str] | 
         edits = (_find(edits, wanted, title),)
     others_since = stand_in.own and stand_in.commit.sha != head
     return Question(edits, head, head if others_since else parent, None, title, stand_in)
+
+
+def _no_code(file: str | None) -> str:
+    where = f" to {file}" if file else ""
+    return (
+        f"The uncommitted changes{where} hold no code (only comments or white space). Change some code, or ask about a "
+        "commit with --at."
+    )
 
 
 def _without_edits(commits: int, head: str) -> str:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 UNASKED = 0.2  # chance from which on a likely place is listed unless the number of results is given …
-FEWEST = 3  # … and how many are where none is that likely
+FEWEST = 3  # … and how many are where none is that likely, …
+LEAST = 0.1  # … if it is at least as likely as that (while nothing is being edited: ``hints.LISTED``)
 BARELY = 0.25  # share of the history up to which only past edits that are likely to fit are shown
 
 
@@ -32,6 +33,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
     from codewm_lsp.cli import opened as asked
     from codewm_lsp.cli.asking import ask, change_line
     from codewm_lsp.cli.report import Reporter, consoles
+    from codewm_lsp.hints import LISTED
     from codewm_lsp.hints.forgotten_words import conflict
 
     out, progress = consoles()
@@ -77,9 +79,11 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         if left and done < BARELY * total and not options.json:
             edits, unlike = _likely_enough(edits, done)
 
-        unlikely = 0
+        unlisted = ""
         if options.k is None and not options.json:
-            predictions, files, unlikely = _likely_places(predictions, files)
+            least = LEAST if question.stand_in is None else LISTED
+            predictions, files, unlisted = _likely_places(predictions, files, least)
+        after_commit = question.stand_in is not None and bool(predictions)
         edit_diffs: list[str | None] = [None] * len(edits)
         evidence_diffs: list[list[str | None]] = [[None] * len(one.telling) for one in predictions]
         if options.diff:
@@ -108,7 +112,10 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         else:
             reporter = Reporter(out)
             reporter.question(
-                question, "similar" if "similar" in kinds else "next", partial(change_line, opened.repository, question)
+                question,
+                "similar" if "similar" in kinds else "next",
+                partial(change_line, opened.repository, question),
+                after_commit=after_commit,
             )
             if "similar" in kinds:
                 reporter.similar(edits, edit_diffs, question.edits)
@@ -116,12 +123,13 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                     reporter.line(unlike)
             if "next" in kinds:
                 if "similar" in kinds:
-                    reporter.heading("Likely to change next", stand_in=question.stand_in is not None)
+                    reporter.heading("Likely to change next", after_commit=after_commit)
                 reporter.predictions(predictions, evidence_diffs)
                 reporter.files(files)
-                if unlikely:
-                    reporter.line()
-                    reporter.line((f"{_less_likely(unlikely)} To list them, use -k {k}.", "dim"))
+                if unlisted:
+                    if predictions or files:
+                        reporter.line()
+                    reporter.line((unlisted, "dim"))
             if not options.diff and out.is_terminal:
                 reporter.line()
                 reporter.line(("Use --diff to show the past edits themselves.", "dim"))
@@ -143,17 +151,21 @@ def _likely_enough(edits: list[tuple[SimilarEdit, Edit]], commits: int) -> tuple
 
 
 def _likely_places(
-    predictions: list[Prediction], files: list[NextFile]
-) -> tuple[list[Prediction], list[NextFile], int]:
-    """What is listed of both where no number was asked for, and how many are not: a list that is filled up with guesses
-    makes a person distrust what is sure. Where none is likely, the first few, with how unlikely they are."""
-    likely = [one for one in predictions if one.score >= UNASKED] or predictions[:FEWEST]
+    predictions: list[Prediction], files: list[NextFile], least: float
+) -> tuple[list[Prediction], list[NextFile], str]:
+    """What is listed of both where no number was asked for, and what is said of the rest: a list that is filled up with
+    guesses makes a person distrust what is sure. Where none is likely, the first few from the chance ``least`` on."""
+    likely = [one for one in predictions if one.score >= UNASKED]
+    likely = likely or [one for one in predictions[:FEWEST] if one.score >= least]
     likely_files = [one for one in files if one.score >= UNASKED]
-    return likely, likely_files, len(predictions) + len(files) - len(likely) - len(likely_files)
-
-
-def _less_likely(count: int) -> str:
-    return f"{counted(count, 'less likely place')} {'is' if count == 1 else 'are'} not listed."
+    if likely or likely_files:
+        left_out = len(predictions) + len(files) > len(likely) + len(likely_files)
+        return likely, likely_files, "Less likely places are not listed; use -k N to list more." if left_out else ""
+    chances = [*(one.score for one in predictions), *(one.score for one in files)]
+    if not chances:
+        return [], [], ""
+    highest = f"at most {100 * max(chances):.0f} %"
+    return [], [], f"Nothing is likely enough to list ({highest}). Use -k N to list N places, or -k 0 to list all."
 
 
 def index(options: Namespace) -> None:

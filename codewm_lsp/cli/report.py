@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Commit, Edit
     from codewm_lsp.index import PastEdit
 
-_NONE = "No uncommitted changes to Python code"
 SHOWN_EDITS = 8  # edits in progress named above an answer
 
 
@@ -146,12 +145,17 @@ class Reporter:
 
         self.console.print(Text.assemble(*((plain(p) if isinstance(p, str) else (plain(p[0]), p[1])) for p in parts)))
 
-    def question(self, question: Question, kind: Literal["similar", "next"], line_of: Callable[[Edit], int]) -> None:
-        """What the answer is about. ``line_of``: the line to look at of an edit."""
+    def question(
+        self,
+        question: Question,
+        kind: Literal["similar", "next"],
+        line_of: Callable[[Edit], int],
+        *,
+        after_commit: bool = False,
+    ) -> None:
+        """What the answer is about. ``line_of``: the line to look at of an edit; ``after_commit``: see ``heading``."""
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
-            if kind == "next":
-                self._how_often()
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
         about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"
@@ -172,6 +176,8 @@ class Reporter:
         self.line()
         what = "Similar past edits, with the chance that each fits" if kind == "similar" else "Likely to change next"
         self.line((f"{what}:", "bold"))
+        if after_commit and kind == "next":
+            self._chances()
         self.line()
 
     def _stand_in(self, question: Question, stand_in: StandIn) -> str:
@@ -181,21 +187,20 @@ class Reporter:
             commit = stand_in.commit
             named = f"{short(commit.sha)} {commit.subject!r}, {self._age(commit)}"
             return f"No uncommitted changes to {question.file}; using its newest change, {named}."
-        edited = "Only uncommitted changes to comments and white space" if question.comments else _NONE
-        return f"{edited}; using {stand_in_words(stand_in, self.now)}."
+        return f"No uncommitted changes to Python code; using {stand_in_words(stand_in, self.now)}."
 
-    def heading(self, words: str, *, stand_in: bool = False) -> None:
-        """What follows. ``stand_in``: it is said to be next while nothing is being edited."""
+    def heading(self, words: str, *, after_commit: bool = False) -> None:
+        """What follows. ``after_commit``: places that are likely to be next while nothing is being edited."""
         self.line()
         self.line((words, "bold"))
-        if stand_in:
-            self._how_often()
+        if after_commit:
+            self._chances()
         self.line()
 
-    def _how_often(self) -> None:
-        from codewm_lsp.hints.wording import HOW_OFTEN
+    def _chances(self) -> None:
+        from codewm_lsp.hints.wording import CHANCES
 
-        self.line((HOW_OFTEN, "dim"))
+        self.line((CHANCES, "dim"))
 
     def similar(
         self, found: Sequence[tuple[SimilarEdit, Edit]], diffs: Sequence[str | None], editing: Sequence[Edit]

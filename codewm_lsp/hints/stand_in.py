@@ -56,6 +56,11 @@ AFTER_COMMIT: Final = CleanTree(slope=0.156, intercept=-1.742)
 """Fitted by ``codewm_model.ranking.clean_tree_fit``. No probability makes one in two of it (docs/experiments.md)."""
 
 
+LISTED: Final = 0.15
+"""The chance from which on a definition is listed unasked while nothing is being edited: a list of guesses makes a
+person distrust what is sure. It is that of what is as likely as not to belong to the commit."""
+
+
 def differs_without_edits(texts: Mapping[str, str | None]) -> bool:
     """Whether one of the files that differ is still there; where there is no edit: by comments and white space."""
     return any(text is not None for text in texts.values())

@@ -22,7 +22,7 @@ TITLE: Final = 100  # characters of a title
 SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
 _MORE: Final = " · and 9 more"
-HOW_OFTEN: Final = "About 1 in 10 of the top suggestions is changed within five commits."
+CHANCES: Final = "The chances are for the author's next five commits."
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
 
@@ -102,9 +102,15 @@ def stand_in_words(stand_in: StandIn, now: float) -> str:
 
 
 def after_commit(stand_in: StandIn, now: float) -> str:
-    """What is said above a list of what is next while nothing is edited: from what, and how often it is right."""
+    """What is said above a list of what is next while nothing is edited: from what, and what its chances mean."""
+    return f"No uncommitted changes to Python code; showing what may follow {stand_in_words(stand_in, now)}. {CHANCES}"
+
+
+def nothing_after_commit(stand_in: StandIn, now: float) -> str:
+    """What is said in place of such a list where nothing is likely enough to be on it."""
     return (
-        f"No uncommitted changes to Python code; showing what may follow {stand_in_words(stand_in, now)}. {HOW_OFTEN}"
+        "No uncommitted changes to Python code, and nothing is likely enough to follow "
+        f"{stand_in_words(stand_in, now)}. Change a definition to see what is likely to change next."
     )
 
 

@@ -131,7 +131,7 @@ async def show_next(ls: CodewmServer, *arguments: Any) -> dict[str, Any]:
         text = suggestions_text(found, time.time(), answer.about)
         ls.show("next-edits", text, f"Likely to change next: {names}.")
     elif target is None or target.show:
-        ls.say(MessageLevel.INFO, "Change a definition first to see what is likely to change next.")
+        ls.say(MessageLevel.INFO, answer.about or "Change a definition first to see what is likely to change next.")
     uris = [suggestion.record(lambda path: uri_of(root / path)) for suggestion in found]
     return {"root": uri_of(root), "predictions": uris, "about": answer.about}
 

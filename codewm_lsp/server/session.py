@@ -17,6 +17,7 @@ from codewm_lsp.allocator import give_back, resident
 from codewm_lsp.errors import BundleError, CodewmError, RepositoryError
 from codewm_lsp.folders import cache_folder
 from codewm_lsp.hints import (
+    LISTED,
     Change,
     Engine,
     HintKind,
@@ -28,6 +29,7 @@ from codewm_lsp.hints import (
     Workspace,
     after_commit,
     differs_without_edits,
+    nothing_after_commit,
     stand_in_words,
     waiting,
 )
@@ -166,9 +168,10 @@ class Session:
         """The definitions likely to be edited next, over all of the repository; ``path`` is being looked at.
 
         Without ``evidence`` no past edit is read. While nothing is edited, or the repository is still being read, the
-        answer says what it is from.
+        answer says what it is from; while nothing is edited, a mere guess is not listed.
         """
         snapshot, gone = self._workspace.apply(change), self._dismissed()
+        stand_in = snapshot.stand_in if snapshot.is_clean else None
 
         def asked(k: int) -> list[Prediction]:
             found = self._engine.next(snapshot, snapshot.editing(path), k=k, patience=READING)
@@ -182,6 +185,8 @@ class Session:
         predictions = asked(SHOWN)  # a commit that is named for one of them is named for no other: none is left out
         if len(predictions) < SHOWN:
             predictions = asked(SHOWN * 3)[:SHOWN]
+        if stand_in is not None:
+            predictions = [one for one in predictions if one.score >= LISTED]
         suggestions = [
             Suggestion(
                 path=prediction.path,
@@ -195,8 +200,9 @@ class Session:
             for prediction in predictions
         ]
         listed = [*suggestions, *self._files(snapshot, path, options)]
-        stand_in = snapshot.stand_in if snapshot.is_clean else None
-        about = [after_commit(stand_in, time.time())] if stand_in is not None else []
+        about: list[str] = []
+        if stand_in is not None:
+            about.append((after_commit if listed else nothing_after_commit)(stand_in, time.time()))
         if not self._engine.has_read(snapshot):
             about.append("Based on the files around this one; the others are still being read. Ask again in a moment.")
         return Suggestions(tuple(listed), " ".join(about))

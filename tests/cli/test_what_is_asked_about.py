@@ -85,7 +85,12 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert said[0].endswith(" ago.")
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
-    assert said[place + 1] == "About 1 in 10 of the top suggestions is changed within five commits."
+    assert said[place + 1] == ""
+    assert said[place + 2].startswith("Nothing is likely enough to list (at most ")
+    said = codewm("next", history.path, "-k", "3").stdout.splitlines()
+    assert said[1].startswith("Edit something")
+    place = said.index("Likely to change next:")
+    assert said[place + 1] == "The chances are for the author's next five commits."
 
     before = history.head()[:7]
     history.commit("Write notes", {"notes.txt": "new\n"})
@@ -98,6 +103,24 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert said[0] == "Your uncommitted changes:"
     said = codewm("next", history.path, "--at", "HEAD~1").stdout.splitlines()
     assert said[0].startswith("About commit ")
+
+
+@pytest.mark.parametrize("command", ["hints", "next", "similar"])
+def test_an_edit_of_comments_alone_is_said_to_be_one_and_no_commit_is_answered_from(
+    command: str, history: Any, codewm: Codewm
+) -> None:
+    history.write("client.py", "# why\n" + (history.path / "client.py").read_text().replace("\n\n\n", "\n\n\n\n"))
+    words = "hold no code (only comments or white space). Change some code, or ask about a commit with --at.\n"
+    for arguments, about in (([], ""), (["--json"], ""), ([history.path / "client.py"], " to client.py")):
+        done = codewm(command, "-C", history.path, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"codewm: The uncommitted changes{about} {words}"
+    assert codewm(command, "-C", history.path, history.path / "server.py").stdout.startswith(
+        "No uncommitted changes to"
+    )
+    assert codewm(command, "-C", history.path, "--at", "HEAD").stdout.startswith("About commit ")
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
+    assert codewm(command, "-C", history.path).stdout.startswith("Your uncommitted changes:")
 
 
 def test_a_revision_that_changes_no_python_is_said_to_be_answered_by_an_earlier_one(
@@ -147,15 +170,26 @@ def test_guesses_are_listed_only_if_a_number_is_asked_for(history: Any, codewm: 
         shown = [line.split() for line in done.stdout.splitlines()]
         return [int(words[1]) for words in shown if words[2:3] == ["%"]], done.stdout
 
-    everything, said = chances("-k", "10")
-    assert "less likely place" not in said
-    unasked, said = chances()
-    likely = [one for one in everything if one >= 20]
-    assert unasked == (likely or everything[:3])
-    left_out = len(everything) - len(unasked)
-    assert (f"{left_out} less likely place" in said) == (left_out > 0)
-    asked = json.loads(codewm("next", history.path, "--json").stdout)
-    assert len(asked["predictions"]) + len(asked["files"]) == len(everything), "programs get all"
+    def listed_as_asked() -> tuple[list[int], list[int]]:
+        everything, said = chances("-k", "10")
+        assert "likely places" not in said
+        assert "likely enough" not in said
+        unasked, said = chances()
+        assert ("Less likely places are not listed; use -k N to list more." in said) == (
+            0 < len(unasked) < len(everything)
+        )
+        assert ("Nothing is likely enough to list (at most " in said) == (not unasked)
+        asked = json.loads(codewm("next", history.path, "--json").stdout)
+        assert len(asked["predictions"]) + len(asked["files"]) == len(everything), "programs get all"
+        return everything, unasked
+
+    everything, unasked = listed_as_asked()
+    assert unasked == ([one for one in everything if one >= 20] or [one for one in everything[:3] if one >= 10])
+    assert unasked
+    history.commit("Wait longer", {})
+    everything, unasked = listed_as_asked()
+    assert everything
+    assert unasked == [one for one in everything[:3] if one >= 15]
 
 
 @pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])

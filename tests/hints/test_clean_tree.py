@@ -8,9 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from codewm_lsp.hints import HintKind, HintOptions, StandIn, differs_without_edits, stand_in_of, stand_in_words, waiting
+from codewm_lsp.hints import (
+    LISTED,
+    HintKind,
+    HintOptions,
+    StandIn,
+    differs_without_edits,
+    stand_in_of,
+    stand_in_words,
+    waiting,
+)
+from codewm_lsp.hints.stand_in import AFTER_COMMIT
 from codewm_lsp.hints.wording import changed_title
 from codewm_lsp.history import Repository
 
@@ -176,6 +187,11 @@ def test_where_next_says_smaller_chances_in_the_same_order(waited: Any, open_eng
     assert [(one.path, one.definition) for one in calm] == [(one.path, one.definition) for one in busy]
     assert all(one.score < 0.5 for one in calm)
     assert [one.score for one in calm] != [one.score for one in busy]
+
+
+def test_what_is_listed_unasked_is_what_is_as_likely_as_not_to_belong_to_the_commit() -> None:
+    less, more = AFTER_COMMIT.chances(np.array([0.49, 0.52]))
+    assert less < LISTED < more
 
 
 @pytest.mark.parametrize("subject", ["Short", "A long subject that does not end before the room of a title is used up"])

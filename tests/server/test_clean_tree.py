@@ -54,20 +54,40 @@ async def test_it_gives_way_to_an_edit_and_comes_back(repository: Any, start_edi
         assert again.range.start.line == first.range.start.line + 1
 
 
-async def test_where_next_says_from_what_it_answers_and_how_often_that_is_right(
+async def test_where_next_says_from_what_it_answers_and_what_its_chances_mean(
     repository: Any, start_editor: StartEditor
 ) -> None:
+    renamed = service("sessions", timeout=True).replace("fetch_sessions", "get_sessions")
+    repository.commit(
+        "Use it", {"page.py": "import sessions\n\n\ndef page(client):\n    return client.fetch_sessions('/')\n"}
+    )
+    repository.commit("Rename fetch_sessions", {CHANGED: renamed})
+    async with start_editor(repository.path) as editor:
+        uri = editor.open(CHANGED)
+        await editor.lens(uri, "SessionsClient.get_sessions")
+        answer = await editor.run("codewm.showNextEdits", {"uri": uri, "show": False})
+        head = repository.head()[:7]
+        assert [one["definition"] for one in answer["predictions"]][:1] == ["page"]
+        assert all(one["score"] >= 0.15 for one in answer["predictions"])
+        assert answer["about"].startswith(
+            "No uncommitted changes to Python code; showing what may follow "
+            f"the last commit {head} 'Rename fetch_sessions' by "
+        )
+        assert answer["about"].endswith(" The chances are for the author's next five commits.")
+
+
+async def test_where_next_lists_no_guesses_and_says_so(repository: Any, start_editor: StartEditor) -> None:
     async with start_editor(repository.path) as editor:
         uri = editor.open(CHANGED)
         await editor.lens(uri, DEFINITION)
-        answer = await editor.run("codewm.showNextEdits", {"uri": uri, "show": False})
-        head = repository.head()[:7]
-        assert answer["predictions"]
+        answer = await editor.run("codewm.showNextEdits", {"uri": uri})
+        assert answer["predictions"] == []
         assert answer["about"].startswith(
-            "No uncommitted changes to Python code; showing what may follow "
-            f"the last commit {head} 'Add timeout to fetch_sessions' by "
+            "No uncommitted changes to Python code, and nothing is likely enough to follow "
+            f"the last commit {repository.head()[:7]} 'Add timeout to fetch_sessions' by "
         )
-        assert "1 in 10" in answer["about"]
+        assert [message.message for message in editor.client.messages] == [answer["about"]]
+        assert not editor.client.shown_documents
         editor.replace(uri, service("sessions", timeout=True).replace("total = 0", "total = 1"))
         answer = await editor.run("codewm.showNextEdits", {"uri": uri, "show": False})
         assert answer["about"] == ""

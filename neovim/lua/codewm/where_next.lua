@@ -43,10 +43,14 @@ function M.show(how)
   how = how or client.options.where_next or 'quickfix'
   local uri = vim.uri_from_bufnr(vim.api.nvim_get_current_buf())
   client.ask('codewm.showNextEdits', { { uri = uri, show = false, evidence = false } }, function(answer)
-    if (answer.about or '') ~= '' then
-      vim.notify('CodeWM: ' .. edits.clean(answer.about))
+    local about = answer.about or ''
+    if about ~= '' then
+      vim.notify('CodeWM: ' .. edits.clean(about))
     end
     if vim.tbl_isempty(answer.predictions) then
+      if about ~= '' then
+        return
+      end
       vim.notify('CodeWM: change a definition first to see what is likely to change next')
     elseif how == 'select' then
       choose(answer.predictions)

@@ -29,8 +29,8 @@ local status = require('codewm.status')
 wait(function() return table.concat(status.lines(0), '\\n'):find('no Python code edited so far', 1, true) end)
 result.lines = status.lines(0)
 vim.cmd('CodewmNext')
-wait(function() return vim.bo.buftype == 'quickfix' end)
-vim.cmd('cclose')
+wait(function() return vim.fn.execute('messages'):find('nothing is likely enough', 1, true) end)
+result.quickfix = vim.bo.buftype == 'quickfix'
 press('7GA # typed<Esc>')
 wait(function() return table.concat(status.lines(0), '\\n'):find('only comments', 1, true) end)
 result.comment = status.lines(0)
@@ -68,5 +68,7 @@ def test_on_a_clean_tree_it_is_said_what_is_waited_for(repository: Any, neovim: 
     found = neovim(CLEAN, repository.path)
     assert f"changed in {head}, " in found["rows"][6]
     assert f"no Python code edited so far; using the last commit {head}" in found["lines"]
-    assert any(f"what may follow the last commit {head}" in message for message in found["messages"])
+    assert any(f"likely enough to follow the last commit {head}" in message for message in found["messages"])
+    assert not any("change a definition first" in message for message in found["messages"])
+    assert not found["quickfix"]
     assert f"only comments or white space edited so far; using the last commit {head}" in found["comment"]
