@@ -29,6 +29,7 @@ from codewm_lsp.hints.repeats import CHANCES, OF_TWINS, repeat_of
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
 from codewm_lsp.hints.supporting import SupportingEdits
+from codewm_lsp.hints.unlike import IMPORTS, UNLIKE, imports_alone, imports_changed, other_meaning
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import Hit, Index, PredictedPlace
@@ -50,6 +51,7 @@ FOLLOWING: Final = 50  # lenses of a file on definitions that must follow the ed
 FEWEST_COMMITS: Final = 2  # with fewer, nothing is known of what changes together: only what must follow has a lens
 PRECEDENTS: Final = 8  # newest edits of a definition that are looked at for one of the same kind
 TWINS: Final = 6  # small past edits of other definitions whose lines are compared with those of a small edit
+COMPARED: Final = 24  # of these at most, those that turn out to mean something else among them
 NEAR_EQUALS: Final = 10  # further past edits that may come before some that fit as well but are old
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -183,6 +185,7 @@ class Engine:
         similar = [SimilarEdit(hit.edit, faded(hit, edit, now), reasons_similar(hit)) for hit in hits]
         similar = self._with_twins(edit, hits, similar)
         similar += self._own(edit, vector, past, now)
+        similar = self._without_lone_imports(edit, similar)
         similar.sort(key=lambda one: (-one.score, -one.edit.commit.date))
         similar = _under_one_name(similar)
         return similar[:k] if k else similar
@@ -200,14 +203,54 @@ class Engine:
         ]
         if not small or edit.kind is not EditKind.MODIFIED or len(words_of_edit(edit)) > FEW_WORDS:
             return list(similar)
+        now = edit.before, edit.after
+        like = 0
         twins: dict[int, SimilarEdit] = {}
-        for one in self._index.soon_read(small)[:TWINS]:
-            texts = self.derived.texts_of(one)
-            repeat = None if texts is None else repeat_of((edit.before, edit.after), texts)
+        unlike: set[int] = set()
+        for past in self._index.soon_read(small)[:COMPARED]:
+            texts = self.derived.texts_of(past)
+            if texts is not None and other_meaning(now, texts):
+                unlike.add(past.id)  # as many others of its commit may be: it takes no other's place
+                continue
+            repeat = None if texts is None else repeat_of(now, texts)
             if repeat in OF_TWINS:
-                twins[one.id] = SimilarEdit(one, OF_TWINS[repeat], (repeated(repeat, "another definition"),))
-        own = (one if one.edit.source is not None else twins.get(one.edit.id, one) for one in similar)
-        return [max(one, same, key=lambda some: some.score) for one, same in zip(similar, own, strict=True)]
+                twins[past.id] = SimilarEdit(past, OF_TWINS[repeat], (repeated(repeat, "another definition"),))
+            like += 1
+            if like == TWINS:
+                break
+        found = []
+        for one in similar:
+            if one.edit.source is None and one.edit.id in unlike:
+                one = replace(one, score=UNLIKE * one.score)
+            elif one.edit.source is None and one.edit.id in twins:
+                one = max(one, twins[one.edit.id], key=lambda some: some.score)
+            found.append(one)
+        return found
+
+    def _without_lone_imports(self, edit: Edit, similar: Sequence[SimilarEdit]) -> list[SimilarEdit]:
+        """The same without those that have no more than an import in common with an edit at the level of a module.
+
+        An edit of nothing but imports has something in common with one of the same imports, of two at least. Past edits
+        are looked into as far as they are soon read; of an edit of a single import none is left.
+        """
+        if edit.definition_kind is not DefinitionKind.MODULE or edit.kind is not EditKind.MODIFIED:
+            return list(similar)
+        ours = imports_changed(edit.path, edit.before, edit.after)
+        alone = imports_alone(edit.path, edit.before, edit.after) is not None
+        if alone and len(ours) < IMPORTS:
+            return []
+        if not ours:
+            return list(similar)
+        theirs = [one.edit for one in similar if one.edit.source is None]
+        theirs = [past for past in theirs if past.definition_kind is edit.definition_kind]
+        without: set[int] = set()
+        for past in self._index.soon_read(theirs)[:TWINS] if theirs else ():
+            texts = self.derived.texts_of(past)
+            if texts is not None and (alone or imports_alone(past.path, *texts) is not None):
+                together = ours & imports_changed(past.path, *texts)
+                if len(together) < IMPORTS:
+                    without.add(past.id)
+        return [one for one in similar if one.edit.source is not None or one.edit.id not in without]
 
     def _own(self, edit: Edit, vector: NDArray[np.float32], past: Container[str], now: float) -> list[SimilarEdit]:
         """The earlier edits of the same definition that an edit makes again or takes back, or that were of its kind."""

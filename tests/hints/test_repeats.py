@@ -10,6 +10,7 @@ import pytest
 
 from codewm_lsp.hints import HintKind, HintOptions
 from codewm_lsp.hints.repeats import Repeat, repeat_of
+from codewm_lsp.hints.unlike import names_of_values, other_meaning
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index.dismissals import Dismissal, Scope
 
@@ -193,3 +194,88 @@ def test_what_was_dismissed_is_not_shown_as_a_repeat(
     first = engine.similar(edit, k=1)[0].edit
     engine.index.dismissals.add(Dismissal(Scope.EDIT, first.commit.sha, first.path, first.definition))
     assert engine.similar(edit, k=1)[0].edit.commit.subject == "Raise limit to 7"
+
+
+STRICT = "def pairs(names, ages{0}):\n    return zip(names, ages{1})\n"
+PREFETCH = "def rows(query{0}):\n    return query.all({1})\n"
+
+UNLIKE_MEANINGS: dict[str, tuple[str, list[tuple[str, str]], list[tuple[str, str]]]] = {
+    "a parameter and an argument": (STRICT, [("", ""), (", strict=False", "")], [("", ""), ("", ", strict=False")]),
+    "a default and an argument": (
+        PREFETCH,
+        [(", lazy=False", "wide=False"), (", lazy=True", "wide=False")],
+        [(", lazy=False", "wide=False"), (", lazy=False", "wide=True")],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNLIKE_MEANINGS)
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_same_words_in_another_kind_of_change_mean_something_else(what: str, turned: bool) -> None:
+    text, *edits = UNLIKE_MEANINGS[what]
+    now, past = ((text.format(*was), text.format(*is_now)) for was, is_now in (edits[::-1] if turned else edits))
+    assert other_meaning(now, past)
+    assert not other_meaning(now, now)
+    assert not other_meaning(past, past)
+
+
+@pytest.mark.parametrize("text", ["def rows({0}):\n    return 1\n", "def rows(query):\n    return query.all({0})\n"])
+def test_a_value_of_another_name_is_another_edit(text: str) -> None:
+    def turned(name: str) -> tuple[str, str]:
+        return text.format(f"{name}=False"), text.format(f"{name}=True")
+
+    assert other_meaning(turned("follow"), turned("prefetch"))
+    assert not other_meaning(turned("follow"), turned("follow"))
+
+
+def test_the_name_of_a_value_is_not_its_type() -> None:
+    assert names_of_values("def f(wait: int = 1): ...", "def f(wait: int = 2): ...") == {"wait"}
+    assert not names_of_values("wait = 1", "wait = 1 + 1")
+
+
+def test_a_parameter_is_not_said_to_be_like_arguments_however_many_a_commit_gave_to_calls(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    """Nor the other way round."""
+    repository = make_repository("strict")
+    many = [f"def pairs{n}(names, ages):\n    return zip(names, ages{{0}})\n" for n in range(12)]
+    one = "def pair(names, ages{0}):\n    return sorted(zip(ages, names))\n"
+    files = {f"m{n}.py": text.format("") for n, text in enumerate(many)}
+    repository.commit("Begin", {**files, "a.py": one.format("")})
+    repository.commit("Zip strictly", {f"m{n}.py": text.format(", strict=False") for n, text in enumerate(many)})
+    repository.commit("Note", {"note.py": "x = 1\n"})
+    engine = open_engine(repository.path)
+    only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
+    edit = in_progress(repository, one.format(", strict=False"))
+    assert max(found.score for found in engine.similar(edit)) < only.similar_threshold
+    assert not engine.hints("a.py", one.format(", strict=False"), options=only).items
+    call = one.format("").replace("zip(ages, names)", "zip(ages, names, strict=False)")
+    assert engine.similar(in_progress(repository, call), k=1)[0].score > only.similar_threshold
+
+
+def test_an_import_alone_is_like_nothing_and_undoes_nothing(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("imports")
+    body = "\n\ndef load(path):\n    return path\n"
+    repository.commit("Begin", {"a.py": f"import os\nimport sys{body}", "b.py": f"import os{body}"})
+    repository.commit("Drop support for Python 3.7", {"a.py": f"import os{body}"})
+    repository.commit("Read the platform", {"b.py": f"import os\nimport sys{body}"})
+    engine = open_engine(repository.path)
+    only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
+    assert not engine.similar(in_progress(repository, f"import os\nimport sys{body}"))
+    assert not engine.hints("a.py", f"import os\nimport sys{body}", options=only).items
+
+
+def test_several_imports_are_like_those_of_the_same_names(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("imports")
+    body = "\n\ndef load(path):\n    return path\n"
+    both = "import os\nfrom collections.abc import Iterable, Mapping"
+    repository.commit("Begin", {f"{name}.py": f"import os{body}" for name in "abc"})
+    repository.commit("Annotate b", {"b.py": both + body})
+    repository.commit("Annotate c", {"c.py": both.replace("Mapping", "Sequence") + body})
+    engine = open_engine(repository.path)
+    found = engine.similar(in_progress(repository, both + body))
+    assert [one.edit.path for one in found if one.edit.commit.subject != "Begin"] == ["b.py"]
