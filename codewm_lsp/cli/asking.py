@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from codewm_lsp.display import named, short
+from codewm_lsp.display import counted, named, short
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 from codewm_lsp.records import dataclass
 
@@ -27,8 +28,9 @@ class Question:
     ``at`` is the full id of the revision asked about (HEAD's, unless another was named). ``history`` is the newest
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
-    they are because nothing is being edited. ``conflicts``: the changed files with markers of a conflict. ``note``: why
-    they are not those of the revision that was named; ``look``: what was seen in the working tree.
+    they are because nothing is being edited, or the names of files alone (``renamed``: from new to old). ``conflicts``:
+    the changed files with markers of a conflict. ``note``: why they are not those of the revision that was named, or
+    which files were not read; ``look``: what was seen in the working tree.
     """
 
     edits: tuple[Edit, ...]
@@ -39,6 +41,7 @@ class Question:
     stand_in: StandIn | None = None
     file: str | None = None
     texts: Mapping[str, str | None] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
     note: str = ""
     look: Look | None = None
@@ -69,8 +72,9 @@ def ask(
     wanted = _parse_editing(editing) if editing is not None else None
     if at is None:
         head = head_of(repository)
-        look = found, texts, _ = repository.working()
+        look = found, texts, moved = repository.working()
         edits = _of_file(found, file)
+        note = _too_large(repository, file)
         conflicts = tuple(
             path for path, text in sorted(texts.items()) if text and file in (None, path) and has_conflict(text)
         )
@@ -78,12 +82,20 @@ def ask(
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             words = "your uncommitted changes"
-            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, look=look)
+            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, note=note, look=look)
+        if note and file is not None:
+            raise NothingToAnswerError(note)
         mine = texts if file is None else {path: text for path, text in texts.items() if path == file}
-        if differs_without_edits(mine) and not conflicts:
+        if differs_without_edits(mine) and not conflicts and not note and (file is not None or not moved):
             raise NothingToAnswerError(_no_code(file))
-        if file is None and (question := _standing_in(stand_in(head), head, wanted)) is not None:
-            return replace(question, conflicts=conflicts, look=look)
+        renamed = _renamed(repository, head, texts, moved)
+        question = _standing_in(stand_in(head), head, wanted) if file is None else None
+        if question is None:
+            try:
+                question = _last_commit(repository, head, at, wanted, renamed.get(file, file) if file else None)
+            except NothingToAnswerError as error:
+                raise NothingToAnswerError(f"{note} {error}".strip()) from error
+        return replace(question, renamed=renamed, conflicts=conflicts, file=file, note=note, look=look)
     else:
         head = repository.head(at)
         if wanted is not None:
@@ -111,6 +123,35 @@ def change_line(repository: Repository, question: Question, edit: Edit) -> int:
     old, new = (lines_outside(text) for text in (before, after))
     same = next((at for at, (one, two) in enumerate(zip(old, new, strict=False)) if one[1] != two[1]), len(old))
     return new[min(same, len(new) - 1)][0] if new else edit.line
+
+
+def _too_large(repository: Repository, file: str | None) -> str:
+    """Which changed files were too large to be read, in a sentence; "" where none was."""
+    from codewm_lsp.history.objects import MAX_BLOB
+
+    paths = [path for path in repository.too_large() if file in (None, path)]
+    if file is not None and repository.root is not None:
+        with suppress(OSError, ValueError):
+            if (repository.root / file).lstat().st_size > MAX_BLOB:  # as it has been since the last commit, too
+                paths = [file]
+    if not paths:
+        return ""
+    more = f" and {counted(len(paths) - 1, 'more file')}" if len(paths) > 1 else ""
+    are = "are" if more else "is"
+    return f"{paths[0]}{more} {are} too large to be read (more than {MAX_BLOB:,} bytes)."
+
+
+def _renamed(
+    repository: Repository, head: str, texts: Mapping[str, str | None], moved: Mapping[str, str]
+) -> dict[str, str]:
+    """The old path of each file that has only moved."""
+    gone = repository.blobs_at(head, [path for path, text in texts.items() if text is None]) if moved else {}
+    found: dict[str, str] = {}
+    for path, blob in moved.items():
+        old = next((one for one, known in gone.items() if known == blob and one not in found.values()), None)
+        if old is not None:
+            found[path] = old
+    return found
 
 
 def _of_file(edits: tuple[Edit, ...], file: str | None) -> tuple[Edit, ...]:

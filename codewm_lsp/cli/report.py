@@ -154,13 +154,13 @@ class Reporter:
         after_commit: bool = False,
     ) -> None:
         """What the answer is about. ``line_of``: the line to look at of an edit; ``after_commit``: see ``heading``."""
+        if question.note:
+            self.line((question.note, "dim"))
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
             self.line()
         about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"
-        if question.note:
-            self.line((question.note, "dim"))
         commit = question.edits[0].commit
         if question.stand_in is None and question.files is not None and commit is not None:
             about += f", {self._age(commit)}"
@@ -186,8 +186,18 @@ class Reporter:
         if question.file is not None:
             commit = stand_in.commit
             named = f"{short(commit.sha)} {commit.subject!r}, {self._age(commit)}"
-            return f"No uncommitted changes to {question.file}; using its newest change, {named}."
-        return f"No uncommitted changes to Python code; using {stand_in_words(stand_in, self.now)}."
+            old = question.renamed.get(question.file, "")
+            edited = (
+                f"{question.file} was renamed from {old}, and none of its definitions has changed"
+                if old
+                else f"No uncommitted changes to {question.file}"
+            )
+            return f"{edited}; using its newest change, {named}."
+        edited = f"No {'other ' if question.note else ''}uncommitted changes to Python code"
+        for new, old in [*question.renamed.items()][:1]:
+            more = f", and {len(question.renamed) - 1} more" if len(question.renamed) > 1 else ""
+            edited += f" but the names of files ({old} is now {new}{more})"
+        return f"{edited}; using {stand_in_words(stand_in, self.now)}."
 
     def heading(self, words: str, *, after_commit: bool = False) -> None:
         """What follows. ``after_commit``: places that are likely to be next while nothing is being edited."""

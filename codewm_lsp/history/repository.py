@@ -399,6 +399,10 @@ class Repository:
             return (), {}, {}
         return self._working.look(self._resolve("HEAD"), unsaved or {})
 
+    def too_large(self) -> tuple[str, ...]:
+        """The files that the last look at the working tree left out as they are larger than ``MAX_BLOB``."""
+        return self._working.too_large() if self._working is not None else ()
+
     def listed(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` (as ``relative`` names them) whose edits are the user's: files that Git lists, or would if
         they were saved, in the innermost repository. No ignored file, no library, nothing of a submodule or of a clone

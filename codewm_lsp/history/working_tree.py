@@ -132,6 +132,7 @@ class WorkingTree:
         self._edits: dict[str, tuple[tuple[str | None, ...], tuple[Edit, ...]]] = {}
         self._likeness: dict[tuple[str, int], float] = {}
         self._told = False
+        self._large: tuple[str, ...] = ()
 
     def look(
         self, head: str | None, unsaved: Mapping[str, str]
@@ -154,6 +155,11 @@ class WorkingTree:
             for path, now in differing.items()
             if path in tree
         }
+
+    def too_large(self) -> tuple[str, ...]:
+        """The files that the last look left out as they are larger than ``MAX_BLOB``."""
+        with self._lock:
+            return self._large
 
     def listed(self, paths: Iterable[str]) -> frozenset[str]:
         """Those of ``paths`` that are the user's: see ``listing``."""
@@ -194,6 +200,7 @@ class WorkingTree:
         found: dict[str, Differing] = {}
         unclean: set[str] = set()
         changed: dict[str, tuple[str | None, os.stat_result]] = {}
+        large: list[str] = []
         watched = self._watch(tree, listing.tracked)
         known, lstat = watched.clean, os.lstat
         for folder, files in watched.folders.items():
@@ -222,11 +229,14 @@ class WorkingTree:
                         unclean.discard(path)
                     elif status.st_size <= MAX_BLOB:
                         changed[path] = blob, status
+                    else:
+                        large.append(path)
                 elif status is GONE and blob is not None and not (entry is not None and entry.kept_out):
                     found[path] = Differing(path, blob, None, True, 0.0)
         clean = {path for path in owned if (path in tree or path in listing.tracked) and path not in unclean}
         self._compare(changed, listing, found, clean)
-        self._add_untracked([path for path in listing.untracked if path not in tree], listing, found)
+        large += self._add_untracked([path for path in listing.untracked if path not in tree], listing, found)
+        self._large = tuple(path for path in large if path not in owned)
         attributes = self._attributes_of([path for path in owned if path in tree], listing.folders)
         for path in owned:
             blob = tree[path][1] if path in tree else None
@@ -300,13 +310,17 @@ class WorkingTree:
             elif (text := self._text(path, seen)) is not None:
                 found[path] = Differing(path, blob, text, True, status.st_mtime)
 
-    def _add_untracked(self, paths: Iterable[str], listing: Listing, found: dict[str, Differing]) -> None:
-        """Add the newest untracked files, and those that may be tracked ones under another name."""
+    def _add_untracked(self, paths: Iterable[str], listing: Listing, found: dict[str, Differing]) -> list[str]:
+        """Add the newest untracked files, and those that may be tracked ones under another name; those too large."""
+        large: list[str] = []
         states: dict[str, os.stat_result] = {}
         for path in paths:
             status = self._status(path, listing)
-            if isinstance(status, os.stat_result) and status.st_size <= MAX_BLOB:
-                states[path] = status
+            if isinstance(status, os.stat_result):
+                if status.st_size <= MAX_BLOB:
+                    states[path] = status
+                else:
+                    large.append(path)
         newest = sorted(states, key=lambda path: -states[path].st_mtime)
         sizes = {entry.size for path in found if found[path].text is None and (entry := listing.tracked.get(path))}
         characters = 0
@@ -319,6 +333,7 @@ class WorkingTree:
                 if characters > _MOST_CHARACTERS:
                     break
                 found[path] = Differing(path, None, text, False, states[path].st_mtime)
+        return large
 
     def _saved(self, path: str, blob: str, listing: Listing, attributes: Mapping[str, str]) -> str | None:
         """The text on disk of a file that is as in HEAD."""

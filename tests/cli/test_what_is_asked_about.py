@@ -123,6 +123,46 @@ def test_an_edit_of_comments_alone_is_said_to_be_one_and_no_commit_is_answered_f
     assert codewm(command, "-C", history.path).stdout.startswith("Your uncommitted changes:")
 
 
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_file_that_is_too_large_to_be_read_is_said_to_be(staged: bool, history: Any, codewm: Codewm) -> None:
+    unread = "huge.py is too large to be read (more than 1,048,576 bytes)."
+    history.write("huge.py", "x = 1\n" * 600_000)
+    if staged:
+        history.git("add", "huge.py")
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[0] == unread
+    assert said[1].startswith("No other uncommitted changes to Python code; using the last commit ")
+    done = codewm("hints", history.path / "huge.py")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"codewm: {unread}\n")
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[:2] == [unread, "Your uncommitted changes:"]
+    history.commit("Grow", {})
+    done = codewm("next", history.path / "huge.py")
+    assert (done.returncode, done.stderr) == (1, f"codewm: {unread}\n")
+    assert codewm("hints", history.path).stdout.startswith(
+        "No uncommitted changes to Python code; using the last commit "
+    )
+
+
+def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm) -> None:
+    history.git("mv", "client.py", "clients.py")
+    now = "client.py is now clients.py"
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[0].startswith(
+        f"No uncommitted changes to Python code but the names of files ({now}); using the last commit "
+    )
+    newest = history.head()[:7]
+    said = codewm("similar", history.path / "clients.py").stdout.splitlines()
+    assert said[0].startswith(
+        "clients.py was renamed from client.py, and none of its definitions has changed; using its newest change, "
+        f"{newest} 'Add a timeout to delete()'"
+    )
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 10  # ten"))
+    said = codewm("hints", history.path).stdout.splitlines()
+    assert said[0].startswith(f"No uncommitted changes to Python code but the names of files ({now});")
+
+
 def test_a_revision_that_changes_no_python_is_said_to_be_answered_by_an_earlier_one(
     history: Any, codewm: Codewm
 ) -> None:
