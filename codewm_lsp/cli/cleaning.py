@@ -135,7 +135,7 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
         say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
     hooks = {hook: alone for folder in _cache_folders(cache) for hook, alone in installed(folder).items()}
     if hooks:
-        say("Git hooks that run CodeWM are not removed; without CodeWM they do nothing. To remove them:")
+        say("Git hooks that run CodeWM are not removed; without it they only say that it is missing. To remove them:")
         for hook, alone in hooks.items():
             say("  " + ("delete " if alone else "delete the line with `codewm forgotten` from "), (str(hook), "cyan"))
     if dry_run:

@@ -15,6 +15,8 @@ from typing import Any
 import platformdirs
 import pytest
 
+from codewm_lsp.cli.hook import install, installed, line
+from codewm_lsp.history import Repository
 from tests.conftest import isolated_environment
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +76,7 @@ def test_the_installed_hook_speaks_and_lets_the_commit_be_made(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the program on PATH is a shell script")
-def test_the_hook_is_silent_where_codewm_is_gone_or_fails(
+def test_the_commit_is_made_where_codewm_is_gone_or_fails(
     coupled: Any, codewm: Codewm, environment: dict[str, str], tmp_path: Path
 ) -> None:
     assert codewm("forgotten", "--install-hook", coupled.path).returncode == 0
@@ -87,13 +89,66 @@ def test_the_hook_is_silent_where_codewm_is_gone_or_fails(
     assert commit(coupled, environment).returncode == 0
 
 
+@pytest.fixture
+def away(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The program in an environment that is not active at the commit, and whose path has a space and a quote."""
+    scripts = tmp_path / "a user's environment"
+    (tmp_path / "programs").rename(scripts)
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(scripts))
+    environment["PATH"] = os.pathsep.join(
+        folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "codewm").exists()
+    )
+    return scripts / "codewm"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+def test_the_hook_runs_the_codewm_that_installed_it_where_none_is_on_the_path(
+    coupled: Any, environment: dict[str, str], away: Path, tmp_path: Path
+) -> None:
+    with Repository.open(coupled.path) as repository:
+        hook = install(repository, tmp_path / "cache")
+    stage(coupled)
+    done = commit(coupled, environment)
+    assert done.returncode == 0, done.stderr
+    assert "docs/core.rst" in done.stdout + done.stderr
+    assert installed(tmp_path / "cache") == {hook: True}
+    away.unlink()
+    coupled.write("core.py", "a = -2\n")
+    coupled.git("add", "core.py")
+    done = commit(coupled, environment)
+    assert done.returncode == 0, "a commit is never blocked"
+    assert re.search(rf"{re.escape(str(away))}: (No such file|not found)", done.stderr)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_hook_of_an_earlier_version_is_brought_up_to_date_and_one_with_more_in_it_is_kept(
+    coupled: Any, away: Path, tmp_path: Path, alone: bool
+) -> None:
+    hook = coupled.path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    before = (
+        "#!/bin/sh\n"
+        "# Lists files that usually change with the staged ones but are not staged. It never blocks a commit.\n"
+        "command -v codewm >/dev/null 2>&1 && codewm forgotten --staged --quiet\n"
+        "exit 0\n"
+    ) + ("" if alone else "make lint\n")
+    hook.write_text(before)
+    with Repository.open(coupled.path) as repository:
+        assert install(repository, tmp_path / "cache") == hook
+    assert (hook.read_text() == before) == (not alone)
+    assert (line() in hook.read_text()) == alone
+    assert installed(tmp_path / "cache") == {hook: alone}
+
+
 def test_a_hook_that_is_there_is_left_alone_and_the_line_to_add_is_said(coupled: Any, codewm: Codewm) -> None:
     hook = coupled.path / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nmake lint\n")
     done = codewm("forgotten", "--install-hook", coupled.path)
     assert done.returncode == 2
-    assert "codewm forgotten --staged --quiet" in done.stderr
+    assert '"$(command -v codewm || echo ' in done.stderr
+    assert " forgotten --staged --quiet || :\n" in done.stderr
     assert hook.read_text() == "#!/bin/sh\nmake lint\n"
 
 
