@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Final
@@ -134,10 +135,11 @@ def _in_words(found: Forgotten, quiet: bool) -> None:
     if found.more:
         reporter.line()
         reporter.line("  ", f"and {more_files(found)}")
-    reporter.line()
-    first = found.missing[0]
-    question = "Not a problem?" if first.definitions else "Not needed?"
-    reporter.line((f"{question} codewm forgotten --not-needed {first.path} (or --never-needed)", "dim"))
+    usual = [one.path for one in found.missing if one.of and not one.definitions]  # the others are broken
+    if usual:
+        reporter.line()
+        path = shlex.quote(usual[0]) if len(usual) == 1 else "FILE"
+        reporter.line((f"Not needed? codewm forgotten --not-needed {path} (or --never-needed)", "dim"))
 
 
 def _json(found: Forgotten) -> str:

@@ -73,6 +73,8 @@ def headline(found: Forgotten) -> str:
         return found.silent or f"No file stands out as missing from {found.asked} ({_behind(found)})."
     if not any(one.of for one in found.missing):
         return f"Needs updating to match {_CHANGES.get(found.asked, found.asked)}:"
+    if not all(one.of for one in found.missing):
+        return f"Likely to need updating with {_CHANGES.get(found.asked, found.asked)} ({_behind(found)}):"
     told = _USUAL.get(found.asked, f"Usually changes with the files in {found.asked}, but did not")
     return f"{told} ({_behind(found)}):"
 

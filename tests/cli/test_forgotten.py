@@ -94,14 +94,35 @@ def test_github_reads_annotations_that_no_file_name_can_break_out_of(make_reposi
     assert out == "::notice title=codewm forgotten::There are no changes to check.\n"
 
 
-def test_what_a_change_breaks_is_asked_about_in_other_words(changed: Any, codewm: Codewm) -> None:
+def test_nobody_is_asked_to_hide_what_a_change_breaks(changed: Any, codewm: Codewm) -> None:
     helper = "def send(url):\n    return url\n"
     changed.git("reset", "--quiet", "--hard")
     changed.commit("Help", {"helper.py": helper, "user.py": "from helper import send\n\nsend(1)\n"})
     changed.write("helper.py", helper.replace("def send", "def post"))
     out = codewm("forgotten", changed.path, "--no-index").stdout
     assert "still uses `send`, which was renamed to `post`" in out
-    assert out.endswith("Not a problem? codewm forgotten --not-needed user.py (or --never-needed)\n")
+    assert "--not-needed" not in out
+
+
+def test_the_heading_is_true_of_what_a_change_breaks_and_of_what_usually_changes_with_it(
+    changed: Any, codewm: Codewm
+) -> None:
+    """A file that has changed may still use what is gone, and no commit says that it usually changes."""
+    changed.git("reset", "--quiet", "--hard")
+    helper, user = "def send(url):\n    return url\n", "from helper import send\n\n\ndef use():\n    return send(1)\n"
+    changed.commit("Help", {"helper.py": helper})
+    changed.commit("Use", {"user.py": user})
+    changed.write("helper.py", helper.replace("def send", "def post"))
+    changed.write("user.py", f"{user}\n\nA = 1\n")
+    out = codewm("forgotten", changed.path, "--no-index").stdout
+    assert out.startswith("Needs updating to match the changes in the working tree:\n\n  95 %  user.py\n")
+    changed.write("core.py", "a = -1\n")
+    out = codewm("forgotten", changed.path, "--no-index", "--threshold", "0.3").stdout
+    assert out.startswith(
+        "Likely to need updating with the changes in the working tree (122 commits without merges):\n"
+    )
+    assert "user.py" in out
+    assert out.endswith("Not needed? codewm forgotten --not-needed docs/core.rst (or --never-needed)\n")
 
 
 def test_a_conflict_marker_that_was_left_is_named_to_people_hooks_and_programs(changed: Any, codewm: Codewm) -> None:
