@@ -79,6 +79,20 @@ def test_earlier_edits_of_the_definition_that_did_something_else_are_left_out(
     assert own == ["Give clients a timeout"]
 
 
+def test_an_argument_of_a_call_in_a_new_branch_is_not_said_to_have_been_added_here(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("branches")
+    first = "def run(kind):\n    try:\n        if kind:\n            send(kind)\n"
+    end = "    except OSError:\n        stop()\n"
+    second = f"{first}        elif kind is None:\n            send(kind, wait=1)\n"
+    repository.commit("Begin", {"client.py": first + end})
+    repository.commit("Send nothing", {"client.py": second + end})
+    edit = in_progress(repository, f"{second}{end}    except ValueError:\n        report(kind, code=2)\n")
+    said = [reason.words for one in open_engine(repository.path).similar(edit, k=0) for reason in one.reasons]
+    assert not [words for words in said if words.endswith("here before")]
+
+
 def test_a_title_about_the_same_definition_has_room_for_what_is_said(grown: Any, open_engine: OpenEngine) -> None:
     engine = open_engine(grown.path)
     edit = in_progress(grown, client("timeout", "proxy").replace("self.host = host", "self.host = host.strip()"))

@@ -325,12 +325,21 @@ _MARKS: Final = """
 (case_clause (case_pattern) @branch)
 (except_clause . (_) @handler)
 (decorator (_) @decorator)
-(argument_list (keyword_argument) @keyword)
+(call function: (_) @keyword.of arguments: (argument_list (keyword_argument) @keyword))
+(call function: (_) @keyword.in)
 (class_definition superclasses: (argument_list (_) @base))
 (list (_) @entry)
 (set (_) @entry)
 (tuple (_) @entry)
 (dictionary (pair) @entry)
+(list) @entry.in
+(set) @entry.in
+(tuple) @entry.in
+(dictionary) @entry.in
+(list [(list) (set) (tuple) (dictionary)] @entry.within)
+(set (tuple) @entry.within)
+(tuple [(list) (set) (tuple) (dictionary)] @entry.within)
+(pair value: [(list) (set) (tuple) (dictionary)] @entry.within)
 """
 
 # --- how definitions begin
