@@ -101,6 +101,11 @@ def help_without(extra: str, command: str, about: str) -> str:
     )
 
 
+def missing_extra(what: str, extra: str, error: ImportError) -> str:
+    """What is said where something cannot be run because a package of an extra is not installed."""
+    return f"{what} needs the extra {extra!r}: {error.name or error} is not installed. Run `{install_command(extra)}`."
+
+
 def _origin(recorded: str | None) -> tuple[str, bool]:
     """Where a package came from, as its installer recorded it (PEP 610), and whether it can be edited there."""
     try:

@@ -251,8 +251,9 @@ def _add_store(parser: _Parser, help: str) -> None:
     parser.add_argument("--store", metavar="WHERE", help=help)
 
 
-def _asking(parser: _Parser, count: int, *, store: bool) -> None:
-    """The options of the commands that answer a question."""
+def _asking(parser: _Parser, count: int, *, store: bool, places: bool) -> None:
+    """The options of the commands that answer a question. ``places``: also with places that may change next."""
+    likely = ", and of places that may change next only likely ones" if places else ""
     parser.add_argument(
         "path",
         nargs="?",
@@ -266,7 +267,7 @@ def _asking(parser: _Parser, count: int, *, store: bool) -> None:
         type=_count,
         metavar="N",
         dest="k",
-        help=f"Maximum results, 0 for all [default: {count}, and of what may change next only what is likely]",
+        help=f"Maximum results, 0 for all [default: {count}{likely}]",
     )
     parser.set_defaults(usual=count)
     parser.add_argument("--diff", action="store_true", help="Show the diffs of the past edits")
@@ -399,7 +400,7 @@ def _clean_options(parser: _Parser) -> None:
     parser.add_argument("--unused", action="store_true", help="Remove only indexes that are no longer needed")
     parser.add_argument("-y", "--yes", action="store_true", help="Remove it without asking")
     parser.add_argument(
-        "--cache", type=_folder, metavar="DIR", help="Look for indexes in this folder too [env: CODEWM_CACHE]"
+        "--cache", type=_folder, metavar="DIR", help="Remove the indexes in this folder, too [env: CODEWM_CACHE]"
     )
 
 
@@ -537,11 +538,9 @@ def _mcp(options: argparse.Namespace) -> None:
     try:
         from codewm_lsp.cli.mcp_command import serve
     except ImportError as error:
-        from codewm_lsp.installation import install_command
+        from codewm_lsp.installation import missing_extra
 
-        raise OptionError(
-            f"codewm mcp needs {error.name or error}, which is not installed. Run `{install_command('mcp')}`."
-        ) from error
+        raise OptionError(missing_extra("codewm mcp", "mcp", error)) from error
     serve(options)
 
 
@@ -574,7 +573,7 @@ COMMANDS: Final = {
             "instead.\n\n"
             "JSON: the fields of codewm similar and of codewm next, in one object.",
             "codewm hints src/client.py --diff",
-            lambda parser: _asking(parser, 5, store=True),
+            lambda parser: _asking(parser, 5, store=True, places=True),
             _hints,
         ),
         Command(
@@ -586,7 +585,7 @@ COMMANDS: Final = {
             'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
             '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
             "codewm similar --diff -k 3",
-            lambda parser: _asking(parser, 10, store=True),
+            lambda parser: _asking(parser, 10, store=True, places=False),
             _similar,
         ),
         Command(
@@ -599,7 +598,7 @@ COMMANDS: Final = {
             '"evidence": […]}], "files": [{"path", "score", "reason"}]}; the evidence has the shape of the edits of '
             "codewm similar.",
             "codewm next --at v2.0 -C ~/src/project",
-            lambda parser: _asking(parser, 10, store=False),
+            lambda parser: _asking(parser, 10, store=False, places=True),
             _next,
         ),
         Command(

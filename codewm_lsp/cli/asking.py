@@ -29,8 +29,9 @@ class Question:
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
     they are because nothing is being edited, or the names of files alone (``renamed``: from new to old). ``conflicts``:
-    the changed files with markers of a conflict. ``note``: why they are not those of the revision that was named, or
-    which files were not read; ``look``: what was seen in the working tree.
+    the changed files with markers of a conflict; ``broken``: those with a syntax error in which no edit was found.
+    ``note``: why they are not those of the revision that was named, or which files were not read; ``look``: what was
+    seen in the working tree.
     """
 
     edits: tuple[Edit, ...]
@@ -43,6 +44,7 @@ class Question:
     texts: Mapping[str, str | None] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     note: str = ""
     look: Look | None = None
 
@@ -82,12 +84,23 @@ def ask(
             if wanted is not None:
                 edits = (_find(edits, wanted, "your uncommitted changes"),)
             words = "your uncommitted changes"
-            return Question(edits, head, head, None, words, file=file, conflicts=conflicts, note=note, look=look)
+            return Question(
+                edits,
+                head,
+                head,
+                None,
+                words,
+                file=file,
+                conflicts=conflicts,
+                broken=_broken(texts, found, file),
+                note=note,
+                look=look,
+            )
         if note and file is not None:
             raise NothingToAnswerError(note)
         mine = texts if file is None else {path: text for path, text in texts.items() if path == file}
         if differs_without_edits(mine) and not conflicts and not note and (file is not None or not moved):
-            raise NothingToAnswerError(_no_code(file))
+            raise NothingToAnswerError(_no_code(file, _broken(mine, found, file)))
         renamed = _renamed(repository, head, texts, moved)
         question = _standing_in(stand_in(head), head, wanted) if file is None else None
         if question is None:
@@ -198,7 +211,7 @@ def _find(edits: tuple[Edit, ...], wanted: tuple[str, str], where: str) -> Edit:
     if len(edits) > LISTED:
         listed.append(f"  … and {len(edits) - LISTED} more")
     raise OptionError(
-        "\n".join([f"{wanted[0]}::{wanted[1]} is not changed in {where}. These definitions are:", *listed])
+        "\n".join([f"{wanted[0]}::{wanted[1]} is not changed in {where}. Definitions that are changed:", *listed])
     )
 
 
@@ -268,7 +281,21 @@ def _standing_in(stand_in: StandIn | None, head: str, wanted: tuple[str, str] | 
     return Question(edits, head, head if others_since else parent, None, title, stand_in)
 
 
-def _no_code(file: str | None) -> str:
+def _broken(texts: Mapping[str, str | None], edits: tuple[Edit, ...], file: str | None) -> tuple[str, ...]:
+    """The files with a syntax error in which no edit is found: what the parser passes over is no difference."""
+    from codewm_lsp.source.trees import has_syntax_error
+
+    seen = {edit.path for edit in edits}
+    unseen = {path: text for path, text in texts.items() if path not in seen and file in (None, path)}
+    return tuple(path for path, text in sorted(unseen.items()) if text and has_syntax_error(text))
+
+
+def _no_code(file: str | None, broken: tuple[str, ...]) -> str:
+    if broken:
+        return (
+            f"{broken[0]} has a syntax error, and no change to a definition is found in it. Fix the error, or ask "
+            "about a commit with --at."
+        )
     where = f" to {file}" if file else ""
     return (
         f"The uncommitted changes{where} hold no code (only comments or white space). Change some code, or ask about a "

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -104,6 +104,7 @@ def clean_unused(cache: Path | None, *, dry_run: bool) -> None:
     found = unused(cache)
     for one in found:
         say(f"{one.why:45}{one.days:5,} days {one.bytes / 1e6:9,.1f} MB  ", (str(one.path), "cyan"))
+    _say_why_both(say, cache, [one.path.parent for one in found])
     if not found:
         say("Nothing to remove: every index is in use.")
     elif dry_run:
@@ -133,13 +134,14 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
         return
     for one in found:
         say(f"{one.what:25}{len(one.files):6,} files {one.size / 1e6:9,.1f} MB  ", (str(one.folder), "cyan"))
+    _say_why_both(say, cache, [one.folder for one in found])
     hooks = {hook: alone for folder in _cache_folders(cache) for hook, alone in installed(folder).items()}
     if hooks:
         say("Git hooks that run CodeWM are not removed; without it they only say that it is missing. To remove them:")
         for hook, alone in hooks.items():
             say("  " + ("delete " if alone else "delete the line with `codewm forgotten` from "), (str(hook), "cyan"))
     if dry_run:
-        say("Nothing was removed. Run `codewm clean` to remove the files listed first.")
+        say("Nothing was removed. Run `codewm clean` to remove these files.")
         return
     if not sure and not _agreed():
         say("Nothing was removed.")
@@ -158,6 +160,13 @@ def clean(cache: Path | None, *, dry_run: bool, sure: bool) -> None:
 
 def _cache_folders(cache: Path | None) -> list[Path]:
     return [folder for folder in dict.fromkeys((cache or cache_folder(), usual_cache_folder())) if folder is not None]
+
+
+def _say_why_both(say: Callable[[str], None], cache: Path | None, listed: Sequence[Path]) -> None:
+    """Where a folder was chosen for the indexes, why the usual one is listed beside it."""
+    usual, folders = usual_cache_folder(), _cache_folders(cache)
+    if len(folders) > 1 and usual is not None and any(folder == usual or usual in folder.parents for folder in listed):
+        say(f"{usual} is listed because CodeWM keeps indexes there without CODEWM_CACHE and --cache.")
 
 
 def _agreed() -> bool:

@@ -8,7 +8,7 @@ from importlib.metadata import distributions
 from typing import Final
 
 from codewm_lsp.errors import OptionError
-from codewm_lsp.installation import PROJECT, asks_for_help, help_without, install_command
+from codewm_lsp.installation import PROJECT, asks_for_help, help_without, install_command, missing_extra
 
 GROUP: Final = "codewm.commands"
 
@@ -26,14 +26,13 @@ def run(name: str, command: str, extra: str, about: str, arguments: Sequence[str
         for entry in distribution.entry_points
         if (entry.group, entry.name) == (GROUP, name)
     ]
-    remedy = f"`{install_command(extra)}`"
     if not found:
-        raise OptionError(f"{command} is not installed. Run {remedy}.")
+        raise OptionError(f"{command} is not installed. Run `{install_command(extra)}`.")
     try:
         entry = found[0].load()
     except ImportError as error:
         if asks_for_help(arguments):
             sys.stdout.write(help_without(extra, command, about))
             return
-        raise OptionError(f"{command} needs {error.name or error}, which is not installed. Run {remedy}.") from error
+        raise OptionError(missing_extra(command, extra, error)) from error
     entry(list(arguments), command)

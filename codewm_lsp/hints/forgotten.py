@@ -306,7 +306,7 @@ def reason_of(past: FilePast, touched: Touched, found: Companions, row: int, cha
         if len(like) >= _ALIKE and among / len(like) > together / of:
             words += f" and in {among} of the {len(like)} commits most like this change"
         if _percent(max(together / of, among / max(len(like), 1))) < _percent(chance):
-            words += "; other, weaker evidence makes it likelier"
+            words += "; other signals raise the chance"
     if kept:
         words = f"still has {counted(kept, 'line')} that the change removes elsewhere; {words}"
     return FileReason(words, beside, together, of, kept)

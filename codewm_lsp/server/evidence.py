@@ -148,7 +148,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """The likeliest first. ``about``: what they are from, and how often they are right, while nothing is edited or the
+    """The likeliest first. ``about``: what they are from, and what their chances mean, while nothing is edited or the
     repository is still being read; else empty."""
 
     items: tuple[Suggestion, ...]

@@ -18,6 +18,11 @@ def tree_of(data: bytes) -> Tree:
     return _remembered(data) if len(data) <= _MEMORABLE else Parser(PYTHON.grammar).parse(data)
 
 
+def has_syntax_error(text: str) -> bool:
+    """Whether some Python cannot be parsed as it stands."""
+    return tree_of(text.encode("utf-8", "surrogatepass")).root_node.has_error
+
+
 @lru_cache(maxsize=8)
 def _remembered(data: bytes) -> Tree:
     return Parser(PYTHON.grammar).parse(data)

@@ -146,6 +146,23 @@ def test_other_files_in_a_folder_of_ours_are_left(
     assert {path for path in chosen.rglob("*") if path.is_file()} == set(mine)
 
 
+def test_it_is_said_why_the_usual_folder_is_listed_beside_a_chosen_one(
+    history: Any, home: Path, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    def listed() -> list[str]:
+        done = codewm("clean", "--dry-run", "--cache", chosen)
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stdout.splitlines() if "because" in line]
+
+    chosen = tmp_path / "chosen"
+    assert codewm("index", "--cache", chosen, history.path).returncode == 0
+    assert listed() == []
+    assert codewm("index", history.path).returncode == 0
+    (why,) = listed()
+    assert why.endswith(" is listed because CodeWM keeps indexes there without CODEWM_CACHE and --cache.")
+    assert Path(why.partition(" is listed")[0]).is_relative_to(home)
+
+
 def test_a_link_in_place_of_a_folder_is_not_followed(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
     chosen = tmp_path / "chosen"
     assert codewm("index", "--cache", chosen, history.path).returncode == 0

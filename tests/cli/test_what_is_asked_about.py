@@ -163,6 +163,21 @@ def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm
     assert said[0].startswith(f"No uncommitted changes to Python code but the names of files ({now});")
 
 
+def test_a_syntax_error_that_hides_an_edit_is_said(history: Any, codewm: Codewm) -> None:
+    hidden = "client.py has a syntax error, and no change to a definition is found in it."
+    text = (history.path / "client.py").read_text().replace("answer.ok:", "bool(answer.ok):")
+    history.commit("Ask for a truth value", {"client.py": text})
+    history.write("client.py", text.replace("bool(answer.ok):", "bool(answer.ok:"))
+    done = codewm("next", history.path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"codewm: {hidden} Fix the error, or ask about a commit with --at.\n"
+    history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
+    assert hidden in codewm("next", history.path).stderr.splitlines()
+    assert hidden not in codewm("next", history.path / "server.py").stderr
+    history.write("client.py", text.replace("raise ServerError(answer)", "raise ServerError(answer"))
+    assert hidden not in codewm("next", history.path).stderr
+
+
 def test_a_revision_that_changes_no_python_is_said_to_be_answered_by_an_earlier_one(
     history: Any, codewm: Codewm
 ) -> None:
@@ -240,6 +255,13 @@ def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> 
     assert "codewm " + command in done.stdout.partition("example:")[2]
     assert codewm(command, "-h").stdout == done.stdout
     assert command in codewm("--help").stdout
+
+
+@pytest.mark.parametrize(("command", "places"), [("hints", True), ("similar", False), ("next", True)])
+def test_only_what_lists_places_says_which_it_lists_unasked(command: str, places: bool, codewm: Codewm) -> None:
+    said = " ".join(codewm(command, "--help").stdout.split())
+    assert ("places that may change next" in said) == places
+    assert "Maximum results, 0 for all [default: " in said
 
 
 def test_what_commands_share_may_stand_before_the_command_as_with_git(

@@ -34,7 +34,9 @@ def test_the_edit_that_adds_the_same_is_nearest(name: str) -> None:
 @pytest.mark.parametrize("name", TEXT_BASELINES)
 def test_a_package_that_is_missing_is_named_with_what_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, MODULES[name], None)
-    with pytest.raises(OptionError, match=rf"--baselines {name} needs {MODULES[name]}.*baselines\]"):
+    with pytest.raises(
+        OptionError, match=rf"--baselines {name} needs the extra 'baselines': {MODULES[name]}.*baselines\]"
+    ):
         text_scores(PAIRS, {name})
 
 

@@ -106,9 +106,7 @@ def test_a_chance_above_the_share_that_is_told_is_explained_or_said_to_have_more
 
     assert told("page.md", -3.0) == "", "the share says more than the chance"
     assert told("page.md", 4.0) == "in 12 of the 12 commits most like this change"
-    assert (
-        told("list.md", 4.0) == "in 6 of the 12 commits most like this change; other, weaker evidence makes it likelier"
-    )
+    assert told("list.md", 4.0) == "in 6 of the 12 commits most like this change; other signals raise the chance"
 
 
 def test_lines_that_the_change_removes_elsewhere_and_that_a_file_still_has_are_counted(make_repository: Any) -> None:

@@ -152,6 +152,24 @@ def test_explanations_say_what_their_signals_saw() -> None:
     assert fetch["gone"] == "still mentions retries"  # and not itself, which the edit no longer mentions either
 
 
+@pytest.mark.parametrize(
+    ("uses", "said"),
+    [
+        ("b1, a1", "a1 and b1, which are"),
+        ("b1, a1, c1", "a1, b1 and c1, which are"),
+        ("b1, a1, c1, e1, d1", "a1, b1, c1 and 2 more, which are"),
+    ],
+)
+def test_up_to_three_undefined_names_are_named(uses: str, said: str) -> None:
+    values = signals_of(state_of(FILES), replace(EDIT, after=f"def get(self):\n    return {uses}\n"))
+    corpus = values.edit.corpus
+    file = corpus.number["shop/client.py"]
+    row = next(row for row in range(*corpus.first[file : file + 2]) if corpus.names[row] == "<module>")
+    explanation = DEFINITION_SIGNALS["unresolved_names"].explanation
+    assert isinstance(explanation, Explanation)
+    assert explanation.say(values.candidate(row)) == f"get uses {said} not defined here (a linter would catch this)"
+
+
 def test_what_stands_in_an_import_alone_is_not_mentioned() -> None:
     gone = replace(EDIT, before="def f():\n    return annotations(Event, LIMIT)\n", after="def f():\n    return 1\n")
     top = "from __future__ import annotations\n\nfrom threading import (\n    Event,\n)\n\nLIMIT = 3\n"

@@ -56,7 +56,7 @@ export interface Prediction {
 export interface NextEdits {
   readonly root: string;
   readonly predictions: readonly Prediction[];
-  /** What they are from while nothing is being edited, and how often they are right. */
+  /** What they are from while nothing is being edited, and what their chances mean. */
   readonly about?: string;
 }
 

@@ -18,7 +18,7 @@ from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.signal import Explanation, Level, Signal, Unexplained
 from codewm_lsp.source import MODULE_NAME, DefinitionKind, split_identifier
 
-_NAMED: Final = 2  # names in an explanation
+_NAMED: Final = 3  # names in an explanation
 _NAME: Final = 40  # characters of one
 
 # Words for a person
@@ -37,7 +37,8 @@ def _stands_near(candidate: Candidate) -> str:
 def _is_needed(candidate: Candidate) -> str:
     own = candidate.edit.own_file
     if own is not None and candidate.value("unresolved_names"):
-        return f"{candidate.edited} uses {_named(own.unknown)}, which is not defined here {A_LINTER}"
+        be = "is" if len(own.unknown) == 1 else "are"
+        return f"{candidate.edited} uses {_named(own.unknown)}, which {be} not defined here {A_LINTER}"
     if own is not None and candidate.value("unused_names"):
         unused = [name for name in own.unused if candidate.holds(name)]
         linted = "" if any(candidate.mentions(name) for name in unused) else f" {A_LINTER}"
@@ -46,7 +47,7 @@ def _is_needed(candidate: Candidate) -> str:
 
 
 def _named(tokens: Collection[str]) -> str:
-    """``"a and b"``; of many the first two."""
+    """``"a and b"``; of many the first three."""
     first = [clean(token, _NAME) for token in sorted(tokens)]
     return joined(first if len(first) <= _NAMED else [*first[:_NAMED], f"{len(first) - _NAMED} more"])
 

@@ -20,12 +20,12 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name != "typer":  # the first that the extra brings
             raise
-        from codewm_lsp.installation import asks_for_help, help_without, install_command
+        from codewm_lsp.installation import asks_for_help, help_without, missing_extra
 
         if asks_for_help(sys.argv[1:]):
             sys.stdout.write(help_without("train", "codewm-train", _ABOUT))
             sys.exit(0)
-        sys.stderr.write(f"codewm-train needs typer, which is not installed. Run `{install_command('train')}`.\n")
+        sys.stderr.write(missing_extra("codewm-train", "train", error) + "\n")
         sys.exit(2)
 
     run()

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from codewm_lsp.installation import asks_for_help, install_command
+from codewm_lsp.installation import asks_for_help, missing_extra
 from codewm_lsp.starting import ended_by_an_interrupt
 from codewm_model.cli import config_command as config
 from codewm_model.cli import corpus_command as corpus
@@ -62,7 +62,6 @@ def main() -> None:
                 import safetensors  # noqa: F401
                 import torch  # noqa: F401
     except ImportError as error:
-        remedy = f"Run `{install_command('train')}`."
-        typer.echo(f"codewm-train needs {error.name}, which is not installed. {remedy}", err=True)
+        typer.echo(missing_extra("codewm-train", "train", error), err=True)
         raise SystemExit(2) from None
     run_program(app, "codewm-train")

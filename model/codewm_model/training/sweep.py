@@ -21,7 +21,7 @@ from typing import Any, Final
 import torch
 
 from codewm_lsp.errors import OptionError, TrainingError
-from codewm_lsp.installation import install_command
+from codewm_lsp.installation import missing_extra
 from codewm_model.data.repository_corpus import RepositoryCorpus
 from codewm_model.settings.config import Config
 from codewm_model.training.checkpoint import has_checkpoint, read_checkpoint
@@ -203,9 +203,7 @@ def _optuna() -> Any:
         optuna = importlib.import_module("optuna")
         importlib.import_module("matplotlib")
     except ImportError as error:
-        raise OptionError(
-            f"a sweep needs {error.name}, which is not installed. Run `{install_command('sweep')}`."
-        ) from None
+        raise OptionError(missing_extra("a sweep", "sweep", error)) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
