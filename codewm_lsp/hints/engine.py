@@ -241,6 +241,8 @@ class Engine:
             return []
         if not ours:
             return list(similar)
+        if alone:
+            similar = [one for one in similar if one.edit.definition_kind is edit.definition_kind]
         theirs = [one.edit for one in similar if one.edit.source is None]
         theirs = [past for past in theirs if past.definition_kind is edit.definition_kind]
         without: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from codewm_lsp.display import clean, quoted, short
 from codewm_lsp.hints.answers import JOINT, REFERENCE, SAME_KIND, UNDONE, Prediction, SimilarEdit
 from codewm_lsp.hints.stand_in import StandIn
 from codewm_lsp.history import Commit
+from codewm_lsp.ranking.candidate import called
 from codewm_lsp.ranking.signals.past import CHANGED_LATELY
 from codewm_lsp.source import DefinitionKind
 from codewm_lsp.source.languages import PYTHON
@@ -23,6 +25,36 @@ SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
 _MORE: Final = " · and 9 more"
 CHANCES: Final = "The chances are for the author's next five commits."
+_MERGED: Final = re.compile(r"Merge (?:commit|branch|pull request|remote-tracking branch)\b")
+_EMPTY: Final = frozenset(  # words of a subject that do not say what was changed
+    [
+        "bug",
+        "bugfix",
+        "bump",
+        "change",
+        "changes",
+        "cleanup",
+        "fix",
+        "fixed",
+        "fixes",
+        "fixup",
+        "minor",
+        "misc",
+        "more",
+        "oops",
+        "release",
+        "stuff",
+        "temp",
+        "tmp",
+        "typo",
+        "update",
+        "updated",
+        "updates",
+        "version",
+        "wip",
+    ]
+)
+_NUMBER: Final = re.compile(r"v?\d[\w.]*")
 _INDEX: Final = {name: position for position, name in enumerate(RICH_ACTION)}
 
 
@@ -64,14 +96,23 @@ def header_share(source: str) -> float:
 def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name. Of an edit that is
     taken back "undoes" in place of "like", of an earlier one of the same definition what both change: "parameter added
-    here before: 3f2a91c 'Add timeout to get()' · 4 months ago"."""
+    here before: 3f2a91c 'Add timeout to get()' · 4 months ago". Where the subject says nothing, "like Client.get in
+    3f2a91c · 4 months ago"."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {short(commit.sha)}" if source is not None else short(commit.sha)
     how = "undoes" if any(reason.name == UNDONE for reason in similar.reasons) else "like"
     if same := next((reason.words for reason in similar.reasons if reason.name == SAME_KIND), None):
         how = f"{same}:"
         subject = min(subject, max(SHORTEST, TITLE - len(f"{how} {where} '' · {age(now - commit.date)}{_MORE}")))
+    if how == "like" and says_nothing(commit.subject):
+        return f"like {called(similar.edit.definition, similar.edit.path)} in {where} · {age(now - commit.date)}"
     return f"{how} {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
+
+
+def says_nothing(subject: str) -> bool:
+    """Whether a commit's subject does not tell what was changed: a merge, a version, a lone "fix"."""
+    words = re.findall(r"\w[\w.]*", subject[:SUBJECT].lower())
+    return bool(_MERGED.match(subject)) or all(word in _EMPTY or _NUMBER.fullmatch(word) for word in words)
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:

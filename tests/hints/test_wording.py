@@ -172,6 +172,23 @@ def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:
     assert similar_title(found[:2], NOW) == "like 3f2a91c 'Add timeout' · 1 day ago"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    ["Merge commit from fork", "Merge pull request #12 from a/b", ".", "fix", "WIP", "v1.2.3", "Release 2.0rc1", ""],
+)
+def test_where_the_subject_says_nothing_the_past_definition_is_named(subject: str) -> None:
+    found = past("3f2a91c", subject, 1)
+    name = found.edit.definition
+    assert similar_title([found], NOW) == f"like {name} in 3f2a91c · 1 day ago"
+    module = replace(found, edit=replace(found.edit, path="src/shop.py", definition="<module>"))
+    assert similar_title([module], NOW) == "like shop.py in 3f2a91c · 1 day ago"
+
+
+@pytest.mark.parametrize("subject", ["Merge two lists", "Fix #12 for proxies", "Bump ruff", "Fixtures", "修正"])
+def test_a_short_subject_that_says_something_is_quoted(subject: str) -> None:
+    assert similar_title([past("3f2a91c", subject, 1)], NOW) == f"like 3f2a91c '{subject}' · 1 day ago"
+
+
 def test_a_subject_with_quotation_marks_stands_between_others() -> None:
     assert similar_title([past("3f2a91c", "Don't retry", 1)], NOW) == 'like 3f2a91c "Don\'t retry" · 1 day ago'
     assert similar_title([past("3f2a91c", "'a' -> \"b\"", 1)], NOW) == "like 3f2a91c “'a' -> \"b\"” · 1 day ago"
