@@ -182,14 +182,18 @@ def test_a_mistake_gets_one_clear_message(
     assert "Traceback" not in done.output
 
 
-def test_what_to_install_is_said_where_it_is_missing() -> None:
+@pytest.mark.parametrize(
+    ("extra", "package", "option"), [("eval", "torch", "--smoke"), ("mcp", "mcp.server", "--model=m")]
+)
+def test_what_to_install_is_said_where_it_is_missing(extra: str, package: str, option: str) -> None:
     script = (
-        "import sys; sys.modules['torch'] = None; sys.argv = ['codewm', 'eval', '--smoke']\n"
+        f"import sys; sys.modules['{package}'] = None; sys.argv = ['codewm', '{extra}', '{option}']\n"
         "from codewm_lsp.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"Run `{install_command('eval')}`." in done.stderr
+    assert f"codewm {extra} needs the extra '{extra}': {package} is not installed. Run `" in done.stderr
+    assert f"Run `{install_command(extra)}`." in done.stderr
     assert "Traceback" not in done.stderr
     with pytest.raises(OptionError, match="codewm nothing is not installed"):
         run_extension("no such command", "codewm nothing", "eval", "It does nothing", [])
