@@ -39,7 +39,8 @@ def repository(make_repository: Callable[..., Any]) -> Any:
         files = {place: secret(number) for place in PLACES}
         repository.commit(f"Add timeout {number}", {**files, f"{number}.py": service("users")})
         repository.commit(f"Use timeout {number}", {f"{number}.py": service("users", timeout=True)})
-    repository.write("0.py", service("users", timeout=True).replace("30", "60"))
+    repository.commit("Add a service", {"4.py": service("users")})
+    repository.write("4.py", service("users", timeout=True))
     for place in PLACES:
         repository.write(place, secret(9))
     return repository
@@ -62,7 +63,7 @@ def test_no_command_reads_or_shows_them(repository: Any, codewm: Run, tmp_path: 
 async def test_an_editor_that_opens_them_gets_nothing(repository: Any, start_editor: StartEditor) -> None:
     async with start_editor(repository.path) as editor:
         opened = [editor.open(place) for place in PLACES]
-        assert await editor.lenses_when(editor.open("0.py"))
+        assert await editor.lenses_when(editor.open("4.py"))
         for uri in opened:
             editor.insert(uri, 0, 0, "\n")
         for uri, place in zip(opened, PLACES, strict=True):
@@ -71,7 +72,7 @@ async def test_an_editor_that_opens_them_gets_nothing(repository: Any, start_edi
                 "codewm.showSimilarEdits", {"uri": uri, "definition": f"{HIDDEN}_9", "show": False}
             )
             assert answer["edits"] == [], place
-        everything = str(await editor.run("codewm.showNextEdits", {"uri": editor.uri("0.py"), "show": False}))
+        everything = str(await editor.run("codewm.showNextEdits", {"uri": editor.uri("4.py"), "show": False}))
         root = repository.path.as_uri()
         for commit in repository.git("rev-list", "HEAD").split():
             everything += str(await editor.run("codewm.commitEdits", {"root": root, "commit": commit}))
