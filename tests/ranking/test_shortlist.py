@@ -53,7 +53,8 @@ def edits_of(texts: dict[str, str]) -> list[Edit]:
     found: list[Edit] = []
     while len(found) < EDITS:
         path = chance.choice(sorted(texts))
-        for one in chance.sample(parse_definitions(texts[path]), 1):
+        definitions = parse_definitions(texts[path])  # of an empty file: none
+        for one in chance.sample(definitions, min(1, len(definitions))):
             words = [word for word in one.source.split() if word.isidentifier()]
             if words:
                 before = one.source.replace(chance.choice(words), "something_else")
