@@ -69,8 +69,12 @@ def test_two_versions_of_a_file_find_edits_like_the_one_between_them(
 
 
 def test_a_diff_from_stdin_finds_edits_like_its_own(history: Any, codewm: Codewm) -> None:
-    text = (history.path / "client.py").read_text()
-    history.write("client.py", text.replace("def put(url, timeout=30)", "def put(url, timeout=60)"))
+    text = history.git("show", "HEAD~6:client.py") + "\n"  # none has a timeout yet
+    history.commit("Talk to another server", {"other.py": text})
+    history.write(
+        "other.py",
+        text.replace("put(url)", "put(url, timeout=30)").replace("'put', url", "'put', url, timeout=timeout"),
+    )
     diff = history.git("diff") + "\n"
     edits = found(codewm("search", "--patch", "-", "--json", "-C", history.path, stdin=diff))
     assert edits[0]["kind"] == "modified"
