@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index, PastEdit, reached
@@ -109,7 +110,6 @@ _ODDS: Final = Kind[Odds]("log-odds after an edit in progress", 2 * MOST_EDITS, 
 _RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=16 << 20)
 _DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
 _TEXTS: Final = Kind["tuple[str, str] | None"]("texts of past edits", 64)
-_LONG: Final = 1 << 16  # characters of a definition
 _REFERENCES: Final = Kind[References]("definitions that must follow", 16)
 
 
@@ -246,15 +246,15 @@ class Derived:
         return found | {path: read.get(blob, ()) for path, blob in blobs.items()}
 
     def texts_of(self, past: PastEdit) -> tuple[str, str] | None:
-        """The text of a past edit's definition before and after it; None where that is long or no longer there."""
+        """The text of a past edit's definition before and after it, of a long one an excerpt; None where it is gone."""
 
         def make() -> tuple[str, str] | None:
             try:
                 edit = self._repository.edits_of(past.commit.sha).edit_of(past.path, past.definition)
             except RepositoryError:
                 return None
-            short = edit is not None and max(len(edit.before), len(edit.after)) <= _LONG
-            return (edit.before, edit.after) if edit is not None and short else None
+            short = None if edit is None else excerpt(edit)
+            return None if short is None else (short.before, short.after)
 
         return self.memo.get(_TEXTS, (past.commit.sha, past.path, past.definition), make)
 

@@ -104,12 +104,13 @@ def _leaves(text: str) -> dict[int, list[_Leaf]]:
 _VALUES: Final = frozenset({LeafRole.NUMBER.name, LeafRole.STRING.name, "CONSTANT"})
 
 
-def _shape(hunks: Sequence[_Hunk]) -> list[tuple[object, ...]] | None:
-    """What an edit has in common with one that only puts in other values; None where that would say too little."""
+def _shape(hunks: Sequence[_Hunk]) -> frozenset[tuple[object, ...]] | None:
+    """What an edit has in common with one that only puts in other values, in as many such lines or not; None where that
+    would say too little."""
     if len(hunks) > HUNKS:
         return None
     found = [_shape_of(hunk) for hunk in hunks]
-    return None if None in found else [shape for shape in found if shape is not None]
+    return None if None in found else frozenset(shape for shape in found if shape is not None)
 
 
 def _shape_of(hunk: _Hunk) -> tuple[object, ...] | None:

@@ -279,3 +279,29 @@ def test_several_imports_are_like_those_of_the_same_names(
     engine = open_engine(repository.path)
     found = engine.similar(in_progress(repository, both + body))
     assert [one.edit.path for one in found if one.edit.commit.subject != "Begin"] == ["b.py"]
+
+
+def test_an_edit_of_two_values_is_alike_one_of_a_single_value_in_such_a_line() -> None:
+    text = "def load(rows):\n    rows.append(77)\n    wait()\n    rows.append(99)\n"
+    once = text, text.replace("77", "78")
+    both = text, text.replace("77", "76").replace("99", "98")
+    assert repeat_of(both, once) is Repeat.ALIKE
+    other = text.replace("wait()", "wait(1)")
+    more = other, other.replace("77", "76").replace("wait(1)", "wait(2)")
+    assert repeat_of(more, once) is None, "one of its lines is another"
+
+
+def test_an_earlier_edit_of_a_very_long_definition_is_found_again(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    def load(value: int) -> str:
+        lines = "".join(f"    rows.append({number} + shift)\n" for number in range(5_000))
+        return f"def load(rows, shift):\n    limit = {value}\n{lines}"
+
+    repository = make_repository("long")
+    for value in (7, 8):
+        repository.commit(f"Raise limit to {value}", {"a.py": load(value)})
+    engine = open_engine(repository.path)
+    found = engine.similar(in_progress(repository, load(9)), k=1)
+    assert [one.edit.commit.subject for one in found] == ["Raise limit to 8"]
+    assert [reason.words for reason in found[0].reasons] == ["the same lines, with other values"]
