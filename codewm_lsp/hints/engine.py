@@ -29,7 +29,7 @@ from codewm_lsp.hints.repeats import CHANCES, OF_TWINS, repeat_of
 from codewm_lsp.hints.snapshot import Snapshot
 from codewm_lsp.hints.stand_in import AFTER_COMMIT, CleanTree
 from codewm_lsp.hints.supporting import SupportingEdits
-from codewm_lsp.hints.unlike import IMPORTS, UNLIKE, imports_alone, imports_changed, other_meaning
+from codewm_lsp.hints.unlike import IMPORTS, UNLIKE, imports_changed, other_meaning, without_imports_alike
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, EditKind, Repository
 from codewm_lsp.index import Hit, Index, PredictedPlace
@@ -236,11 +236,11 @@ class Engine:
         if edit.definition_kind is not DefinitionKind.MODULE or edit.kind is not EditKind.MODIFIED:
             return list(similar)
         ours = imports_changed(edit.path, edit.before, edit.after)
-        alone = imports_alone(edit.path, edit.before, edit.after) is not None
-        if alone and len(ours) < IMPORTS:
-            return []
         if not ours:
             return list(similar)
+        alone = without_imports_alike(edit.path, edit.before, edit.after)
+        if alone and len(ours) < IMPORTS:
+            return []
         if alone:
             similar = [one for one in similar if one.edit.definition_kind is edit.definition_kind]
         theirs = [one.edit for one in similar if one.edit.source is None]
@@ -248,10 +248,12 @@ class Engine:
         without: set[int] = set()
         for past in self._index.soon_read(theirs)[:TWINS] if theirs else ():
             texts = self.derived.texts_of(past)
-            if texts is not None and (alone or imports_alone(past.path, *texts) is not None):
-                together = ours & imports_changed(past.path, *texts)
-                if len(together) < IMPORTS:
-                    without.add(past.id)
+            if texts is None:
+                continue
+            changed = imports_changed(past.path, *texts)
+            lone = alone or (bool(changed) and without_imports_alike(past.path, *texts))
+            if lone and len(ours & changed) < IMPORTS:
+                without.add(past.id)
         return [one for one in similar if one.edit.source is not None or one.edit.id not in without]
 
     def _own(self, edit: Edit, vector: NDArray[np.float32], past: Container[str], now: float) -> list[SimilarEdit]:

@@ -46,12 +46,10 @@ def names_of_values(before: str, after: str) -> frozenset[str]:
     return frozenset(next(filter(None, reversed(names[:at])), "") for at in changed) - {""}
 
 
-def imports_alone(path: str, before: str, after: str) -> frozenset[tuple[bool, str]] | None:
-    """The imports that an edit adds (True) and removes, where it does nothing else; None where it does."""
-    conventions = conventions_of(path)
-    if conventions.without_imports(before).split() != conventions.without_imports(after).split():
-        return None
-    return imports_changed(path, before, after) or None
+def without_imports_alike(path: str, before: str, after: str) -> bool:
+    """Whether two texts are the same but for their imports."""
+    without = conventions_of(path).without_imports
+    return without(before).split() == without(after).split()
 
 
 def imports_changed(path: str, before: str, after: str) -> frozenset[tuple[bool, str]]:

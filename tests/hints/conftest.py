@@ -177,3 +177,11 @@ def shop(make_repository: Callable[..., Any]) -> Any:
         tests = tests.replace(old, new)
         repository.commit(f"Wait longer for {new}", {"shop/client.py": text, "tests/test_client.py": tests})
     return repository
+
+
+def in_progress(repository: Any, path: str, text: str) -> Edit:
+    """The one edit of the working tree once ``path`` holds ``text``."""
+    repository.write(path, text)
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    return edit

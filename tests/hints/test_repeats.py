@@ -11,8 +11,8 @@ import pytest
 from codewm_lsp.hints import HintKind, HintOptions
 from codewm_lsp.hints.repeats import Repeat, repeat_of
 from codewm_lsp.hints.unlike import names_of_values, other_meaning
-from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index.dismissals import Dismissal, Scope
+from tests.hints.conftest import in_progress
 
 OpenEngine = Callable[[Path], Any]
 
@@ -93,20 +93,12 @@ def raised(make_repository: Callable[..., Any]) -> Any:
     return repository
 
 
-def in_progress(repository: Any, text: str) -> Edit:
-    """The edit of the definition in a.py that is not committed yet."""
-    repository.write("a.py", text)
-    with Repository.open(repository.path) as opened:
-        (edit,) = opened.working_edits()
-    return edit
-
-
 def test_edits_that_a_definition_had_before_lead_and_have_a_lens(
     make_repository: Callable[..., Any], open_engine: OpenEngine
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    edit = in_progress(repository, limit(9))
+    edit = in_progress(repository, "a.py", limit(9))
     found = engine.similar(edit, k=10)
     assert [(one.edit.path, one.edit.commit.subject) for one in found[:2]] == [
         ("a.py", "Raise limit to 8"),
@@ -130,7 +122,7 @@ def test_an_edit_of_a_twin_leads_where_the_definition_itself_has_no_such_past(
     repository.commit("Raise the limit of stores", {"b.py": store.replace("7", "8")})
     repository.commit("Close at once", {"c.py": "def close(path):\n    path.limit = 0\n    path.load()\n"})
     engine = open_engine(repository.path)
-    first = engine.similar(in_progress(repository, limit(9)), k=1)[0]
+    first = engine.similar(in_progress(repository, "a.py", limit(9)), k=1)[0]
     assert (first.edit.path, first.edit.commit.subject) == ("b.py", "Raise the limit of stores")
     assert [reason.words for reason in first.reasons] == ["the same lines, with other values"]
 
@@ -143,7 +135,7 @@ def test_the_same_lines_of_another_definition_are_said_to_be(
     repository.commit("Begin", {"a.py": limit(7), "b.py": store})
     repository.commit("Raise the limit of stores", {"b.py": store.replace("7", "8")})
     engine = open_engine(repository.path)
-    first = engine.similar(in_progress(repository, limit(8)), k=1)[0]
+    first = engine.similar(in_progress(repository, "a.py", limit(8)), k=1)[0]
     assert first.edit.path == "b.py"
     assert first.score >= 0.98
 
@@ -168,7 +160,7 @@ def test_an_edit_that_is_made_again_leads_before_its_siblings(
     for subject, texts in zip(("Begin", "Give reads a timeout", "Revert timeouts"), both, strict=True):
         repository.commit(subject, texts)
     engine = open_engine(repository.path)
-    edit = in_progress(repository, after)
+    edit = in_progress(repository, "a.py", after)
     found = engine.similar(edit, k=4)
     assert {one.edit.path for one in found[:3] if one.edit.commit.subject == "Give reads a timeout"} == {"a.py", "b.py"}
     own = {one.edit.commit.subject: one for one in found if one.edit.path == "a.py"}
@@ -181,7 +173,9 @@ def test_the_definitions_other_edits_stay_left_out(
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    edit = in_progress(repository, limit(8).replace("read(path, limit)", "read(path, min(limit, ceiling(path)))"))
+    edit = in_progress(
+        repository, "a.py", limit(8).replace("read(path, limit)", "read(path, min(limit, ceiling(path)))")
+    )
     assert "a.py" not in {one.edit.path for one in engine.similar(edit, k=0)}
 
 
@@ -190,7 +184,7 @@ def test_what_was_dismissed_is_not_shown_as_a_repeat(
 ) -> None:
     repository = raised(make_repository)
     engine = open_engine(repository.path)
-    edit = in_progress(repository, limit(9))
+    edit = in_progress(repository, "a.py", limit(9))
     first = engine.similar(edit, k=1)[0].edit
     engine.index.dismissals.add(Dismissal(Scope.EDIT, first.commit.sha, first.path, first.definition))
     assert engine.similar(edit, k=1)[0].edit.commit.subject == "Raise limit to 7"
@@ -246,11 +240,11 @@ def test_a_parameter_is_not_said_to_be_like_arguments_however_many_a_commit_gave
     repository.commit("Note", {"note.py": "x = 1\n"})
     engine = open_engine(repository.path)
     only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
-    edit = in_progress(repository, one.format(", strict=False"))
+    edit = in_progress(repository, "a.py", one.format(", strict=False"))
     assert max(found.score for found in engine.similar(edit)) < only.similar_threshold
     assert not engine.hints("a.py", one.format(", strict=False"), options=only).items
     call = one.format("").replace("zip(ages, names)", "zip(ages, names, strict=False)")
-    assert engine.similar(in_progress(repository, call), k=1)[0].score > only.similar_threshold
+    assert engine.similar(in_progress(repository, "a.py", call), k=1)[0].score > only.similar_threshold
 
 
 def test_an_import_alone_is_like_nothing_and_undoes_nothing(
@@ -263,7 +257,7 @@ def test_an_import_alone_is_like_nothing_and_undoes_nothing(
     repository.commit("Read the platform", {"b.py": f"import os\nimport sys{body}"})
     engine = open_engine(repository.path)
     only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
-    assert not engine.similar(in_progress(repository, f"import os\nimport sys{body}"))
+    assert not engine.similar(in_progress(repository, "a.py", f"import os\nimport sys{body}"))
     assert not engine.hints("a.py", f"import os\nimport sys{body}", options=only).items
 
 
@@ -277,7 +271,7 @@ def test_several_imports_are_like_those_of_the_same_names(
     repository.commit("Annotate b", {"b.py": both + body})
     repository.commit("Annotate c", {"c.py": both.replace("Mapping", "Sequence") + body})
     engine = open_engine(repository.path)
-    found = engine.similar(in_progress(repository, both + body))
+    found = engine.similar(in_progress(repository, "a.py", both + body))
     assert [one.edit.path for one in found if one.edit.commit.subject != "Begin"] == ["b.py"]
 
 
@@ -302,6 +296,6 @@ def test_an_earlier_edit_of_a_very_long_definition_is_found_again(
     for value in (7, 8):
         repository.commit(f"Raise limit to {value}", {"a.py": load(value)})
     engine = open_engine(repository.path)
-    found = engine.similar(in_progress(repository, load(9)), k=1)
+    found = engine.similar(in_progress(repository, "a.py", load(9)), k=1)
     assert [one.edit.commit.subject for one in found] == ["Raise limit to 8"]
     assert [reason.words for reason in found[0].reasons] == ["the same lines, with other values"]
