@@ -56,11 +56,8 @@ describe('a repository in which a page always changes with a module', () => {
   });
 
   step('does not name it again once it is said not to be needed, until that is taken back', async () => {
-    await window.row(VIEW, 'prices.md').hover();
-    await window.row(VIEW, 'prices.md').locator('.action-label[aria-label*="Not Needed Here"]').click();
-    const toast = await window.notification('docs/prices.md is hidden for this change');
+    const toast = await window.press(window.row(VIEW, 'prices.md'), 'Not Needed Here', 'docs/prices.md is hidden for this change');
     await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
-    await toast.hover();
     await toast.getByRole('button', { name: 'Undo' }).click();
     await until('the file again', () => window.rows(VIEW), (seen) => seen.length === 1);
   });

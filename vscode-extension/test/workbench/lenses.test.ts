@@ -134,9 +134,7 @@ describe('a repository in which a function was just changed', () => {
     const before = await until('rows', () => window.rows(VIEW), (seen) => seen.length > 2);
     const subject = /Give the \w+ client time-outs/.exec(before[0] ?? '')?.[0] ?? 'nothing';
     const name = /^fetch_(orders|users|invoices|reports)/.exec(before[0] ?? '')?.[0] ?? 'nothing';
-    await window.row(VIEW, name).hover();
-    await window.row(VIEW, name).locator('.action-label[aria-label*="Hide Edits Like This"]').click();
-    const toast = await window.notification(`Edits like '${subject}' are hidden`);
+    const toast = await window.press(window.row(VIEW, name), 'Hide Edits Like This', `Edits like '${subject}' are hidden`);
     await until('all rows of its commit to go', () => window.rows(VIEW), (seen) => seen.length > 0 && !seen.some((row) => row.includes(subject)));
     await until('its diff to close', () => window.tab(), (seen) => !seen.includes(`.${name} (`));
     const cited = (): Promise<string[]> => window.lenses().then((lenses) => lenses.map((one) => one.text).filter((one) => one.includes(subject)));
@@ -158,9 +156,8 @@ describe('a repository in which a function was just changed', () => {
   });
 
   step('hides a hint that is not useful with one click, and brings it back', async () => {
-    await window.row(NEXT, 'store_session').hover();
-    await window.row(NEXT, 'store_session').locator('.action-label[aria-label*="Not Useful"]').click();
-    const toast = await window.notification('Hints on SessionsClient.store_session are hidden');
+    const hidden = 'Hints on SessionsClient.store_session are hidden';
+    const toast = await window.press(window.row(NEXT, 'store_session'), 'Not Useful', hidden);
     await until('its row to go', () => window.rows(NEXT), (seen) => !seen.some((row) => row.startsWith('store_session')));
     const above = (): Promise<string[]> => window.lenses().then((lenses) => lenses.map((one) => one.above));
     await until('its lens to go', above, (seen) => !seen.some((line) => line.includes('def store_session')));

@@ -204,6 +204,20 @@ export class Window {
     return toast.first();
   }
 
+  /** Press a button of a row, and wait for what the extension says then; the pointer rests on it, or it goes away by itself. */
+  async press(row: Locator, button: string, message: string): Promise<Locator> {
+    const toast = this.notifications().filter({ hasText: message }).first();
+    await until(`the message "${message}"`, async () => {
+      if (!(await toast.isVisible())) {
+        await row.hover({ timeout: 5000 });
+        await row.locator(`.action-label[aria-label*="${button}"]`).click({ timeout: 5000 }); // a row that is just drawn anew takes no notice
+      }
+      await toast.hover({ timeout: 10_000 });
+      return true;
+    });
+    return toast;
+  }
+
   /** Dialogs, messages and the status bar, for a test that fails. */
   async said(): Promise<string> {
     const [dialogs, messages] = await Promise.all(
