@@ -228,23 +228,23 @@ class Engine:
         return found
 
     def _without_lone_imports(self, edit: Edit, similar: Sequence[SimilarEdit]) -> list[SimilarEdit]:
-        """The same without those that have no more than an import in common with an edit at the level of a module.
+        """The same without those of imports alone that have no more than one import in common with the edit.
 
-        An edit of nothing but imports has something in common with one of the same imports, of two at least. Past edits
-        are looked into as far as they are soon read; of an edit of a single import none is left.
+        An edit of nothing but imports has something in common with one of the same imports, of two at least; any other
+        edit has nothing in common with an import of a name that it uses. Past edits are looked into as far as they are
+        soon read; of an edit of a single import none is left.
         """
-        if edit.definition_kind is not DefinitionKind.MODULE or edit.kind is not EditKind.MODIFIED:
-            return list(similar)
-        ours = imports_changed(edit.path, edit.before, edit.after)
-        if not ours:
-            return list(similar)
-        alone = without_imports_alike(edit.path, edit.before, edit.after)
+        ours: frozenset[tuple[bool, str]] = frozenset()
+        alone = False
+        if edit.definition_kind is DefinitionKind.MODULE and edit.kind is EditKind.MODIFIED:
+            ours = imports_changed(edit.path, edit.before, edit.after)
+            alone = bool(ours) and without_imports_alike(edit.path, edit.before, edit.after)
         if alone and len(ours) < IMPORTS:
             return []
         if alone:
             similar = [one for one in similar if one.edit.definition_kind is edit.definition_kind]
         theirs = [one.edit for one in similar if one.edit.source is None]
-        theirs = [past for past in theirs if past.definition_kind is edit.definition_kind]
+        theirs = [past for past in theirs if past.definition_kind is DefinitionKind.MODULE]
         without: set[int] = set()
         for past in self._index.soon_read(theirs)[:TWINS] if theirs else ():
             texts = self.derived.texts_of(past)

@@ -11,7 +11,9 @@ import pytest
 from codewm_lsp.hints import HintKind, HintOptions
 from codewm_lsp.hints.repeats import Repeat, repeat_of
 from codewm_lsp.hints.unlike import names_of_values, other_meaning
+from codewm_lsp.history import EditKind
 from codewm_lsp.index.dismissals import Dismissal, Scope
+from codewm_lsp.source import DefinitionKind
 from tests.hints.conftest import in_progress
 
 OpenEngine = Callable[[Path], Any]
@@ -259,6 +261,27 @@ def test_an_import_alone_is_like_nothing_and_undoes_nothing(
     only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
     assert not engine.similar(in_progress(repository, "a.py", f"import os\nimport sys{body}"))
     assert not engine.hints("a.py", f"import os\nimport sys{body}", options=only).items
+
+
+def test_an_import_alone_is_not_like_an_edit_of_a_function_that_uses_the_name(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    """The commit's other edit, in which the name is used, is."""
+    repository = make_repository("cast")
+    text = "import os\n{0}\n\ndef read_{1}(options):\n    return sorted({2})\n"
+    begun = {f"{name}.py": text.format("", name, "options") for name in "abc"}
+    repository.commit("Begin", begun)
+    for name in "bc":
+        cast = text.format("from typing import cast\n", name, "cast('set[str]', options)")
+        repository.commit(f"Cast the options of {name}", {f"{name}.py": cast})
+    repository.commit("Use cast in d", {"d.py": "from typing import cast\n"})
+    repository.commit("Import it anew", {"d.py": "import os\nfrom typing import cast\n"})
+    engine = open_engine(repository.path)
+    edit = in_progress(repository, "a.py", text.format("", "a", "cast('set[str]', options)"))
+    found = engine.similar(edit, k=3)
+    assert {(one.edit.path, one.edit.definition) for one in found[:2]} == {("b.py", "read_b"), ("c.py", "read_c")}
+    modified = [one.edit for one in engine.similar(edit, k=0) if one.edit.kind is EditKind.MODIFIED]
+    assert not [one for one in modified if one.definition_kind is DefinitionKind.MODULE]
 
 
 def test_several_imports_are_like_those_of_the_same_names(
