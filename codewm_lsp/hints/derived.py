@@ -250,7 +250,7 @@ class Derived:
 
         def make() -> tuple[str, str] | None:
             try:
-                edit = self._repository.edits_of(past.commit.sha).edit_of(past.path, past.definition)
+                edit = self._repository.edit_of(past.commit.sha, past.path, past.definition)
             except RepositoryError:
                 return None
             short = None if edit is None else excerpt(edit)

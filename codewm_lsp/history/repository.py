@@ -336,8 +336,12 @@ class Repository:
             found[path] = read.get(both.before), after
         return found
 
-    def edits_of(self, sha: str, *, max_files: int = MAX_FILES) -> CommitEdits:
-        """The edits of one commit."""
+    def edit_of(self, sha: str, path: str, definition: str) -> Edit | None:
+        """The edit of one definition in a commit; None where it has none. Only this file of the commit is read."""
+        return self.edits_of(sha, path=path).edit_of(path, definition)
+
+    def edits_of(self, sha: str, *, max_files: int = MAX_FILES, path: str | None = None) -> CommitEdits:
+        """The edits of one commit; ``path``: those of this file alone."""
         full = sha if _SHA.fullmatch(sha) else self.head(sha)
         (commit,) = self._objects.commits([full])
         if commit is None:
@@ -345,8 +349,10 @@ class Repository:
         with self._diff_lock:
             if self._diff is None:
                 self._diff = self._new_diff(max_files)
-            changes = self._changes([full], self._diff)
-        return self._commit_edits(commit[0], commit[1], changes[full], max_files, self._shallow())
+            changes = self._changes([full], self._diff)[full]
+        if path is not None and changes is not None and not isinstance(changes, str) and len(changes) <= max_files:
+            changes = [change for change in changes if change.path == path]
+        return self._commit_edits(commit[0], commit[1], changes, max_files, self._shallow())
 
     def files(self, rev: str = "HEAD") -> dict[str, str]:
         """Python files of a revision: path → blob. Symbolic links, submodules and places for secrets are left out."""

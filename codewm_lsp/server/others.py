@@ -81,7 +81,7 @@ class OtherRepositories:
         folder = elsewhere(self._cache).get(past.source.key) if past.source is not None else None
         if folder is not None:
             with suppress(RepositoryError), Repository.open(folder) as repository:
-                edit = repository.edits_of(past.commit.sha).edit_of(past.path, past.definition)
+                edit = repository.edit_of(past.commit.sha, past.path, past.definition)
                 if edit is not None:
                     return edit, repository.root
         return None, None

@@ -342,7 +342,7 @@ class Session:
                 change = _past_change(other or past, similar.score, reasons)
                 changes.append(replace(change, repository=past.source.name, root=root))
                 continue
-            edit = self._repository.edits_of(past.commit.sha).edit_of(past.path, past.definition) or past
+            edit = self._repository.edit_of(past.commit.sha, past.path, past.definition) or past
             changes.append(_past_change(edit, similar.score, reasons))
         return tuple(changes)
 

@@ -58,6 +58,26 @@ def test_an_edit_of_a_commit_is_found_by_its_path_and_definition(make_repository
     assert commit.edit_of("b.py", "one") is None
 
 
+def test_one_edit_of_a_commit_is_read_from_its_own_file_alone(make_repository: MakeRepository) -> None:
+    built = make_repository()
+    built.commit("Begin", {"a.py": ONE + TWO, "b.py": TWO, "c.py": ONE * 20 + TWO})
+    built.rename("c.py", "d.py")
+    changed = {"a.py": ONE, "b.py": TWO.replace("2", "3"), "d.py": ONE * 20 + TWO.replace("2", "4")}
+    sha = built.commit("Change", changed)
+    with Repository.open(built.path) as repository:
+        edits = repository.edits_of(sha).edits
+    assert {edit.path for edit in edits} == {"a.py", "b.py", "d.py"}
+    for edit in edits:
+        with Repository.open(built.path) as repository:
+            assert repository.edit_of(sha, edit.path, edit.definition) == edit
+            assert repository.edit_of(sha, edit.path, "nothing") is None
+    blob = built.git("rev-parse", f"{sha}:b.py")
+    (built.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with Repository.open(built.path) as repository:
+        assert repository.edits_of(sha).skipped == "missing"
+        assert repository.edit_of(sha, "a.py", "two") is not None
+
+
 def test_merges_and_bulk_commits_are_skipped_and_said(make_repository: MakeRepository) -> None:
     built = make_repository()
     built.commit("Begin", {"a.py": ONE})
