@@ -136,7 +136,7 @@ def _ours(index: Index, size: int) -> Method:
     stored = sum(file.stat().st_size for file in index.log.path.parent.glob("*.vectors")) if index.log.path else 0
 
     def ask(vector: Vectors) -> list[int]:
-        return [hit.edit.id - 1 for hit in index.nearest(vector[None], k=K + 1)[0]]
+        return [hit.edit.row for hit in index.nearest(vector[None], k=K + 1)[0]]
 
     yield "CodeWM, exact", 0.0, stored, ask, psutil.Process()
 

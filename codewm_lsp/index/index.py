@@ -387,7 +387,7 @@ class Index:
     def soon_read(self, edits: Sequence[PastEdit]) -> list[PastEdit]:
         """Those of them whose commits are soon read, as they changed little else."""
         sizes = self.log.ask(lambda arrays: np.diff(np.append(arrays.first_rows.values, len(arrays))))
-        rows = self.log.ask(lambda arrays: arrays.commit_of.values[[edit.id - 1 for edit in edits]])
+        rows = self.log.ask(lambda arrays: arrays.commit_of.values[[edit.row for edit in edits]])
         return [edit for edit, row in zip(edits, rows.tolist(), strict=True) if sizes[row] <= _SOON_READ]
 
     def _hits(self, arrays: EditArrays, ranked: _Ranked) -> list[Hit]:
@@ -738,9 +738,9 @@ class Index:
                 continue
             for past in self.log.read(partial(past_edits, ids=[row + 1 for row in rows])):
                 if (past.path, past.definition) == (item.path, item.definition):
-                    hidden.append(np.array([past.id - 1]))
+                    hidden.append(np.array([past.row]))
                     if item.scope is Scope.LIKE:
-                        alike.append(past.id - 1)
+                        alike.append(past.row)
         if alike:
             vectors = arrays.matrix.floats(np.array(alike, dtype=np.int64))
             hidden.append(search.at_least(arrays, vectors, LIKE))

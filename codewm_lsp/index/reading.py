@@ -39,6 +39,11 @@ class PastEdit:
     line: int
     source: Source | None = None
 
+    @property
+    def row(self) -> int:
+        """Where it stands in the arrays of its index."""
+        return self.id - 1
+
 
 def places_and_kinds(connection: sqlite3.Connection, ids: Sequence[int]) -> list[tuple[int, str]]:
     """The number of the place of each edit, and its kind, in the order of the ids. Raises KeyError for no edit."""

@@ -198,7 +198,7 @@ def test_the_best_are_those_of_a_look_at_every_edit(
         blended = index.scores(edit, vector, within=within).blended(blend)
         found = [hit.score for hit in everything]
         assert found == sorted(found, reverse=True)
-        by_blend = np.array([blended[hit.edit.id - 1] for hit in everything])
+        by_blend = np.array([blended[hit.edit.row] for hit in everything])
         assert (np.diff(by_blend[CONSIDERED:]) <= 1e-5).all()
         assert by_blend[:CONSIDERED].min(initial=np.inf) >= by_blend[CONSIDERED:].max(initial=-np.inf) - 1e-5
         allowed = set(renamed(commits, within))

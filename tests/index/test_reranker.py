@@ -92,7 +92,7 @@ def test_without_what_is_learnt_the_blend_ranks_and_one_message_says_so(
     asked = repository.edits_of(repository.ancestors()[3]).edits[0]
     vector = encoder.embed_edits([(asked.before, asked.after)])[0]
     blended = index.scores(asked, vector).blended(Blend())
-    ranked = [blended[hit.edit.id - 1] for hit in index.search(asked, vector, k=0)]
+    ranked = [blended[hit.edit.row] for hit in index.search(asked, vector, k=0)]
     assert all(later <= earlier + STEP / 5 for earlier, later in itertools.pairwise(ranked))
     assert ranked[0] == pytest.approx(1, abs=0.01)
 
@@ -113,7 +113,7 @@ def test_an_edit_that_no_definition_is_named_of_is_ranked_by_the_blend(asked_edi
 
     def order(one: Edit) -> list[float]:
         blended = index.scores(one, vector).blended(index.blend)
-        return [blended[hit.edit.id - 1] for hit in index.search(one, vector, k=0)]
+        return [blended[hit.edit.row] for hit in index.search(one, vector, k=0)]
 
     def falls(scores: list[float]) -> bool:
         return all(later <= earlier + STEP / 5 for earlier, later in itertools.pairwise(scores))
@@ -158,14 +158,14 @@ def test_what_is_not_considered_comes_after_it_in_the_order_of_the_blend(
     vector = encoder.embed_edits([(asked.before, asked.after)])[0]
     blended = index.scores(asked, vector).blended(index.blend)
     hits = index.search(asked, vector, k=0)
-    places = [hit.edit.id - 1 for hit in hits]
+    places = [hit.edit.row for hit in hits]
     assert set(places[:5]) == set(np.lexsort((np.arange(len(blended)), -blended))[:5].tolist())
     assert (np.diff(blended[places[5:]]) <= 1e-6).all()
     assert max(hit.score for hit in hits[5:]) <= min(hit.score for hit in hits[:5])
     assert index.search(asked, vector, k=8) == hits[:8]
     chances = index.chances(asked, vector, exclude_definition=(asked.path, asked.definition))
     own = [hit for hit in hits if (hit.edit.path, hit.edit.definition) == (asked.path, asked.definition)]
-    assert (chances[[hit.edit.id - 1 for hit in own]] == -1).all()
+    assert (chances[[hit.edit.row for hit in own]] == -1).all()
     assert (chances >= 0).sum() == len(hits) - len(own)
 
 

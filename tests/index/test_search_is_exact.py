@@ -137,7 +137,7 @@ def test_every_edit_is_scored_and_the_best_come_first(asked_edit: Any) -> None:
     chances = dict(zip((rows + 1).tolist(), 1 / (1 + np.exp(-index.reranker.odds(related))), strict=True))
     assert {hit.edit.id: hit.score for hit in everything} == pytest.approx(chances)
     for hit in everything:
-        row = hit.edit.id - 1
+        row = hit.edit.row
         assert hit.meaning == pytest.approx(min(1, scores.meaning[row]), abs=1e-5)
         assert hit.path == pytest.approx(scores.place[row], abs=1e-5)
 
@@ -150,7 +150,7 @@ def test_every_edit_is_scored_and_the_best_come_first(asked_edit: Any) -> None:
     (near,) = index.nearest(vector[None], k=3)
     stored = np.concatenate([entry.vectors * entry.scales[:, None] for entry in index.log.entries()])
     assert [hit.score for hit in near] == pytest.approx(sorted(stored @ vector, reverse=True)[:3], abs=1e-4)
-    rows = [hit.edit.id - 1 for hit in near]
+    rows = [hit.edit.row for hit in near]
     np.testing.assert_allclose(stored[rows] @ vector, [hit.score for hit in near], atol=1e-4)
 
 

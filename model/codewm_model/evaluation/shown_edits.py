@@ -116,7 +116,7 @@ def cite(
         older = gallery.older(example.position)
         within = frozenset(past.commits[at][0].sha for at in np.unique(gallery.position[older]).tolist())
         behind = evidence.behind(places, [edit], vector[0], within)
-        found.add(systems[0], [some[0].edit.id - 1 if some else None for some in behind])
+        found.add(systems[0], [some[0].edit.row if some else None for some in behind])
         wanted = wanted_of(np.stack([place.predicted for place in places]), vector[0])
         found.add(systems[1], older[np.argmax(wanted @ vectors[older].T, axis=1)].tolist())
     return found

@@ -236,7 +236,7 @@ def _ask(
         like = own.like(edit, truth[number])
         for system, rows in (
             *((system, found[number]) for system, found in nearest.items()),
-            (PRODUCT, np.array([one.edit.id - 1 for one in behind[number]], dtype=np.int64)),
+            (PRODUCT, np.array([one.edit.row for one in behind[number]], dtype=np.int64)),
             (RECENT, older[:SHOWN]),
             (RANDOM, chance.choice(older, SHOWN, replace=False)),
             (ORACLE, older[np.argsort(-like[older, 0], kind="stable")[:SHOWN]]),

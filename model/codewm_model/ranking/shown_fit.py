@@ -123,19 +123,19 @@ def _gather(clone: Clone, model: EvaluatedModel, cache: Cache) -> Iterable[dict[
         for row, edit, vector in questions:
             at = int(gallery.commit[row])
             hits = index.search(edit, vector, k=CONSIDERED, exclude_definition=(edit.path, edit.definition))
-            hits = [hit for hit in hits if gallery.commit[hit.edit.id - 1] > at][:1]
+            hits = [hit for hit in hits if gallery.commit[hit.edit.row] > at][:1]
             asked = kinds_of_change(edit.before, edit.after)
             found = [(hit, 0.0, False) for hit in hits if hit.score < CERTAIN]
             if edit.kind is EditKind.MODIFIED and edit.definition and asked:
                 own = index.own_edits(edit, vector, k=DRAW.size)
-                for hit in [hit for hit in own if gallery.commit[hit.edit.id - 1] > at][:PRECEDENTS]:
-                    past = flat[hit.edit.id - 1]
+                for hit in [hit for hit in own if gallery.commit[hit.edit.row] > at][:PRECEDENTS]:
+                    past = flat[hit.edit.row]
                     alike = likeness_of_kinds(asked, kinds_of_change(past.before, past.after))
                     found += [(hit, alike, True)] if alike else []
             whole = flat[row]
             words, to_come = likeness.to(whole), words_to_come(whole, edit) if edit is not whole else set()
             for hit, alike, is_own in found:
-                past_row = hit.edit.id - 1
+                past_row = hit.edit.row
                 besides = files[int(gallery.commit[past_row])] - {edit.path, hit.edit.path}
                 here = files[at] - {edit.path}
                 measures = (
