@@ -1,6 +1,7 @@
 """What an answer in the terminal costs once the history is indexed (``python -m benchmarks.warm_answers CLONE...``).
 
-The Python files of the newest commit of at most five are changed, uncommitted, in a clone of each. Every command is
+The files of the newest commit that edits at most five Python files (``--edits``: and makes that many edits or more) are
+changed, uncommitted, in a clone of each. Every command is
 started anew for each question, after one that is not counted. ``--python``: that of another environment, to compare
 with another version; it has an index of its own.
 """
@@ -17,13 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from codewm_lsp.display import counted
 from codewm_lsp.history import Repository
 
-COMMANDS: Final = ("hints", "next", "similar")
+COMMANDS: Final = (("hints",), ("next",), ("similar",), ("search", "fix the default value"), ("forgotten",))
+MOST_FILES: Final = 5
 
 
-def edited(clone: Path, folder: Path) -> None:
-    """A clone in whose working tree is what one of the newest commits changed."""
+def edited(clone: Path, folder: Path, fewest: int) -> int:
+    """A clone in whose working tree is what one of the newest commits of that many edits changed; how many it made."""
 
     def git(*arguments: str) -> None:
         subprocess.run(("git", "-C", folder, *arguments), check=True)
@@ -31,10 +34,13 @@ def edited(clone: Path, folder: Path) -> None:
     subprocess.run(("git", "clone", "--quiet", "--shared", "--no-checkout", clone, folder), check=True)
     with Repository.open(folder) as repository:
         chosen = next(
-            one.commit for one in repository.commits() if one.edits and len({edit.path for edit in one.edits}) <= 5
+            one
+            for one in repository.commits()
+            if len(one.edits) >= fewest and len({edit.path for edit in one.edits}) <= MOST_FILES
         )
-    git("checkout", "--quiet", "--detach", chosen.sha)
-    git("reset", "--quiet", f"{chosen.sha}^")
+    git("checkout", "--quiet", "--detach", chosen.commit.sha)
+    git("reset", "--quiet", f"{chosen.commit.sha}^")
+    return len(chosen.edits)
 
 
 def spent(python: str, folder: Path, cache: Path, *arguments: str) -> float:
@@ -57,25 +63,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.warm_answers", description=__doc__)
     parser.add_argument("clones", nargs="+", type=Path, metavar="CLONE")
     parser.add_argument("--runs", type=int, default=5, metavar="N")
+    parser.add_argument("--edits", type=int, default=1, metavar="N", help="edits of the commit, or more")
     parser.add_argument("--python", nargs="*", default=[sys.executable], metavar="PROGRAM")
     options = parser.parse_args(arguments)
     for clone in options.clones:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
             work = Path(scratch, "work")
-            edited(clone, work)
+            edits = edited(clone, work, options.edits)
             caches = [Path(scratch, f"cache{number}") for number in range(len(options.python))]
             for python, cache in zip(options.python, caches, strict=True):
                 spent(python, work, cache, "index")
-            print(f"{clone}: load {os.getloadavg()[0]:.0f}")
+            print(f"{clone}: {counted(edits, 'edit')}, load {os.getloadavg()[0]:.0f}")
             for command in COMMANDS:
                 took: list[list[float]] = [[] for _ in caches]
                 for turn in range(options.runs + 1):  # by turns: what else the machine does is the same for all
                     for own, python, cache in zip(took, options.python, caches, strict=True):
-                        seconds = spent(python, work, cache, command, "--json")
+                        seconds = spent(python, work, cache, *command, "--json")
                         if turn:
                             own.append(seconds)
                 said = " → ".join(f"{statistics.median(own):.2f}" for own in took)
-                print(f"  {command}: {said} s of the processor (medians of {options.runs})", flush=True)
+                print(f"  {command[0]}: {said} s of the processor (medians of {options.runs})", flush=True)
     return 0
 
 

@@ -18,6 +18,9 @@ case $VENV in /*) ;; *) VENV=$PWD/$VENV ;; esac
 CODEWM_LSP=$VENV/bin/codewm-lsp
 export CODEWM_LSP
 
+if [ "$what" = walk ]; then
+    "${MAKE:-make}" wheel # a release's .vsix brings its server along, and the walk presses its button
+fi
 sh scripts/vsix.sh
 cd vscode-extension
 npx --no-install tsc --noEmit

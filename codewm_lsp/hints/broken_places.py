@@ -1,4 +1,5 @@
-"""Definitions that a change leaves broken: they use a name that is gone, or call what takes other arguments now.
+"""Definitions that a change leaves broken: they use a name or import a module that is gone, or call what takes other
+arguments now.
 
 Only files in which one of the names stands are read, and the packages above the change, through which they are reached;
 so no index is needed.
@@ -6,9 +7,10 @@ so no index is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
@@ -18,7 +20,7 @@ from codewm_lsp.ranking.breaking import Broken
 from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
-from codewm_lsp.ranking.references import references
+from codewm_lsp.ranking.references import module_name, references
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, parse_definitions
 from codewm_lsp.source.languages import is_source
@@ -63,24 +65,45 @@ def broken_places(
     moved: Mapping[str, str],
     edits: Sequence[Edit],
     broken: Broken,
+    removed: Collection[str],
 ) -> list[BrokenPlace]:
-    """What a change of the files of ``past`` leaves broken, the surest first. ``broken``: by its ``edits``.
+    """What a change of the files of ``past`` leaves broken, the surest first. ``broken``: by its ``edits``;
+    ``removed``: the files that it takes away.
 
     Where the repository cannot tell, as in a partial clone, there is nothing.
     """
-    names = _names(broken)
+    sources = {path: text for path, text in change.items() if is_source(path)}
+    absent = _absent(change, moved, removed)
+    names = list(dict.fromkeys([*_names(broken), *(module_name(path) for path in absent)]))
     if not names:
         return []
-    sources = {path: text for path, text in change.items() if is_source(path)}
     try:
         holding = repository.files_with(past, names[:_MOST_NAMES])
-        near = _nearest([path for path in holding if path not in sources and path not in moved.values()], sources)
-        blobs = repository.blobs_at(past, [*near, *_packages(sources)])
+        left = [path for path in holding if path not in sources and path not in absent]
+        near = _nearest(left, {**sources, **absent})
+        blobs = repository.blobs_at(past, [*near, *_packages({**sources, **absent})])
+        origins = repository.blobs_at(past, [old for new, old in moved.items() if is_source(new)])
+        blobs |= {new: origins[old] for new, old in moved.items() if old in origins}
         read = repository.read_all(sorted(set(blobs.values())))
     except RepositoryError:
         return []
     texts = {path: read[blob] for path, blob in blobs.items()} | {path: text.after for path, text in sources.items()}
-    return _found({path: text for path, text in texts.items() if text is not None}, edits)
+    there = {path: text for path, text in texts.items() if text is not None}
+    return _found(there | dict.fromkeys(absent, ""), edits, absent)
+
+
+def _absent(change: Mapping[str, ChangedText], moved: Mapping[str, str], removed: Collection[str]) -> dict[str, str]:
+    """The modules that are no longer there, and where each has moved, "" where nowhere. One whose name a file of
+    another kind has now, as of an extension in C, counts as there."""
+    gone = [path for path in removed if path in change and change[path].after is None]
+    found = dict.fromkeys(gone, "") | {old: new for new, old in moved.items() if old not in change or old in removed}
+    kept = {PurePosixPath(path).with_suffix("") for path, text in change.items() if text.after is not None}
+    kept |= {PurePosixPath(path).with_suffix("") for path in moved}
+    return {
+        path: new
+        for path, new in found.items()
+        if is_source(path) and module_name(path) and PurePosixPath(path).with_suffix("") not in kept
+    }
 
 
 def _names(broken: Broken) -> list[str]:
@@ -112,7 +135,7 @@ def _nearest(paths: Sequence[str], changed: Mapping[str, object]) -> list[str]:
     return sorted(paths, key=lambda path: (-nearness[path], path))[:MOST_FILES]
 
 
-def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]:
+def _found(texts: Mapping[str, str], edits: Sequence[Edit], absent: Mapping[str, str]) -> list[BrokenPlace]:
     vocabulary = Vocabulary()
     corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
     parsed: dict[str, Sequence[Definition]] = {}
@@ -133,7 +156,7 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit]) -> list[BrokenPlace]
             why.score,
             why.words,
         )
-        for row, why in references(corpus, edits, read).items()
+        for row, why in references(corpus, edits, read, absent).items()
         if why.certain
     ]
     return sorted(found, key=lambda one: (-one.chance, one.path, one.line))

@@ -96,7 +96,7 @@ def consider(
     change = {path: text for path, text in change.items() if path != hidden}
     known_as = name_of(at_hand, names)
     number = dict(zip(paths, found.files.tolist(), strict=True))
-    structure, broken = _definitions(repository, rev, change, at_hand.renames, number)
+    structure, broken = _definitions(repository, rev, change, at_hand, number)
     told = [there.get(path) for path in paths]
     named = {known_as[path]: text for path, text in change.items()}
     said = text_table(past, asked, found, named, told, structure, now)
@@ -124,12 +124,12 @@ def _definitions(
     repository: Repository,
     rev: str,
     change: Mapping[str, ChangedText],
-    moved: Mapping[str, str],
+    at_hand: ChangeAtHand,
     number: Mapping[str, int],
 ) -> tuple[ChangedDefinitions, list[BrokenPlace]]:
-    edits = edits_of(change, moved)
+    edits = edits_of(change, at_hand.renames)
     breaking = broken_by(edits)
-    broken = broken_places(repository, rev, change, moved, edits, breaking)
+    broken = broken_places(repository, rev, change, at_hand.renames, edits, breaking, at_hand.removed)
     by_file: dict[int, list[float]] = {}
     for one in broken:
         if one.path in number:

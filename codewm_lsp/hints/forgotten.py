@@ -259,7 +259,8 @@ def _left_broken(
     """The files that the change leaves broken, which takes no history to know, and how many more there are."""
     assert at_hand.past is not None
     edits = edits_of(texts, at_hand.renames)
-    places = broken_places(repository, at_hand.past, texts, at_hand.renames, edits, broken_by(edits))
+    broken, removed = broken_by(edits), at_hand.removed
+    places = broken_places(repository, at_hand.past, texts, at_hand.renames, edits, broken, removed)
     found: dict[str, list[BrokenPlace]] = {}
     for one in places:
         if one.chance >= least and one.path not in hidden:

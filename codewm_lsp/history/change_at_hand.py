@@ -58,6 +58,11 @@ class ChangeAtHand:
     renames: dict[str, str] = field(default_factory=dict)
     blobs: dict[str, Blobs] = field(default_factory=dict)
 
+    @property
+    def removed(self) -> frozenset[str]:
+        """The files that it takes away."""
+        return frozenset(path for path, event in self.files.items() if event is FileEvent.REMOVED)
+
 
 @dataclass(frozen=True, slots=True)
 class Blobs:

@@ -1,5 +1,5 @@
-"""Definitions that must follow the edits in progress: users of what is gone, callers that no longer fit, overrides, and
-the declarations in stubs.
+"""Definitions that must follow the edits in progress: users of what is gone, importers of modules that are gone,
+callers that no longer fit, overrides, and the declarations in stubs.
 
 They are computed from the syntax trees, and they lead the ranking. A definition is looked into only where one of the
 names stands in it, which the corpus knows.
@@ -7,8 +7,9 @@ names stands in it, which the corpus knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -25,7 +26,9 @@ from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, 
 from codewm_lsp.ranking.stubs import Stubs
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
-from codewm_lsp.source.languages import Names, Use, UseKind
+from codewm_lsp.source.languages import Import, Names, Use, UseKind
+
+NONE_ABSENT: Final[Mapping[str, str]] = MappingProxyType({})
 
 MOST: Final = 400
 """Definitions looked into for all names together, the nearest to the edit first."""
@@ -71,9 +74,13 @@ References = Mapping[int, ForcedChange]
 
 
 def references(
-    corpus: Corpus, editing: Sequence[Edit], texts: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]]
+    corpus: Corpus,
+    editing: Sequence[Edit],
+    texts: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]],
+    absent: Mapping[str, str] = NONE_ABSENT,
 ) -> References:
-    """The definitions that must follow these edits, newest first. ``texts``: reads the definitions of some files."""
+    """The definitions that must follow these edits, newest first. ``texts``: reads the definitions of some files.
+    ``absent``: files of the corpus that are no longer there, and where each has moved, "" where nowhere."""
     defined: set[tuple[str, str]] = set()
     if any(edit.commit is None for edit in editing):  # otherwise the corpus may be that of before
         files = {edit.path for edit in editing if edit.path in corpus.number}
@@ -83,9 +90,15 @@ def references(
             for row in range(*corpus.first[corpus.number[path] : corpus.number[path] + 2].tolist())
         }
     broken = broken_by(editing, defined)
-    if not (broken.gone or broken.altered or broken.enlarged):
+    if not (broken.gone or broken.altered or broken.enlarged or absent):
         return {}
-    return _Search(corpus, broken, editing, texts).found()
+    return _Search(corpus, broken, editing, texts, absent).found()
+
+
+def module_name(path: str) -> str:
+    """The last part of the name by which a file is imported; "" where it has none."""
+    parts = conventions_of(path).module(path)
+    return parts[-1] if parts else ""
 
 
 def led(
@@ -110,11 +123,14 @@ def led(
     )
 
 
-def _wanted(broken: Broken) -> frozenset[str]:
+def _wanted(broken: Broken, absent: Iterable[str]) -> frozenset[str]:
     """All names whose uses are looked for."""
     places = [*(one.name for one in broken.gone), *(one.name for one in broken.altered)]
     members = [name for one in broken.enlarged for name in (*one.old, *one.new)]
-    return frozenset({*members, *(simple_name(name) for place in places for name in (place, scope_above(place)))})
+    modules = [module_name(path) for path in absent]
+    return frozenset(
+        {*members, *modules, *(simple_name(name) for place in places for name in (place, scope_above(place)))}
+    )
 
 
 def _part_of(use: Use) -> str:
@@ -131,6 +147,7 @@ class _Search:
         broken: Broken,
         editing: Sequence[Edit],
         texts: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]],
+        absent: Mapping[str, str],
     ) -> None:
         self._corpus = corpus
         self._broken = broken
@@ -138,7 +155,9 @@ class _Search:
         self._known: dict[int, Sequence[Definition]] = {}
         number = corpus.number
         self._gone = {Address(number[one.path], one.name): one for one in broken.gone if one.path in number}
-        self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken))
+        self._absent = absent
+        gone_files = frozenset(number[path] for path in absent if path in number)
+        self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken, absent), gone_files)
         self._stubs = Stubs(corpus, self._resolver, editing)
         self._found: dict[int, ForcedChange] = {}
         self._families: dict[Address, tuple[Address, ...]] = {}
@@ -155,6 +174,9 @@ class _Search:
         self._declarations()
         for place, gone in self._gone.items():
             self._users(place, gone)
+        for path, now in self._absent.items():
+            if path in self._corpus.number:
+                self._importers(path, now)
         for altered in self._broken.altered:
             if altered.path in self._corpus.number and new_requirements(altered.before, altered.after):
                 self._callers(altered)
@@ -243,6 +265,8 @@ class _Search:
         """What a use means; None where the syntax does not tell."""
         file, inside = self._where(row)
         resolver = self._resolver
+        if use.kind is UseKind.MODULE:
+            return None
         if use.kind is UseKind.NAME:
             return resolver.name(file, inside, use.name, outside=use.outside)
         if use.kind is UseKind.LISTED:
@@ -304,6 +328,39 @@ class _Search:
                 self._lead(row, replace(made, name=name, line=use.line))
         if gone.member and gone.renamed:
             self._overrides(place, f"which was renamed to `{clean(gone.renamed, _NAME)}`")
+
+    def _importers(self, path: str, now: str) -> None:
+        """Those that import a module that is gone, and what is in it."""
+        module, resolver = Address(self._corpus.number[path], ""), self._resolver
+        name = module_name(path)
+        where = f"which has moved to {now}" if now else "which was removed"
+        for row in self._standing([name], module):
+            if self._done:
+                return
+            file = int(self._corpus.file[row])
+            for use in self._uses(row, frozenset({name})):
+                if use.kind is UseKind.MODULE and use.receiver:
+                    dotted = use.receiver[0]
+                    hit = resolver.module(file, dotted) == module.file
+                elif use.kind is UseKind.IMPORT and use.receiver:
+                    dot = "" if use.receiver[0].endswith(".") else "."
+                    dotted = f"{use.receiver[0]}{dot}{name}"
+                    hit = resolver.imported(file, Import(use.receiver[0], name)) == module
+                else:
+                    continue
+                if hit and self._is_name_of(dotted, path):
+                    said = f"imports `{clean(dotted, _NAME)}`, {where}"
+                    self._lead(row, ForcedChange(_USES, said, name=name, line=use.line, changes=_BODY))
+                    break
+
+    def _is_name_of(self, dotted: str, path: str) -> bool:
+        """Whether a file can be imported by this name: an absolute one starts in a folder that is no package itself."""
+        if dotted.startswith("."):
+            return True
+        conventions = conventions_of(path)
+        folder = path.split("/")[:-1] if path.endswith(f"/{conventions.package}") else path.split("/")
+        above = folder[: len(folder) - dotted.count(".") - 1]
+        return not above or "/".join((*above, conventions.package)) not in self._corpus.number
 
     def _now(self, gone: Gone) -> str:
         if gone.renamed:

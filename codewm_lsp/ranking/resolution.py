@@ -42,7 +42,8 @@ Meaning = Address | Instance | External | None
 class Resolver:
     """Looks names up in one state of a repository.
 
-    ``gone``: definitions that count as if they were still there. ``wanted``: names whose uses are told. ``read``: so
+    ``gone``: definitions that count as if they were still there, and ``absent``: files that do where no other is meant.
+    ``wanted``: names whose uses are told. ``read``: so
     many characters were looked into.
     """
 
@@ -52,11 +53,13 @@ class Resolver:
         texts: Callable[[int], Sequence[Definition]],
         gone: frozenset[Address] = frozenset(),
         wanted: frozenset[str] = frozenset(),
+        absent: frozenset[int] = frozenset(),
     ) -> None:
         self._corpus = corpus
         self._texts = texts
         self._gone = gone
         self._wanted = wanted
+        self._absent = absent
         self.read = 0
         self._names: dict[int, Names] = {}
         self._rows: dict[int, dict[str, int]] = {}
@@ -114,22 +117,26 @@ class Resolver:
         below = "/".join(parts)
         folders = path.split("/")[:-1]
         roots = ["", "src/", "lib/", *("/".join(folders[:count]) + "/" for count in range(1, len(folders) + 1))]
+        last: int | None = None
         for root in roots:
             found = self._file_of(root + below, path)
             if found is not None and found != file:
-                return found
+                if found not in self._absent:
+                    return found
+                last = found if last is None else last
         if len(parts) > 1:
-            return self._corpus.layout.modules.get(dotted)
-        return None
+            found = self._corpus.layout.modules.get(dotted)
+            if found is not None and (last is None or found not in self._absent):
+                return found
+        return last
 
     def _file_of(self, stem: str, path: str) -> int | None:
         language = language_of(path)
         number = self._corpus.number
         package = f"{stem}/{language.conventions.package}" if stem else language.conventions.package
-        for name in (package, *(stem + suffix for suffix in language.suffixes)):
-            if name in number:
-                return number[name]
-        return None
+        names = (package, *(stem + suffix for suffix in language.suffixes))
+        found = [number[name] for name in names if name in number]
+        return min(found, key=lambda file: file in self._absent, default=None)
 
     def _submodule(self, file: int, name: str) -> int | None:
         path = self._corpus.paths[file]

@@ -9,6 +9,7 @@ import pytest
 
 from codewm_lsp.hints.forgotten import MOST_BROKEN, Forgotten, Looked, forgotten
 from codewm_lsp.history import Repository
+from codewm_lsp.source import MODULE_NAME
 
 LIBRARY = "def send(url):\n    return url\n\n\ndef other():\n    return 0\n"
 CALLER = "from library import send\n\n\ndef fetch():\n    return send('a')\n\n\ndef rest():\n    return 1\n"
@@ -263,3 +264,86 @@ def test_a_definition_that_does_not_do_what_its_stub_now_declares_is_named(libra
     ]
     library.write("library.pyi", "def other() -> int: ...\n")
     assert not broken(asked(library.path)), "what a stub leaves out may be private"
+
+
+SHOP = "def price(item):\n    return item\n"
+IMPORTERS = {
+    "shop/buy.py": "from shop.prices import price\n\n\ndef buy(item):\n    return price(item)\n",
+    "shop/near.py": "from .prices import price\n",
+    "shop/beside.py": "from . import prices\n",
+    "app.py": "import os\nimport shop.prices\n",
+    "late.py": "def run():\n    from shop import prices as p\n\n    return p\n",
+    "every.py": "from shop.prices import *\n",
+}
+OTHERS = {
+    "tests/prices.py": "",
+    "tests/test_it.py": "import prices\n",  # the one beside it
+    "away.py": "from market.prices import price\nimport prices_of\n",
+    "words.py": "prices = 1\n",
+}
+
+
+@pytest.fixture
+def shop(library: Any) -> Any:
+    library.commit("Shop", {"shop/__init__.py": "", "shop/prices.py": SHOP, **IMPORTERS, **OTHERS})
+    return library
+
+
+def test_importers_of_a_module_that_moved_are_named_however_they_import_it(shop: Any) -> None:
+    shop.git("mv", "shop/prices.py", "shop/costs.py")
+    found = broken(asked(shop.path))
+    assert {(path, name, line) for path, name, line, _ in found} == {
+        ("shop/buy.py", MODULE_NAME, 0),
+        ("shop/near.py", MODULE_NAME, 0),
+        ("shop/beside.py", MODULE_NAME, 0),
+        ("app.py", MODULE_NAME, 1),
+        ("late.py", "run", 1),
+        ("every.py", MODULE_NAME, 0),
+    }
+    reasons = {path: reason for path, _, _, reason in found}
+    assert reasons["app.py"] == "imports `shop.prices`, which has moved to shop/costs.py"
+    assert reasons["shop/near.py"] == "imports `.prices`, which has moved to shop/costs.py"
+
+
+def test_importers_and_users_of_a_module_that_was_removed_are_named(shop: Any) -> None:
+    shop.git("rm", "-q", "shop/prices.py")
+    found = broken(asked(shop.path))
+    assert {path for path, _, _, _ in found} == set(IMPORTERS)
+    assert ("shop/buy.py", MODULE_NAME, 0, "imports `shop.prices`, which was removed") in found
+    assert ("shop/buy.py", "buy", 4, "still uses `price`, which was removed") in found
+
+
+def test_importers_of_the_modules_of_a_package_that_moved_are_named_those_that_moved_along_too(shop: Any) -> None:
+    shop.git("mv", "shop", "store")
+    reasons = {path: reason for path, _, _, reason in broken(asked(shop.path))}
+    assert reasons["app.py"] == "imports `shop.prices`, which has moved to store/prices.py"
+    assert reasons["store/buy.py"] == "imports `shop.prices`, which has moved to store/prices.py"
+    assert "store/near.py" not in reasons, "what it imports has moved along"
+    assert not set(OTHERS) & set(reasons)
+
+
+@pytest.mark.parametrize("now", ["shop/prices/__init__.py", "src/shop/prices.py", "shop/prices.pyx"])
+def test_a_module_that_is_found_under_its_name_elsewhere_breaks_nobody(library: Any, now: str) -> None:
+    library.commit("Shop", {"shop/prices.py": SHOP, "app.py": "import shop.prices\n"})
+    (library.path / now).parent.mkdir(parents=True, exist_ok=True)
+    library.git("mv", "shop/prices.py", now) if not now.startswith("shop/prices/") else _into_package(library, now)
+    assert broken(asked(library.path)) == []
+
+
+def _into_package(library: Any, now: str) -> None:
+    library.git("mv", "shop/prices.py", "shop/moved.py")
+    library.git("mv", "shop/moved.py", now)
+
+
+def test_a_module_of_the_standard_library_is_not_taken_for_one_of_that_name_in_a_package(library: Any) -> None:
+    library.commit("Shop", {"shop/__init__.py": "", "shop/json.py": SHOP, "shop/app.py": "import json\n"})
+    library.git("mv", "shop/json.py", "shop/text.py")
+    assert broken(asked(library.path)) == []
+
+
+def test_an_importer_that_was_changed_along_is_not_named(shop: Any) -> None:
+    shop.git("mv", "shop/prices.py", "shop/costs.py")
+    for path, text in IMPORTERS.items():
+        shop.write(path, text.replace("prices", "costs"))
+    shop.git("add", "-A")
+    assert broken(asked(shop.path)) == []

@@ -363,12 +363,18 @@ class _Reader:
             if child.type == "aliased_import":
                 module, alias = _text(child.child_by_field_name("name")), _text(child.child_by_field_name("alias"))
                 self._imports[alias] = Import(module, None)
+                self._imports_module(module, child, place)
             elif child.type == "dotted_name":
                 top = _text(child).partition(".")[0]
                 self._imports.setdefault(top, Import(top, None))
+                self._imports_module(_text(child), child, place)
+
+    def _imports_module(self, module: str, node: Node, place: _Place) -> None:
+        self._use(module.rpartition(".")[2], node, UseKind.MODULE, place, (module,))
 
     def _import_from_statement(self, node: Node, place: _Place) -> None:
         module = _text(node.child_by_field_name("module_name"))
+        self._imports_module(module, node, place)
         for child in node.children:
             if child.type == "wildcard_import":
                 self._stars.append(module)

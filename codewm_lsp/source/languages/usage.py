@@ -21,6 +21,7 @@ class UseKind(Enum):
     NAME = "name"  # by itself
     ATTRIBUTE = "attribute"  # of something
     IMPORT = "import"  # imported from a module
+    MODULE = "module"  # the last part of the name of a module that is imported, or from which something is
     LISTED = "listed"  # in the list of what a module exports
     TEXT = "text"  # at the end of a dotted name in a string
 
@@ -36,9 +37,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a name. ``receiver``: what it is an attribute of, or the module that it is imported from; None where
-    that is no chain of names. ``outside``: in a decorator, default, annotation or base, which the definition's own
-    names do not hide; ``decorates``: in a decorator. ``call``: where it is called. ``line``, from 0, of the text."""
+    """One use of a name. ``receiver``: what it is an attribute of, or the module that it is imported from or belongs
+    to; None where that is no chain of names. ``outside``: in a decorator, default, annotation or base, which the
+    definition's own names do not hide; ``decorates``: in a decorator. ``call``: where it is called.
+    ``line``, from 0, of the text."""
 
     name: str
     kind: UseKind

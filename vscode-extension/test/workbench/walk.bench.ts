@@ -1,4 +1,4 @@
-// How long a newcomer waits in VS Code, from a .vsix that brings its server along (`make wheel vsix`) to the first lens on clones
+// How long a newcomer waits in VS Code, from a .vsix that brings its server along to the first lens on clones
 // that they have: every step of theirs is taken, with its time. Not part of the tests.
 //
 //   scripts/extension.sh walk    (REPOS="/path/to/a/clone /path/to/another")
