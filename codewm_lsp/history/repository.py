@@ -190,6 +190,12 @@ class Repository:
             status, _, complaint = self._git.run("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
             if status and essence(complaint):  # on a branch without commits nothing is said
                 raise self._git.failure("rev-parse", status, complaint)
+            status, _, _ = self._git.run("symbolic-ref", "--quiet", "HEAD")
+            if status > 1:  # 1: no branch
+                raise RepositoryError(
+                    f"HEAD of {where} leads to no commit: a reference refers to itself, or to one that refers back. "
+                    "Repair it: `git update-ref --no-deref refs/heads/BRANCH COMMIT`."
+                )
             raise RepositoryError(f"{where} has no commits yet. Commit something first.")
         raise RepositoryError(f"{rev!r} is not a commit of {where}. `git log --all` lists all of them.")
 

@@ -166,6 +166,22 @@ def test_no_commits_yet(make_repository: MakeRepository) -> None:
         assert [(edit.definition, edit.kind.value) for edit in repository.working_edits()] == [("one", "added")]
 
 
+@pytest.mark.parametrize("leads_to", ["main", "other"])
+def test_a_branch_that_leads_back_to_itself_is_not_taken_for_one_without_commits(
+    leads_to: str, make_repository: MakeRepository
+) -> None:
+    built = make_repository()
+    sha = built.commit("Begin", {"a.py": ONE})
+    heads = built.path / ".git" / "refs" / "heads"
+    (heads / "other").write_text("ref: refs/heads/main\n")
+    (heads / "main").write_text(f"ref: refs/heads/{leads_to}\n")
+    with Repository.open(built.path) as repository:
+        with pytest.raises(RepositoryError, match=r"a reference refers to itself.*git update-ref --no-deref"):
+            repository.head()
+        built.git("update-ref", "--no-deref", "refs/heads/main", sha)
+        assert repository.head() == sha
+
+
 def test_unknown_revisions_are_refused_and_options_are_none(make_repository: MakeRepository) -> None:
     built = make_repository()
     built.commit("Begin", {"a.py": ONE})
