@@ -25,7 +25,11 @@ SUBJECT: Final = 60  # characters of a commit's subject in a title
 SHORTEST: Final = 12  # of a subject that is shortened: fewer say nothing
 _MORE: Final = " · and 9 more"
 CHANCES: Final = "The chances are for the author's next five commits."
-_MERGED: Final = re.compile(r"Merge (?:commit|branch|pull request|remote-tracking branch)\b")
+_BY_TOOLS: Final = re.compile(  # subjects that Git, forges and their bots write
+    r"Merge (?:commit|branch|pull request|remote-tracking branch)\b"
+    r"|Apply suggestions? from (?:code review|@)|\[pre-commit\.ci\]"
+    r"|(?:Add|Create|Delete|Update) [\w./-]+\.\w+$",
+)
 _EMPTY: Final = frozenset(  # words of a subject that do not say what was changed
     [
         "bug",
@@ -96,23 +100,24 @@ def header_share(source: str) -> float:
 def evidence(similar: SimilarEdit, now: float, subject: int = SUBJECT) -> str:
     """``"like 3f2a91c 'Add timeout to get()' · 4 months ago"``; of another repository with its name. Of an edit that is
     taken back "undoes" in place of "like", of an earlier one of the same definition what both change: "parameter added
-    here before: 3f2a91c 'Add timeout to get()' · 4 months ago". Where the subject says nothing, "like Client.get in
-    3f2a91c · 4 months ago"."""
+    here before: 3f2a91c 'Add timeout to get()' · 4 months ago". A subject that says nothing is left out: "like
+    Client.get in 3f2a91c · 4 months ago", "undoes 3f2a91c · 4 months ago"."""
     commit, source = similar.edit.commit, similar.edit.source
     where = f"{clean(source.name, SUBJECT)} {short(commit.sha)}" if source is not None else short(commit.sha)
     how = "undoes" if any(reason.name == UNDONE for reason in similar.reasons) else "like"
     if same := next((reason.words for reason in similar.reasons if reason.name == SAME_KIND), None):
         how = f"{same}:"
         subject = min(subject, max(SHORTEST, TITLE - len(f"{how} {where} '' · {age(now - commit.date)}{_MORE}")))
-    if how == "like" and says_nothing(commit.subject):
-        return f"like {called(similar.edit.definition, similar.edit.path)} in {where} · {age(now - commit.date)}"
+    if says_nothing(commit.subject):
+        where = f"{called(similar.edit.definition, similar.edit.path)} in {where}" if how == "like" else where
+        return f"{how} {where} · {age(now - commit.date)}"
     return f"{how} {where} {quoted(clean(commit.subject, subject))} · {age(now - commit.date)}"
 
 
 def says_nothing(subject: str) -> bool:
     """Whether a commit's subject does not tell what was changed: a merge, a version, a lone "fix"."""
     words = re.findall(r"\w[\w.]*", subject[:SUBJECT].lower())
-    return bool(_MERGED.match(subject)) or all(word in _EMPTY or _NUMBER.fullmatch(word) for word in words)
+    return bool(_BY_TOOLS.match(subject)) or all(word in _EMPTY or _NUMBER.fullmatch(word) for word in words)
 
 
 def similar_title(found: Sequence[SimilarEdit], now: float) -> str:
@@ -190,9 +195,14 @@ def next_title(prediction: Prediction, now: float) -> str:
 
 
 def _citing(head: str, how: str, past: SimilarEdit, now: float) -> str:
-    """A title that goes on with a commit, if there is room for its subject: without that a person cannot tell it."""
+    """A title that goes on with a commit, if there is room for its subject: without that a person cannot tell it. Where
+    the subject says nothing, with what was edited there."""
     commit = past.edit.commit
     named, tail = f"{head}{how} {short(commit.sha)}", f" · {age(now - commit.date)}"
+    if says_nothing(commit.subject):
+        if how != " in":
+            named = f"{head}{how} {called(past.edit.definition, past.edit.path)} in {short(commit.sha)}"
+        return f"{named}{tail}" if len(named) + len(tail) <= TITLE else clean(head, TITLE)
     room = TITLE - len(named) - len(tail) - len(" ''")
     subject = clean(commit.subject, SUBJECT)
     if not subject or room < min(len(subject), SHORTEST):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codewm_lsp.dates import age
 from codewm_lsp.display import clean, counted, joined, named
 from codewm_lsp.hints import Prediction, SimilarEdit
-from codewm_lsp.hints.answers import REFERENCE, joint_change
+from codewm_lsp.hints.answers import REFERENCE, SAME_KIND, UNDONE, joint_change
 from codewm_lsp.hints.wording import likely, next_title, similar_title
 from codewm_lsp.history import Commit, EditKind
 from codewm_lsp.index import PastEdit
@@ -174,7 +174,23 @@ def test_the_title_of_a_changed_definition_counts_other_commits_alike() -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["Merge commit from fork", "Merge pull request #12 from a/b", ".", "fix", "WIP", "v1.2.3", "Release 2.0rc1", ""],
+    [
+        *(
+            "Merge commit from fork",
+            "Merge pull request #12 from a/b",
+            ".",
+            "fix",
+            "WIP",
+            "v1.2.3",
+            "Release 2.0rc1",
+            "",
+        ),
+        *(
+            "Apply suggestions from code review",
+            "[pre-commit.ci] auto fixes from pre-commit.com hooks",
+            "Update shop.py",
+        ),
+    ],
 )
 def test_where_the_subject_says_nothing_the_past_definition_is_named(subject: str) -> None:
     found = past("3f2a91c", subject, 1)
@@ -182,9 +198,18 @@ def test_where_the_subject_says_nothing_the_past_definition_is_named(subject: st
     assert similar_title([found], NOW) == f"like {name} in 3f2a91c · 1 day ago"
     module = replace(found, edit=replace(found.edit, path="src/shop.py", definition="<module>"))
     assert similar_title([module], NOW) == "like shop.py in 3f2a91c · 1 day ago"
+    assert next_title(prediction(found), NOW) == f"likely next (60 %) · like {name} in 3f2a91c · 1 day ago"
+    undone = replace(found, reasons=(Reason(UNDONE, 1.0, "your edit undoes it"),))
+    assert similar_title([undone], NOW) == "undoes 3f2a91c · 1 day ago"
+    same = replace(found, reasons=(Reason(SAME_KIND, 1.0, "parameter added here before"),))
+    assert similar_title([same], NOW) == "parameter added here before: 3f2a91c · 1 day ago"
+    both = joint(subject)
+    assert next_title(prediction(both), NOW).startswith("likely next (60 %) · changed with Client.get in 3f2a91c · ")
 
 
-@pytest.mark.parametrize("subject", ["Merge two lists", "Fix #12 for proxies", "Bump ruff", "Fixtures", "修正"])
+@pytest.mark.parametrize(
+    "subject", ["Merge two lists", "Fix #12 for proxies", "Bump ruff", "Fixtures", "修正", "Update docs for 3.14"]
+)
 def test_a_short_subject_that_says_something_is_quoted(subject: str) -> None:
     assert similar_title([past("3f2a91c", subject, 1)], NOW) == f"like 3f2a91c '{subject}' · 1 day ago"
 
