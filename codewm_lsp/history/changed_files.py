@@ -6,6 +6,7 @@ Plumbing only (``rev-list``, ``diff-tree``), as in ``log``. Merges are left out:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
@@ -22,6 +23,8 @@ MOST_COMMITS: Final = 10_000
 MOST_FILES: Final = 60
 """Files of a commit that says something of which go together; larger ones are formatting, moves, vendoring."""
 
+_HEAD: Final = re.compile(rb"(?:(?<=\0)|\A)\n?[0-9a-f]{40}(?:[0-9a-f]{24})?\0-?\d+\0")
+"""What is said of a commit first: no path is followed by a number."""
 _MOST_BYTES: Final = 256 << 20
 _REGULAR: Final = (b"10", b"00")  # what a side of a regular file may be: a file, or nothing
 
@@ -60,32 +63,42 @@ def author_key(email: str) -> str:
     return hashlib.blake2b(email.strip().lower().encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def changed_files(git: HardenedGit, shas: Sequence[str]) -> Iterator[ChangedFiles]:
-    """The changed files of these commits against their first parents, in their order; without those that change none.
+def changed_files(git: HardenedGit, shas: Sequence[str]) -> tuple[list[ChangedFiles], bool]:
+    """The changed files of these commits against their first parents, in their order, without those that change none;
+    and whether that is all. Where Git takes long, it is what it has said until then.
 
-    Raises ``RepositoryError`` where Git cannot tell, as in a partial clone.
+    Raises ``RepositoryError`` where Git cannot tell, as in a partial clone, or said nothing in time.
     """
     if not shas:
-        return
+        return [], True
     process = git.start(
         *("diff-tree", "--stdin", "-z", "-r", "--raw", "--root", "-M100%", "-l400", "--format=%H%x00%at%x00%ae")
     )
+    out = bytearray()
     try:
         with process.limit(PATIENT_SECONDS, expected=True):
             process.tell("".join(f"{sha}\n" for sha in shas).encode("ascii"))
-            out = bytearray()
             while chunk := process.stdout.read1(1 << 16):
                 out += chunk
                 if len(out) > _MOST_BYTES:
                     raise RepositoryError("The history changes too many files.")
             status = process.status()
-        if process.timed_out:
-            raise RepositoryError("Git takes too long to say which files the history changed.")
-        if status:
+        if status and not process.timed_out:
             raise git.failure("diff-tree", status, process.complaint())
     finally:
         process.close()
-    yield from _parse(bytes(out))
+    if not process.timed_out:
+        return list(_parse(bytes(out))), True
+    told = list(_parse(_of_whole_commits(out)))
+    if not told:
+        raise RepositoryError("Git takes too long to say which files the history changed.")
+    return told, False
+
+
+def _of_whole_commits(said: bytearray) -> bytes:
+    """What was said before the last commit, of which it may not be all."""
+    heads = [head.start() for head in _HEAD.finditer(said)]
+    return bytes(said[: heads[-1]]) if heads else b""
 
 
 def _parse(data: bytes) -> Iterator[ChangedFiles]:

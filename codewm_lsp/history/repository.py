@@ -257,16 +257,30 @@ class Repository:
         """The files of any kind that each of the newest ``limit`` commits changed, newest first, without merges.
 
         Those at which a shallow clone was cut off are left out: all of their files look new. ``known``: what was said
-        of commits before, by their ids; Git is asked about the others alone.
+        of commits before, by their ids; Git is asked about the others alone. Raises ``RepositoryError``, also where Git
+        takes too long.
         """
+        found, complete = self.changed_files_in_time(rev, limit, known)
+        if not complete:
+            raise RepositoryError("Git takes too long to say which files the history changed.")
+        return found
+
+    def changed_files_in_time(
+        self, rev: str = "HEAD", limit: int = MOST_COMMITS, known: Mapping[str, ChangedFiles] = NONE_KNOWN
+    ) -> tuple[list[ChangedFiles], bool]:
+        """``changed_files``, and whether that is all: where Git takes long, it is of the newest commits alone."""
         out = self._git.output(
             *("rev-list", "--no-merges", f"--max-count={limit}", self.head(rev), "--"), seconds=PATIENT_SECONDS
         )
         cut = self._shallow()
         shas = [sha for sha in out.decode("ascii").split() if sha not in cut]
         asked = [sha for sha in shas if sha not in known]
-        found = {one.sha: one for one in changed_files(self._git, asked)}
-        return [known[sha] if sha in known else found.get(sha) or ChangedFiles(sha, "", 0, ()) for sha in shas]
+        told, complete = changed_files(self._git, asked)
+        if not complete:
+            untold = asked[asked.index(told[-1].sha) + 1]
+            shas = shas[: shas.index(untold)]
+        known = {one.sha: one for one in told} | dict(known)
+        return [known.get(sha) or ChangedFiles(sha, "", 0, ()) for sha in shas], complete
 
     def staged(self) -> ChangeAtHand:
         """What is staged, against HEAD; where a hook of Git's asks, what is about to be committed."""

@@ -20,20 +20,21 @@ _EVENTS: Final = {event.value[0]: event for event in FileEvent}
 
 def file_history(repository: Repository, rev: str, folder: Path | None) -> list[ChangedFiles]:
     """``Repository.changed_files`` of ``rev``, remembered beside the index, where the repository has one in ``folder``.
+    Where Git takes long, the newest commits alone; the next time it goes on from there.
 
     Raises ``RepositoryError``.
     """
     own = folder / folder_name(repository.key) if folder is not None else None
     if own is None or not own.is_dir():
-        return repository.changed_files(rev)
+        return repository.changed_files_in_time(rev)[0]
     file = own / FILE_HISTORY
     # What a commit's history is, its id says; but for where a shallow clone ends.
     of = [repository.head(rev), repository.is_shallow]
     remembered, known = _read(file)
     if remembered == of and not repository.is_shallow:
         return list(known.values())
-    found = repository.changed_files(rev, known=known)
-    record = {"of": of, "commits": [_record(one) for one in found]}
+    found, complete = repository.changed_files_in_time(rev, known=known)
+    record = {"of": of if complete else None, "commits": [_record(one) for one in found]}
     write_anew(file, json.dumps(record, separators=(",", ":")).encode("ascii"))  # otherwise Git is asked again
     return found
 

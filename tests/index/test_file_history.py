@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from codewm_lsp.history import Repository
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history import Repository, changed_files
 from codewm_lsp.history.changed_files import ChangedFiles
 from codewm_lsp.index.file_history import file_history
 from codewm_lsp.index.store import FILE_HISTORY, folder_name
@@ -29,16 +33,16 @@ def remembered(cache: Path) -> Path:
 def asked(path: Path, cache: Path | None) -> tuple[list[ChangedFiles], int]:
     """The history, and of how many commits Git was asked."""
     with Repository.open(path) as repository:
-        plain = repository.changed_files
+        plain = repository.changed_files_in_time
         count = 0
 
-        def counted(*arguments: Any, **more: Any) -> list[ChangedFiles]:
+        def counted(*arguments: Any, **more: Any) -> tuple[list[ChangedFiles], bool]:
             nonlocal count
-            found = plain(*arguments, **more)
+            found, complete = plain(*arguments, **more)
             count += sum(one.sha not in more.get("known", {}) for one in found)
-            return found
+            return found, complete
 
-        repository.changed_files = counted  # type: ignore[method-assign]
+        repository.changed_files_in_time = counted  # type: ignore[method-assign]
         return file_history(repository, "HEAD", cache), count
 
 
@@ -83,3 +87,36 @@ def test_a_clone_that_is_no_longer_shallow_has_the_whole_history(coupled: Any, c
     assert len(asked(shallow, cache)[0]) == 8
     coupled.git("-C", str(shallow), "fetch", "--quiet", "--unshallow")
     assert len(asked(shallow, cache)[0]) == 120
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for Git")
+def test_where_git_takes_long_the_newest_commits_are_told_and_the_next_time_it_goes_on(
+    coupled: Any, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git, programs = shutil.which("git"), tmp_path / "programs"
+    programs.mkdir()
+    slow = programs / "git"
+    most = tmp_path / "most"  # bytes that it says before it stalls
+    slow.write_text(
+        f'#!/bin/sh\ncase "$*" in *" diff-tree "*) "{git}" "$@" | head -c "$(cat "{most}")"; exec sleep 60;; '
+        f'*) exec "{git}" "$@";; esac\n'
+    )
+    slow.chmod(0o755)
+    whole, _ = asked(coupled.path, None)
+    monkeypatch.setattr(changed_files, "PATIENT_SECONDS", 1.0)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    most.write_text("3000")
+    part, count = asked(coupled.path, cache)
+    assert 5 < len(part) == count < 100
+    assert part == whole[: len(part)]
+    assert asked(coupled.path, None)[0] == part
+    more, count = asked(coupled.path, cache)
+    assert len(more) == len(part) + count > len(part)
+    assert more == whole[: len(more)]
+    with Repository.open(coupled.path) as repository, pytest.raises(RepositoryError, match="takes too long"):
+        repository.changed_files()
+    most.write_text("9")
+    with pytest.raises(RepositoryError, match="takes too long"):
+        asked(coupled.path, cache)
+    monkeypatch.undo()
+    assert asked(coupled.path, cache) == (whole, len(whole) - len(more))
