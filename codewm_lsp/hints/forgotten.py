@@ -286,6 +286,7 @@ def reason_of(past: FilePast, touched: Touched, found: Companions, row: int, cha
 
     Where its ``chance`` is above that share, it is said what else is known: how often it was in the commits that are
     most like the change, or, where that is no more either, that there is more to it than can be told in a few words.
+    Where it is below, it is said whether the newest of these commits left the file alone.
     """
     own = past.changed_at[int(found.files[row])]
     every = np.arange(len(past.commits))
@@ -308,6 +309,11 @@ def reason_of(past: FilePast, touched: Touched, found: Companions, row: int, cha
             words += f" and in {among} of the {len(like)} commits most like this change"
         if _percent(max(together / of, among / max(len(like), 1))) < _percent(chance):
             words += "; other signals raise the chance"
+    elif _percent(chance) < _percent(together / of):
+        beside_at = past.changed_at[past.number[beside]] if beside else every
+        without = int(np.argmax(np.isin(beside_at[-of:][::-1], own)))
+        if without:
+            words += f", but not in the last {'one' if without == 1 else f'{without:,}'}"
     if kept:
         words = f"still has {counted(kept, 'line')} that the change removes elsewhere; {words}"
     return FileReason(words, beside, together, of, kept)

@@ -276,3 +276,14 @@ def test_a_bare_repository_is_asked_by_commits(coupled: Any, tmp_path: Path) -> 
     with pytest.raises(RepositoryError, match="--diff BASE"):
         asked(tmp_path / "bare.git")
     assert asked(tmp_path / "bare.git", "HEAD~1...HEAD").changed == ("core.py", "docs/core.rst")
+
+
+@pytest.mark.parametrize(("without", "told"), [(1, "but not in the last one"), (2, "but not in the last 2")])
+def test_a_chance_below_the_share_is_explained_by_the_newest_commits(coupled: Any, without: int, told: str) -> None:
+    for number in range(without):
+        coupled.commit(f"Without the page {number}", {"core.py": f"a = {900 + number}\n"})
+    coupled.write("core.py", "a = 1000\n")
+    (one,) = asked(coupled.path, threshold=0.01).missing[:1]
+    assert one.path == "docs/core.rst"
+    assert one.chance < 60 / (60 + without)
+    assert one.reason == f"changed in {one.together} of the last {one.of} commits to core.py, {told}"
