@@ -159,6 +159,8 @@ class Reporter:
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
+            if question.renamed:
+                self.line(("To see which files still import the old names, run `codewm forgotten`.", "dim"))
             self.line()
         about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"
         commit = question.edits[0].commit

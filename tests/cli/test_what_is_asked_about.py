@@ -152,6 +152,7 @@ def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm
     assert said[0].startswith(
         f"No uncommitted changes to Python code but the names of files ({now}); using the last commit "
     )
+    assert said[2] == "To see which files still import the old names, run `codewm forgotten`."
     newest = history.head()[:7]
     said = codewm("similar", history.path / "clients.py").stdout.splitlines()
     assert said[0].startswith(
