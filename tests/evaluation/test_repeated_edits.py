@@ -60,3 +60,10 @@ def test_the_command_reads_clones_and_writes_one_record(
     record = json.loads(capsys.readouterr().out)
     assert [record[one]["repositories"] for one in ("train", "validation")] == [1, len(names) - 1]
     assert record["train"]["modified"] > 0
+
+
+def test_an_edit_that_is_taken_back_fits_as_its_reverse() -> None:
+    together, apart = (counted(history(7, 8, 7, beside=("b.py", other))) for other in ("b.py", "c.py"))
+    assert dict(together.fits) == {"undone": [True]}
+    assert dict(apart.fits) == {"undone": [False]}, "a number alone says nothing of the kind of change"
+    assert together.record()["fit"] == {"undone": {"edits": 1, "share": 1.0}}
