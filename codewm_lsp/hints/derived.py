@@ -132,12 +132,13 @@ class Derived:
         last, index = self.memo.last(_CORPORA), self._index.log.path
         if index is None or last is None or last[0] != snapshot.contents:
             return
-        if self._parsed_anew < FEWEST + len(last[1].keys) // FEW_OF:
+        read = last[1]
+        if self._parsed_anew < FEWEST + len(read.keys) // FEW_OF:
             return
-        read, known = last[1], frozenset(self._tree(snapshot.head).values())
-        committed = [path for path in read.corpus.paths if read.keys[path] in known]
         if len(read.corpus) > MOST_DEFINITIONS or self._given_up >= _ATTEMPTS:
             return
+        known = frozenset(self._tree(snapshot.head).values())
+        committed = [path for path in read.corpus.paths if read.keys[path] in known]
         blobs = [read.keys[path] for path in committed]
         part = read.corpus.part([read.corpus.number[path] for path in committed])
         if keep(index.parent, part, blobs, self._repository.read_all, stop):

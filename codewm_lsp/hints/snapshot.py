@@ -110,7 +110,8 @@ class Workspace:
             or head != last.head
         ):
             looked = monotonic()
-            edits, texts, moved = look or self._repository.working(change.unsaved)
+            since = change.since if last is None or head == last.head else math.inf
+            edits, texts, moved = look or self._repository.working(change.unsaved, since)
             opened = {path: number for number, path in enumerate(change.unsaved)}
             edits = tuple(map(excerpt, sorted(edits, key=lambda edit: opened.get(edit.path, len(opened)))))
             last = Snapshot(head, self._keys(texts) | moved, revision, texts, edits, partial(self.stand_in, head))

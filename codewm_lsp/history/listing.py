@@ -35,6 +35,7 @@ _MARKS: Final = ("CACHEDIR.TAG", *(mark for language in LANGUAGES for mark in la
 _OTHERS_SECONDS: Final = 3.0  # for looking through the folders; twenty thousand files take a twentieth of one
 _AT_ONCE: Final = 0.03  # seconds of looking that are spent at every pause without further ado
 _SHARE: Final = 20.0  # so many times as long as it took, what was seen of the folders may be used
+_SHORTEST: Final = 5.0  # seconds that it is used at least, but for folders that are seen to have changed
 _LONGEST: Final = 300.0  # seconds that it is used at most
 _RACY: Final = 2.0  # seconds in which a folder may change again without its time stamp changing
 
@@ -200,11 +201,13 @@ class Lister:
         self._asked: tuple[object, dict[str, bool]] = (None, {})
         self._failures = 0
 
-    def leave_out(self, exclude: tuple[str, ...]) -> None:
-        """Pass over untracked files of other names from now on."""
-        if self._exclude != (*exclude, *_MADE):
-            self._exclude = (*exclude, *_MADE)
-            self._others = None
+    def leave_out(self, exclude: tuple[str, ...]) -> bool:
+        """Pass over untracked files of other names from now on. Whether that is new."""
+        if self._exclude == (*exclude, *_MADE):
+            return False
+        self._exclude = (*exclude, *_MADE)
+        self._others = None
+        return True
 
     def look(self) -> Listing:
         """What is listed now. Raises ``RepositoryError``."""
@@ -254,7 +257,7 @@ class Lister:
             paths = self._look_through(folders)
             self._failures = 0
             took = time.monotonic() - now
-            holds = 0.0 if took < _AT_ONCE else min(_SHARE * took, _LONGEST)
+            holds = 0.0 if took < _AT_ONCE else min(max(_SHARE * took, _SHORTEST), _LONGEST)
         except LimitError as error:
             self._failures += 1
             if self._failures == 1:

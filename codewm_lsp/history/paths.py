@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 from codewm_lsp.source.languages import LANGUAGES, SUFFIXES, is_source
@@ -64,6 +65,29 @@ def to_open(path: str) -> str:
     if not _WINDOWS or len(path) < _LONG or path.startswith("\\\\?\\"):
         return path
     return f"\\\\?\\UNC\\{path[2:]}" if path.startswith("\\\\") else f"\\\\?\\{path}"
+
+
+class RealPaths:
+    """Where paths lead at one moment, symbolic links followed; each folder is looked at once."""
+
+    def __init__(self, realpath: Callable[[str], str]) -> None:
+        """``realpath``: the system's, which is asked about links, and about paths that are not of this form."""
+        self._realpath = realpath
+        self._known: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """What ``os.path.realpath`` says of a path."""
+        if _WINDOWS or not path.startswith("/") or not _UNSAFE_PARTS.isdisjoint(path[1:].split("/")):
+            return self._realpath(path)
+        known = self._known.get(path)
+        if known is None:
+            folder, _, name = path.rpartition("/")
+            above = self.of(folder) if folder else ""
+            known = f"{above.rstrip('/')}/{name}"
+            if os.path.islink(known):
+                known = self._realpath(known)
+            self._known[path] = known
+        return known
 
 
 def decode_path(path: bytes) -> str:

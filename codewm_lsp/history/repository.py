@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import re
 import threading
@@ -32,7 +33,7 @@ from codewm_lsp.history.head import head_on_disk
 from codewm_lsp.history.location import Location, locate
 from codewm_lsp.history.log import BATCH, DiffTree, FileChange, Tree, list_tree, revisions
 from codewm_lsp.history.objects import MISSING, Objects
-from codewm_lsp.history.paths import DEFAULT_EXCLUDE, PATHSPECS, decode_path, is_inside, is_wanted
+from codewm_lsp.history.paths import DEFAULT_EXCLUDE, PATHSPECS, RealPaths, decode_path, is_inside, is_wanted
 from codewm_lsp.history.special_files import refuse_special_files
 from codewm_lsp.history.spelling import below, ignores_case
 from codewm_lsp.history.working_tree import WorkingTree
@@ -160,15 +161,23 @@ class Repository:
 
         Where the file system does not care for case, a file of HEAD has the spelling that it has there.
         """
-        relative = self._relative(path)
-        if relative is None or not self._ignores_case or self._working is None:
-            return relative
-        return self._working.spelled(self._resolve("HEAD"), relative)
+        return self.relatives([path])[path]
 
-    def _relative(self, path: Path) -> str | None:
+    def relatives(self, paths: Iterable[Path]) -> dict[Path, str | None]:
+        """``relative`` of many at one moment: no folder is looked at twice."""
+        real = RealPaths(os.path.realpath)
+        found = {path: self._relative(path, real) for path in paths}
+        if not self._ignores_case or self._working is None:
+            return found
+        head = self._resolve("HEAD")
+        return {path: name and self._working.spelled(head, name) for path, name in found.items()}
+
+    def _relative(self, path: Path, real: RealPaths) -> str | None:
         if self.root is None or "\0" in str(path):
             return None
-        root, full = os.path.realpath(self.root), os.path.realpath(path)
+        root, full = real.of(str(self.root)), real.of(str(path))
+        if full.startswith(root + os.sep):
+            return full[len(root) + 1 :].replace(os.sep, "/")
         try:
             relative = os.path.relpath(full, root)
         except ValueError:
@@ -417,23 +426,28 @@ class Repository:
         return self.working(unsaved)[0]
 
     def working(
-        self, unsaved: Mapping[str, str] | None = None
+        self, unsaved: Mapping[str, str] | None = None, since: float = math.inf
     ) -> tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]:
         """Of one look at the files: ``working_edits``; the text of each file that differs from HEAD, None where it is
-        gone; and path → blob of files that are gone elsewhere and have only moved there."""
+        gone; and path → blob of files that are gone elsewhere and have only moved there.
+
+        ``since`` (of ``time.monotonic``): which files Git lists need not be looked up again where that was done later.
+        """
         if self._working is None:
             return (), {}, {}
-        return self._working.look(self._resolve("HEAD"), unsaved or {})
+        return self._working.look(self._resolve("HEAD"), unsaved or {}, since)
 
     def too_large(self) -> tuple[str, ...]:
         """The files that the last look at the working tree left out as they are larger than ``MAX_BLOB``."""
         return self._working.too_large() if self._working is not None else ()
 
-    def listed(self, paths: Iterable[str]) -> frozenset[str]:
+    def listed(self, paths: Iterable[str], since: float = math.inf) -> frozenset[str]:
         """Those of ``paths`` (as ``relative`` names them) whose edits are the user's: files that Git lists, or would if
         they were saved, in the innermost repository. No ignored file, no library, nothing of a submodule or of a clone
-        within, and no untracked file of a virtual environment or of what ``exclude`` names."""
-        return self._working.listed(paths) if self._working is not None else frozenset()
+        within, and no untracked file of a virtual environment or of what ``exclude`` names.
+
+        ``since`` as in ``working``."""
+        return self._working.listed(paths, since) if self._working is not None else frozenset()
 
     def close(self) -> None:
         """End the Git processes. The repository can be used again: it starts new ones."""

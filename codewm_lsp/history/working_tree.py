@@ -119,6 +119,7 @@ class WorkingTree:
         self._common = str(location.common_dir)
         self._lister = Lister(git, location, exclude)
         self._lock = threading.Lock()
+        self._looked: tuple[float, Listing] | None = None
         self._tree: tuple[str, dict[str, tuple[bytes, str]], dict[bytes, str]] = ("", {}, {})
         self._watched = _Watched({}, {}, {}, {})
         self._seen: dict[str, _Seen] = {}
@@ -135,12 +136,13 @@ class WorkingTree:
         self._large: tuple[str, ...] = ()
 
     def look(
-        self, head: str | None, unsaved: Mapping[str, str]
+        self, head: str | None, unsaved: Mapping[str, str], since: float = math.inf
     ) -> tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]:
         """Edits since ``head`` (None: since nothing); the text of each file that differs, None where it is gone; and
-        the blobs of files that have only moved. ``unsaved`` text stands for the file of that path."""
+        the blobs of files that have only moved. ``unsaved`` text stands for the file of that path. What was listed
+        after ``since`` (of ``time.monotonic``) is not listed again."""
         with self._lock:
-            differing = self._differing(head, unsaved)
+            differing = self._differing(head, unsaved, since)
             blobs = {file.path: differing[file.origin].blob for file in differing.values() if file.origin is not None}
             moved = {path: blob for path, blob in blobs.items() if blob is not None}
             texts = {path: file.text for path, file in differing.items() if path not in moved}
@@ -161,15 +163,22 @@ class WorkingTree:
         with self._lock:
             return self._large
 
-    def listed(self, paths: Iterable[str]) -> frozenset[str]:
-        """Those of ``paths`` that are the user's: see ``listing``."""
+    def listed(self, paths: Iterable[str], since: float = math.inf) -> frozenset[str]:
+        """Those of ``paths`` that are the user's: see ``listing``; ``since`` as in ``look``."""
         with self._lock:
-            return frozenset(self._lister.listed(paths, self._lister.look()))
+            return frozenset(self._lister.listed(paths, self._listing(since)))
+
+    def _listing(self, since: float) -> Listing:
+        if self._looked is None or self._looked[0] < since:
+            now = time.monotonic()
+            self._looked = now, self._lister.look()
+        return self._looked[1]
 
     def leave_out(self, exclude: tuple[str, ...]) -> None:
         """Other globs of untracked files that are neither read nor counted."""
         with self._lock:
-            self._lister.leave_out(exclude)
+            if self._lister.leave_out(exclude):
+                self._looked = None
 
     def spelled(self, head: str | None, path: str) -> str:
         """``path`` as the commit spells it, where the file system does not care for case."""
@@ -191,10 +200,10 @@ class WorkingTree:
 
     # ---- which files differ
 
-    def _differing(self, head: str | None, unsaved: Mapping[str, str]) -> dict[str, Differing]:
+    def _differing(self, head: str | None, unsaved: Mapping[str, str], since: float) -> dict[str, Differing]:
         """The files that are not as in ``head``, by path."""
         tree, _ = self._files(head)
-        listing = self._lister.look()
+        listing = self._listing(since)
         opened = {path: text for path, text in unsaved.items() if len(text) <= MAX_BLOB and "\0" not in text}
         owned = self._lister.listed(opened, listing)
         found: dict[str, Differing] = {}

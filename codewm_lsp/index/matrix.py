@@ -138,6 +138,15 @@ class Matrix:
         """Let go of what was read of the file."""
         let_go(self._rows)
 
+    def windows(self, rows: range) -> Iterator[range]:
+        """A run of rows in parts, each let go of when the next is asked for."""
+        size = self._row.itemsize
+        for begin in range(rows.start, rows.stop, _WINDOW):
+            window = range(begin, min(begin + _WINDOW, rows.stop))
+            yield window
+            if self._reader is not None:
+                let_go(self._rows, HEADER + size * window.start, HEADER + size * window.stop)
+
     def is_whole(self) -> bool:
         """Whether the file is as long as what is mapped of it; reading behind the end of a file kills a process."""
         if self.path is None:

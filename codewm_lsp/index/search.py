@@ -274,6 +274,7 @@ def _candidates(
         least = _kth(scored, k)
         if len(queries) == 1:
             _second_look(arrays.segments, probes, weight, guessed, own, least - _ROUNDING)
+            _look_at_all(arrays, probes, query, weight, lexical, own, least - _ROUNDING)
         left = np.flatnonzero(own >= least - _ROUNDING)
         left = left[~among(left, np.sort(tried))]
         left = left[np.argsort(-own[left], kind="stable")]
@@ -313,6 +314,32 @@ def _second_look(
             better += guesses[own]
             np.minimum(bounds[own], better, out=bounds[own])
             let_go(probe.sketch.columns)
+
+
+def _look_at_all(
+    arrays: EditArrays,
+    probes: Sequence[Probe | None],
+    query: NDArray[np.float32],
+    weight: float,
+    lexical: NDArray[np.float32] | None,
+    bounds: NDArray[np.float32],
+    least: float,
+) -> None:
+    """Exact bounds in the segments of which very many edits are left, as where most are equally near: one after the
+    other, all of them take less than a third of them here and there."""
+    for segment, probe in zip(arrays.segments, probes, strict=True):
+        if probe is None or 3 * np.count_nonzero(bounds[segment.rows.start : segment.rows.stop] >= least) < len(
+            segment.rows
+        ):
+            continue
+        for window in arrays.matrix.windows(segment.rows):
+            rows = slice(window.start, window.stop)
+            exact = arrays.matrix.products(query[None], window)[0]
+            exact *= np.float32(weight)
+            if lexical is not None:
+                exact += lexical[rows]
+            exact += np.float32(_ROUNDING)
+            np.minimum(bounds[rows], exact, out=bounds[rows])
 
 
 def _promising(guesses: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -45,6 +45,7 @@ _ARRAYS: Final = {
 _FEW_FILES: Final = 64  # differing files up to which what stands where is looked up in another state,
 _FEW_OF: Final = 50  # and one more for so many files
 _FEW_PARTS: Final = 4_096  # parts of new words that are looked through before all are sorted anew
+_KEPT_TOKENS: Final = 1 << 20  # of the parts that were looked up last
 _ENDS: Final = 0xFFFF
 _DAMPED: Final[Floats] = np.concatenate([np.zeros(1, np.float32), 1 + np.log(np.arange(1, 256, dtype=np.float32))])
 """What so many occurrences of a word in a definition weigh."""
@@ -108,6 +109,7 @@ class Vocabulary:
         self.codes: array[int] = array("I")
         self._split: tuple[Ints, Bounds] | None = None
         self._by_part: tuple[int, Ints, Ints] = (0, np.zeros(0, np.int32), np.zeros(0, np.int32))
+        self._with_part: dict[int, Ints] = {}
 
     def __len__(self) -> int:
         return len(self._tokens)
@@ -143,20 +145,40 @@ class Vocabulary:
         return self._split
 
     def spread(self, parts: Mapping[int, float]) -> Floats:
-        """A weight for each part → for each token the sum over its parts. The tokens that have one are looked up, but
-        for the newest: somebody who types adds tokens all the time, and what is sorted would be sorted anew."""
+        """A weight for each part → for each token the sum over its parts."""
         split, bounds = self.split()
-        if len(split) - self._by_part[0] > max(_FEW_PARTS, len(split) // 16):
-            self._by_part = len(split), np.argsort(split, kind="stable").astype(np.int32), np.sort(split)
-        until, order, numbers = self._by_part
+        until = self._sort_parts(split)
         asked = np.array(sorted(parts), dtype=np.int32)
         weights = np.array([parts[part] for part in asked.tolist()], dtype=np.float32)
-        places = order[_runs(np.searchsorted(numbers, asked, "left"), np.searchsorted(numbers, asked, "right"))]
+        sums = np.zeros(len(bounds) - 1)
+        for part, weight in zip(asked.tolist(), weights, strict=True):
+            sums[self._tokens_of(part)] += weight  # it is once among the parts of each
         late = np.flatnonzero(among(split[until:], asked)) + until
-        found = np.concatenate([np.sort(places), late])
-        words = np.searchsorted(bounds, found, side="right") - 1
-        values = weights[np.searchsorted(asked, split[found])]
-        return np.bincount(words, values, minlength=len(bounds) - 1).astype(np.float32)
+        tokens = np.searchsorted(bounds, late, side="right") - 1
+        np.add.at(sums, tokens, weights[np.searchsorted(asked, split[late])])
+        return sums.astype(np.float32)
+
+    def _sort_parts(self, split: Ints) -> int:
+        """Have all parts but the newest sorted, and how many these are: somebody who types adds tokens all the time,
+        and what is sorted would be sorted anew."""
+        if len(split) - self._by_part[0] > max(_FEW_PARTS, len(split) // 16):
+            self._by_part = len(split), np.argsort(split, kind="stable").astype(np.int32), np.sort(split)
+            self._with_part.clear()
+        return self._by_part[0]
+
+    def _tokens_of(self, part: int) -> Ints:
+        """The tokens that a part is of, as far as it is sorted."""
+        known = self._with_part.get(part)
+        if known is None:
+            _, order, numbers = self._by_part
+            first, last = np.searchsorted(numbers, np.array([part, part + 1], dtype=np.int32))
+            known = (np.searchsorted(self.split()[1], order[first:last], side="right") - 1).astype(np.int32)
+            while self._with_part and sum(map(len, self._with_part.values())) + len(known) > _KEPT_TOKENS:
+                del self._with_part[next(iter(self._with_part))]
+        else:
+            del self._with_part[part]
+        self._with_part[part] = known  # the one asked for last is the last
+        return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +327,7 @@ class Corpus:
             return spliced(old, _joined([getattr(file, name) for file in new], old.dtype), splices)
 
         arrays: dict[str, Any] = {name: joined(name, rows) for name in _OF_DEFINITIONS}
+        gone = self.words[:0]
         for what, name in _BOUNDS.items():
             old: Bounds = getattr(self, name)
             sizes = _joined([np.diff(getattr(file, name)) for file in new], old.dtype)
@@ -313,6 +336,7 @@ class Corpus:
             arrays[what] = joined(what, places)
             if what == "words":
                 arrays["counts"] = joined("counts", places)
+                gone = _taken(self.words, places)
         kept, differing = _Sorted(paths), frozenset[str]()
         if self._sorted.tables.keys() == _BOUNDS.keys():
             since = self._differing | changed.keys()
@@ -320,7 +344,7 @@ class Corpus:
                 kept, differing = self._sorted, since
                 for path in changed.keys() - self._differing & self.number.keys():
                     kept.replaced.setdefault(path, self._numbers_of(self.number[path]))
-        return Corpus(
+        corpus = Corpus(
             self.vocabulary,
             self.layout if paths == self.paths else Layout(paths),
             names=_spliced_list(self.names, [name for file in new for name in file.names], rows),
@@ -330,6 +354,13 @@ class Corpus:
             _differing=differing,
             **arrays,
         )
+        if "_frequency" in self.__dict__:  # what was counted is not counted again
+            size = len(self.vocabulary)
+            frequency = np.bincount(_joined([file.words for file in new], gone.dtype), minlength=size)
+            frequency -= np.bincount(gone, minlength=size)
+            frequency[: len(self._frequency)] += self._frequency
+            corpus.__dict__["_frequency"] = frequency
+        return corpus
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from codewm_lsp.ranking.boosted_trees import CASE, NO_TREES, Trees
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.shortlist import shortlist
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, changed_words, past, place
-from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.state import EVERY, State, best_of_files
 from codewm_lsp.ranking.values import SignalValues, edits_asked, signals_of
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
@@ -32,7 +32,6 @@ Floats = NDArray[np.float32]
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
 UNSAID: Final = 2.0  # times the odds that the code outside of all definitions has where nothing says why
-_EVERY: Final = slice(None)
 _SAYING: Final = frozenset(
     {
         changed_words.STILL_MENTIONS,
@@ -290,7 +289,7 @@ def columns_of(trees: Trees, edit: Edit, count: int, column: Callable[[str], NDA
 
 
 def file_column(
-    state: State, signals: SignalValues, name: str, files: slice | NDArray[np.int64] = _EVERY
+    state: State, signals: SignalValues, name: str, files: slice | NDArray[np.int64] = EVERY
 ) -> NDArray[Any]:
     """A signal of ``files`` (ascending), (F,): their own, or after ``best:`` that of their best definition."""
     if name.startswith(BEST):
@@ -314,20 +313,3 @@ def weighed(signals: Mapping[str, Floats], weights: Case, count: int) -> NDArray
         if weight := weights.get(name):
             total += weight * signals[name]
     return total
-
-
-def best_of_files(state: State, values: NDArray[Any], files: slice | NDArray[np.int64] = _EVERY) -> NDArray[np.float64]:
-    """The greatest value among the definitions of each of ``files`` (ascending), (F,); 0 in a file without any."""
-    corpus = state.corpus
-    if isinstance(files, slice):
-        starts, ends = corpus.first[:-1][files], corpus.first[1:][files]
-    else:
-        values = values[corpus.rows_of(files)]
-        sizes = np.diff(corpus.first)[files]
-        ends = np.cumsum(sizes)
-        starts = ends - sizes
-    best = np.zeros(len(starts), dtype=np.float64)
-    full = starts < ends
-    if full.any():  # one file after the other: that the next begins ends each
-        best[full] = np.maximum.reduceat(values[: ends[-1]], starts[full])
-    return best

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.ranking.edit_context import EditContext, Floats
-from codewm_lsp.ranking.state import pick
+from codewm_lsp.ranking.state import best_of_files, pick
 from codewm_lsp.source import MODULE_NAME
 
 MOST_DEFINITIONS: Final = 50_000
@@ -37,11 +37,11 @@ def shortlist(edit: EditContext, file_logits: NDArray[np.float64], near: str = "
     chosen = {corpus.number[path] for path in paths if path in corpus.number}
     chosen.update(np.argsort(-file_logits, kind="stable")[:_BY_FILE].tolist())
     for values in _reasons(edit):
-        rows = np.flatnonzero(values > 0)
-        files = corpus.file[rows]
-        files = files[np.lexsort((-file_logits[files], -values[rows]))]
-        _, first = np.unique(files, return_index=True)
-        chosen.update(files[np.sort(first)[:_BY_EACH]].tolist())
+        best = best_of_files(edit.state, values)
+        files = np.flatnonzero(best > 0)
+        if len(files) > _BY_EACH:
+            files = files[best[files] >= np.partition(best[files], -_BY_EACH)[-_BY_EACH]]
+        chosen.update(files[np.lexsort((-file_logits[files], -best[files]))[:_BY_EACH]].tolist())
     return sorted(chosen)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from codewm_lsp.records import dataclass
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+
+EVERY: Final = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,3 +147,20 @@ def pick(values: Floats, ids: Numbers, otherwise: float) -> Floats:
     if not len(values):
         return np.full(len(ids), otherwise, dtype=np.float32)
     return np.where(ids >= 0, values[ids], otherwise).astype(np.float32)
+
+
+def best_of_files(state: State, values: NDArray[Any], files: slice | NDArray[np.int64] = EVERY) -> NDArray[np.float64]:
+    """The greatest value among the definitions of each of ``files`` (ascending), (F,); 0 in a file without any."""
+    corpus = state.corpus
+    if isinstance(files, slice):
+        starts, ends = corpus.first[:-1][files], corpus.first[1:][files]
+    else:
+        values = values[corpus.rows_of(files)]
+        sizes = np.diff(corpus.first)[files]
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+    best = np.zeros(len(starts), dtype=np.float64)
+    full = starts < ends
+    if full.any():  # one file after the other: that the next begins ends each
+        best[full] = np.maximum.reduceat(values[: ends[-1]], starts[full])
+    return best

@@ -297,7 +297,7 @@ class Lenses:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
             return _Found(place, held, None, "its history is about to be indexed")
-        if silence := self._workshop.silence(place, options):
+        if silence := self._workshop.silence(place, held, options):
             return _Found(place, held, Hints((), complete=True), silence)
         hints = self._workshop.hints(place, held, options, READING)
         return _Found(place, held, hints, waiting=self._workshop.waiting(place, options))

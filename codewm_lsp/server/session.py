@@ -117,6 +117,10 @@ class Session:
         """``file`` as the repository names it; None when it is outside."""
         return self._repository.relative(file)
 
+    def relatives(self, files: Iterable[Path]) -> dict[Path, str | None]:
+        """The same of many files at one moment."""
+        return self._repository.relatives(files)
+
     def hints(self, path: str, change: Change, options: Options, patience: float | None = None) -> Hints:
         """The hints of one document. Not all, where reading the repository for the first time takes longer than
         ``patience`` (seconds): asking again goes on with it."""
@@ -300,11 +304,11 @@ class Session:
         except RepositoryError:
             return True  # it is gone: the indexing says so
 
-    def silence(self, path: str) -> str:
-        """Why a file gets no hints; empty where it may get some."""
+    def silence(self, path: str, since: float) -> str:
+        """Why a file gets no hints; empty where it may get some. What was listed ``since`` is not listed again."""
         if not is_source(path):
             return f"not one of {', '.join(SUFFIXES)}"
-        if not self._repository.listed([path]):
+        if not self._repository.listed([path], since):
             return "ignored by Git, in a virtual environment, or in another repository"
         return ""
 
@@ -410,16 +414,16 @@ class Workshop:
         """Of what the editor holds, the files of one repository, as it names them."""
         if self._change is None or self._change[:2] != (root, held):
             session = self._sessions[root]
-            paths = ((session.relative(file), text) for file, text in held.texts.items())
-            texts = {path: text for path, text in paths if path is not None}
+            paths = session.relatives(held.texts)
+            texts = {path: text for file, text in held.texts.items() if (path := paths[file]) is not None}
             self._change = (root, held, Change(texts, held.since))
         return self._change[2]
 
-    def silence(self, place: Place, options: Options) -> str:
+    def silence(self, place: Place, held: Held, options: Options) -> str:
         """Why a file whose repository is open gets no hints, in a few words; empty where it may get some."""
         if matches_any(place.path, options.exclude):
             return "excluded by the setting exclude"
-        return self._sessions[place.root].silence(place.path)
+        return self._sessions[place.root].silence(place.path, held.since)
 
     def waiting(self, place: Place, options: Options) -> str:
         """``Session.waiting`` of a file whose repository is open."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from codewm_lsp.history import DEFAULT_EXCLUDE, Repository
+from codewm_lsp.history.listing import Lister, Listing
 from tests.conftest import RepositoryBuilder
 
 MakeRepository = Callable[..., RepositoryBuilder]
@@ -173,6 +175,55 @@ def test_a_symbolic_link_is_its_target_or_nothing(built: RepositoryBuilder, make
             assert repository.root is not None
             assert repository.root.samefile(other.path)
             assert repository.relative(built.path / place) == "far.py"
+
+
+def test_many_files_are_named_as_each_is_by_itself(built: RepositoryBuilder, make_repository: MakeRepository) -> None:
+    other = make_repository("other")
+    other.commit("Begin", {"far.py": ONE})
+    files = [built.path / place for place in ("a.py", "package/b.py", "package/new/c.py", "package/../a.py")]
+    files += [built.path, other.path / "far.py", built.path.parent / f"{built.path.name}ping" / "a.py"]
+    try:
+        (built.path / "link.py").symlink_to("package/b.py")
+        (built.path / "linked").symlink_to(other.path, target_is_directory=True)
+        (built.path / "package" / "inner").symlink_to("..", target_is_directory=True)
+    except OSError:
+        pass  # this system lets nobody make symbolic links
+    else:
+        files += [built.path / place for place in ("link.py", "linked/far.py", "linked", "package/inner/a.py")]
+    with Repository.open(built.path) as repository:
+        names = repository.relatives(files)
+        assert names == {file: repository.relative(file) for file in files}
+        assert [names[file] for file in files[:4]] == ["a.py", "package/b.py", "package/new/c.py", "a.py"]
+        assert names[files[5]] is names[files[6]] is None
+        real = {file: Path(os.path.realpath(file)) for file in files if names[file] is not None}
+        assert {built.path.resolve() / str(names[file]) for file in real} == set(real.values())
+
+
+def test_what_git_lists_is_looked_up_once_for_all_questions_of_a_moment(
+    built: RepositoryBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+
+    def counted(lister: Lister) -> Listing:
+        looks.append(lister)
+        return look(lister)
+
+    look = Lister.look
+    monkeypatch.setattr(Lister, "look", counted)
+    with Repository.open(built.path) as repository:
+        now = time.monotonic()
+        assert repository.listed(["a.py"], now) == {"a.py"}
+        repository.working({"a.py": TWO}, now)
+        assert repository.listed(["package/b.py"], now) == {"package/b.py"}
+        assert len(looks) == 1
+        built.write("new.py", TWO)
+        assert [edit.path for edit in repository.working({}, time.monotonic())[0]] == ["new.py"]
+        assert len(looks) == 2
+        repository.leave_out(("new.py",))
+        assert repository.listed(["new.py"], now) == frozenset()
+        assert len(looks) == 3
+        assert repository.listed(["a.py"]) == {"a.py"}
+        assert len(looks) == 4
 
 
 @pytest.mark.parametrize(

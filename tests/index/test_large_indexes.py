@@ -338,6 +338,30 @@ def test_many_rows_at_once_have_the_products_of_each_and_leave_nothing_mapped(
     np.testing.assert_array_equal(found[::7], one_by_one)
 
 
+def test_where_very_many_edits_are_left_all_are_looked_at_one_after_the_other(
+    small_segments: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows: list[range] = []
+
+    def looked_at(matrix: Matrix, rows: range) -> Iterator[range]:
+        windows.extend([rows])
+        return all_windows(matrix, rows)
+
+    all_windows = Matrix.windows
+    monkeypatch.setattr(index_matrix, "_WINDOW", 50)
+    monkeypatch.setattr(Matrix, "windows", looked_at)
+    commits = some_commits(6, 400, near=0.3)
+    with opened(tmp_path) as index:
+        added(index, commits, 30)
+        for at in range(0, 400, 40):
+            edit, vector = question(commits, at)
+            everything = index.search(edit, vector, k=0)
+            assert index.search(edit, vector, k=200) == everything[:200]
+            (near,) = index.nearest(vector[None], k=200)
+            assert near == index.nearest(vector[None], k=0)[0][:200]
+    assert windows
+
+
 @pytest.mark.parametrize("harm", ["missing", "truncated", "foreign", "a row moved", "a bit flipped"])
 def test_vectors_that_are_broken_are_set_aside_with_their_index(
     harm: str, small_segments: None, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -25,8 +25,7 @@ from codewm_lsp.ranking.corpus import (
     running_tokens,
 )
 from codewm_lsp.ranking.path_layout import Layout
-from codewm_lsp.ranking.ranker import best_of_files
-from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.state import State, best_of_files
 from codewm_lsp.ranking.values import signals_of
 from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
 
@@ -207,7 +206,8 @@ def test_after_any_changes_a_state_answers_as_one_made_anew(
     state = State.of(corpus, CHANGES)
     for step in changes:
         if asked and len(corpus):
-            signals_of(state, EDIT)  # what stands where is sorted now, and looked up there later
+            signals = signals_of(state, EDIT).definitions
+            assert all(len(signals[name]) for name in signals)  # what stands where is sorted and counted, and kept
         changed = {path: None if text is None else parse_file(text, vocabulary) for path, text in step.items()}
         corpus = corpus.with_files(changed)
         state = state.with_corpus(corpus, changed)

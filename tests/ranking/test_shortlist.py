@@ -84,6 +84,23 @@ def test_the_first_answers_are_those_of_all_definitions(
     assert looked_at < 0.6 * EDITS * len(state.corpus)
 
 
+def test_of_each_reason_it_has_the_files_of_its_best_definitions_the_likelier_first(
+    state: State, texts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = np.random.default_rng(1)
+    (edit,) = edits_of(texts)[:1]
+    context = signals_of(state, edit).edit
+    file = state.corpus.file
+    monkeypatch.setattr(shortlists, "_BY_FILE", 0)
+    for most in (2, 5, 1_000):  # many definitions are equally good, or none is
+        values = chance.integers(-2, most, len(state.corpus)).astype(np.float32)
+        logits = chance.integers(0, 3, len(state.corpus.paths)).astype(np.float64)
+        monkeypatch.setattr(shortlists, "_reasons", lambda edit, values=values: iter([values]))
+        rows = sorted(np.flatnonzero(values > 0).tolist(), key=lambda row: (-values[row], -logits[file[row]], row))
+        best = list(dict.fromkeys(file[row] for row in rows))[: shortlists._BY_EACH]
+        assert shortlist(context, logits) == sorted({*best, state.corpus.number[edit.path]})
+
+
 def test_the_file_that_is_looked_at_is_always_among_them(state: State, texts: dict[str, str]) -> None:
     (edit,) = edits_of(texts)[:1]
     unlikely = np.zeros(len(state.corpus.paths))

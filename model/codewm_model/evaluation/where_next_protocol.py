@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.corpus import KINDS
-from codewm_lsp.ranking.ranker import Ranker, best_of_files, lens_scores, ordered, rank, weighed
+from codewm_lsp.ranking.ranker import Ranker, lens_scores, ordered, rank, weighed
 from codewm_lsp.ranking.ranker_file import ranker_of, shipped_ranker
 from codewm_lsp.ranking.references import References, led, references
-from codewm_lsp.ranking.state import State
+from codewm_lsp.ranking.state import State, best_of_files
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, signals_of
 from codewm_lsp.source import DefinitionKind
 from codewm_model.data.gathering import LIST
