@@ -193,7 +193,8 @@ def _index(repository: Repository, commits: list[str], model: WorldModel, cache:
             if index.path is None or index.notices:
                 yield Finding("index", "problem", " ".join(index.notices), _OTHER_FOLDER)
             elif done < len(commits):
-                rest = "the rest is indexed as you work; for all of it now, run `codewm index`"
+                what = "the rest is" if done else "commits are"
+                rest = f"{what} indexed as you work; run `codewm index` to index all of them now"
                 yield Finding("index", "note", f"{detail}, {_on_disk(index.path)}", rest)
             else:
                 yield Finding("index", "ok", f"{detail}, {_on_disk(index.path)}")

@@ -198,7 +198,7 @@ class Reporter:
         edited = f"No {'other ' if question.note else ''}uncommitted changes to Python code"
         for new, old in [*question.renamed.items()][:1]:
             more = f", and {len(question.renamed) - 1} more" if len(question.renamed) > 1 else ""
-            edited += f" but the names of files ({old} is now {new}{more})"
+            edited += f", only renamed files ({old} is now {new}{more})"
         return f"{edited}; using {stand_in_words(stand_in, self.now)}."
 
     def heading(self, words: str, *, after_commit: bool = False) -> None:

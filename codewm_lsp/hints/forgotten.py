@@ -180,7 +180,7 @@ def _change(repository: Repository, diff: str | None, looked: Looked | None) -> 
     if diff is not None:
         base, dots, head = diff.partition("...")
         if not dots or not base:
-            raise RepositoryError(f"{diff!r} is not of the form BASE...HEAD. Write it like origin/main...HEAD.")
+            raise RepositoryError(f"{diff!r} is not of the form BASE...HEAD, such as origin/main...HEAD.")
         return repository.between(base, head or "HEAD"), diff
     if repository.root is None:
         raise RepositoryError(f"{repository.git_dir} has no work tree. Ask about commits with --diff BASE...HEAD.")

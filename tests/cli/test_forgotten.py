@@ -238,7 +238,7 @@ def test_an_index_makes_the_history_known_and_clean_removes_it(changed: Any, cod
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--diff", "main"], "'main' is not of the form BASE...HEAD. Write it like origin/main...HEAD."),
+        (["--diff", "main"], "'main' is not of the form BASE...HEAD, such as origin/main...HEAD."),
         (["--diff", "nowhere...HEAD"], "'nowhere' is not a commit of"),
         (["--diff", "main...HEAD", "--staged"], "--staged and --diff are about different changes. Name one of them."),
         (["--format", "xml"], "Argument --format: invalid choice"),

@@ -86,7 +86,7 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
     assert said[place + 1] == ""
-    assert said[place + 2].startswith("Nothing is likely enough to list (at most ")
+    assert said[place + 2].startswith("No place is likely enough to list: the likeliest has a chance of ")
     said = codewm("next", history.path, "-k", "3").stdout.splitlines()
     assert said[1].startswith("Edit something")
     place = said.index("Likely to change next:")
@@ -150,7 +150,7 @@ def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm
     now = "client.py is now clients.py"
     said = codewm("hints", history.path).stdout.splitlines()
     assert said[0].startswith(
-        f"No uncommitted changes to Python code but the names of files ({now}); using the last commit "
+        f"No uncommitted changes to Python code, only renamed files ({now}); using the last commit "
     )
     assert said[2] == "To see which files still import the old names, run `codewm forgotten`."
     newest = history.head()[:7]
@@ -161,7 +161,7 @@ def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm
     )
     history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 10  # ten"))
     said = codewm("hints", history.path).stdout.splitlines()
-    assert said[0].startswith(f"No uncommitted changes to Python code but the names of files ({now});")
+    assert said[0].startswith(f"No uncommitted changes to Python code, only renamed files ({now});")
 
 
 def test_a_syntax_error_that_hides_an_edit_is_said(history: Any, codewm: Codewm) -> None:
@@ -234,7 +234,7 @@ def test_guesses_are_listed_only_if_a_number_is_asked_for(history: Any, codewm: 
         assert ("Less likely places are not listed; use -k N to list more." in said) == (
             0 < len(unasked) < len(everything)
         )
-        assert ("Nothing is likely enough to list (at most " in said) == (not unasked)
+        assert ("No place is likely enough to list: the likeliest has a chance of " in said) == (not unasked)
         asked = json.loads(codewm("next", history.path, "--json").stdout)
         assert len(asked["predictions"]) + len(asked["files"]) == len(everything), "programs get all"
         return everything, unasked
