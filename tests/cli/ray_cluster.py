@@ -42,6 +42,8 @@ def main(location: str, file: Path, marks: Path) -> None:
         if ray.get_runtime_context().get_node_id() == name:
             (marks / f"begun-{asked.path.name}").touch()
             time.sleep(300)  # until the node is gone
+        while not any(marks.glob("begun-*")):
+            time.sleep(0.05)  # else this node may do all the work before the other has begun
         return read_slice(asked)
 
     def remove() -> None:

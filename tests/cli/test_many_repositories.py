@@ -221,7 +221,7 @@ def test_a_node_that_is_removed_from_a_ray_cluster_loses_nothing_and_doubles_not
         start_new_session=True,
     )
     try:
-        told, _ = process.communicate(timeout=150)
+        told, _ = process.communicate(timeout=600)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
