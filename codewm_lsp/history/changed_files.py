@@ -26,6 +26,7 @@ MOST_FILES: Final = 60
 _HEAD: Final = re.compile(rb"(?:(?<=\0)|\A)\n?[0-9a-f]{40}(?:[0-9a-f]{24})?\0-?\d+\0")
 """What is said of a commit first: no path is followed by a number."""
 _MOST_BYTES: Final = 256 << 20
+TOO_LONG: Final = "Git takes too long to say which files the history changed."
 _REGULAR: Final = (b"10", b"00")  # what a side of a regular file may be: a file, or nothing
 
 
@@ -91,7 +92,7 @@ def changed_files(git: HardenedGit, shas: Sequence[str]) -> tuple[list[ChangedFi
         return list(_parse(bytes(out))), True
     told = list(_parse(_of_whole_commits(out)))
     if not told:
-        raise RepositoryError("Git takes too long to say which files the history changed.")
+        raise RepositoryError(TOO_LONG)
     return told, False
 
 

@@ -26,7 +26,7 @@ from codewm_lsp.history.change_at_hand import (
     staged,
     text_in_work_tree,
 )
-from codewm_lsp.history.changed_files import MOST_COMMITS, ChangedFiles, changed_files
+from codewm_lsp.history.changed_files import MOST_COMMITS, TOO_LONG, ChangedFiles, changed_files
 from codewm_lsp.history.edits import Commit, CommitEdits, Edit, definition_edits
 from codewm_lsp.history.git_process import PATIENT_SECONDS, HardenedGit, LimitError, essence
 from codewm_lsp.history.head import head_on_disk
@@ -271,7 +271,7 @@ class Repository:
         """
         found, complete = self.changed_files_in_time(rev, limit, known)
         if not complete:
-            raise RepositoryError("Git takes too long to say which files the history changed.")
+            raise RepositoryError(TOO_LONG)
         return found
 
     def changed_files_in_time(
