@@ -583,7 +583,8 @@ COMMANDS: Final = {
             "Show the past edits most like your uncommitted changes. If there are no uncommitted changes to Python "
             "code, the newest commit that changes Python is used instead.\n\n"
             'JSON: {"query": …, "edits": [{"commit", "author", "date" (ISO 8601), "subject", "path", "definition", '
-            '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository".',
+            '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository". '
+            '"fact": true means that your edit repeats or undoes this one; its score only orders the list.',
             "codewm similar --diff -k 3",
             lambda parser: _asking(parser, 10, store=True, places=False),
             _similar,

@@ -102,7 +102,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             if "similar" in kinds:
                 record["query"] = query_record(question)
                 record["edits"] = [
-                    edit_record(item.edit, item.score, text) for (item, _), text in zip(edits, edit_diffs, strict=True)
+                    edit_record(item.edit, item.score, text, fact=item.fact)
+                    for (item, _), text in zip(edits, edit_diffs, strict=True)
                 ]
             if "next" in kinds:
                 record["at"] = question.at

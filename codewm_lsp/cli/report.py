@@ -224,7 +224,7 @@ class Reporter:
             edit = item.edit
             self.line(
                 (f"{number:3d}  ", "dim"),
-                (f"{100 * item.score:3.0f} %  ", "bold green"),
+                ("       " if item.fact else f"{100 * item.score:3.0f} %  ", "bold green"),
                 (f"{edit.source.name}  " if edit.source else "", "magenta"),
                 (f"{edit.path}  ", ""),
                 (place_name(edit.definition), "cyan"),

@@ -27,8 +27,9 @@ def iso_date(seconds: int) -> str:
     return moment(seconds).isoformat()
 
 
-def edit_record(edit: PastEdit, score: float, diff: str | None = None) -> dict[str, object]:
-    """A past edit: commit, author, date, subject, path, definition, kind, score (and diff, where it was asked for)."""
+def edit_record(edit: PastEdit, score: float, diff: str | None = None, *, fact: bool = False) -> dict[str, object]:
+    """A past edit: commit, author, date, subject, path, definition, kind, score (and diff, where it was asked for; and
+    ``fact``, where its score is no chance, as the edit asked about makes it again or takes it back)."""
     record: dict[str, object] = {
         "commit": edit.commit.sha,
         "author": edit.commit.author,
@@ -39,6 +40,8 @@ def edit_record(edit: PastEdit, score: float, diff: str | None = None) -> dict[s
         "kind": edit.kind.value,
         "score": round(float(score), 6),
     }
+    if fact:
+        record["fact"] = True
     if edit.source is not None:
         record["repository"] = edit.source.name
     if diff is not None:

@@ -20,13 +20,15 @@ class SimilarEdit:
     alike the past edit and the predicted one are, at most 1.
 
     ``telling``: whether it says enough to be named in one line. Behind a predicted place others are listed as well, for
-    whoever asks what was done there.
+    whoever asks what was done there. ``fact``: the edit makes this earlier one of its definition again, or takes it
+    back; its score is then only its place in the order, and is not shown.
     """
 
     edit: PastEdit
     score: float
     reasons: tuple[Reason, ...]
     telling: bool = True
+    fact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

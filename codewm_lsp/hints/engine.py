@@ -266,7 +266,7 @@ class Engine:
             earlier = self.derived.texts_of(one)
             repeat = None if earlier is None else repeat_of(texts, earlier)
             if repeat is not None:
-                found[one.id] = SimilarEdit(one, CHANCES[repeat], (repeated(repeat),))
+                found[one.id] = SimilarEdit(one, CHANCES[repeat], (repeated(repeat),), fact=True)
         if kinds := kinds_of_change(*texts):
             for hit in self._index.own_edits(edit, vector, k=PRECEDENTS, within=past):
                 earlier = None if hit.edit.id in found else self.derived.texts_of(hit.edit)

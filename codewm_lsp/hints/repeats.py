@@ -32,9 +32,10 @@ class Repeat(Enum):
 
 
 CHANCES: Final = {Repeat.EXACTLY: 0.99, Repeat.UNDONE: 0.99, Repeat.ALIKE: 0.95}
-"""That they fit is a fact; only an edit made elsewhere that is the same in all counts for more."""
+"""Their places in the order, set by hand and never shown as chances: that they are repeated is a fact. Only an edit
+made elsewhere that is the same in all counts for more."""
 OF_TWINS: Final = {Repeat.EXACTLY: 0.98, Repeat.ALIKE: 0.9}
-"""The same of edits of other definitions, which come after the definition's own."""
+"""The chances of edits of other definitions, which come after the definition's own."""
 
 _Leaf = tuple[str, str]  # the text, and what stands for it where values may differ
 

@@ -31,11 +31,12 @@ _GONE: Final = "(the text of this edit is no longer in the repository)\n"
 class PastChange:
     """One edit of the past with its own text on both sides.
 
-    ``score``: of one that is like an edit, the chance that it fits; of one behind a prediction, how alike the two are.
+    ``score``: of one that is like an edit, the chance that it fits; of one behind a prediction, how alike the two are;
+    None for an edit that was not compared with anything, or that the one asked about, of the same definition, makes
+    again or takes back.
     ``date`` in unix seconds. ``line`` counts from 0, in the file as the commit left it (as it found it, when the
-    definition was removed). ``previous_path``: the file's path before, where it was renamed. An edit that was not
-    compared with anything has a ``score`` of None. ``repository`` and ``root``: the name of another repository that it
-    comes from, and that one's folder where it is on this machine.
+    definition was removed). ``previous_path``: the file's path before, where it was renamed. ``repository`` and
+    ``root``: the name of another repository that it comes from, and that one's folder where it is on this machine.
     """
 
     commit: str

@@ -341,13 +341,14 @@ class Session:
         for similar in found:
             past = similar.edit
             reasons = tuple(reason.words for reason in similar.reasons)
+            score = None if similar.fact else similar.score
             if past.source is not None and self._others is not None:
                 other, root = self._others.edit(past)
-                change = _past_change(other or past, similar.score, reasons)
+                change = _past_change(other or past, score, reasons)
                 changes.append(replace(change, repository=past.source.name, root=root))
                 continue
             edit = self._repository.edit_of(past.commit.sha, past.path, past.definition) or past
-            changes.append(_past_change(edit, similar.score, reasons))
+            changes.append(_past_change(edit, score, reasons))
         return tuple(changes)
 
 

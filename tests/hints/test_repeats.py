@@ -107,6 +107,7 @@ def test_edits_that_a_definition_had_before_lead_and_have_a_lens(
         ("a.py", "Raise limit to 7"),
     ]
     assert [reason.words for reason in found[0].reasons] == ["the same lines, with other values"]
+    assert [one.fact for one in found[:2]] == [True, True]
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     (lens,) = engine.hints("a.py", limit(9), options=HintOptions(kinds=frozenset({HintKind.SIMILAR}))).items
     assert " 'Raise limit to 8' · " in lens.title
@@ -140,6 +141,7 @@ def test_the_same_lines_of_another_definition_are_said_to_be(
     first = engine.similar(in_progress(repository, "a.py", limit(8)), k=1)[0]
     assert first.edit.path == "b.py"
     assert first.score >= 0.98
+    assert not first.fact
 
 
 def test_an_edit_that_takes_the_last_one_back_is_said_to(

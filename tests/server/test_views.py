@@ -227,6 +227,22 @@ async def test_files_of_other_kinds_stand_among_what_is_next(coupled: Any, start
         assert answer["predictions"][-1] == one
 
 
+async def test_an_edit_made_again_has_a_reason_and_no_chance(make_repository: Any, start_editor: StartEditor) -> None:
+    repository = make_repository("raised")
+    text = "def load(path):\n    limit = {0}\n    return read(path, limit)\n"
+    for value in range(7, 10):
+        repository.commit(f"Raise the limit to {value}", {"a.py": text.format(value)})
+    async with start_editor(repository.path) as editor:
+        uri = editor.open("a.py")
+        editor.replace(uri, text.format(10))
+        lens = await editor.lens(uri, "load")
+        answer = await editor.run("codewm.showSimilarEdits", {**target_of(lens), "show": False})
+        first = answer["edits"][0]
+        assert first["subject"] == "Raise the limit to 9"
+        assert first["reasons"] == ["the same lines, with other values"]
+        assert first["score"] is None
+
+
 @pytest.mark.parametrize(("kind", "words"), [("similar", "94 % likely to fit"), ("next", "94 % alike")])
 def test_a_score_is_called_what_it_is(kind: str, words: str) -> None:
     past = PastChange(

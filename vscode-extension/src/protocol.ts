@@ -20,7 +20,7 @@ export interface PastEdit {
   readonly kind: 'added' | 'modified' | 'removed';
   /** Counted from 0. */
   readonly line: number;
-  /** At most 1; null for an edit that was not compared with anything. */
+  /** At most 1; null for an edit that was not compared with anything, or that is made again or taken back. */
   readonly score: number | null;
   readonly reasons: readonly string[];
   readonly diff: string;

@@ -36,7 +36,7 @@ local function add(lines, text)
 end
 
 local function score(edit)
-  return type(edit.score) == 'number' and M.percent(edit.score) -- null: compared with nothing
+  return type(edit.score) == 'number' and M.percent(edit.score) -- null: compared with nothing, or made again
 end
 
 --- One edit in one line, for a list to choose from.
