@@ -81,7 +81,7 @@ def broken_places(
         holding = repository.files_with(past, names[:_MOST_NAMES])
         left = [path for path in holding if path not in sources and path not in absent]
         near = _nearest(left, {**sources, **absent})
-        blobs = repository.blobs_at(past, [*near, *_packages({**sources, **absent})])
+        blobs = repository.blobs_at(past, [*near, *packages_above({**sources, **absent})])
         origins = repository.blobs_at(past, [old for new, old in moved.items() if is_source(new)])
         blobs |= {new: origins[old] for new, old in moved.items() if old in origins}
         read = repository.read_all(sorted(set(blobs.values())))
@@ -118,7 +118,7 @@ def _names(broken: Broken) -> list[str]:
     return list(dict.fromkeys([*found, *made]))
 
 
-def _packages(changed: Mapping[str, object]) -> list[str]:
+def packages_above(changed: Mapping[str, object]) -> list[str]:
     """The files that make packages of the folders above these files: what ``import package`` reaches through them."""
     found: dict[str, None] = {}
     for path in changed:

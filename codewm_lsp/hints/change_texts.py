@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
+from codewm_lsp.hints.lacking_places import lacking_places
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import FileEvent
@@ -56,7 +57,7 @@ class KnownTexts:
 @dataclass(frozen=True, slots=True)
 class Considered:
     """All that is known of a change, ``asked``: the candidates, and their paths in the revision it stands on; those of
-    these that are files there; and the definitions that it leaves broken."""
+    these that are files there; and the definitions that it leaves broken, or that lack what it uses."""
 
     asked: Touched
     candidates: Companions
@@ -86,9 +87,11 @@ def consider(
     now: int | None = None,
     names: Mapping[str, str] = NO_NAMES,
     hidden: str | None = None,
+    lacks: bool = True,
 ) -> Considered:
     """What is known of a change that stands on ``rev``, of a past that ends there, or before the commit at ``now``.
-    ``names`` and ``hidden`` are as for ``touched``. Raises ``RepositoryError``."""
+    ``names`` and ``hidden`` are as for ``touched``; ``lacks``: whether it is told what files that the change leaves
+    alone do not have of what it uses. Raises ``RepositoryError``."""
     asked = touched(at_hand, names, hidden)
     found = companions(past, asked, now)
     paths = [past.paths[file] if now is None else past.path_at(file, now) for file in found.files.tolist()]
@@ -96,7 +99,7 @@ def consider(
     change = {path: text for path, text in change.items() if path != hidden}
     known_as = name_of(at_hand, names)
     number = dict(zip(paths, found.files.tolist(), strict=True))
-    structure, broken = _definitions(repository, rev, change, at_hand, number)
+    structure, broken = _definitions(repository, rev, change, at_hand, number, lacks)
     told = [there.get(path) for path in paths]
     named = {known_as[path]: text for path, text in change.items()}
     said = text_table(past, asked, found, named, told, structure, now)
@@ -126,10 +129,14 @@ def _definitions(
     change: Mapping[str, ChangedText],
     at_hand: ChangeAtHand,
     number: Mapping[str, int],
+    lacks: bool,
 ) -> tuple[ChangedDefinitions, list[BrokenPlace]]:
     edits = edits_of(change, at_hand.renames)
     breaking = broken_by(edits)
     broken = broken_places(repository, rev, change, at_hand.renames, edits, breaking, at_hand.removed)
+    if lacks:
+        broken += lacking_places(repository, rev, change, at_hand.renames, edits)
+        broken.sort(key=lambda one: -one.chance)
     by_file: dict[int, list[float]] = {}
     for one in broken:
         if one.path in number:

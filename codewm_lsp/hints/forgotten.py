@@ -16,6 +16,7 @@ from codewm_lsp.display import counted
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
 from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
+from codewm_lsp.hints.lacking_places import lacking_places
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES
@@ -35,7 +36,7 @@ MOST: Final = 3
 """Files that usually change with a change, of which at most so many are named: longer lists go unread."""
 
 MOST_BROKEN: Final = 20
-"""Files that a change leaves broken, of which at most so many are named."""
+"""Files that a change leaves broken, or that lack what it uses, of which at most so many are named."""
 
 EVIDENCE: Final = 3  # commits behind each
 _SPANS: Final = (2, 3, 5, 10, 20, 50, RECENT)  # newest commits of a file of the change, of which one is told
@@ -68,8 +69,8 @@ class Missing:
 
     ``together`` of the newest ``of`` commits that changed ``beside`` (a file of the change) changed this one too. Where
     that says little, ``beside`` is empty, and the commits are the newest of all. ``kept_lines``: lines of it that the
-    change removes from other files. ``definitions``: those of it that the change leaves broken, the surest first; where
-    they alone speak for the file, ``of`` is 0, and it may be one of the change.
+    change removes from other files. ``definitions``: those of it that the change leaves broken, or that lack what it
+    uses, the surest first; where they alone speak for the file, ``of`` is 0, and it may be one of the change.
     """
 
     path: str
@@ -256,11 +257,14 @@ def _left_broken(
     least: float,
     hidden: Collection[str],
 ) -> tuple[tuple[Missing, ...], int]:
-    """The files that the change leaves broken, which takes no history to know, and how many more there are."""
+    """The files that the change leaves broken, or that lack what it uses, which takes no history to know, and how many
+    more there are."""
     assert at_hand.past is not None
     edits = edits_of(texts, at_hand.renames)
     broken, removed = broken_by(edits), at_hand.removed
     places = broken_places(repository, at_hand.past, texts, at_hand.renames, edits, broken, removed)
+    places += lacking_places(repository, at_hand.past, texts, at_hand.renames, edits)
+    places.sort(key=lambda one: -one.chance)
     found: dict[str, list[BrokenPlace]] = {}
     for one in places:
         if one.chance >= least and one.path not in hidden:

@@ -70,7 +70,7 @@ def next_files(
     if at_hand.past is None or not at_hand.files or len(at_hand.files) > MOST_FILES or len(past.commits) < ENOUGH:
         return []
     change = changed_texts(repository, at_hand, unsaved)
-    known = consider(repository, past, at_hand, texts or KnownTexts(repository), change, at_hand.past)
+    known = consider(repository, past, at_hand, texts or KnownTexts(repository), change, at_hand.past, lacks=False)
     found = known.candidates
     chances = (model or shipped_missing_files()).chances(found)
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= LEAST]

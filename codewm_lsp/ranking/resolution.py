@@ -39,6 +39,12 @@ Meaning = Address | Instance | External | None
 """None: the syntax does not tell."""
 
 
+def import_roots(path: str) -> list[str]:
+    """The folders, "" or with a slash at the end, in which what a file imports by its full name may lie."""
+    folders = path.split("/")[:-1]
+    return ["", "src/", "lib/", *("/".join(folders[:count]) + "/" for count in range(1, len(folders) + 1))]
+
+
 class Resolver:
     """Looks names up in one state of a repository.
 
@@ -115,10 +121,10 @@ class Resolver:
         if not absolute:
             return self._file_of("/".join(parts), path)
         below = "/".join(parts)
-        folders = path.split("/")[:-1]
-        roots = ["", "src/", "lib/", *("/".join(folders[:count]) + "/" for count in range(1, len(folders) + 1))]
         last: int | None = None
-        for root in roots:
+        for root in import_roots(path):
+            if root and root + conventions_of(path).package in self._corpus.number:
+                continue  # what stands in a package is not imported without its name
             found = self._file_of(root + below, path)
             if found is not None and found != file:
                 if found not in self._absent:

@@ -1,0 +1,127 @@
+"""Definitions that a change asks for what they do not have yet, in files that it leaves alone.
+
+Only the modules that the changed definitions import are read, and those through which these reach what is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
+
+from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.broken_places import BrokenPlace, packages_above
+from codewm_lsp.history import Edit, Repository
+from codewm_lsp.ranking.change_text import ChangedText, words_in
+from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
+from codewm_lsp.ranking.lacking import lacking, new_words
+from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.ranking.resolution import import_roots
+from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of, parse_definitions
+from codewm_lsp.source.languages import is_source, language_of
+
+_ALIAS: Final = re.compile(r"(\w+)[ \t]+as[ \t]+(\w+)")
+_CHANCE: Final = 0.95
+_MOST_FILES: Final = 60  # modules that are read
+_MOST_PATHS: Final = 2_000  # that are asked for
+_STEPS: Final = 3  # from a changed file over packages that export what others define, and classes above
+
+
+def lacking_places(
+    repository: Repository,
+    past: str,
+    change: Mapping[str, ChangedText],
+    moved: Mapping[str, str],
+    edits: Sequence[Edit],
+) -> list[BrokenPlace]:
+    """What a change of the files of ``past`` needs and they do not have, by its ``edits``; ``moved``: a file's path
+    before it moved. Where the repository cannot tell, as in a partial clone, there is nothing."""
+    if not new_words(edits):
+        return []
+    texts = {path: text.after for path, text in change.items() if is_source(path) and text.after is not None}
+    changed = {*change, *moved, *moved.values()}
+    try:
+        texts |= _imported(repository, past, texts, changed, edits)
+    except RepositoryError:
+        return []
+    vocabulary = Vocabulary()
+    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
+    parsed: dict[str, Sequence[Definition]] = {}
+
+    def definitions(path: str) -> Sequence[Definition]:
+        if path not in parsed:
+            parsed[path] = parse_definitions(texts[path])
+        return parsed[path]
+
+    def read(files: Sequence[int]) -> dict[int, Sequence[Definition]]:
+        return {file: definitions(corpus.paths[file]) for file in files}
+
+    return [
+        BrokenPlace(one.path, one.name, _line(definitions(one.path), one.name), _CHANCE, one.words)
+        for one in lacking(corpus, edits, read, texts, changed)
+    ]
+
+
+def _line(definitions: Sequence[Definition], name: str) -> int:
+    return next((one.line for one in definitions if one.name == name and name != MODULE_NAME), 0)
+
+
+def _imported(
+    repository: Repository, past: str, texts: Mapping[str, str], changed: Collection[str], edits: Sequence[Edit]
+) -> dict[str, str]:
+    """The modules that the changed files import for their edits, and what those import of what is used."""
+    used = _used(edits)
+    edited = {edit.path for edit in edits}
+    wanted = [path for path in packages_above(texts) if path not in changed]
+    for path in sorted(edited & texts.keys()):
+        wanted += _modules(texts[path], path, used)
+    found: dict[str, str] = {}
+    asked: set[str] = set()
+    for step in range(_STEPS):
+        new = [path for path in dict.fromkeys(wanted) if path not in asked and path not in changed][:_MOST_PATHS]
+        asked.update(new)
+        blobs = repository.blobs_at(past, new) if new else {}
+        read = repository.read_all(sorted({blobs[path] for path in list(blobs)[: _MOST_FILES - len(found)]}))
+        fresh = {path: text for path, blob in blobs.items() if (text := read.get(blob)) is not None}
+        found |= fresh
+        wanted = []
+        for path, text in fresh.items() if step < _STEPS - 1 else ():
+            wanted += _modules(text, path, used | _bases(text, used))
+    return found
+
+
+def _used(edits: Iterable[Edit]) -> frozenset[str]:
+    """The words of edited definitions; of what is outside of all, those of its new lines."""
+    found: set[str] = set()
+    for edit in edits:
+        lines = edit.after.split("\n")
+        if edit.definition_kind is DefinitionKind.MODULE:
+            known = set(edit.before.split("\n"))
+            lines = [line for line in lines if line not in known]
+        found.update(word for line in lines for word in words_in(line))
+    return frozenset(found)
+
+
+def _modules(text: str, path: str, used: frozenset[str]) -> list[str]:
+    """The paths of the modules from which a text has what is used."""
+    conventions, language = conventions_of(path), language_of(path)
+    known = used | {name for name, alias in _ALIAS.findall(text) if alias in used}
+    names: dict[str, None] = {}
+    for dotted in conventions.imports(text):
+        above, _, name = dotted.rpartition(".")
+        if name in known or dotted.partition(".")[0] in known:
+            names |= dict.fromkeys([dotted, above or "." * dotted.count(".")] if "." in dotted else [dotted])
+    found: list[str] = []
+    for dotted in names:
+        parts, absolute = conventions.imported(dotted, path)
+        for root in import_roots(path) if absolute else [""]:
+            stem = root + "/".join(parts)
+            found += [f"{stem}{suffix}" for suffix in language.suffixes] if parts else []
+            found.append(f"{stem}/{conventions.package}" if stem else conventions.package)
+    return found
+
+
+def _bases(text: str, used: frozenset[str]) -> frozenset[str]:
+    """The names of the classes right above those of a text that are used."""
+    classes = [one for one in parse_definitions(text) if one.kind is DefinitionKind.CLASS and one.name in used]
+    return frozenset(base[0] for one in classes for base in names_of(one.source).bases)

@@ -1,0 +1,168 @@
+"""What edits use that is not there yet: names that a module or class does not have, parameters that a function does not
+take. The definition that should have it was left out of the change.
+
+Only what the syntax tells counts: where a name may come from elsewhere, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from codewm_lsp.display import clean
+from codewm_lsp.history import Edit, EditKind
+from codewm_lsp.ranking.change_text import words_in
+from codewm_lsp.ranking.corpus import Corpus
+from codewm_lsp.ranking.path_layout import conventions_of
+from codewm_lsp.ranking.resolution import Address, Instance, Meaning, Resolver
+from codewm_lsp.records import dataclass
+from codewm_lsp.source import MODULE_NAME, Definition, names_of
+from codewm_lsp.source.languages import Use, UseKind
+
+_NAME: Final = 40  # characters of a name in words
+_USER: Final = 120
+_MOST_EDITS: Final = 64
+_Found = tuple[Address, str, str]
+"""What lacks something, what it lacks, and who uses that, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The definition ``name`` of ``path`` lacks what an edit uses; ``words``: what, and where it is used."""
+
+    path: str
+    name: str
+    words: str
+
+
+def new_words(edits: Sequence[Edit]) -> frozenset[str]:
+    """The words that edits bring and did not have before."""
+    before = frozenset(word for edit in edits for word in words_in(edit.before))
+    return frozenset(word for edit in edits for word in words_in(edit.after)) - before
+
+
+def lacking(
+    corpus: Corpus,
+    editing: Sequence[Edit],
+    read: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]],
+    texts: Mapping[str, str],
+    changed: Collection[str],
+) -> list[Lacking]:
+    """What files that are not ``changed`` lack. The corpus holds the files as they are now; ``texts``: their texts."""
+    found: dict[tuple[Address, str], Lacking] = {}
+    for place, said, user in _Search(corpus, read, texts, changed).found(editing[:_MOST_EDITS]):
+        path, name = corpus.paths[place.file], place.name or MODULE_NAME
+        found.setdefault((place, said), Lacking(path, name, f"{said}, which {user}"))
+    return list(found.values())
+
+
+class _Search:
+    def __init__(
+        self,
+        corpus: Corpus,
+        read: Callable[[Sequence[int]], Mapping[int, Sequence[Definition]]],
+        texts: Mapping[str, str],
+        changed: Collection[str],
+    ) -> None:
+        self._corpus = corpus
+        self._texts = texts
+        self._changed = changed
+        self._resolver = Resolver(corpus, lambda file: read([file])[file])
+
+    def found(self, editing: Sequence[Edit]) -> Iterator[_Found]:
+        new = new_words(editing)
+        for edit in editing:
+            file = self._corpus.number.get(edit.path)
+            if file is None or edit.definition not in self._resolver.rows(file):
+                continue
+            words = frozenset(words_in(edit.after))
+            wanted = words & new
+            if any(f"{word}=" in edit.after for word in wanted):
+                wanted = words  # a new keyword, of whatever is called
+            for use in names_of(edit.after, wanted).uses if edit.kind is not EditKind.REMOVED else ():
+                yield from self._without_parameter(file, edit, use, new)
+                if use.name in new and not use.name.startswith("__"):
+                    yield from self._without_name(file, edit, use)
+
+    def _without_name(self, file: int, edit: Edit, use: Use) -> Iterator[_Found]:
+        """Of a module or a class that an edit asks for a name."""
+        if not use.receiver:
+            return
+        owner: Meaning
+        if use.kind is UseKind.ATTRIBUTE:
+            owner = self._resolver.chain(file, edit.definition, use.receiver, outside=use.outside)
+        elif use.kind in (UseKind.IMPORT, UseKind.TEXT):
+            module = self._resolver.module(file, ".".join(use.receiver))
+            owner = Address(module, "") if module is not None else None
+        else:
+            return
+        of = owner.of if isinstance(owner, Instance) else owner
+        if not isinstance(of, Address) or self._corpus.paths[of.file] in self._changed:
+            return
+        if self._module_lacks(of.file, use.name) if not of.name else self._class_lacks(of, use.name):
+            how = {UseKind.IMPORT: "imports", UseKind.TEXT: "names in a string"}.get(use.kind, "uses")
+            yield of, f"does not define `{clean(use.name, _NAME)}`", _user(edit, how)
+
+    def _module_lacks(self, file: int, name: str) -> bool:
+        path = self._corpus.paths[file]
+        beside = f"{path.rpartition('/')[0]}/{name}"
+        if any(one.startswith((f"{beside}.", f"{beside}/")) for one in self._changed):
+            return False  # it is a module that is new, of whatever kind
+        text = self._texts[path]
+        if self._resolver.names(file, MODULE_NAME).stars or "__getattr__" in text or name in words_in(text):
+            return False
+        return self._resolver.member(file, name) is None
+
+    def _class_lacks(self, place: Address, name: str) -> bool:
+        resolver = self._resolver
+        if not resolver.is_class(place):
+            return False
+        for one in resolver.ancestors(place):
+            text = self._texts[self._corpus.paths[one.file]]
+            if not self._knows_bases(one) or "__getattr" in text or "setattr" in text or name in words_in(text):
+                return False
+        return resolver.in_class(place, name) is None
+
+    def _knows_bases(self, place: Address) -> bool:
+        names = self._resolver.names(place.file, place.name)
+        return len(self._resolver.bases(place)) == len(names.bases)
+
+    def _without_parameter(self, file: int, edit: Edit, use: Use, new: frozenset[str]) -> Iterator[_Found]:
+        """Of a function that an edit passes a new keyword."""
+        keywords = [word for word in use.call.keywords if word in new] if use.call is not None else []
+        meaning: Meaning = None
+        if keywords and use.kind is UseKind.NAME:
+            meaning = self._resolver.name(file, edit.definition, use.name, outside=use.outside)
+        elif keywords and use.kind is UseKind.ATTRIBUTE and use.receiver:
+            receiver = self._resolver.chain(file, edit.definition, use.receiver, outside=use.outside)
+            meaning = self._resolver.attribute(receiver, use.name)
+        place = self._called(meaning) if isinstance(meaning, Address) else None
+        if place is None or self._corpus.paths[place.file] in self._changed:
+            return
+        rows = self._resolver.rows(place.file)
+        parameters = self._resolver.names(place.file, place.name).parameters
+        several = sum(name.partition("#")[0] == place.name for name in rows) > 1
+        if several or parameters is None or parameters.any_keyword or parameters.wrapped:
+            return
+        words = frozenset(words_in(self._resolver.source(rows[place.name])))
+        for keyword in keywords:
+            if keyword not in words:
+                yield place, f"does not take `{clean(keyword, _NAME)}`", _user(edit, "passes")
+
+    def _called(self, place: Address) -> Address | None:
+        """The function that a call of this runs; None where the syntax does not tell."""
+        resolver = self._resolver
+        if not resolver.is_class(place):
+            return place if place.name in resolver.rows(place.file) else None
+        constructor = conventions_of(self._corpus.paths[place.file]).constructor
+        for one in resolver.ancestors(place):
+            if f"{one.name}.{constructor}" in resolver.rows(one.file):
+                return Address(one.file, f"{one.name}.{constructor}")
+            if not self._knows_bases(one):
+                return None
+        return None
+
+
+def _user(edit: Edit, how: str) -> str:
+    where = edit.path if edit.definition == MODULE_NAME else f"{edit.definition} in {edit.path}"
+    return f"{clean(where, _USER)} {how}"
