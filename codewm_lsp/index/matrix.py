@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import weakref
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -87,8 +87,7 @@ class Matrix:
         """Write rows from number ``first`` on, over whatever is there. Raises OSError, or ``Damaged``."""
         records = np.zeros(len(rows), dtype=self._row)
         records["vector"], records["scale"] = rows, scales
-        for number, record in enumerate(records, first):
-            record["check"] = _check(record.tobytes(), number)
+        records["check"] = _checks(records, range(first, first + len(records)))
         if self.path is None:
             self._rows = np.concatenate([self._rows[:first], records])
             return
@@ -173,9 +172,10 @@ class Matrix:
 
     def verify(self, rows: NDArray[np.int64]) -> None:
         """Raises ``Damaged`` where a row is not the one that was written there."""
-        for number, record in zip(rows.tolist(), self._records(rows), strict=True):
-            if int(record["check"]) != _check(record.tobytes(), number) or not np.isfinite(record["scale"]):
-                raise Damaged(f"the vector of edit {number + 1} is damaged")
+        records = self._records(rows)
+        wrong = (records["check"] != _checks(records, rows.tolist())) | ~np.isfinite(records["scale"])
+        if wrong.any():
+            raise Damaged(f"the vector of edit {int(rows[wrong.argmax()]) + 1} is damaged")
 
     def stored(self, rows: NDArray[np.int64]) -> Rows:
         """The given rows as they are stored."""
@@ -245,5 +245,13 @@ def _products(
     return result
 
 
-def _check(record: bytes, number: int) -> int:
-    return zlib.crc32(record[:-4], number & 0xFFFFFFFF)
+def _checks(records: NDArray[Any], numbers: Sequence[int]) -> NDArray[np.uint32]:
+    """The checksums of records that stand at these places."""
+    size = records.dtype.itemsize
+    data = memoryview(records.tobytes())
+    starts = range(0, size * len(records), size)
+    checks = [
+        zlib.crc32(data[start : start + size - 4], number & 0xFFFFFFFF)
+        for start, number in zip(starts, numbers, strict=True)
+    ]
+    return np.array(checks, np.uint32)

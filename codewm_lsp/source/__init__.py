@@ -13,6 +13,7 @@ from codewm_lsp.source.definitions import (
     Outline,
     differing,
     lines_outside,
+    only_function,
     parse_definitions,
     parse_version,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "kinds_of_change",
     "lines_outside",
     "names_of",
+    "only_function",
     "parse_definitions",
     "parse_version",
     "split_identifier",

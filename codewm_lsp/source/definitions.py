@@ -150,6 +150,12 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
     return parse_version(text, None).definitions
 
 
+def only_function(text: str) -> str | None:
+    """The name of the function that ``text`` is from its first to its last character, all of which
+    ``parse_definitions`` says is its own; None where that does not show at a glance."""
+    return _HEADERS.only_function(text) if text.isascii() and len(text) < MAX_TEXT else None
+
+
 def lines_outside(text: str) -> list[tuple[int, str]]:
     """The lines outside of all functions and classes, each with its number from 0."""
     inside = {line for one in parse_definitions(text) if one.name != MODULE_NAME for line in range(one.start, one.end)}

@@ -29,6 +29,7 @@ from codewm_lsp.world_model.embedding import (
     unit,
 )
 from codewm_lsp.world_model.features import (
+    LEXICAL,
     NO_WORDS,
     EditFeatures,
     Words,
@@ -43,7 +44,7 @@ from codewm_lsp.world_model.gates import PlaceGates
 RECENT: Final = 6
 
 STATE_WORDS: Final = 160
-_EDITS_AT_ONCE: Final = 32
+_EDITS_AT_ONCE: Final = 8  # of similar length: what is computed of them stays in the processor's cache
 _CACHE: Final = 20_000  # states kept, 512 bytes each
 _OWN_CACHE: Final = 4_000  # sums of a definition's own words kept, 1 KB each: those asked about again at every pause
 _SIDES: Final = ("identity", "level", "role", "numbers")
@@ -172,26 +173,33 @@ class WorldModel:
         return Predicted(compose_predicted(own, recent, mixture, share, contextual, parts), logits, actions)
 
     def _embed(self, features: list[EditFeatures]) -> Matrix:
-        changed, context = [f.changed for f in features], [f.context for f in features]
         before, after = self._encode([f.before for f in features]), self._encode([f.after for f in features])
-        feed = _feed(changed, "changed", mask=True) | _feed(context, "context")
+        # Of the words around, the graph gives nothing but gates, which are known: it is told of none.
+        feed = _feed([f.changed for f in features], "changed", mask=True) | _feed([NO_WORDS] * len(features), "context")
         feed |= {"before": before, "after": after, "action": np.stack([f.action for f in features])}
         signed_gate, unsigned_gate, contextual, parts = self._run("edit", feed, list(_OUTPUTS["edit"][:4]))[:4]
-        sums = [self._lexical_sums(f, signed_gate[row], unsigned_gate[row]) for row, f in enumerate(features)]
-        signed, unsigned, place = np.stack(sums, 1)
+        signed, unsigned, place = self._lexical_sums(features, signed_gate, unsigned_gate)
         return compose(signed, unsigned, place, contextual, parts)
 
-    def _lexical_sums(self, features: EditFeatures, signed: Matrix, unsigned: Matrix) -> Matrix:
-        """The three sums (3, LEXICAL) over the words of one edit, by the gates (T,) of the changed ones."""
-        changed, context = features.changed, features.context
-        count = len(changed.keys)
-        roles = np.concatenate([changed.role, context.role])
-        there = np.concatenate([changed.numbers[:, :3], context.numbers[:, :3]]).max(1)
-        weights = np.zeros((3, len(roles)), np.float32)
-        weights[0, :count] = signed[:count] * changed.net
-        weights[1, :count] = unsigned[:count]
-        weights[2] = self._place_gates(changed.keys + context.keys, roles) * there
-        return np.asarray(weights @ directions(np.concatenate([changed.hashes, context.hashes])), np.float32)
+    def _lexical_sums(self, features: Sequence[EditFeatures], signed: Matrix, unsigned: Matrix) -> Matrix:
+        """The three sums (3, B, LEXICAL) over the words of B edits, by the gates (B, T) of the changed ones."""
+        words = [some for f in features for some in (f.changed, f.context)]
+        role = np.concatenate([some.role for some in words])
+        gates = self._place_gates([key for some in words for key in some.keys], role)
+        gates *= np.concatenate([some.numbers[:, :3] for some in words]).max(1)
+        towards = directions(np.concatenate([some.hashes for some in words]))
+        sums = np.empty((3, len(features), LEXICAL), np.float32)
+        start = 0
+        for row, f in enumerate(features):
+            count = len(f.changed.keys)
+            end = start + count + len(f.context.keys)
+            weights = np.zeros((3, end - start), np.float32)
+            weights[0, :count] = signed[row, :count] * f.changed.net
+            weights[1, :count] = unsigned[row, :count]
+            weights[2] = gates[start:end]
+            sums[:, row] = weights @ towards[start:end]
+            start = end
+        return sums
 
     def _known_own_words(self, sources: Sequence[str]) -> Matrix:
         """The same as ``_own_words``, from the cache where it is known."""

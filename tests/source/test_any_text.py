@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codewm_lsp.source import MODULE_NAME, fingerprint, parse_definitions, tokenize, word_counts
+from codewm_lsp.source import (
+    MODULE_NAME,
+    DefinitionKind,
+    fingerprint,
+    only_function,
+    parse_definitions,
+    tokenize,
+    word_counts,
+)
 
 _KEYWORDS = (
     "def class async await return if else elif for while with try except finally lambda yield import from as pass"
@@ -35,6 +43,65 @@ def check(text: str) -> None:
     if MODULE_NAME in names or not text.strip():
         assert len(written.strip()) <= len(text)
     assert parse_definitions(text) == definitions
+
+
+_FUNCTIONS = re.split(
+    r"\n----\n",
+    '''def get(self, key: dict[str, int]) -> int:
+    """Look up.
+
+        def no():
+    """
+    return self.store[key]
+----
+async  def post(
+    url: list[str],
+    *,
+    timeout=None,
+) -> Answer:
+
+    return await send(url, timeout)
+----
+def f(a, b=(1, 2)): return a
+----
+def g(
+    self
+):
+        # why
+        if self:
+            return (self,
+              )''',
+)
+_MORE = [
+    *_KEYWORDS.split(" "),
+    *_SIGNS.split(" "),
+    *_BREAKS,
+    "\n)",
+    "\n):",
+    "\n# x",
+    "\n    #",
+    "\n    @x",
+    "\\\n",
+    "\x0b",
+]
+_MORE += ["\n    def h():", "\n<<<<<<< a\n", "\n=======\n", "\n>>>>>>> b\n", "\ufeff", "\n\n", "    "]
+
+
+@given(st.data(), st.sampled_from(_FUNCTIONS))
+def test_a_text_that_is_one_function_at_a_glance_is_one_when_it_is_read(data: st.DataObject, text: str) -> None:
+    for _ in range(data.draw(st.integers(0, 3))):
+        begin = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(begin, min(begin + 8, len(text))))
+        text = text[:begin] + data.draw(st.sampled_from(["", *_MORE])) + text[end:]
+    name = only_function(text)
+    if name is not None:
+        (only,) = parse_definitions(text)
+        assert (only.name, only.kind, only.source) == (name, DefinitionKind.FUNCTION, text)
+
+
+def test_most_functions_are_seen_at_a_glance() -> None:
+    plain = [text.replace("def no", "no") for text in _FUNCTIONS]
+    assert [only_function(text) for text in plain] == ["get", "post", "f", "g"]
 
 
 @given(_ANY)

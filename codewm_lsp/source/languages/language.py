@@ -96,13 +96,15 @@ class Headers:
     ``statement``: of an indentation (in characters), a line that begins a statement there or further out; group 1 is
     the line's own indentation, group 2 is there where it may begin a definition, ``decorator`` where it begins with
     one. ``continued``: whether a line goes on with the one before, which ends in a backslash. ``class_body``: a class
-    down to its first member, whose indentation is group 1.
+    down to its first member, whose indentation is group 1. ``only_function``: of an ASCII text that is certainly one
+    function and nothing else, its name.
     """
 
     statement: Callable[[int], re.Pattern[bytes]]
     continued: Callable[[bytes, int], bool]
     class_body: re.Pattern[bytes]
     decorator: bytes
+    only_function: Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,13 @@ _BLANK: Final = b" \t\f\n\\"
 _WORD: Final = re.compile(rb"[\w\x80-\xff]")
 _MAX_DECORATORS: Final = 400  # lines of decorators above a definition within a string or bracket
 _GUESSES: Final = 3  # strings that may be the one left open: the first, and those around what makes no sense
+_IN_PARAMETERS: Final = r"(?:[^()\[\]{}'\"#\\\n]|\n(?=[ \t]))"
+_ONLY_HEADER: Final = re.compile(
+    rf"(?:async[ \t]+)?def[ \t]+([A-Za-z_]\w*)(?:\((?:{_IN_PARAMETERS}|\[{_IN_PARAMETERS}*\])*\n\))?", re.ASCII
+)
+_MAY_DEFINE: Final = re.compile(r"\n[ \t]*(?:@|(?:async[ \t]+)?(?:def|class)[ \t])")
+_AT_MARGIN: Final = re.compile(r"\n[^ \t\n]")
+_ENDS: Final = " \t\n\\"
 _NEWLINE, _HASH, _BACKSLASH = b"\n#\\"
 
 
@@ -256,6 +263,18 @@ class _Reader:
     def _trimmed(self, start: int, stop: int) -> int:
         """Where what stands there ends without the white space at its end."""
         return start + len(self._data[start:stop].rstrip(_BLANK))
+
+
+def only_function(text: str) -> str | None:
+    """The name of the function that an ASCII text consists of; None where that takes reading its lines: where one of
+    them may begin another definition, or stands at the margin and does not end the parameters."""
+    header = _ONLY_HEADER.match(text)
+    if header is None or text[-1] in _ENDS or "\f" in text or "\r" in text:
+        return None
+    if _MAY_DEFINE.search(text, header.end(1)) or _AT_MARGIN.search(text, header.end()):
+        return None
+    last = text[text.rfind("\n") + 1 :]
+    return None if last.lstrip(" \t").startswith("#") else header.group(1)
 
 
 def is_continued(data: bytes, position: int) -> bool:
