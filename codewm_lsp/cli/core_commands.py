@@ -119,6 +119,7 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 "similar" if "similar" in kinds else "next",
                 partial(change_line, opened.repository, question),
                 after_commit=after_commit,
+                places="next" in kinds,
             )
             if "similar" in kinds:
                 reporter.similar(edits, edit_diffs, question.edits)

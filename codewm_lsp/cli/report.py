@@ -152,14 +152,16 @@ class Reporter:
         line_of: Callable[[Edit], int],
         *,
         after_commit: bool = False,
+        places: bool = True,
     ) -> None:
-        """What the answer is about. ``line_of``: the line to look at of an edit; ``after_commit``: see ``heading``."""
+        """What the answer is about. ``line_of``: the line to look at of an edit; ``after_commit``: see ``heading``;
+        ``places``: whether it is likely places, too."""
         if question.note:
             self.line((question.note, "dim"))
         if question.stand_in is not None:
             self.line(self._stand_in(question, question.stand_in))
             self.line(("Edit something, or name another commit (--at REV) or a file.", "dim"))
-            if question.renamed:
+            if question.renamed and not places:
                 self.line(("To see which files still import the old names, run `codewm forgotten`.", "dim"))
             self.line()
         about = "The commit's edits" if question.stand_in is not None else f"About {question.words}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
@@ -20,7 +19,7 @@ from codewm_lsp.ranking.breaking import Broken
 from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
-from codewm_lsp.ranking.references import module_name, references
+from codewm_lsp.ranking.references import absent_modules, module_name, references
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, parse_definitions
 from codewm_lsp.source.languages import is_source
@@ -93,17 +92,10 @@ def broken_places(
 
 
 def _absent(change: Mapping[str, ChangedText], moved: Mapping[str, str], removed: Collection[str]) -> dict[str, str]:
-    """The modules that are no longer there, and where each has moved, "" where nowhere. One whose name a file of
-    another kind has now, as of an extension in C, counts as there."""
+    """The modules that are no longer there, and where each has moved, "" where nowhere."""
     gone = [path for path in removed if path in change and change[path].after is None]
     found = dict.fromkeys(gone, "") | {old: new for new, old in moved.items() if old not in change or old in removed}
-    kept = {PurePosixPath(path).with_suffix("") for path, text in change.items() if text.after is not None}
-    kept |= {PurePosixPath(path).with_suffix("") for path in moved}
-    return {
-        path: new
-        for path, new in found.items()
-        if is_source(path) and module_name(path) and PurePosixPath(path).with_suffix("") not in kept
-    }
+    return absent_modules(found, [*moved, *(path for path, text in change.items() if text.after is not None)])
 
 
 def _names(broken: Broken) -> list[str]:
@@ -152,17 +144,18 @@ def _found(texts: Mapping[str, str], edits: Sequence[Edit], absent: Mapping[str,
         BrokenPlace(
             path := corpus.paths[corpus.file[row]],
             name := corpus.names[row],
-            _line_in_file(why.line, texts[path], definitions(path), name),
+            line_in_file(why.line, texts[path], definitions(path), name),
             why.score,
             why.words,
         )
         for row, why in references(corpus, edits, read, absent).items()
         if why.certain
     ]
-    return sorted(found, key=lambda one: (-one.chance, one.path, one.line))
+    testing = dict(zip(corpus.paths, corpus.layout.testing.tolist(), strict=True))
+    return sorted(found, key=lambda one: (-one.chance, testing[one.path], one.path, one.line))
 
 
-def _line_in_file(line: int | None, text: str, definitions: Sequence[Definition], name: str) -> int:
+def line_in_file(line: int | None, text: str, definitions: Sequence[Definition], name: str) -> int:
     """That of a line of a definition's own text, out of which the definitions inside it are cut; None: its first.
 
     Blank lines are not counted, since those around what is cut out may be, too.

@@ -24,18 +24,20 @@ from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.kept_files import FEW_OF, FEWEST, NOTHING_KEPT, KeptFiles, keep
 from codewm_lsp.ranking.path_layout import shared_beginning
 from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds, shortlisted_odds
-from codewm_lsp.ranking.references import References, references
+from codewm_lsp.ranking.references import References, absent_modules, references
 from codewm_lsp.ranking.shortlist import MOST_DEFINITIONS
 from codewm_lsp.ranking.state import State
 from codewm_lsp.ranking.values import MOST_EDITS, SignalValues, edits_asked, signals_of
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import Definition, parse_definitions
+from codewm_lsp.source.languages import is_source
 
 _WORDS: Final = 2_000_000  # of the vocabulary, before it is begun anew (a long session over many revisions)
 _AT_ONCE: Final = 32  # files read together
 _ATTEMPTS: Final = 3  # at keeping what was parsed, as long as something else always comes between
 _AROUND: Final = 64  # files that are the corpus until all are read,
 _SOON: Final = 1 << 17  # each of at most so many characters
+_ABSENT: Final = 40  # modules that are gone whose importers are looked for
 
 Odds = NDArray[np.float64]
 """Of each definition of a corpus."""
@@ -222,15 +224,34 @@ class Derived:
         return self.memo.get(_ODDS, (known.key, edit, near), make)
 
     def references(self, known: Known, snapshot: Snapshot, editing: Sequence[Edit]) -> References:
-        """The definitions that must follow these edits, newest first."""
-        corpus = known.state.corpus
-
-        def texts(files: Sequence[int]) -> dict[int, tuple[Definition, ...]]:
-            read = self.definitions(snapshot, [corpus.paths[file] for file in files])
-            return {file: read[corpus.paths[file]] for file in files}
-
+        """The definitions that must follow these edits, newest first, or files that were moved or removed."""
         asked = tuple(editing)
-        return self.memo.get(_REFERENCES, (known.key, asked), lambda: references(corpus, asked, texts))
+
+        def make() -> References:
+            absent = self.absent(snapshot)
+            corpus = known.state.corpus
+            if absent:  # a file without definitions: rows stay what they are
+                corpus = corpus.with_files(dict.fromkeys(absent, parse_file("", self._vocabulary)))
+
+            def texts(files: Sequence[int]) -> dict[int, tuple[Definition, ...]]:
+                read = self.definitions(snapshot, [corpus.paths[file] for file in files])
+                return {file: read[corpus.paths[file]] for file in files}
+
+            return references(corpus, asked, texts, absent)
+
+        return self.memo.get(_REFERENCES, (known.key, asked), make)
+
+    def absent(self, snapshot: Snapshot) -> Mapping[str, str]:
+        """The modules that the snapshot's commit has and its files have no more, and where each has moved."""
+        gone = sorted(path for path, key in snapshot.keys.items() if key is None and is_source(path))[:_ABSENT]
+        if not gone:
+            return {}
+        tree = self._tree(snapshot.head)
+        now = {key: path for path, key in snapshot.keys.items() if key is not None}  # of those that only moved
+        moved = {edit.previous_path: edit.path for edit in snapshot.edits if edit.previous_path is not None}
+        there = [path for path, key in snapshot.keys.items() if key is not None]
+        found = {path: moved.get(path) or now.get(tree.get(path, ""), "") for path in gone}
+        return absent_modules(found, there)
 
     def definitions(self, snapshot: Snapshot, paths: Sequence[str]) -> dict[str, tuple[Definition, ...]]:
         """The definitions of some files with their texts, read together; none where there is no such file."""
@@ -245,6 +266,13 @@ class Derived:
                 blobs[path] = key
         read = self._repository.definitions(blobs.values())
         return found | {path: read.get(blob, ()) for path, blob in blobs.items()}
+
+    def text(self, snapshot: Snapshot, path: str) -> str | None:
+        """The text of a file; None where there is no such file."""
+        if snapshot.texts.get(path) is not None:
+            return snapshot.texts[path]
+        blob = snapshot.keys[path] if path in snapshot.keys else self._tree(snapshot.head).get(path)
+        return None if blob is None else self._repository.read(blob)
 
     def texts_of(self, past: PastEdit) -> tuple[str, str] | None:
         """The text of a past edit's definition before and after it, of a long one an excerpt; None where it is gone."""

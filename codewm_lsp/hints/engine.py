@@ -21,6 +21,7 @@ from codewm_lsp.hints.answers import (
     repeated,
     same_kind,
 )
+from codewm_lsp.hints.broken_places import line_in_file
 from codewm_lsp.hints.derived import Derived, Known
 from codewm_lsp.hints.excerpts import beginning, excerpt
 from codewm_lsp.hints.fading import faded
@@ -309,7 +310,7 @@ class Engine:
         deadline = None if patience is None else time.monotonic() + patience
         ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
         calibration = AFTER_COMMIT if editing[0].commit is not None and snapshot.stand_in is not None else None
-        rows, probabilities = self._ordered(ranked, _candidates(ranked.corpus, editing, paths), calibration)
+        rows, probabilities = self._ordered(ranked, self._candidates(ranked, paths), calibration)
         if k:
             rows, probabilities = rows[:k], probabilities[:k]
         return self._predictions(ranked, rows, probabilities)
@@ -328,7 +329,8 @@ class Engine:
         that a linter names anyway). Of the others the changed ones come first, then the likeliest.
 
         While nothing is being edited, those that the snapshot's stand-in changed have a hint that says so, and none is
-        said to be next: of no kind is one in two right then (docs/experiments.md). A definition that this commit
+        said to be next, of no kind of which one in two is right then (docs/experiments.md), but what still imports
+        files that were moved or removed. A definition that this commit
         changed keeps its hint once it is edited, until its own edit has one.
 
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
@@ -348,12 +350,14 @@ class Engine:
         else:
             own = [edit for edit in editing if edit.path == path and edit.after]
         ranked: _Ranked | None = None
-        if HintKind.NEXT in options.kinds and not snapshot.is_clean:
+        if HintKind.NEXT in options.kinds and (not snapshot.is_clean or self.derived.absent(snapshot)):
             ranked = self._ranked(snapshot, editing, deadline, path)
         must = 0
         if ranked is not None:
             complete = ranked.known.complete
-            candidates = _candidates(ranked.corpus, editing, [path])
+            candidates = self._candidates(ranked, [path])
+            if snapshot.is_clean:
+                candidates = candidates[[row in ranked.references for row in candidates.tolist()]]
             must = ranked.must(candidates)
         if HintKind.SIMILAR in options.kinds:
             for edit in own[: max(0, options.limit - must)]:
@@ -458,6 +462,17 @@ class Engine:
         must = self.derived.references(known, snapshot, editing)
         return _Ranked(snapshot, editing, known, self.derived.ranking(known, editing, near), must)
 
+    def _candidates(self, ranked: _Ranked, paths: Sequence[str] | None) -> NDArray[np.int64]:
+        """The definitions of these files (None: of all) that are not being edited. Those that a commit edited which
+        stands for edits in progress are among them where they import what is gone since."""
+        rows = _candidates(ranked.corpus, ranked.editing, paths)
+        if not (ranked.snapshot.is_after_commit and self.derived.absent(ranked.snapshot)):
+            return rows
+        wanted = [
+            row for row in ranked.references if paths is None or ranked.corpus.paths[ranked.corpus.file[row]] in paths
+        ]
+        return np.union1d(rows, np.array(wanted, np.int64))
+
     def _ordered(
         self, ranked: _Ranked, rows: NDArray[np.int64], calibration: CleanTree | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -506,7 +521,7 @@ class Engine:
                 Prediction(
                     path=corpus.paths[corpus.file[row]],
                     definition=corpus.names[row],
-                    line=int(corpus.line[row]),
+                    line=self._line(ranked, row),
                     score=float(probabilities[place]),
                     likely=_likely(foreseen, ranked.references.get(row)) if foreseen else (),
                     reasons=reasons[row] if foreseen else (),
@@ -515,11 +530,22 @@ class Engine:
             )
         return predictions
 
+    def _line(self, ranked: _Ranked, row: int) -> int:
+        """The line to look at: that of a definition, and of the code outside of all the one that must follow."""
+        corpus, must = ranked.corpus, ranked.references.get(row)
+        if must is None or must.line is None or corpus.kinds[row] != KINDS.index(DefinitionKind.MODULE):
+            return int(corpus.line[row])
+        path = corpus.paths[corpus.file[row]]
+        text = self.derived.text(ranked.snapshot, path)
+        definitions = self.derived.definitions(ranked.snapshot, [path])[path]
+        return int(corpus.line[row]) if text is None else line_in_file(must.line, text, definitions, corpus.names[row])
+
     def _reasons(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
         """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""
         speaker = np.argmax([odds[rows] for _, odds in ranked.ranking.asked], 0) if len(rows) else []
         found: dict[int, tuple[Reason, ...]] = {}
         corpus = ranked.corpus
+        alone = ranked.snapshot.is_after_commit  # what the edits of an earlier commit say has nothing to do with it
         for number in sorted(set(map(int, speaker))):
             edit, _ = ranked.ranking.asked[number]
             moved = _moved(edit, ranked.editing)
@@ -534,7 +560,7 @@ class Engine:
                 must = ranked.references.get(row)
                 if must is not None:
                     others = (reason for reason in found[row] if not must.name or must.name not in reason.words.split())
-                    found[row] = (Reason(REFERENCE, must.score, must.words), *list(others)[: MOST - 1])
+                    found[row] = (Reason(REFERENCE, must.score, must.words), *list(others)[: 0 if alone else MOST - 1])
         return found
 
     def _sources(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, Definition]:

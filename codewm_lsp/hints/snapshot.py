@@ -82,6 +82,11 @@ class Snapshot:
         """Whether nothing is being edited, but for comments and white space."""
         return not self.edits
 
+    @property
+    def is_after_commit(self) -> bool:
+        """Whether the edits of a commit stand for edits in progress."""
+        return self.is_clean and self.stand_in is not None
+
 
 class Workspace:
     """A repository and its index, both of which go on changing. Not to be used from two threads at once."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
@@ -26,7 +27,7 @@ from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, 
 from codewm_lsp.ranking.stubs import Stubs
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
-from codewm_lsp.source.languages import Import, Names, Use, UseKind
+from codewm_lsp.source.languages import Import, Names, Use, UseKind, is_source
 
 NONE_ABSENT: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -99,6 +100,17 @@ def module_name(path: str) -> str:
     """The last part of the name by which a file is imported; "" where it has none."""
     parts = conventions_of(path).module(path)
     return parts[-1] if parts else ""
+
+
+def absent_modules(gone: Mapping[str, str], there: Iterable[str]) -> dict[str, str]:
+    """Those of these files that can no longer be imported, and where each has moved, "" where nowhere. One whose name
+    another of the files that are ``there`` has, as an extension in C, still can."""
+    kept = {PurePosixPath(path).with_suffix("") for path in there}
+    return {
+        path: now
+        for path, now in gone.items()
+        if is_source(path) and module_name(path) and PurePosixPath(path).with_suffix("") not in kept
+    }
 
 
 def led(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from codewm_lsp.hints import Engine, HintKind, HintOptions, Prediction, derived
+from codewm_lsp.hints.answers import REFERENCE
 from codewm_lsp.hints.engine import FOLLOWING, Hints
 from codewm_lsp.history import Edit
 from codewm_lsp.memo import Kind
@@ -372,7 +373,7 @@ def test_files_that_are_only_moved_are_not_parsed_again(
     (shop.path / "many").rename(shop.path / "moved")
     changed = text.replace("wait_seconds", "patience", 1)
     after = engine.hints("shop/client.py", changed, options=options)
-    assert parsed == [changed]
+    assert [one for one in parsed if one] == [changed]
     assert after == open_engine(shop.path).hints("shop/client.py", changed, options=options)
 
 
@@ -398,6 +399,52 @@ def test_a_file_that_was_emptied_leads_to_others(shop: Any, open_engine: OpenEng
     (shop.path / "shop/client.py").write_text("", encoding="utf-8")
     assert not engine.hints("shop/client.py", "").items
     assert engine.next(working_edits(shop, "shop/colours.py", "def mix(", "def mix_all("), k=0)
+
+
+IMPORTERS = ["shop/__init__.py::<module>", "shop/late.py::late", "tests/test_client.py::<module>"]
+LATE = '"""Late."""\n\n\ndef late():\n    from .client import Client\n\n    return Client\n'
+
+
+def test_importers_of_a_module_that_moved_lead_whatever_else_is_edited(shop: Any, open_engine: OpenEngine) -> None:
+    shop.commit("Import late", {"shop/late.py": LATE})
+    engine = open_engine(shop.path)
+    shop.git("mv", "shop/client.py", "shop/clients.py")
+    editing = working_edits(shop, "shop/colours.py", "return a + b", "return a - b")
+    found = engine.next(editing, k=4)
+    assert sorted(named(found[:3])) == IMPORTERS
+    assert named(found)[2].startswith("tests/"), "what runs comes before what tests it"
+    reasons = {one.path: (one.line, one.reasons[0].words) for one in found}
+    assert reasons["shop/late.py"] == (3, "imports `.client`, which has moved to shop/clients.py")
+    line, words = reasons["tests/test_client.py"]
+    assert words == "imports `shop.client`, which has moved to shop/clients.py"
+    assert "shop.client" in lines_of((shop.path / "tests/test_client.py").read_text("utf-8"))[line]
+    (hint,) = engine.hints("shop/late.py", LATE).items
+    assert hint.title == "likely next · imports `.client`, which has moved to shop/clients.py"
+
+
+def test_importers_of_a_module_that_moved_lead_though_nothing_is_edited(shop: Any, open_engine: OpenEngine) -> None:
+    shop.commit("Import late", {"shop/late.py": LATE})
+    engine = open_engine(shop.path)
+    shop.git("mv", "shop/client.py", "shop/clients.py")
+    found = engine.next(engine.snapshot().editing(None), k=4)
+    assert sorted(named(found[:3])) == IMPORTERS, "the last commit changed one of them"
+    assert all([reason.name for reason in one.reasons] == [REFERENCE] for one in found[:3])
+    hints = {hint.definition: hint.title for hint in engine.hints("shop/late.py", LATE).items}
+    assert hints["late"] == "likely next · imports `.client`, which has moved to shop/clients.py"
+    colours = (shop.path / "shop/colours.py").read_text(encoding="utf-8")
+    assert not [hint for hint in engine.hints("shop/colours.py", colours).items if hint.kind is HintKind.NEXT]
+
+
+def test_users_of_a_file_that_was_removed_lead(shop: Any, open_engine: OpenEngine) -> None:
+    engine = open_engine(shop.path)
+    shop.git("rm", "-q", "shop/client.py")
+    found = engine.next(engine.snapshot().editing(None), k=4)
+    assert {one.path for one in found} == {"shop/__init__.py", "tests/test_client.py"}
+    assert {one.reasons[0].words for one in found} == {
+        "imports `shop.client`, which was removed",
+        "still uses `Client`, which was removed",
+        "still uses `connect`, which was removed",
+    }
 
 
 def test_users_of_a_renamed_method_lead_and_each_has_a_lens_that_says_why(shop: Any, open_engine: OpenEngine) -> None:
