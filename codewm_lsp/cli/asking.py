@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from codewm_lsp.display import counted, named, short
+from codewm_lsp.display import counted, named, place_name, short
 from codewm_lsp.errors import NothingToAnswerError, OptionError, RepositoryError
 from codewm_lsp.records import dataclass
 
@@ -29,7 +29,7 @@ class Question:
     commit that counts as past. ``files`` is the revision whose definitions may be next, None for the working tree's.
     ``texts``: the files that differ from it. ``words`` says whose edits they are. ``stand_in``: the commit whose edits
     they are because nothing is being edited, or the names of files alone (``renamed``: from new to old). ``conflicts``:
-    the changed files with markers of a conflict; ``broken``: those with a syntax error in which no edit was found.
+    the changed files with markers of a conflict; ``unread``: in sentences, the changes that syntax errors hide.
     ``note``: why they are not those of the revision that was named, or which files were not read; ``look``: what was
     seen in the working tree.
     """
@@ -44,7 +44,7 @@ class Question:
     texts: Mapping[str, str | None] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     conflicts: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     note: str = ""
     look: Look | None = None
 
@@ -92,7 +92,7 @@ def ask(
                 words,
                 file=file,
                 conflicts=conflicts,
-                broken=_broken(texts, found, file),
+                unread=_unread(repository, head, texts, found, file),
                 note=note,
                 look=look,
             )
@@ -100,7 +100,7 @@ def ask(
             raise NothingToAnswerError(note)
         mine = texts if file is None else {path: text for path, text in texts.items() if path == file}
         if differs_without_edits(mine) and not conflicts and not note and (file is not None or not moved):
-            raise NothingToAnswerError(_no_code(file, _broken(mine, found, file)))
+            raise NothingToAnswerError(_no_code(file, _unread(repository, head, mine, found, file)))
         renamed = _renamed(repository, head, texts, moved)
         question = _standing_in(stand_in(head), head, wanted) if file is None else None
         if question is None:
@@ -281,21 +281,44 @@ def _standing_in(stand_in: StandIn | None, head: str, wanted: tuple[str, str] | 
     return Question(edits, head, head if others_since else parent, None, title, stand_in)
 
 
-def _broken(texts: Mapping[str, str | None], edits: tuple[Edit, ...], file: str | None) -> tuple[str, ...]:
-    """The files with a syntax error in which no edit is found: what the parser passes over is no difference."""
+def _unread(
+    repository: Repository, head: str, texts: Mapping[str, str | None], edits: tuple[Edit, ...], file: str | None
+) -> tuple[str, ...]:
+    """Which changes a syntax error hides, in sentences: what the parser passes over, or adds, is no difference."""
+    from codewm_lsp.source import parse_definitions
     from codewm_lsp.source.trees import has_syntax_error
 
-    seen = {edit.path for edit in edits}
-    unseen = {path: text for path, text in texts.items() if path not in seen and file in (None, path)}
-    return tuple(path for path, text in sorted(unseen.items()) if text and has_syntax_error(text))
+    seen = {(edit.path, edit.definition) for edit in edits}
+    before = {edit.path: edit.previous_path or edit.path for edit in edits}
+    asked = {path: text for path, text in sorted(texts.items()) if text and file in (None, path)}
+    blobs = repository.blobs_at(head, [before.get(path, path) for path in asked])
+    known = repository.definitions(blobs.values())
+    found: list[str] = []
+    for path, text in asked.items():
+        old = {one.name: one.source for one in known.get(blobs.get(before.get(path, path), ""), ())}
+        names = [
+            one.name
+            for one in parse_definitions(text)
+            if (path, one.name) not in seen
+            and old.get(one.name, one.source) != one.source
+            and has_syntax_error(one.source)
+            and not has_syntax_error(old[one.name])
+        ]
+        if names:
+            more = (
+                f" and {counted(len(names) - 1, 'more definition')}, so their changes"
+                if names[1:]
+                else ", so its change"
+            )
+            found.append(f"{path} has a syntax error in {place_name(names[0])}{more} cannot be read.")
+        elif path not in before and has_syntax_error(text):
+            found.append(f"{path} has a syntax error, so its changes cannot be read.")
+    return tuple(found)
 
 
-def _no_code(file: str | None, broken: tuple[str, ...]) -> str:
-    if broken:
-        return (
-            f"{broken[0]} has a syntax error, and no change to a definition is found in it. Fix the error, or ask "
-            "about a commit with --at."
-        )
+def _no_code(file: str | None, unread: tuple[str, ...]) -> str:
+    if unread:
+        return f"{unread[0]} Fix the error, or ask about a commit with --at."
     where = f" to {file}" if file else ""
     return (
         f"The uncommitted changes{where} hold no code (only comments or white space). Change some code, or ask about a "

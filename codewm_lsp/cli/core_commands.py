@@ -70,8 +70,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 Reporter(progress).line(f"Using the newest {done:,} of {total:,} commits; run `codewm index` for all.")
         for path in question.conflicts:
             Reporter(progress).line(f"{conflict(path)} Only your side of a conflict is read.")
-        for path in question.broken:
-            Reporter(progress).line(f"{path} has a syntax error, and no change to a definition is found in it.")
+        for sentence in question.unread:
+            Reporter(progress).line(sentence)
         if edits is None:
             edits = asked.similar(opened, question, k) if "similar" in kinds else []
         predictions = asked.predictions(opened, question, k) if "next" in kinds else []

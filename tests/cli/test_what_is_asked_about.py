@@ -167,16 +167,24 @@ def test_a_file_that_was_only_renamed_is_said_to_be(history: Any, codewm: Codewm
 
 
 def test_a_syntax_error_that_hides_an_edit_is_said(history: Any, codewm: Codewm) -> None:
-    hidden = "client.py has a syntax error, and no change to a definition is found in it."
+    hidden = "client.py has a syntax error in get, so its change cannot be read."
     text = (history.path / "client.py").read_text().replace("answer.ok:", "bool(answer.ok):")
     history.commit("Ask for a truth value", {"client.py": text})
-    history.write("client.py", text.replace("bool(answer.ok):", "bool(answer.ok:"))
+    broken = text.replace("bool(answer.ok):", "bool(answer.ok:", 1)
+    history.write("client.py", broken)
     done = codewm("next", history.path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"codewm: {hidden} Fix the error, or ask about a commit with --at.\n"
     history.write("server.py", (history.path / "server.py").read_text().replace("limit = 10", "limit = 20"))
     assert hidden in codewm("next", history.path).stderr.splitlines()
     assert hidden not in codewm("next", history.path / "server.py").stderr
+    history.write("client.py", broken + "\n\ndef options(url):\n    return url\n")
+    done = codewm("next", history.path)
+    assert hidden in done.stderr.splitlines(), "another definition of the file has changed, too"
+    assert "client.py:" in done.stdout
+    history.write("client.py", text.replace("bool(answer.ok):", "bool(answer.ok:"))
+    several = "client.py has a syntax error in get and 3 more definitions, so their changes cannot be read."
+    assert several in codewm("next", history.path).stderr.splitlines()
     history.write("client.py", text.replace("raise ServerError(answer)", "raise ServerError(answer"))
     assert hidden not in codewm("next", history.path).stderr
 
