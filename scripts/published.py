@@ -80,7 +80,7 @@ uv tool install codewm
     ),
     (
         "docs/install.md",
-        "The `.vsix` of a release contains the server; so does one built after `make wheel`.",
+        "The `.vsix` of a release contains the server; so does one built after `make wheel`, from the same checkout.",
         "The `.vsix` of a release contains the server.",
     ),
     ("docs/training.md", "pip install '.[train]'\n", "pip install 'codewm[train]'\n"),
