@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
-from codewm_lsp.hints.forgotten import ENOUGH, MOST
+from codewm_lsp.hints.forgotten import ENOUGH, MOST, named_files
 from codewm_lsp.history import Repository
 from codewm_lsp.index.file_history import file_history
 from codewm_lsp.ranking.companions import FilePast
@@ -35,10 +35,13 @@ _EXAMPLES: Final = 3
 @dataclass(frozen=True, slots=True)
 class ReplayedCommit:
     """A commit, by its place in the past, without the file ``hidden`` (its number there), or with all (-1), and what is
-    known of it. ``later``: the files that the next commits of its author changed."""
+    known of it. ``left_out``: the path of that file, "" for none; ``changed``: the other files. ``later``: the files
+    that the next commits of its author changed."""
 
     place: int
     hidden: int
+    left_out: str
+    changed: frozenset[str]
     known: Considered
     later: NDArray[np.int64]
 
@@ -102,7 +105,8 @@ def questions(
                 known = consider(repository, past, made, texts, change, before, now=place, names=names, hidden=hidden)
             except RepositoryError:
                 break  # a clone that ends here
-            yield ReplayedCommit(place, number, known, later)
+            changed = frozenset({*made.files, *made.renames.values()} - {hidden})
+            yield ReplayedCommit(place, number, hidden or "", changed, known, later)
 
 
 def backtest(
@@ -129,23 +133,24 @@ def backtest(
     for question in questions(repository, past, places):
         if progress is not None:
             progress(question.place - places.start, len(places))
-        chances = model.chances(question.known.candidates)
-        named = [row for row in np.argsort(-chances, kind="stable")[:MOST].tolist() if chances[row] >= least]
-        files = [int(question.known.candidates.files[row]) for row in named]
+        known = question.known
+        named, _ = named_files(known, model.chances(known.candidates), least, MOST, question.changed)
         commit = past.commits[question.place]
-        said = [
-            Said(commit.sha, "", past.paths[file], float(chances[row])) for file, row in zip(files, named, strict=True)
-        ]
-        if question.hidden < 0:
+        said = [Said(commit.sha, "", one.path, one.chance) for one in named]
+        if not question.left_out:
             whole += 1
-            warned += bool(files)
+            warned += bool(said)
             vain += said[:1]
             continue
+        hits = [one for one in said if one.path == question.left_out]
+        number = {path: int(file) for path, file in zip(known.paths, known.candidates.files, strict=True)}
         hidden += 1
-        flags += len(files)
-        right += question.hidden in files
-        later += sum(file == question.hidden or file in question.later for file in files)
-        examples += [one for one, file in zip(said, files, strict=True) if file == question.hidden]
+        flags += len(said)
+        right += len(hits)
+        later += len(hits) + sum(
+            number.get(one.path, past.number.get(one.path, -1)) in question.later for one in said if one not in hits
+        )
+        examples += hits
     shown = _spread(examples), _spread(vain)
     told = repository.commits_named([one.sha for some in shown for one in some])
     worded = [

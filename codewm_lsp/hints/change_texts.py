@@ -56,12 +56,12 @@ class KnownTexts:
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """All that is known of a change, ``asked``: the candidates, and their paths in the revision it stands on; those of
+    """All that is known of a change, ``asked``: the candidates, their ``paths`` in the revision it stands on; those of
     these that are files there; and the definitions that it leaves broken, or that lack what it uses."""
 
     asked: Touched
     candidates: Companions
-    listed: Collection[str]
+    paths: tuple[str, ...]
     there: Collection[str]
     broken: tuple[BrokenPlace, ...]
 
@@ -104,7 +104,7 @@ def consider(
     named = {known_as[path]: text for path, text in change.items()}
     said = text_table(past, asked, found, named, told, structure, now)
     candidates = replace(found, table=np.hstack([found.table, said]))
-    return Considered(asked, candidates, number.keys(), there.keys(), tuple(broken))
+    return Considered(asked, candidates, tuple(paths), there.keys(), tuple(broken))
 
 
 def name_of(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES) -> dict[str, str]:

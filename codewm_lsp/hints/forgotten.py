@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codewm_lsp.display import counted
 from codewm_lsp.errors import RepositoryError
@@ -226,28 +227,47 @@ def _missing(
     """Those that are named, and how many more there are."""
     assert at_hand.past is not None
     known = consider(repository, past, at_hand, KnownTexts(repository), texts, at_hand.past)
-    found = known.candidates
-    chances = model.chances(found)
+    gone = {*at_hand.files, *at_hand.renames.values()}
+    named, more = named_files(known, model.chances(known.candidates), least, limit, gone, hidden)
+    return tuple(_explained(repository, past, known, one) for one in named), more
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file that is named, with its chance: the ``row`` of a candidate, None where its ``broken`` places alone speak
+    for it."""
+
+    path: str
+    chance: float
+    row: int | None
+    broken: tuple[BrokenPlace, ...]
+
+
+def named_files(
+    known: Considered,
+    chances: NDArray[np.float64],
+    least: float,
+    limit: int,
+    changed: Collection[str],
+    hidden: Collection[str] = (),
+) -> tuple[list[NamedFile], int]:
+    """The files that are named of a change, the likeliest first, and how many more are as likely. ``chances``: of its
+    candidates; ``changed``: its own files; ``hidden``: those that somebody has said are not needed."""
     order = [row for row in np.argsort(-chances, kind="stable").tolist() if chances[row] >= least]
-    gone = {*at_hand.files, *at_hand.renames.values(), *hidden}
-    wanted = [row for row in order if past.paths[found.files[row]] in set(known.there) - gone]
+    wanted = set(known.there).difference(changed, hidden)
+    usual = {known.paths[row]: row for row in reversed(order) if known.paths[row] in wanted}
     broken: dict[str, list[BrokenPlace]] = {}
     for one in known.broken:
         if one.chance >= least and one.path not in hidden:
             broken.setdefault(one.path, []).append(one)
-    usual = {past.paths[found.files[row]]: row for row in wanted}
-    sure = {path: float(chances[row]) for path, row in usual.items()}
+    sure = {known.paths[row]: float(chances[row]) for row in order if usual.get(known.paths[row]) == row}
     for path, some in broken.items():
         sure[path] = max(sure.get(path, 0.0), some[0].chance)
     likeliest = sorted(sure, key=lambda path: -sure[path])
     named = {*[path for path in likeliest if path in broken][:MOST_BROKEN]}
     named |= {*[path for path in likeliest if path not in broken][:limit]}
-    missing = tuple(
-        _explained(repository, past, known, usual.get(path), path, sure[path], tuple(broken.get(path, ())))
-        for path in likeliest
-        if path in named
-    )
-    return missing, len(likeliest) - len(missing)
+    found = [NamedFile(path, sure[path], usual.get(path), tuple(broken.get(path, ()))) for path in likeliest]
+    return [one for one in found if one.path in named], len(likeliest) - len(named)
 
 
 def _left_broken(
@@ -331,11 +351,9 @@ def _explained(
     repository: Repository,
     past: FilePast,
     known: Considered,
-    row: int | None,
-    path: str,
-    chance: float,
-    broken: tuple[BrokenPlace, ...],
+    one: NamedFile,
 ) -> Missing:
+    row, path, chance, broken = one.row, one.path, one.chance, one.broken
     if row is None:
         return Missing(path, chance, broken[0].reason, "", 0, 0, (), broken)
     reason = reason_of(past, known.asked, known.candidates, row, chance)

@@ -18,7 +18,7 @@ from codewm_lsp.ranking.companions import FilePast
 from codewm_lsp.ranking.missing_files import read_missing_files
 from codewm_model.data.hidden_files import CochangeRule, questions_of, together
 from codewm_model.evaluation import repositories
-from codewm_model.evaluation.forgotten_files import Candidates, measure, ruled
+from codewm_model.evaluation.forgotten_files import Candidates, at_warned, measure, ruled
 from codewm_model.evaluation.forgotten_files import coupled as plain
 from codewm_model.ranking import missing_files_fit
 from codewm_model.ranking.boosting import mean_of
@@ -127,3 +127,16 @@ def test_fit_and_measure_are_two_commands(coupled: Any, tmp_path: Path, monkeypa
     assert rows["codewm forgotten", model.threshold]["precision"] == 1
     assert rows["cochange 0.1", 0.8]["warned"] == 0
     assert "| us/coupled |" in (tmp_path / "report" / "forgotten.md").read_text("utf-8")
+
+
+def test_the_recall_where_so_few_whole_commits_are_warned_is_told_with_its_interval() -> None:
+    hides = np.array([True] * 10 + [False] * 10)
+    right = np.array([True] * 10 + [False] * 10)
+    score = np.concatenate([np.arange(10) / 10, np.arange(10) / 10])
+    none = np.zeros(20, dtype=bool)
+    said = Candidates(score, right, none, np.arange(20))
+    found = at_warned([said, said], [hides, hides], share=0.3)
+    assert (found.recall, found.low, found.high) == (pytest.approx(0.3), pytest.approx(0.3), pytest.approx(0.3))
+    warned = measure("", said, found.threshold, hides).warned
+    assert warned <= 0.3 < measure("", said, found.threshold - 0.1, hides).warned
+    assert at_warned([said], [hides], share=0.0).recall == 0

@@ -73,3 +73,25 @@ def test_a_file_that_was_not_there_before_is_not_hidden(coupled: Any, event: str
         past = FilePast(repository.changed_files())
         asked = list(questions(repository, past, [120]))
     assert [past.paths[one.hidden] for one in asked if one.hidden >= 0] == ["tools.py"]
+
+
+def test_definitions_that_a_commit_would_have_left_broken_or_lacking_are_said_too(make_repository: Any) -> None:
+    repository = make_repository()
+    library = "def send():\n    return 0\n"
+    repository.commit_many(
+        [
+            ("Begin", {"library.py": library, "caller.py": "from library import send\n\n\ndef run():\n    send()\n"}),
+            *((f"Note {n}", {"log.txt": f"{n}\n"}) for n in range(60)),
+            (
+                "Post",
+                {
+                    "library.py": library.replace("send", "post"),
+                    "caller.py": "from library import post\n\n\ndef run():\n    post()\n",
+                },
+            ),
+        ]
+    )
+    with Repository.open(repository.path) as opened:
+        found = backtest(opened, commits=1)
+    assert (found.hidden, found.right, found.flags, found.warned) == (2, 2, 2, 0)
+    assert {one.path for one in found.examples} == {"library.py", "caller.py"}, "one is left broken, the other lacks"

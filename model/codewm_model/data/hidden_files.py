@@ -126,7 +126,7 @@ def questions_of(repository: Repository, *, commits: int, newest: float, seed: i
                 np.array([it.path == path for it in broken], dtype=bool),
                 np.array([past.number.get(it.path, -1) in one.later for it in broken], dtype=bool),
                 np.full(len(broken), number),
-                np.array([it.path in one.known.listed for it in broken], dtype=bool),
+                np.array([it.path in one.known.paths for it in broken], dtype=bool),
             )
         )
     return _joined(parts, [0] * len(parts))
