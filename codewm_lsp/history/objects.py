@@ -80,20 +80,23 @@ class Objects:
         """The definitions of each blob; ``MISSING``, or None where the blob is too large or not text."""
         return {
             blob: found.definitions if isinstance(found, Outline) else found
-            for blob, found in self.outlines(blobs).items()
+            for blob, found in self.outlines(dict.fromkeys(blobs)).items()
         }
 
-    def outlines(self, blobs: Iterable[str], *, all_or_none: bool = False) -> dict[str, Outline | str | None]:
+    def outlines(
+        self, blobs: Mapping[str, str | None], *, all_or_none: bool = False
+    ) -> dict[str, Outline | str | None]:
         """What each blob's definitions are made of; ``MISSING``, or None where the blob is too large or not text.
 
-        ``all_or_none``: after one that is missing the others are of no use, and may be called missing too; where they
-        are more than ``MAX_TOGETHER``, there is no answer.
+        ``blobs``: each with another version of the same file, where there is one. ``all_or_none``: after one that is
+        missing the others are of no use, and may be called missing too; where they are more than ``MAX_TOGETHER``,
+        there is no answer.
         """
         found: dict[str, Outline | str | None] = {}
         size = 0
         with self._lock:
             wanted: list[str] = []
-            for blob in dict.fromkeys(blobs):
+            for blob in blobs:
                 known = self._parsed.get(blob)
                 if known is None:
                     wanted.append(blob)
@@ -106,7 +109,7 @@ class Objects:
                 for blob, data in zip(
                     part, self._fetch(part, "blob", 0 if all_or_none else _MAX_RESTARTS), strict=True
                 ):
-                    found[blob] = self._outline_of(blob, data, None)
+                    found[blob] = self._outline_of(blob, data, blobs[blob])
                     size += self._sizes.get(blob, 0)
                     if all_or_none and size > MAX_TOGETHER:
                         return {}

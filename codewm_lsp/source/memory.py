@@ -16,10 +16,10 @@ class TextMemory(Generic[_Answer]):
         self._limit = limit // 2
         self._size = 0
         self._lock = Lock()
-        self._young: dict[bytes, tuple[_Answer, int]] = {}
-        self._old: dict[bytes, tuple[_Answer, int]] = {}
+        self._young: dict[bytes | str, tuple[_Answer, int]] = {}
+        self._old: dict[bytes | str, tuple[_Answer, int]] = {}
 
-    def get(self, key: bytes) -> _Answer | None:
+    def get(self, key: bytes | str) -> _Answer | None:
         """The answer about a text, None where it is not known (any more)."""
         known = self._young.get(key)
         if known is None:
@@ -29,7 +29,7 @@ class TextMemory(Generic[_Answer]):
             self.put(key, *known)
         return known[0]
 
-    def put(self, key: bytes, answer: _Answer, size: int) -> None:
+    def put(self, key: bytes | str, answer: _Answer, size: int) -> None:
         """Remember an answer that takes ``size`` bytes with its text."""
         with self._lock:
             if key not in self._young:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from codewm_lsp.records import dataclass
 from codewm_lsp.source.definitions import MAX_TEXT
 from codewm_lsp.source.languages import PYTHON, LeafRole
+from codewm_lsp.source.memory import TextMemory
 from codewm_lsp.source.trees import tree_of
 from codewm_lsp.source.vocabulary import ERROR, NODE_IDS, SYNTAX_IDS, UNKNOWN, identifier_id
 
@@ -18,7 +18,8 @@ MAX_LEAVES: Final = 20_000
 MAX_DEPTH: Final = 31
 _MAX_CONTINUATIONS: Final = 200  # backslashes that continue a line over empty lines, one after the other
 _CONTINUATIONS: Final = re.compile(rb"(?:\\\n[ \t]*){%d}" % _MAX_CONTINUATIONS)
-_MEMORABLE: Final = 8_192  # characters of the longest text remembered: 20 KB of tokens for a typical one
+_MEMORY: Final = 12 << 20  # bytes that remembered tokens take, about: those of a typical text 10 KB
+_MEMORABLE: Final = 65_536  # characters of the longest text remembered
 
 
 class Leaf(NamedTuple):
@@ -106,6 +107,9 @@ _ERROR_KIND: Final = _kind("ERROR")  # whose number is the largest there is
 _NO_KIND: Final = _kind("")
 
 
+_TOKENS: TextMemory[Tokens] = TextMemory(_MEMORY)
+
+
 def tokenize(text: str) -> Tokens:
     """Tokenise the own text of a definition (or any piece of Python), at most ``MAX_LEAVES`` leaves and ``MAX_TEXT``
     characters of it.
@@ -113,12 +117,12 @@ def tokenize(text: str) -> Tokens:
     Depends on ``text`` alone, and not on its indentation. Total: broken code gives an error token where it is broken.
     The newest answers are remembered: history, model and index ask for the same texts one after the other.
     """
-    return _remembered(text) if len(text) <= _MEMORABLE else _tokenize(text)
-
-
-@lru_cache(maxsize=512)
-def _remembered(text: str) -> Tokens:
-    return _tokenize(text)
+    known = _TOKENS.get(text)
+    if known is None:
+        known = _tokenize(text)
+        if len(text) <= _MEMORABLE:
+            _TOKENS.put(text, known, 2 * len(text) + 16 * len(known.ids) + 160 * len(known.leaves))
+    return known
 
 
 def _tokenize(text: str) -> Tokens:

@@ -10,7 +10,7 @@ from tree_sitter import Parser, Tree
 
 from codewm_lsp.source.languages import PYTHON
 
-_MEMORABLE: Final = 8_192  # bytes of the longest text whose tree is remembered
+_MEMORABLE: Final = 32_768  # bytes of the longest text whose tree is remembered
 
 
 def tree_of(data: bytes) -> Tree:
