@@ -222,6 +222,21 @@ def test_a_place_in_the_file_whose_top_level_is_edited_is_not_said_to_go_with_it
     assert near.say(inside) == "", "all definitions stand beside the module level"
 
 
+def test_a_definition_is_not_said_to_be_like_the_code_outside_of_all_definitions() -> None:
+    likeness = DEFINITION_SIGNALS["similarity"].explanation
+    assert isinstance(likeness, Explanation)
+    words = "def pay(order, retries):\n    return send(order, retries)\n"
+    texts = {"shop/pay.py": f"pay(order, retries)\nsend(order, retries)\n\n\n{words}"}
+    texts["shop/refund.py"] = words.replace("pay", "refund")
+    edit = replace(EDIT, path="shop/pay.py", definition="pay", before=words, after=words.replace("send(", "send_all("))
+    values = signals_of(state_of(texts), edit)
+    names = values.edit.corpus.names
+    assert likeness.say(values.candidate(names.index("refund"))).endswith(" % similar to pay")
+    top = values.candidate(names.index("<module>"))
+    assert top.value("similarity") >= 0.4
+    assert likeness.say(top) == ""
+
+
 def test_what_is_plain_to_see_comes_after_what_has_to_do_with_the_edit() -> None:
     ranker = replace(shipped_ranker(), definition={"always": {"steps": 9.0, "gone": 1.0}}, definition_trees=NO_TREES)
     values = signals_of(state_of(FILES), EDIT)

@@ -31,6 +31,8 @@ def _mentions_too(candidate: Candidate) -> str:
 
 def _is_like_it(candidate: Candidate) -> str:
     value = candidate.value("similarity")
+    if (candidate.edit.corpus.names[candidate.row] == MODULE_NAME) != (candidate.edit.edit.definition == MODULE_NAME):
+        return ""  # words in common, but a function is not like what stands outside of all functions
     return f"{100 * value:.0f} % similar to {candidate.edited}" if value >= 0.4 else ""
 
 
