@@ -99,7 +99,7 @@ def code(text: str) -> str:
 def comment_of(answer: dict[str, Any], commits: str) -> str:
     """What the comment says; ``commits``: the address below which GitHub shows commits."""
     if not answer["missing"]:
-        return f"{MARK}\nNo file stands out as missing any more (from {answer['commits']:,} commits without merges)."
+        return f"{MARK}\nNo file seems to be missing any more (based on {answer['commits']:,} commits)."
     lines = [MARK, "**These files usually change together with yours but have not changed:**", ""]
     for one in answer["missing"]:
         beside = f" to {code(one['beside'])}" if one["beside"] else ""
@@ -117,8 +117,8 @@ def comment_of(answer: dict[str, Any], commits: str) -> str:
             lines.append(f"  - [{sha[:7]}]({commits}/{sha}) {code(past['subject'])}")
     lines += [
         "",
-        f"From {answer['commits']:,} commits without merges. This comment is kept up to date; where no change is "
-        "needed, ignore it.",
+        f"Based on {answer['commits']:,} commits. This comment is kept up to date; if a file needs no change, ignore "
+        "it.",
     ]
     return "\n".join(lines)
 

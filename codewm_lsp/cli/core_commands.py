@@ -168,8 +168,8 @@ def _likely_places(
     chances = [*(one.score for one in predictions), *(one.score for one in files)]
     if not chances:
         return [], [], ""
-    highest = f"the likeliest has a chance of {100 * max(chances):.0f} %"
-    return [], [], f"No place is likely enough to list: {highest}. Use -k N to list N places, or -k 0 to list all."
+    highest = f"the highest chance is {100 * max(chances):.0f} %"
+    return [], [], f"Nothing is likely enough to list ({highest}). Use -k 0 to list everything."
 
 
 def index(options: Namespace) -> None:

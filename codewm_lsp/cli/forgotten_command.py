@@ -270,7 +270,7 @@ def _said(one: Said) -> dict[str, object]:
 
 def _told(reporter: Reporter, found: Backtest) -> None:
     reporter.line(
-        (f"The newest {found.commits:,} of {found.history:,} commits without merges", "bold"),
+        (f"The newest {found.commits:,} of {found.history:,} commits, without merges", "bold"),
         ", each checked against the history before it:",
     )
     reporter.line()

@@ -263,8 +263,9 @@ class Reporter:
                 f"{prediction.path}:{prediction.line + 1}  ",
                 (place_name(prediction.definition), "cyan"),
             )
-            if prediction.likely:
-                self.line("           likely to change: ", ", ".join(prediction.likely))
+            likely = [part for part in prediction.likely if part != place_name(prediction.definition)]
+            if likely:
+                self.line("           likely to change: ", ", ".join(likely))
             reasons = "; ".join(reason.words for reason in prediction.reasons)
             if reasons:
                 self.line("           ", (reasons, "dim"))

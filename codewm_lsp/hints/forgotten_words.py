@@ -70,7 +70,7 @@ def conflict(path: str) -> str:
 def headline(found: Forgotten) -> str:
     """What was found, in one line without an end where a list follows."""
     if not found.missing:
-        return found.silent or f"No file stands out as missing from {found.asked} ({_behind(found)})."
+        return found.silent or f"No file seems to be missing from {found.asked} ({_behind(found)})."
     if not any(one.of for one in found.missing):
         return f"Needs updating to match {_CHANGES.get(found.asked, found.asked)}:"
     if not all(one.of for one in found.missing):
@@ -101,4 +101,4 @@ def place(one: BrokenPlace) -> str:
 
 
 def _behind(found: Forgotten) -> str:
-    return counted(found.commits, "commit") + " without merges" + (" of a shallow clone" if found.shallow else "")
+    return f"based on {counted(found.commits, 'commit')}" + (" of a shallow clone" if found.shallow else "")

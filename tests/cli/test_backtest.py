@@ -15,7 +15,7 @@ def test_a_team_reads_what_it_would_have_heard(coupled: Any, codewm: Codewm) -> 
     done = codewm("backtest", coupled.path, "--commits", "20")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(
-        "The newest 20 of 121 commits without merges, each checked against the history before it:\n"
+        "The newest 20 of 121 commits, without merges, each checked against the history before it:\n"
     )
     assert "Of the commits as they were made, it would have warned about 1 (5.0 %)." in done.stdout
     assert "Correct, for example:" in done.stdout

@@ -25,7 +25,7 @@ def test_a_person_reads_what_is_missing_why_and_in_which_commits(changed: Any, c
     done = codewm("forgotten", changed.path)
     assert done.returncode == 0, done.stderr
     first, _, chance, reason, *evidence, _, last = done.stdout.splitlines()
-    assert first == "Usually changes with the staged files, but is not staged (120 commits without merges):"
+    assert first == "Usually changes with the staged files, but is not staged (based on 120 commits):"
     assert chance.split() == [chance.split()[0], "%", "docs/core.rst"]
     assert reason.strip() == "changed in 61 of the last 61 commits to core.py"
     assert [line.split("  ")[-1] for line in evidence] == [f"Change number {n}" for n in (119, 117, 115)]
@@ -36,7 +36,7 @@ def test_a_person_reads_what_is_missing_why_and_in_which_commits(changed: Any, c
 def test_silence_says_how_much_history_stands_behind_it(coupled: Any, codewm: Codewm) -> None:
     coupled.write("tools.py", "b = -1\n")
     done = codewm("forgotten", "-C", coupled.path)
-    assert done.stdout == "No file stands out as missing from the working tree (120 commits without merges).\n"
+    assert done.stdout == "No file seems to be missing from the working tree (based on 120 commits).\n"
     assert codewm("forgotten", coupled.path, "--quiet").stdout == ""
 
 
@@ -118,9 +118,7 @@ def test_the_heading_is_true_of_what_a_change_breaks_and_of_what_usually_changes
     assert out.startswith("Needs updating to match the changes in the working tree:\n\n  95 %  user.py\n")
     changed.write("core.py", "a = -1\n")
     out = codewm("forgotten", changed.path, "--no-index", "--threshold", "0.3").stdout
-    assert out.startswith(
-        "Likely to need updating with the changes in the working tree (122 commits without merges):\n"
-    )
+    assert out.startswith("Likely to need updating with the changes in the working tree (based on 122 commits):\n")
     assert "user.py" in out
     assert out.endswith("Not needed? codewm forgotten --not-needed docs/core.rst (or --never-needed)\n")
 
@@ -185,7 +183,7 @@ def test_not_needed_once_for_good_and_taken_back(changed: Any, codewm: Codewm) -
 def test_files_missing_from_a_range_are_said_to_belong_to_its_files(changed: Any, codewm: Codewm) -> None:
     changed.commit("Change the code alone")
     first = codewm("forgotten", changed.path, "--diff", "HEAD~1...HEAD").stdout.splitlines()[0]
-    assert first == "Usually changes with the files in HEAD~1...HEAD, but did not (120 commits without merges):"
+    assert first == "Usually changes with the files in HEAD~1...HEAD, but did not (based on 120 commits):"
 
 
 @pytest.mark.parametrize("option", ["--not-needed", "--never-needed"])

@@ -181,7 +181,7 @@ def test_one_comment_is_made_kept_up_to_date_and_says_when_all_is_well(branch: A
     branch.commit("Change the page too", {"docs/core.rst": "-1\n"})
     run(branch, "main")
     assert api.changes() == ["POST", "PATCH"]
-    assert "No file stands out as missing any more" in api.comments[-1]["body"]
+    assert "No file seems to be missing any more" in api.comments[-1]["body"]
     assert len(api.comments) == 131
 
 

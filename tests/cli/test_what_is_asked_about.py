@@ -86,7 +86,7 @@ def test_a_clean_tree_is_said_to_be_so_with_the_commit_that_stands_in(history: A
     assert "--at REV" in said[1]
     place = said.index("Likely to change next")
     assert said[place + 1] == ""
-    assert said[place + 2].startswith("No place is likely enough to list: the likeliest has a chance of ")
+    assert said[place + 2].startswith("Nothing is likely enough to list (the highest chance is ")
     said = codewm("next", history.path, "-k", "3").stdout.splitlines()
     assert said[1].startswith("Edit something")
     place = said.index("Likely to change next:")
@@ -244,7 +244,7 @@ def test_guesses_are_listed_only_if_a_number_is_asked_for(history: Any, codewm: 
         assert ("Less likely places are not listed; use -k N to list more." in said) == (
             0 < len(unasked) < len(everything)
         )
-        assert ("No place is likely enough to list: the likeliest has a chance of " in said) == (not unasked)
+        assert ("Nothing is likely enough to list (the highest chance is " in said) == (not unasked)
         asked = json.loads(codewm("next", history.path, "--json").stdout)
         assert len(asked["predictions"]) + len(asked["files"]) == len(everything), "programs get all"
         return everything, unasked

@@ -17,7 +17,7 @@ result.items = vim.tbl_map(function(item)
   return { vim.fn.bufname(item.bufnr), item.lnum, item.text }
 end, vim.fn.getqflist())
 press('gh')
-wait(function() return said('is hidden for this change') and said('No file stands out as missing') end)
+wait(function() return said('is hidden for this change') and said('No file seems to be missing') end)
 vim.fn.system({ 'git', 'commit', '--quiet', '--all', '--message', 'Change core alone' })
 vim.fn.writefile({ 'a = -2' }, 'core.py')
 vim.cmd('CodewmForgotten')

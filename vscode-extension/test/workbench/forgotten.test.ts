@@ -71,7 +71,7 @@ describe('a repository in which a page always changes with a module', () => {
     guide.write(CODE, 'def gross(net):\n    return 3 * net\n');
     await window.run('Source Control: Focus on Forgotten Files View');
     const message = window.pane(VIEW).locator('.message');
-    const other = 'No file stands out as missing from the working tree';
+    const other = 'No file seems to be missing from the working tree';
     await until('what is said of the other change', () => message.textContent(), (seen) => (seen ?? '').startsWith(other));
     assert.deepEqual(await window.rows(VIEW), []);
     await toast.getByRole('button', { name: 'Undo' }).click();
@@ -84,7 +84,7 @@ describe('a repository in which a page always changes with a module', () => {
     guide.git('add', 'docs/prices.md');
     await until('no file', () => window.rows(VIEW), (seen) => seen.length === 0);
     const message = window.pane(VIEW).locator('.message');
-    await until('that all is well', () => message.textContent(), (seen) => (seen ?? '').startsWith('No file stands out as missing from what is staged'));
+    await until('that all is well', () => message.textContent(), (seen) => (seen ?? '').startsWith('No file seems to be missing from what is staged'));
   });
 
   step('names nothing while hints are off', async () => {
