@@ -12,6 +12,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from codewm_lsp.source import LeafRole, tokenize
@@ -20,6 +21,7 @@ from codewm_lsp.source.languages import PYTHON
 LINES: Final = 200  # from the first changed one to the last, of edits that are compared
 HUNKS: Final = 3  # of an edit whose values alone may differ
 PUT: Final = 3  # leaves of a line put for others
+_REMEMBERED: Final = 64  # edits of which the hunks are
 ENTRY: Final = 8  # leaves of a line that is added or removed as a whole
 
 
@@ -49,32 +51,35 @@ class _Hunk(NamedTuple):
 
 def repeat_of(now: tuple[str, str], past: tuple[str, str]) -> Repeat | None:
     """What an edit (text before, text after) does to an earlier one; None where nothing of the kind."""
-    ours, theirs = _hunks(*now), _hunks(*past)
-    if not ours or not theirs:
+    ours = _hunks(*now)
+    if not ours:
+        return None
+    shape = _shape(ours)
+    if shape is None:  # it can but be the very same, or taken back
+        _, old, new = _changed_lines(*past)
+        removed, added = "\n".join(old), "\n".join(new)
+        if not (_may_be(ours, removed, added) or _may_be(ours, added, removed)):
+            return None
+    theirs = _hunks(*past)
+    if not theirs:
         return None
     if ours == theirs:
         return Repeat.EXACTLY
-    if ours == [_Hunk(hunk.added, hunk.removed) for hunk in theirs]:
+    if ours == tuple(_Hunk(hunk.added, hunk.removed) for hunk in theirs):
         return Repeat.UNDONE
-    shape = _shape(ours)
     return Repeat.ALIKE if shape is not None and shape == _shape(theirs) else None
 
 
-def _hunks(before: str, after: str) -> list[_Hunk]:
-    """Nothing where too much lies between the first change and the last. Comments and docstrings are left out."""
-    old, new = before.split("\n"), after.split("\n")
-    first = 0
-    while first < min(len(old), len(new)) and old[first] == new[first]:
-        first += 1
-    last = 0
-    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
-        last += 1
-    if max(len(old), len(new)) - first - last > LINES:
-        return []
+@lru_cache(maxsize=_REMEMBERED)
+def _hunks(before: str, after: str) -> tuple[_Hunk, ...]:
+    """Of the newest few, as an edit is compared with many. Nothing where too much lies between the first change and the
+    last. Comments and docstrings are left out."""
+    first, old, new = _changed_lines(before, after)
+    if max(len(old), len(new)) > LINES:
+        return ()
     removed, added = _leaves(before), _leaves(after)
     found = []
-    own = old[first : len(old) - last], new[first : len(new) - last]
-    for what, i, j, k, m in difflib.SequenceMatcher(None, *own, autojunk=False).get_opcodes():
+    for what, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if what == "equal":
             continue
         hunk = _Hunk(
@@ -83,7 +88,33 @@ def _hunks(before: str, after: str) -> list[_Hunk]:
         )
         if hunk.removed != hunk.added:
             found.append(hunk)
-    return found
+    return tuple(found)
+
+
+def _changed_lines(before: str, after: str) -> tuple[int, list[str], list[str]]:
+    """From the first changed line to the last, of both texts, and how many lines are before."""
+    old, new = before.split("\n"), after.split("\n")
+    first = 0
+    while first < min(len(old), len(new)) and old[first] == new[first]:
+        first += 1
+    last = 0
+    while last < min(len(old), len(new)) - first and old[-1 - last] == new[-1 - last]:
+        last += 1
+    return first, old[first : len(old) - last], new[first : len(new) - last]
+
+
+def _may_be(hunks: Sequence[_Hunk], removed: str, added: str) -> bool:
+    """Whether these lines may hold the names and values taken out and put in, which takes no parser to see."""
+    return all(
+        content in lines
+        for hunk in hunks
+        for leaves, lines in ((hunk.removed, removed), (hunk.added, added))
+        for content, kind in leaves
+        if kind in _WORDS and "\n" not in content
+    )
+
+
+_WORDS: Final = frozenset({LeafRole.NUMBER.name, LeafRole.STRING.name, LeafRole.NAME.name})  # as they are written
 
 
 def _leaves(text: str) -> dict[int, list[_Leaf]]:

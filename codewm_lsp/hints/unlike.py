@@ -6,6 +6,7 @@ two names. And one import in common is no subject in common.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from codewm_lsp.ranking.path_layout import conventions_of
@@ -18,6 +19,7 @@ IMPORTS: Final = 2
 """Imports that two edits have in common from which they have a subject in common."""
 
 _LEAVES: Final = 400  # from the first changed one to the last, of edits that only put values in
+_REMEMBERED: Final = 64  # edits of which the names are
 _VALUES: Final = (LeafRole.NUMBER, LeafRole.STRING)
 
 Texts = tuple[str, str]
@@ -33,6 +35,7 @@ def other_meaning(now: Texts, past: Texts) -> bool:
     return bool(named and other and not named & other)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def names_of_values(before: str, after: str) -> frozenset[str]:
     """The names that an edit gives other values: of ``wait=1`` → ``wait=2`` it is ``wait``. None of them where it
     changes more than values."""

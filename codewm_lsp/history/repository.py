@@ -47,6 +47,7 @@ _GIVE_UP_AFTER: Final = (
 )
 _READ_AHEAD: Final = 48  # blobs of one commit after the other that are asked for at once
 _MAX_EDITS: Final = 2_000  # of a commit that is looked into: more are not written by hand
+_MAX_READ_LAST: Final = 4_096  # paths of which it is remembered which version was read last
 _log = logging.getLogger(__name__)
 _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -69,6 +70,7 @@ class Repository:
         self._git = HardenedGit(location)
         self._objects = Objects(self._git)
         self._diff_lock = threading.Lock()
+        self._read_last: dict[str, str] = {}  # of files whose past edits are read one by one
         self._diff: DiffTree | None = None
         self._listed: tuple[str, Tree] = ("", {})  # the files of the commit that was asked about last
         self._working: WorkingTree | None = None
@@ -367,10 +369,12 @@ class Repository:
 
     def edit_of(self, sha: str, path: str, definition: str) -> Edit | None:
         """The edit of one definition in a commit; None where it has none. Only this file of the commit is read."""
-        return self.edits_of(sha, path=path).edit_of(path, definition)
+        return self.edits_of(sha, path=path, definition=definition).edit_of(path, definition)
 
-    def edits_of(self, sha: str, *, max_files: int = MAX_FILES, path: str | None = None) -> CommitEdits:
-        """The edits of one commit; ``path``: those of this file alone."""
+    def edits_of(
+        self, sha: str, *, max_files: int = MAX_FILES, path: str | None = None, definition: str | None = None
+    ) -> CommitEdits:
+        """The edits of one commit; ``path``: those of this file alone; ``definition``: of this one alone."""
         full = sha if _SHA.fullmatch(sha) else self.head(sha)
         (commit,) = self._objects.commits([full])
         if commit is None:
@@ -381,7 +385,7 @@ class Repository:
             changes = self._changes([full], self._diff)[full]
         if path is not None and changes is not None and not isinstance(changes, str) and len(changes) <= max_files:
             changes = [change for change in changes if change.path == path]
-        return self._commit_edits(commit[0], commit[1], changes, max_files, self._shallow())
+        return self._commit_edits(commit[0], commit[1], changes, max_files, self._shallow(), definition)
 
     def files(self, rev: str = "HEAD") -> dict[str, str]:
         """Python files of a revision: path → blob. Symbolic links, submodules and places for secrets are left out."""
@@ -563,6 +567,7 @@ class Repository:
         changes: _Changes,
         max_files: int,
         shallow: Container[str],
+        definition: str | None = None,
     ) -> CommitEdits:
         if parents is not None and len(parents) > 1:
             return CommitEdits(commit, (), "merge")
@@ -577,7 +582,8 @@ class Repository:
         if len(changes) > max_files:
             return CommitEdits(commit, (), "bulk", renames)
         blobs = _blobs(changes, max_files)
-        outlines = self._objects.outlines(blobs, all_or_none=True) if blobs else {}
+        alike = self._alike(changes, blobs) if definition is not None else blobs
+        outlines = self._objects.outlines(alike, all_or_none=True) if blobs else {}
         if any(found == MISSING for found in outlines.values()):
             return CommitEdits(commit, (), "missing", renames)
         if blobs and not outlines:
@@ -592,11 +598,25 @@ class Repository:
             if not isinstance(before, Outline) or not isinstance(after, Outline):
                 continue  # too large, or not text
             old, new = differing(before, after)
+            if definition is not None:
+                old, new = (tuple(one for one in some if one.name == definition) for some in (old, new))
             edits.extend(definition_edits(change.path, old, new, previous_path=change.previous_path, commit=commit))
             if len(edits) > _MAX_EDITS:
                 self._log_skipped(commit.sha, f"changes more than {_MAX_EDITS:,} definitions")
                 return CommitEdits(commit, (), "bulk", renames)
         return CommitEdits(commit, tuple(edits), None, renames)
+
+    def _alike(self, changes: Sequence[FileChange], blobs: Mapping[str, str | None]) -> dict[str, str | None]:
+        """Of the blobs of a commit another version of the same file: the one that was read last, as the edits of a
+        definition are looked at one after the other."""
+        alike = dict(blobs)
+        for change in changes:
+            if change.after is not None:
+                alike[change.after] = self._read_last.get(change.path, change.before)
+                self._read_last[change.path] = change.after
+        if len(self._read_last) > _MAX_READ_LAST:
+            self._read_last.clear()
+        return alike
 
     def _log_skipped(self, sha: str, why: str) -> None:
         _log.warning("Skipping commit %s of %s: it %s.", short(sha), self.root or self.git_dir, why)

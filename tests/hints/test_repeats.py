@@ -86,6 +86,19 @@ def test_the_same_edit_made_again_and_taken_back_are_told_from_each_other() -> N
     assert repeat_of((limit(7), commented), (limit(7), limit(8))) is Repeat.EXACTLY
 
 
+def test_a_long_edit_that_is_made_again_or_taken_back_is_told_by_what_it_puts_in() -> None:
+    plain = 'def told(x):\n    if x is None:\n        return ""\n    return str(x)\n'
+    typed = (
+        'def told(x):\n    if x is None:\n        return ""\n    elif not isinstance(x, (str, int)):\n'
+        '        raise TypeError(\n            f"Expected str. Got {type(x).__name__!r}."\n        )\n'
+        '    text = """A\n    text of lines"""\n    return text or True\n'
+    )
+    assert repeat_of((plain, typed), (plain, typed)) is Repeat.EXACTLY
+    assert repeat_of((typed, plain), (plain, typed)) is Repeat.UNDONE
+    assert repeat_of((plain, typed.replace("Expected", "Wanted")), (plain, typed)) is None
+    assert repeat_of((plain, typed.replace("isinstance", "issubclass")), (plain, typed)) is None
+
+
 def raised(make_repository: Callable[..., Any]) -> Any:
     """A limit that is raised again and again, in two files at once."""
     repository = make_repository("raised")
