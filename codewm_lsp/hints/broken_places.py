@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.moved_imports import lost_imports
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.history.edits import definition_edits
 from codewm_lsp.ranking.breaking import Broken
@@ -28,6 +29,7 @@ MOST_FILES: Final = 150
 """Files that are looked into, the nearest to the change first."""
 
 _MOST_NAMES: Final = 40
+_CERTAIN: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,23 @@ def broken_places(
 
     Where the repository cannot tell, as in a partial clone, there is nothing.
     """
+    found = _of_others(repository, past, change, moved, edits, broken, removed)
+    for one in lost_imports(repository, past, change, moved, removed):
+        line = line_in_file(one.line, change[one.path].after or "", one.definitions, one.definition)
+        found.append(BrokenPlace(one.path, one.definition, line, _CERTAIN, one.reason))
+    return sorted(dict.fromkeys(found), key=lambda one: -one.chance)
+
+
+def _of_others(
+    repository: Repository,
+    past: str,
+    change: Mapping[str, ChangedText],
+    moved: Mapping[str, str],
+    edits: Sequence[Edit],
+    broken: Broken,
+    removed: Collection[str],
+) -> list[BrokenPlace]:
+    """Those that use what the change takes away or alters."""
     sources = {path: text for path, text in change.items() if is_source(path)}
     absent = _absent(change, moved, removed)
     names = list(dict.fromkeys([*_names(broken), *(module_name(path) for path in absent)]))

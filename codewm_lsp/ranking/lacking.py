@@ -86,7 +86,7 @@ class _Search:
 
     def _without_name(self, file: int, edit: Edit, use: Use) -> Iterator[_Found]:
         """Of a module or a class that an edit asks for a name."""
-        if not use.receiver:
+        if not use.receiver or use.optional:
             return
         owner: Meaning
         if use.kind is UseKind.ATTRIBUTE:
@@ -109,7 +109,9 @@ class _Search:
         if any(one.startswith((f"{beside}.", f"{beside}/")) for one in self._changed):
             return False  # it is a module that is new, of whatever kind
         text = self._texts[path]
-        if self._resolver.names(file, MODULE_NAME).stars or "__getattr__" in text or name in words_in(text):
+        if self._resolver.names(file, MODULE_NAME).stars or name in words_in(text):
+            return False
+        if conventions_of(path).maker in text:
             return False
         return self._resolver.member(file, name) is None
 
@@ -119,7 +121,8 @@ class _Search:
             return False
         for one in resolver.ancestors(place):
             text = self._texts[self._corpus.paths[one.file]]
-            if not self._knows_bases(one) or "__getattr" in text or "setattr" in text or name in words_in(text):
+            made = any(word in text for word in conventions_of(self._corpus.paths[one.file]).dynamic)
+            if made or not self._knows_bases(one) or name in words_in(text):
                 return False
         return resolver.in_class(place, name) is None
 

@@ -7,6 +7,7 @@ names stands in it, which the corpus knows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -49,6 +50,7 @@ _OVERRIDES: Final = 0.85
 _LISTS: Final = 0.8
 _LIKELY: Final = 0.75  # by the name alone, which nothing else has
 _IMPORTS: Final = 0.7
+_QUOTED_NAME: Final = re.compile(r"""["']\w+["']""")
 _BODY: Final = "body"
 _SIGNATURE: Final = "signature"
 _DECORATORS: Final = "decorators"
@@ -170,6 +172,7 @@ class _Search:
         self._absent = absent
         gone_files = frozenset(number[path] for path in absent if path in number)
         self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken, absent), gone_files)
+        self._now_there = Resolver(corpus, self._texts)
         self._stubs = Stubs(corpus, self._resolver, editing)
         self._found: dict[int, ForcedChange] = {}
         self._families: dict[Address, tuple[Address, ...]] = {}
@@ -273,10 +276,10 @@ class _Search:
     def _where(self, row: int) -> tuple[int, str]:
         return int(self._corpus.file[row]), self._corpus.names[row]
 
-    def _meaning(self, row: int, use: Use) -> Meaning:
+    def _meaning(self, row: int, use: Use, resolver: Resolver | None = None) -> Meaning:
         """What a use means; None where the syntax does not tell."""
         file, inside = self._where(row)
-        resolver = self._resolver
+        resolver = resolver or self._resolver
         if use.kind is UseKind.MODULE:
             return None
         if use.kind is UseKind.NAME:
@@ -318,6 +321,8 @@ class _Search:
             file, inside = self._where(row)
             for use in self._uses(row, wanted):
                 meaning = self._meaning(row, use)
+                if use.optional or (meaning == place and self._found_elsewhere(row, use, place)):
+                    continue
                 if meaning == place or self._calls_below(row, use, place):
                     certain = True
                 elif unique and meaning is None and use.kind is UseKind.ATTRIBUTE:
@@ -351,19 +356,35 @@ class _Search:
                 return
             file = int(self._corpus.file[row])
             for use in self._uses(row, frozenset({name})):
-                if use.kind is UseKind.MODULE and use.receiver:
+                said = "imports"
+                if use.optional or not use.receiver:
+                    continue
+                if use.kind is UseKind.MODULE:
                     dotted = use.receiver[0]
                     hit = resolver.module(file, dotted) == module.file
-                elif use.kind is UseKind.IMPORT and use.receiver:
+                elif use.kind is UseKind.IMPORT:
                     dot = "" if use.receiver[0].endswith(".") else "."
                     dotted = f"{use.receiver[0]}{dot}{name}"
                     hit = resolver.imported(file, Import(use.receiver[0], name)) == module
+                    of = resolver.module(file, use.receiver[0])
+                    hit = hit and (of is None or not self._makes(of, name))
+                elif use.kind is UseKind.TEXT and use.further:
+                    dotted = ".".join((*use.receiver, name))
+                    hit = resolver.module(file, dotted) == module.file and self._had(module.file, now, use.further)
+                    said = "names"
                 else:
                     continue
                 if hit and self._is_name_of(dotted, path):
-                    said = f"imports `{clean(dotted, _NAME)}`, {where}"
+                    said = f"{said} `{clean(dotted, _NAME)}`{' in a string' if said == 'names' else ''}, {where}"
                     self._lead(row, ForcedChange(_USES, said, name=name, line=use.line, changes=_BODY))
                     break
+
+    def _had(self, file: int, now: str, name: str) -> bool:
+        """Whether a module that is gone had this name, or has it where it is ``now``."""
+        if Address(file, name) in self._gone:
+            return True
+        new = self._corpus.number.get(now)
+        return new is not None and self._resolver.member(new, name) is not None
 
     def _is_name_of(self, dotted: str, path: str) -> bool:
         """Whether a file can be imported by this name: an absolute one starts in a folder that is no package itself."""
@@ -383,6 +404,23 @@ class _Search:
         """Whether a name alone tells which definition is meant: at most one has it, and Python gives it no meaning."""
         number = self._corpus.vocabulary.ids.get(name, -1)
         return not name.startswith("__") and int((self._corpus.name_words == number).sum()) <= 1
+
+    def _found_elsewhere(self, row: int, use: Use, place: Address) -> bool:
+        """Whether something else has the name of what is gone now, where it is used: in an outer scope, in a module of
+        which everything is imported, or in one that makes its names when they are asked for."""
+        meaning = self._meaning(row, use, self._now_there)
+        if isinstance(meaning, Address) and meaning != place:
+            return True
+        return not scope_above(place.name) and self._makes(place.file, place.name)
+
+    def _makes(self, file: int, name: str) -> bool:
+        """Whether a module has a function that may make this name when it is asked for."""
+        maker = self._resolver.rows(file).get(conventions_of(self._corpus.paths[file]).maker)
+        if maker is None:
+            return False
+        texts = [one.source for one in self._texts(file)]
+        quoted = re.compile(rf"""["']{re.escape(name)}["']""")
+        return any(map(quoted.search, texts)) or not _QUOTED_NAME.search(self._resolver.source(maker))
 
     def _inherited(self, place: Address, name: str) -> bool:
         """Whether a class above defines what a class no longer does: its users have that one now."""

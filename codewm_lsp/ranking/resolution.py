@@ -152,7 +152,14 @@ class Resolver:
         return self._file_of(f"{folder}/{name}" if folder else name, path)
 
     def imported(self, file: int, found: Import, depth: int = 0) -> Meaning:
-        """What an import in a file binds a name to."""
+        """What an import in a file binds a name to; None where that is gone, and the code goes on without."""
+        meaning = self._imported(file, found, depth)
+        if found.optional and isinstance(meaning, Address):
+            gone = meaning in self._gone or (not meaning.name and meaning.file in self._absent)
+            return None if gone else meaning
+        return meaning
+
+    def _imported(self, file: int, found: Import, depth: int) -> Meaning:
         module = self.module(file, found.module)
         if module is None:
             dot = "" if found.module.endswith(".") else "."

@@ -114,8 +114,10 @@ class Conventions:
     ``excluded``: globs of files that nobody wrote by hand. ``made``: the same, where they are not tracked. ``marks``:
     what lies in a folder that a tool made. ``settings``: names of files that say how a project is built. ``ordinary``:
     names that need no definition. ``attribute``: stands before the name of an object's own attribute. ``constructor``:
-    of a class. ``package``: name of the file that stands for its folder. ``objects``: what a method calls the object
-    that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of everyday objects.
+    of a class. ``maker``: the function of a module that makes its names when they are asked for; ``dynamic``: words of
+    classes that make their attributes. ``package``: name of the file that stands for its folder. ``objects``: what a
+    method calls the object that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of
+    everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
     ``declares``: the path of the file whose definitions a file declares without their bodies; "" where it is no such.
@@ -131,6 +133,8 @@ class Conventions:
     ordinary: frozenset[str]
     attribute: str
     constructor: str
+    maker: str
+    dynamic: frozenset[str]
     package: str
     objects: frozenset[str]
     parent: str

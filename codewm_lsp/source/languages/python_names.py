@@ -33,6 +33,11 @@ BUILT_IN: Final = frozenset(
 """Attributes of everyday objects."""
 
 _DEEPEST: Final = 200
+_NOT_THERE: Final = re.compile(r"\b(?:ImportError|ModuleNotFoundError|Exception|BaseException)\b")
+_SUPPRESSES: Final = re.compile(r"\bsuppress\s*\([^)]*\b(?:ImportError|ModuleNotFoundError|Exception)\b")
+_IMPORTS_BY_NAME: Final = "import_module"
+_MODULE_NAME: Final = re.compile(r"""["'](\.*[^\W\d]\w*(?:\.[^\W\d]\w*)*)["']""")
+_OWN_PACKAGE: Final = frozenset({"__name__", "__package__"})
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 _ENUMERATION: Final = ("Enum", "Flag")
 _BINDING: Final = {
@@ -112,23 +117,38 @@ _LEAVE_PARAMETERS: Final = frozenset(
 
 
 class _Place:
-    """Where in a definition a node stands."""
+    """Where in a definition a node stands. ``optional``: where the code goes on if an import fails."""
 
-    __slots__ = ("depth", "hidden", "outside", "pattern")
+    __slots__ = ("depth", "hidden", "optional", "outside", "pattern")
 
     def __init__(
-        self, hidden: frozenset[str] = frozenset(), *, outside: bool = False, pattern: bool = False, depth: int = 0
+        self,
+        hidden: frozenset[str] = frozenset(),
+        *,
+        outside: bool = False,
+        pattern: bool = False,
+        optional: bool = False,
+        depth: int = 0,
     ) -> None:
         self.hidden = hidden
         self.outside = outside
         self.pattern = pattern
+        self.optional = optional
         self.depth = depth
 
-    def below(self, hidden: frozenset[str] = frozenset(), *, outside: bool = False, pattern: bool = False) -> _Place:
+    def below(
+        self,
+        hidden: frozenset[str] = frozenset(),
+        *,
+        outside: bool = False,
+        pattern: bool = False,
+        optional: bool = False,
+    ) -> _Place:
         return _Place(
             self.hidden | hidden,
             outside=self.outside or outside,
             pattern=self.pattern or pattern,
+            optional=self.optional or optional,
             depth=self.depth + 1,
         )
 
@@ -210,9 +230,13 @@ class _Reader:
         place: _Place,
         receiver: Chain | None = None,
         call: Call | None = None,
+        further: str = "",
     ) -> None:
         if node is not None and name in self._wanted:
-            self._uses.append(Use(name, kind, receiver, call, place.outside, line=node.start_point[0]))
+            line = node.start_point[0]
+            self._uses.append(
+                Use(name, kind, receiver, call, place.outside, line=line, optional=place.optional, further=further)
+            )
 
     # Names
 
@@ -244,7 +268,15 @@ class _Reader:
             else:
                 self.visit(function, place.below())
         if arguments is not None:
+            if _text(function).rpartition(".")[2] == _IMPORTS_BY_NAME:
+                self._imports_by_name(arguments, place)
             self.visit(arguments, place.below())
+
+    def _imports_by_name(self, arguments: Node, place: _Place) -> None:
+        first, second = (*map(_text, arguments.named_children), "", "")[:2]
+        named = _MODULE_NAME.fullmatch(first)
+        if named is not None and (not named[1].startswith(".") or second in _OWN_PACKAGE):
+            self._imports_module(named[1], arguments, place)
 
     def _keyword_argument(self, node: Node, place: _Place) -> None:
         self._visit_field(node, "value", place.below())
@@ -277,8 +309,10 @@ class _Reader:
             elif child.type == "string_content":
                 text = _text(child)
                 if _DOTTED.fullmatch(text):
-                    *before, name = text.split(".")
-                    self._use(name, child, UseKind.TEXT, place, tuple(before))
+                    parts = tuple(text.split("."))
+                    for number, (name, further) in enumerate(zip(parts, (*parts[1:], ""), strict=True)):
+                        if number:
+                            self._use(name, child, UseKind.TEXT, place, parts[:number], further=further)
 
     def _global_statement(self, node: Node, place: _Place) -> None:
         self._elsewhere.update(_text(child) for child in node.named_children)
@@ -362,11 +396,11 @@ class _Reader:
         for child in node.named_children:
             if child.type == "aliased_import":
                 module, alias = _text(child.child_by_field_name("name")), _text(child.child_by_field_name("alias"))
-                self._imports[alias] = Import(module, None)
+                self._imports[alias] = Import(module, None, place.optional)
                 self._imports_module(module, child, place)
             elif child.type == "dotted_name":
                 top = _text(child).partition(".")[0]
-                self._imports.setdefault(top, Import(top, None))
+                self._imports.setdefault(top, Import(top, None, place.optional))
                 self._imports_module(_text(child), child, place)
 
     def _imports_module(self, module: str, node: Node, place: _Place) -> None:
@@ -382,11 +416,24 @@ class _Reader:
             name = alias = _text(child)
             if child.type == "aliased_import":
                 name, alias = _text(child.child_by_field_name("name")), _text(child.child_by_field_name("alias"))
-            self._imports[alias] = Import(module, name)
+            self._imports[alias] = Import(module, name, place.optional)
             self._use(name, child, UseKind.IMPORT, place, (module,))
 
     def _future_import_statement(self, node: Node, place: _Place) -> None:
         pass
+
+    def _try_statement(self, node: Node, place: _Place) -> None:
+        handled = any(_goes_on(child) for child in node.named_children if child.type == "except_clause")
+        for child in node.named_children:
+            in_body = child == node.child_by_field_name("body")
+            self.visit(child, place.below(optional=handled and in_body))
+
+    def _with_statement(self, node: Node, place: _Place) -> None:
+        body = node.child_by_field_name("body")
+        items = [child for child in node.named_children if child != body]
+        suppressed = any(_SUPPRESSES.search(_text(child)) for child in items)
+        for child in node.named_children:
+            self.visit(child, place.below(optional=suppressed and child == body))
 
     # Definitions
 
@@ -436,6 +483,16 @@ class _Reader:
             self.visit(child, place.below(outside=True))
         self._broken(node, place)
         self._visit_field(node, "body", place.below())
+
+
+def _goes_on(handler: Node) -> bool:
+    """Whether a handler catches that a module or a name of it is not there, and raises nothing."""
+    if not handler.named_children:
+        return False
+    *caught, body = handler.named_children
+    if body.type != "block" or any(child.type == "raise_statement" for child in body.named_children):
+        return False
+    return not caught or bool(_NOT_THERE.search(_text(caught[0])))
 
 
 def _targets(node: Node | None) -> Iterator[str]:

@@ -23,7 +23,7 @@ class UseKind(Enum):
     IMPORT = "import"  # imported from a module
     MODULE = "module"  # the last part of the name of a module that is imported, or from which something is
     LISTED = "listed"  # in the list of what a module exports
-    TEXT = "text"  # at the end of a dotted name in a string
+    TEXT = "text"  # in a dotted name in a string
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class Use:
     """One use of a name. ``receiver``: what it is an attribute of, or the module that it is imported from or belongs
     to; None where that is no chain of names. ``outside``: in a decorator, default, annotation or base, which the
     definition's own names do not hide; ``decorates``: in a decorator. ``call``: where it is called.
-    ``line``, from 0, of the text."""
+    ``line``, from 0, of the text. ``optional``: in an import without which the code goes on. ``further``: the part that
+    follows in a dotted name in a string; "" for none."""
 
     name: str
     kind: UseKind
@@ -49,14 +50,18 @@ class Use:
     outside: bool = False
     decorates: bool = False
     line: int = 0
+    optional: bool = False
+    further: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What an import binds a name to: ``name`` of ``module`` (dots in front: relative), or the module itself."""
+    """What an import binds a name to: ``name`` of ``module`` (dots in front: relative), or the module itself.
+    ``optional``: the code goes on where there is none."""
 
     module: str
     name: str | None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
