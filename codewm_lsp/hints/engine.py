@@ -53,6 +53,7 @@ FEWEST_COMMITS: Final = 2  # with fewer, nothing is known of what changes togeth
 PRECEDENTS: Final = 8  # newest edits of a definition that are looked at for one of the same kind
 TWINS: Final = 6  # small past edits of other definitions whose lines are compared with those of a small edit
 COMPARED: Final = 24  # of these at most, those that turn out to mean something else among them
+LOOKED_AT: Final = 40  # past edits of which it is asked whether they only moved a definition
 NEAR_EQUALS: Final = 10  # further past edits that may come before some that fit as well but are old
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -188,6 +189,7 @@ class Engine:
         similar += self._own(edit, vector, past, now)
         similar = self._without_lone_imports(edit, similar)
         similar.sort(key=lambda one: (-one.score, -one.edit.commit.date))
+        similar = self._without_moves(edit, similar)
         similar = _under_one_name(similar)
         return similar[:k] if k else similar
 
@@ -256,6 +258,15 @@ class Engine:
             if lone and len(ours & changed) < IMPORTS:
                 without.add(past.id)
         return [one for one in similar if one.edit.source is not None or one.edit.id not in without]
+
+    def _without_moves(self, edit: Edit, similar: Sequence[SimilarEdit]) -> list[SimilarEdit]:
+        """The same, best first, without those by which a definition only went elsewhere: whoever edits one that stays
+        learns nothing from them. Looked at are the first ones."""
+        if edit.kind is not EditKind.MODIFIED:
+            return list(similar)
+        first = [one.edit for one in similar[:LOOKED_AT] if one.edit.source is None]
+        moved = self._index.moved(first) if first else set()
+        return [one for one in similar if one.edit.source is not None or one.edit.id not in moved]
 
     def _own(self, edit: Edit, vector: NDArray[np.float32], past: Container[str], now: float) -> list[SimilarEdit]:
         """The earlier edits of the same definition that an edit makes again or takes back, or that were of its kind."""

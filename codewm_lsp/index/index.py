@@ -25,7 +25,7 @@ from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
 from codewm_lsp.index.expectation import expected
 from codewm_lsp.index.overlap import Overlap
-from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds
+from codewm_lsp.index.reading import PastEdit, commit_rows, names_of_places, past_edits, places_and_kinds, same_name
 from codewm_lsp.index.related import AskedPlace, CurrentEdit, KnownPlace, Related, Window, by_term
 from codewm_lsp.index.reranker import CONSIDERED, PlaceParts, following, learnt, relations
 from codewm_lsp.index.search import Query
@@ -45,6 +45,7 @@ FEW_WORDS: Final = 10  # that an edit changed of which others may differ in thei
 _OWN: Final = 200  # newest edits of a definition that are looked at for what an edit of it repeats
 _REPEATED: Final = 6  # of these that are read
 _SOON_READ: Final = 60  # edits of a commit
+_MOVED: Final = 0.5  # share of its words with which a definition is the same elsewhere, as with files in Git
 _VERIFIED: Final = 1000  # rows of an answer whose checksums are looked at
 
 
@@ -389,6 +390,22 @@ class Index:
         sizes = self.log.ask(lambda arrays: np.diff(np.append(arrays.first_rows.values, len(arrays))))
         rows = self.log.ask(lambda arrays: arrays.commit_of.values[[edit.row for edit in edits]])
         return [edit for edit, row in zip(edits, rows.tolist(), strict=True) if sizes[row] <= _SOON_READ]
+
+    def moved(self, edits: Sequence[PastEdit]) -> set[int]:
+        """The ids of those by which a definition only went elsewhere: in the same commit one of its name came, or went,
+        with half of the words or more."""
+
+        def is_moved(arrays: EditArrays, edit: PastEdit) -> bool:
+            other = EditKind.ADDED if edit.kind is EditKind.REMOVED else EditKind.REMOVED
+            own = arrays.rows_of(int(arrays.commit_of.values[edit.row]))
+            rows = self.log.read(partial(same_name, rows=own, definition=edit.definition, kind=other))
+            if not rows:
+                return False
+            words, *others = search.words_of(arrays, np.array([edit.row, *rows], dtype=np.int64))
+            return any(_shared_words(words, other) >= _MOVED for other in others)
+
+        changed = [edit for edit in edits if edit.kind is not EditKind.MODIFIED]
+        return self.log.ask(lambda arrays: {edit.id for edit in changed if is_moved(arrays, edit)})
 
     def _hits(self, arrays: EditArrays, ranked: _Ranked) -> list[Hit]:
         alike = search.overlaps(arrays, ranked.query, ranked.asked, ranked.rows[:CONSIDERED])
@@ -747,6 +764,12 @@ class Index:
         result = distinct(np.concatenate(hidden))
         self._hidden = (key, result)
         return result
+
+
+def _shared_words(gone: Mapping[int, int], come: Mapping[int, int]) -> float:
+    """The share of words, of the larger one's, that one edit took out and the other put in, or the other way round."""
+    shared = sum(min(abs(count), abs(come[term])) for term, count in gone.items() if count * come.get(term, 0) < 0)
+    return shared / max(1, sum(map(abs, gone.values())), sum(map(abs, come.values())))
 
 
 def _order(arrays: EditArrays, commits: NDArray[np.bool_]) -> list[int]:

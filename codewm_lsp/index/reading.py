@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from codewm_lsp.history import LAST_DATE, Commit, EditKind
-from codewm_lsp.index.store import from_sql
+from codewm_lsp.index.store import from_sql, to_sql
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
 
@@ -43,6 +43,15 @@ class PastEdit:
     def row(self) -> int:
         """Where it stands in the arrays of its index."""
         return self.id - 1
+
+
+def same_name(connection: sqlite3.Connection, rows: range, definition: str, kind: EditKind) -> list[int]:
+    """The rows, of these, of edits of that kind of a definition of this name, in any file."""
+    query = """
+        SELECT e.id - 1 FROM edits e JOIN places p ON p.id = e.place
+        WHERE e.id BETWEEN ? AND ? AND e.kind = ? AND p.definition = ?"""
+    asked = (rows.start + 1, rows.stop, kind.value, to_sql(definition))
+    return [row for (row,) in connection.execute(query, asked)]
 
 
 def places_and_kinds(connection: sqlite3.Connection, ids: Sequence[int]) -> list[tuple[int, str]]:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from codewm_lsp.hints import Engine, HintKind, HintOptions
 from codewm_lsp.hints.fading import faded
 from codewm_lsp.history import Commit, Edit, EditKind, Repository
 from codewm_lsp.index import Hit, PastEdit
 from codewm_lsp.source import DefinitionKind
+from tests.hints.conftest import in_progress
 
 OpenEngine = Callable[[Path], Any]
 
@@ -141,3 +144,23 @@ def test_a_definition_that_was_renamed_stands_in_the_list_under_one_name(
     everything = engine.similar(edit, k=0)
     renamed = [one.edit.definition for one in everything if one.edit.commit.subject == "Call it goods"]
     assert renamed == ["fetch_goods"]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_definition_that_only_went_elsewhere_is_no_edit_to_learn_from(
+    make_repository: Callable[..., Any], open_engine: OpenEngine, changed: bool
+) -> None:
+    """Not even where its text was touched on the way; the same words taken out for good are one."""
+    fetch = "def fetch(url, retries):\n    session = connect(url, retries)\n    return session.read(retries)\n"
+    ask = "def ask(url):\n    session = connect(url, 3)\n    return session.read(3)\n"
+    rest = "def close(path):\n    path.close()\n"
+    repository = make_repository("moves")
+    repository.commit("Begin", {"a.py": f"{fetch}\n\n{rest}", "b.py": rest, "c.py": f"{rest}\n\n{ask}"})
+    there = fetch.replace("url, retries)\n    s", "url, retries=3)\n    s") if changed else fetch
+    repository.commit("Fetch elsewhere", {"a.py": rest, "b.py": f"{rest}\n\n{there}"})
+    repository.commit("Fetch no more", {"b.py": rest})
+    engine = open_engine(repository.path)
+    edit = in_progress(repository, "c.py", f"{rest}\n\n{ask}".replace("session = connect(url, 3)", "session = url"))
+    found = {one.edit.commit.subject for one in engine.similar(edit, k=0)}
+    assert "Fetch no more" in found
+    assert "Fetch elsewhere" not in found
