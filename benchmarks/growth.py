@@ -240,7 +240,7 @@ def probe(work: Path) -> dict[str, Any]:
         memory = process.memory_info()
         equal = 0
         for edit, vector in zip(edits[:CHECKED], vectors, strict=False):
-            scores = np.sort(index.scores(edit, vector).blended(index.blend))[::-1][:10]
+            scores = np.sort(index.chances(edit, vector))[::-1][:10]
             found = [hit.score for hit in index.search(edit, vector, k=10)]
             equal += bool(np.allclose(found, scores, atol=1e-5))
         adding = []

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ def _elsewhere(source: Path, repository: Path, limit: int) -> Indexed:
         str(limit),
         "--once",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    paths = [str(source), *filter(None, [os.environ.get("PYTHONPATH")])]  # 0.1.0 needs GitPython
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return Indexed(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -85,6 +87,10 @@ def once(path: Path, limit: int) -> Indexed:
     from codewm_lsp.index import Index, update
     from codewm_lsp.world_model import WorldModel
 
+    with suppress(ImportError):  # there is none in 0.1.0; every program calls it
+        from codewm_lsp.garbage import collect_seldom
+
+        collect_seldom()
     model = WorldModel.load()
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,

@@ -12,7 +12,7 @@ import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,9 +46,9 @@ class Reader:
         self._descriptor = descriptor
         weakref.finalize(self, os.close, descriptor)
 
-    def read(self, size: int, place: int) -> bytes:
-        """So many bytes from there on, fewer where the file ends. Raises OSError."""
-        return os.pread(self._descriptor, size, place)
+    def read(self, sizes: Sequence[int], places: Sequence[int]) -> bytes:
+        """So many bytes from each of these places on, in a row; fewer where the file ends. Raises OSError."""
+        return b"".join(map(os.pread, repeat(self._descriptor), sizes, places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +161,9 @@ class Matrix:
             return self._rows[rows]
         size = self._row.itemsize
         starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 2) != 1)
-        runs = zip(rows[starts].tolist(), np.diff(starts, append=len(rows)).tolist(), strict=True)
+        counts = np.diff(starts, append=len(rows))
         try:
-            data = b"".join([self._reader.read(size * count, HEADER + size * first) for first, count in runs])
+            data = self._reader.read((size * counts).tolist(), (HEADER + size * rows[starts]).tolist())
         except OSError as error:
             raise Damaged(f"its vectors cannot be read: {error.strerror}") from error
         if len(data) != size * len(rows):
@@ -212,17 +212,24 @@ class Matrix:
         """
         order = np.argsort(rows, kind="stable") if len(rows) >= _MANY else np.arange(len(rows))
         ordered = rows[order]
-        starts = (
-            np.flatnonzero(np.diff(ordered // _WINDOW, prepend=-1)) if len(rows) >= _MANY else np.zeros(1, np.int64)
-        )
+        starts = np.zeros(1, np.int64)
+        if len(rows) >= _MANY:  # where the parts begin that are mapped, and the others between them
+            starts = np.flatnonzero(np.diff(ordered // _WINDOW, prepend=-1))
+            many = np.diff(starts, append=len(rows)) >= _MANY
+            starts = starts[many | np.concatenate(([True], many[:-1]))]
         size = self._row.itemsize
         for first, last in pairwise([*starts.tolist(), len(rows)]):
-            is_mapped = self._reader is not None and last - first >= _MANY
+            is_mapped = self._reader is not None and self._is_one_window(ordered[first:last])
             for begin in range(first, last, _BLOCK):
                 block = slice(begin, min(begin + _BLOCK, last))
                 yield order[block], self._rows[ordered[block]] if is_mapped else self._records(ordered[block])
             if is_mapped:
                 let_go(self._rows, HEADER + size * int(ordered[first]), HEADER + size * int(ordered[last - 1] + 1))
+
+    @staticmethod
+    def _is_one_window(rows: NDArray[np.int64]) -> bool:
+        """Whether many rows, in their order, are of one part of the file."""
+        return len(rows) >= _MANY and int(rows[0]) // _WINDOW == int(rows[-1]) // _WINDOW
 
     def products(self, queries: NDArray[np.float32], rows: range) -> NDArray[np.float32]:
         """Products of (Q, D) queries with a run of rows, (Q, rows): the cosines, where both sides are of length 1."""

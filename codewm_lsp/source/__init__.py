@@ -13,7 +13,7 @@ from codewm_lsp.source.definitions import (
     Outline,
     differing,
     lines_outside,
-    only_function,
+    only_definition,
     parse_definitions,
     parse_version,
 )
@@ -42,7 +42,7 @@ __all__ = [
     "kinds_of_change",
     "lines_outside",
     "names_of",
-    "only_function",
+    "only_definition",
     "parse_definitions",
     "parse_version",
     "split_identifier",

@@ -150,10 +150,15 @@ def parse_definitions(text: str) -> tuple[Definition, ...]:
     return parse_version(text, None).definitions
 
 
-def only_function(text: str) -> str | None:
-    """The name of the function that ``text`` is from its first to its last character, all of which
-    ``parse_definitions`` says is its own; None where that does not show at a glance."""
-    return _HEADERS.only_function(text) if text.isascii() and len(text) < MAX_TEXT else None
+def only_definition(text: str) -> tuple[str, DefinitionKind] | None:
+    """Name and kind of the one definition that ``parse_definitions`` finds in ``text``, all of which is its own; None
+    where that does not show at a glance."""
+    if not text.isascii() or len(text) > MAX_TEXT or not text.strip():
+        return None
+    name = _HEADERS.only_function(text)
+    if name is not None:
+        return name, DefinitionKind.FUNCTION
+    return (MODULE_NAME, DefinitionKind.MODULE) if _HEADERS.defines_nothing(text) else None
 
 
 def lines_outside(text: str) -> list[tuple[int, str]]:

@@ -26,7 +26,7 @@ from codewm_lsp.source import (
     Definition,
     DefinitionKind,
     LeafRole,
-    only_function,
+    only_definition,
     parse_definitions,
     split_identifier,
     tokenize,
@@ -165,8 +165,8 @@ def _surplus(lines: list[str], other: Counter[str]) -> set[int]:
 
 def changed_pairs(before: str, after: str) -> list[tuple[str, str, str]]:
     """(before, after, kind) of the definitions that differ between two texts, each a definition or a whole file."""
-    if (name := _only_function(before, after)) is not None:
-        return [(before, after, DefinitionKind.FUNCTION.value)] if name and before != after else []
+    if only := _only_definition(before, after):
+        return [(before, after, only[1].value)] if before != after else []
     old, new = _definitions(before), _definitions(after)
     pairs = []
     for name in [*new, *(name for name in old if name not in new)]:
@@ -178,14 +178,12 @@ def changed_pairs(before: str, after: str) -> list[tuple[str, str, str]]:
     return pairs
 
 
-def _only_function(before: str, after: str) -> str | None:
-    """The name of the function that both texts are, where one of them is not empty; "" where both are. None where a
-    glance does not tell."""
-    old = only_function(before) if before else ""
-    if old is None or not after:
+def _only_definition(before: str, after: str) -> tuple[str, DefinitionKind] | None:
+    """What both texts are, where each is one and the same definition, or empty; None where a glance does not tell."""
+    old, new = only_definition(before), only_definition(after)
+    if not after:
         return old
-    new = only_function(after)
-    return new if not old or old == new else None
+    return new if old == new or not before else None
 
 
 def _definitions(text: str) -> Mapping[str, Definition]:

@@ -12,7 +12,7 @@ from codewm_lsp.source import (
     MODULE_NAME,
     DefinitionKind,
     fingerprint,
-    only_function,
+    only_definition,
     parse_definitions,
     tokenize,
     word_counts,
@@ -87,21 +87,27 @@ _MORE = [
 _MORE += ["\n    def h():", "\n<<<<<<< a\n", "\n=======\n", "\n>>>>>>> b\n", "\ufeff", "\n\n", "    "]
 
 
-@given(st.data(), st.sampled_from(_FUNCTIONS))
-def test_a_text_that_is_one_function_at_a_glance_is_one_when_it_is_read(data: st.DataObject, text: str) -> None:
+_NAMES = ["get", "post", "f", "g"]
+_MODULE = "import os\n\nX = [\n    1,\n]\nif X:\n    y = '''\n  z'''\n"
+
+
+@given(st.data(), st.sampled_from([*_FUNCTIONS, _MODULE]))
+def test_a_text_that_is_one_definition_at_a_glance_is_one_when_it_is_read(data: st.DataObject, text: str) -> None:
     for _ in range(data.draw(st.integers(0, 3))):
         begin = data.draw(st.integers(0, len(text)))
         end = data.draw(st.integers(begin, min(begin + 8, len(text))))
         text = text[:begin] + data.draw(st.sampled_from(["", *_MORE])) + text[end:]
-    name = only_function(text)
-    if name is not None:
+    glance = only_definition(text)
+    if glance is not None:
         (only,) = parse_definitions(text)
-        assert (only.name, only.kind, only.source) == (name, DefinitionKind.FUNCTION, text)
+        assert (only.name, only.kind, only.source) == (*glance, text)
 
 
-def test_most_functions_are_seen_at_a_glance() -> None:
+def test_most_functions_and_modules_are_seen_at_a_glance() -> None:
     plain = [text.replace("def no", "no") for text in _FUNCTIONS]
-    assert [only_function(text) for text in plain] == ["get", "post", "f", "g"]
+    assert [only_definition(text) for text in plain] == [(name, DefinitionKind.FUNCTION) for name in _NAMES]
+    assert only_definition(_MODULE) == (MODULE_NAME, DefinitionKind.MODULE)
+    assert only_definition("import os\n\nclass A: ...\n") is None
 
 
 @given(_ANY)

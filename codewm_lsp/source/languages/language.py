@@ -97,7 +97,7 @@ class Headers:
     the line's own indentation, group 2 is there where it may begin a definition, ``decorator`` where it begins with
     one. ``continued``: whether a line goes on with the one before, which ends in a backslash. ``class_body``: a class
     down to its first member, whose indentation is group 1. ``only_function``: of an ASCII text that is certainly one
-    function and nothing else, its name.
+    function and nothing else, its name. ``defines_nothing``: whether an ASCII text certainly has no definition.
     """
 
     statement: Callable[[int], re.Pattern[bytes]]
@@ -105,6 +105,7 @@ class Headers:
     class_body: re.Pattern[bytes]
     decorator: bytes
     only_function: Callable[[str], str | None]
+    defines_nothing: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,13 @@ import tree_sitter
 import tree_sitter_python
 
 from codewm_lsp.source.languages.language import Conventions, Headers, Language, LeafRole, Nodes
-from codewm_lsp.source.languages.python_lines import is_continued, logical_lines, only_function, width_of
+from codewm_lsp.source.languages.python_lines import (
+    defines_nothing,
+    is_continued,
+    logical_lines,
+    only_function,
+    width_of,
+)
 from codewm_lsp.source.languages.python_names import BUILT_IN, OBJECTS, SUPER, read_names
 
 _SUFFIXES: Final = (".py", ".pyi", ".pyw")
@@ -363,6 +369,7 @@ _HEADERS: Final = Headers(
     ),
     decorator=b"@",
     only_function=only_function,
+    defines_nothing=defines_nothing,
 )
 _STARTS: Final = re.compile(r"\s*(?:async\s+def|def|class)\b")
 

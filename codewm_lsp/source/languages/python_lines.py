@@ -35,9 +35,10 @@ _IN_PARAMETERS: Final = r"(?:[^()\[\]{}'\"#\\\n]|\n(?=[ \t]))"
 _ONLY_HEADER: Final = re.compile(
     rf"(?:async[ \t]+)?def[ \t]+([A-Za-z_]\w*)(?:\((?:{_IN_PARAMETERS}|\[{_IN_PARAMETERS}*\])*\n\))?", re.ASCII
 )
-_MAY_DEFINE: Final = re.compile(r"\n[ \t]*(?:@|(?:async[ \t]+)?(?:def|class)[ \t])")
+_MAY_DEFINE: Final = re.compile(r"^[ \t]*(?:@|(?:async[ \t]+)?(?:def|class)[ \t])", re.MULTILINE)
 _AT_MARGIN: Final = re.compile(r"\n[^ \t\n]")
 _ENDS: Final = " \t\n\\"
+_NOT_PLAIN: Final = ("\f", "\r", "<<<<<<<", ">>>>>>>")
 _NEWLINE, _HASH, _BACKSLASH = b"\n#\\"
 
 
@@ -275,6 +276,11 @@ def only_function(text: str) -> str | None:
         return None
     last = text[text.rfind("\n") + 1 :]
     return None if last.lstrip(" \t").startswith("#") else header.group(1)
+
+
+def defines_nothing(text: str) -> bool:
+    """Whether all of an ASCII text is certainly outside of definitions: none of its lines may begin one."""
+    return not any(sign in text for sign in _NOT_PLAIN) and _MAY_DEFINE.search(text) is None
 
 
 def is_continued(data: bytes, position: int) -> bool:
