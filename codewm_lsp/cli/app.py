@@ -251,9 +251,8 @@ def _add_store(parser: _Parser, help: str) -> None:
     parser.add_argument("--store", metavar="WHERE", help=help)
 
 
-def _asking(parser: _Parser, count: int, *, store: bool, places: bool) -> None:
-    """The options of the commands that answer a question. ``places``: also with places that may change next."""
-    likely = ", and of places that may change next only likely ones" if places else ""
+def _asking(parser: _Parser, count: int, *, store: bool) -> None:
+    """The options of the commands that answer a question."""
     parser.add_argument(
         "path",
         nargs="?",
@@ -267,7 +266,7 @@ def _asking(parser: _Parser, count: int, *, store: bool, places: bool) -> None:
         type=_count,
         metavar="N",
         dest="k",
-        help=f"Maximum results, 0 for all [default: {count}{likely}]",
+        help=f"Maximum results, 0 for all [default: {count}, and only likely ones]",
     )
     parser.set_defaults(usual=count)
     parser.add_argument("--diff", action="store_true", help="Show the diffs of the past edits")
@@ -573,7 +572,7 @@ COMMANDS: Final = {
             "instead.\n\n"
             "JSON: the fields of codewm similar and of codewm next, in one object.",
             "codewm hints src/client.py --diff",
-            lambda parser: _asking(parser, 5, store=True, places=True),
+            lambda parser: _asking(parser, 5, store=True),
             _hints,
         ),
         Command(
@@ -586,7 +585,7 @@ COMMANDS: Final = {
             '"kind" (added, modified or removed), "score"}]}; with --diff also "diff", with --store also "repository". '
             '"fact": true means that your edit repeats or undoes this one; its score only orders the list.',
             "codewm similar --diff -k 3",
-            lambda parser: _asking(parser, 10, store=True, places=False),
+            lambda parser: _asking(parser, 10, store=True),
             _similar,
         ),
         Command(
@@ -599,7 +598,7 @@ COMMANDS: Final = {
             '"evidence": […]}], "files": [{"path", "score", "reason"}]}; the evidence has the shape of the edits of '
             "codewm similar.",
             "codewm next --at v2.0 -C ~/src/project",
-            lambda parser: _asking(parser, 10, store=False, places=True),
+            lambda parser: _asking(parser, 10, store=False),
             _next,
         ),
         Command(

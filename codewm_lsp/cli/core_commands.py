@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Edit, Repository
 
 
-UNASKED = 0.2  # chance from which on a likely place is listed unless the number of results is given …
+UNASKED = 0.2  # chance from which on a place or past edit is listed unless the number of results is given …
 FEWEST = 3  # … and how many are where none is that likely, …
 LEAST = 0.1  # … if it is at least as likely as that (while nothing is being edited: ``hints.LISTED``)
 BARELY = 0.25  # share of the history up to which only past edits that are likely to fit are shown
@@ -80,11 +80,12 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
         unlike = ""
         if left and done < BARELY * total and not options.json:
             edits, unlike = _likely_enough(edits, done)
-
         unlisted = ""
         if options.k is None and not options.json:
             least = LEAST if question.stand_in is None else LISTED
-            predictions, files, unlisted = _likely_places(predictions, files, least)
+            found, (edits, none_likely) = len(edits), _likely_edits(edits)
+            unlike = unlike or none_likely
+            predictions, files, unlisted = _likely_places(predictions, files, least, edits=0 < len(edits) < found)
         after_commit = question.stand_in is not None and bool(predictions)
         edit_diffs: list[str | None] = [None] * len(edits)
         evidence_diffs: list[list[str | None]] = [[None] * len(one.telling) for one in predictions]
@@ -126,14 +127,16 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
                 if unlike:
                     reporter.line(unlike)
             if "next" in kinds:
-                if "similar" in kinds:
+                if "similar" in kinds and (predictions or not files):
                     reporter.heading("Likely to change next", after_commit=after_commit)
+                elif files and not predictions:
+                    reporter.line("  No Python definition is likely to change.")
                 reporter.predictions(predictions, evidence_diffs)
                 reporter.files(files)
-                if unlisted:
-                    if predictions or files:
-                        reporter.line()
-                    reporter.line((unlisted, "dim"))
+            if unlisted:
+                if predictions or files or "next" not in kinds:
+                    reporter.line()
+                reporter.line((unlisted, "dim"))
             if not options.diff and out.is_terminal:
                 reporter.line()
                 reporter.line(("Use --diff to show the past edits themselves.", "dim"))
@@ -154,21 +157,37 @@ def _likely_enough(edits: list[tuple[SimilarEdit, Edit]], commits: int) -> tuple
     return [], f"  None likely to fit in the {counted(commits, 'commit')} indexed so far."
 
 
+def _likely_edits(edits: list[tuple[SimilarEdit, Edit]]) -> tuple[list[tuple[SimilarEdit, Edit]], str]:
+    """What is listed of past edits where no number was asked for, and what is said where that is nothing; chosen as
+    ``_likely_places`` does."""
+    likely = [pair for pair in edits if pair[0].fact or pair[0].score >= UNASKED]
+    likely = likely or [pair for pair in edits[:FEWEST] if pair[0].score >= LEAST]
+    if likely or not edits:
+        return likely, ""
+    return (
+        [],
+        f"  None is likely to fit (the highest chance is {int(100 * edits[0][0].score)} %); use -k N to list more.",
+    )
+
+
 def _likely_places(
-    predictions: list[Prediction], files: list[NextFile], least: float
+    predictions: list[Prediction], files: list[NextFile], least: float, *, edits: bool = False
 ) -> tuple[list[Prediction], list[NextFile], str]:
     """What is listed of both where no number was asked for, and what is said of the rest: a list that is filled up with
-    guesses makes a person distrust what is sure. Where none is likely, the first few from the chance ``least`` on."""
+    guesses makes a person distrust what is sure. Where none is likely, the first few from the chance ``least`` on.
+    ``edits``: whether past edits are left out of their list, too."""
+    less = "Less likely {} are not listed; use -k N to list more."
     likely = [one for one in predictions if one.score >= UNASKED]
     likely = likely or [one for one in predictions[:FEWEST] if one.score >= least]
     likely_files = [one for one in files if one.score >= UNASKED]
     if likely or likely_files:
         left_out = len(predictions) + len(files) > len(likely) + len(likely_files)
-        return likely, likely_files, "Less likely places are not listed; use -k N to list more." if left_out else ""
+        what = " and ".join(["past edits"] * edits + ["places"] * left_out)
+        return likely, likely_files, less.format(what) if what else ""
     chances = [*(one.score for one in predictions), *(one.score for one in files)]
     if not chances:
-        return [], [], ""
-    highest = f"the highest chance is {100 * max(chances):.0f} %"
+        return [], [], less.format("past edits") if edits else ""
+    highest = f"the highest chance is {int(100 * max(chances))} %"
     return [], [], f"Nothing is likely enough to list ({highest}). Use -k 0 to list everything."
 
 

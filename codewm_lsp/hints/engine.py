@@ -33,7 +33,7 @@ from codewm_lsp.hints.supporting import SupportingEdits
 from codewm_lsp.hints.unlike import IMPORTS, UNLIKE, imports_changed, other_meaning, without_imports_alike
 from codewm_lsp.hints.wording import changed_title, likely, next_title, similar_title
 from codewm_lsp.history import Edit, EditKind, Repository
-from codewm_lsp.index import Hit, Index, PredictedPlace
+from codewm_lsp.index import Hit, Index, PastEdit, PredictedPlace
 from codewm_lsp.index.edit_words import words_of_edit
 from codewm_lsp.index.index import FEW_WORDS
 from codewm_lsp.memo import Kind
@@ -54,6 +54,7 @@ PRECEDENTS: Final = 8  # newest edits of a definition that are looked at for one
 TWINS: Final = 6  # small past edits of other definitions whose lines are compared with those of a small edit
 COMPARED: Final = 24  # of these at most, those that turn out to mean something else among them
 LOOKED_AT: Final = 40  # past edits of which it is asked whether they only moved a definition
+LEADING: Final = 6  # of those of large commits, which take longer to read, as many are looked into
 NEAR_EQUALS: Final = 10  # further past edits that may come before some that fit as well but are old
 CLOSE: Final = 0.9  # share of the best score from which a further past edit counts in a title
 
@@ -210,7 +211,8 @@ class Engine:
         like = 0
         twins: dict[int, SimilarEdit] = {}
         unlike: set[int] = set()
-        for past in self._index.soon_read(small)[:COMPARED]:
+        soon = self._index.soon_read(small)
+        for past in soon[:COMPARED]:
             texts = self.derived.texts_of(past)
             if texts is not None and other_meaning(now, texts):
                 unlike.add(past.id)  # as many others of its commit may be: it takes no other's place
@@ -221,6 +223,7 @@ class Engine:
             like += 1
             if like == TWINS:
                 break
+        unlike |= self._unlike_of_large_commits(now, small, {past.id for past in soon})
         found = []
         for one in similar:
             if one.edit.source is None and one.edit.id in unlike:
@@ -229,6 +232,17 @@ class Engine:
                 one = max(one, twins[one.edit.id], key=lambda some: some.score)
             found.append(one)
         return found
+
+    def _unlike_of_large_commits(self, now: tuple[str, str], small: Sequence[PastEdit], soon: set[int]) -> set[int]:
+        """Those of commits that are not soon read which mean something else, by the first few: where all of these do
+        that are of one commit, the others of it are taken to."""
+        later = [past for past in small if past.id not in soon]
+        means: dict[str, bool] = {}
+        for past in later[:LEADING]:
+            texts = self.derived.texts_of(past)
+            unlike = texts is not None and other_meaning(now, texts)
+            means[past.commit.sha] = means.get(past.commit.sha, True) and unlike
+        return {past.id for past in later if means.get(past.commit.sha)}
 
     def _without_lone_imports(self, edit: Edit, similar: Sequence[SimilarEdit]) -> list[SimilarEdit]:
         """The same without those of imports alone that have no more than one import in common with the edit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -258,6 +259,28 @@ def test_guesses_are_listed_only_if_a_number_is_asked_for(history: Any, codewm: 
     assert unasked == [one for one in everything[:3] if one >= 15]
 
 
+def test_past_edits_that_are_unlikely_to_fit_are_listed_only_if_a_number_is_asked_for(
+    history: Any, codewm: Codewm
+) -> None:
+    def listed_as_asked() -> int:
+        everything = json.loads(codewm("similar", history.path, "--json").stdout)["edits"]
+        likely = [one for one in everything if one.get("fact") or one["score"] >= 0.2]
+        likely = likely or [one for one in everything[:3] if one["score"] >= 0.1]
+        said = codewm("similar", history.path).stdout
+        assert said.count(" ago\n") == len(likely)
+        assert ("  None is likely to fit (the highest chance is " in said) == (not likely)
+        less = "\nLess likely past edits are not listed; use -k N to list more.\n"
+        assert said.endswith(less) == (0 < len(likely) < len(everything))
+        assert codewm("similar", history.path, "-k", "10").stdout.count(" ago\n") == len(everything)
+        return len(likely)
+
+    history.write("client.py", (history.path / "client.py").read_text().replace("timeout=30", "timeout=60"))
+    assert not listed_as_asked()
+    history.git("checkout", "--quiet", ".")
+    history.git("reset", "--quiet", "HEAD~1")
+    assert listed_as_asked()
+
+
 @pytest.mark.parametrize("command", ["hints", "similar", "next", "index", "embed", "doctor", "clean"])
 def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> None:
     done = codewm(command, "--help")
@@ -268,11 +291,10 @@ def test_each_command_has_help_with_an_example(command: str, codewm: Codewm) -> 
     assert command in codewm("--help").stdout
 
 
-@pytest.mark.parametrize(("command", "places"), [("hints", True), ("similar", False), ("next", True)])
-def test_only_what_lists_places_says_which_it_lists_unasked(command: str, places: bool, codewm: Codewm) -> None:
+@pytest.mark.parametrize("command", ["hints", "similar", "next"])
+def test_what_lists_guesses_only_if_asked_says_so(command: str, codewm: Codewm) -> None:
     said = " ".join(codewm(command, "--help").stdout.split())
-    assert ("places that may change next" in said) == places
-    assert "Maximum results, 0 for all [default: " in said
+    assert re.search(r"Maximum results, 0 for all \[default: \d+, and only likely ones\]", said)
 
 
 def test_what_commands_share_may_stand_before_the_command_as_with_git(

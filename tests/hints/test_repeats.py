@@ -244,12 +244,14 @@ def test_the_name_of_a_value_is_not_its_type() -> None:
     assert not names_of_values("wait = 1", "wait = 1 + 1")
 
 
+@pytest.mark.parametrize("calls", [1, 8], ids=["a commit that is soon read", "a large commit"])
 def test_a_parameter_is_not_said_to_be_like_arguments_however_many_a_commit_gave_to_calls(
-    make_repository: Callable[..., Any], open_engine: OpenEngine
+    calls: int, make_repository: Callable[..., Any], open_engine: OpenEngine
 ) -> None:
     """Nor the other way round."""
     repository = make_repository("strict")
-    many = [f"def pairs{n}(names, ages):\n    return zip(names, ages{{0}})\n" for n in range(12)]
+    of_file = ["\n\n".join(f"def pairs{n}(names, ages):\n    return zip(names, ages{{0}})\n" for n in range(calls))]
+    many = of_file * 12
     one = "def pair(names, ages{0}):\n    return sorted(zip(ages, names))\n"
     files = {f"m{n}.py": text.format("") for n, text in enumerate(many)}
     repository.commit("Begin", {**files, "a.py": one.format("")})
