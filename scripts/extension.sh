@@ -32,7 +32,9 @@ pictures)
     : "${CODEWM_REPOS:?name a folder with a clone of encode/httpx: CODEWM_REPOS=/folder}"
     CODEWM_PICTURES=$PWD/../docs/images node --test --test-reporter=spec dist-test/workbench-stills.test.mjs
     ;;
-opening) node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}" ;;
+opening)
+    node dist-test/workbench-opening.bench.mjs "${REPO:?name a clone: REPO=/path}"
+    ;;
 walk)
     # shellcheck disable=SC2086
     node dist-test/workbench-walk.bench.mjs ${REPOS:?name clones: REPOS="/path ..."}

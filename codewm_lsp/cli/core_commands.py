@@ -124,8 +124,8 @@ def answer(options: Namespace, kinds: tuple[str, ...]) -> None:
             )
             if "similar" in kinds:
                 reporter.similar(edits, edit_diffs, question.edits)
-                if unlike:
-                    reporter.line(unlike)
+                if unlike or not edits:
+                    reporter.line(unlike or "  None found.")
             if "next" in kinds:
                 if "similar" in kinds and (predictions or not files):
                     reporter.heading("Likely to change next", after_commit=after_commit)

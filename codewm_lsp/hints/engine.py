@@ -180,7 +180,8 @@ class Engine:
         vector = self._model.embed_edits([(edit.before, edit.after)])[0]
         past = self.derived.past(snapshot, [edit])
         more = k + NEAR_EQUALS if k else 0
-        found = [self._index.search(edit, vector, k=more, within=past, exclude_definition=(edit.path, edit.definition))]
+        own = edit.path, edit.definition
+        found = [_without_copies(self._index.search(edit, vector, k=more, within=past, exclude_definition=own))]
         if self._others is not None:
             found.append(self._others.search(edit, vector, self._model.hash, more))
         hits = [hit for several in found for hit in (fitting(several) if edit.definition else several)]
@@ -594,6 +595,19 @@ class Engine:
         paths = {row: corpus.paths[corpus.file[row]] for row in rows}
         parsed = self.derived.definitions(ranked.snapshot, sorted(set(paths.values())))
         return {row: parsed[paths[row]][row - int(corpus.first[corpus.file[row]])] for row in rows}
+
+
+def _without_copies(hits: Sequence[Hit]) -> list[Hit]:
+    """The same without further ones of the very same edit of a definition, as a backport is."""
+    kept: dict[tuple[object, ...], Hit] = {}
+    for hit in hits:
+        edit = hit.edit
+        said = (round(part, 5) for part in (hit.meaning, hit.words, hit.path))
+        same = (edit.path, edit.definition, edit.kind, *said)
+        known = kept.get(same)
+        if known is None or edit.commit.date < known.edit.commit.date:
+            kept[same] = hit
+    return list(kept.values())
 
 
 def _under_one_name(found: Sequence[SimilarEdit]) -> list[SimilarEdit]:

@@ -225,7 +225,8 @@ def test_while_little_of_the_history_is_known_no_poor_past_edit_is_listed(make_r
 
     done = codewm("similar", "-C", repository.path)
     assert "indexed so far" not in done.stdout
-    assert " % " in done.stdout
+    assert "  None is likely to fit (the highest chance is " in done.stdout
+    assert " % " in codewm("similar", "-k", "10", "-C", repository.path).stdout
 
 
 def test_while_nothing_is_edited_an_answer_waits_for_more_of_the_history(make_repository: Any, codewm: Codewm) -> None:

@@ -219,6 +219,15 @@ def test_a_method_that_a_class_above_defines_is_not_gone(library: Any) -> None:
     assert [row[:2] for row in broken(asked(library.path))] == [("own.py", "Own.call")]
 
 
+@pytest.mark.parametrize("decorator", ["functools.lru_cache(maxsize=56)", "functools.cache", "contextmanager"])
+def test_what_a_decorator_of_the_standard_library_passes_on_is_missed(library: Any, decorator: str) -> None:
+    parse = f"@{decorator}\ndef parse(text):\n    yield text\n"
+    library.commit("Parse", {"parse.py": parse, "use.py": "from parse import parse\n\nparse('a')\n"})
+    library.write("parse.py", parse.replace("(text)", "(text, strict)"))
+    reason = "calls `parse`: does not pass `strict`, which is now required"
+    assert broken(asked(library.path)) == [("use.py", MODULE_NAME, 2, reason)]
+
+
 def test_what_a_decorator_may_pass_is_not_missed(library: Any) -> None:
     """Of a command that a library makes of a function, the parameters are no matter of its callers."""
     command = (

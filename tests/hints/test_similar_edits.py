@@ -51,6 +51,24 @@ def test_the_same_change_made_elsewhere_comes_first(
     assert any(one.reasons for one in found[:3])
 
 
+def test_an_edit_that_was_made_twice_as_a_backport_is_listed_once_with_its_first_commit(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = services(make_repository)
+    before, after = repository.git("show", "HEAD~4:users.py"), (repository.path / "users.py").read_text("utf-8")
+    repository.commit("Take it back", {"users.py": before + "\n"})
+    repository.commit("[3.8] Add timeout to users (#7)", {"users.py": after})
+    engine = open_engine(repository.path)
+    repository.write(
+        "cards.py", "def fetch_cards(url, timeout=3):\n    return http.get(url, timeout=timeout, 'cards')\n"
+    )
+    with Repository.open(repository.path) as opened:
+        (edit,) = opened.working_edits()
+    found = [one.edit.commit.subject for one in engine.similar(edit, k=0) if one.edit.path == "users.py"]
+    assert "Add timeout to users" in found
+    assert "[3.8] Add timeout to users (#7)" not in found
+
+
 def test_the_definitions_own_past_and_the_future_are_left_out(
     make_repository: Callable[..., Any], open_engine: OpenEngine
 ) -> None:

@@ -111,9 +111,35 @@ def _chain(node: Node | None) -> Chain | None:
 
 
 _LEAVE_PARAMETERS: Final = frozenset(
-    {"staticmethod", "classmethod", "abstractmethod", "abc.abstractmethod", "override", "typing.override", "final"}
+    [
+        "abc.abstractmethod",
+        "abstractmethod",
+        "asynccontextmanager",
+        "cache",
+        "classmethod",
+        "contextlib.asynccontextmanager",
+        "contextlib.contextmanager",
+        "contextmanager",
+        "final",
+        "functools.cache",
+        "functools.lru_cache",
+        "lru_cache",
+        "override",
+        "staticmethod",
+        "typing.final",
+        "typing.override",
+        "typing_extensions.override",
+    ]
 )
 """Decorators with which a function is called as it is defined."""
+
+_MAY_BE_CALLED: Final = frozenset(["functools.lru_cache", "lru_cache"])
+"""Those of them that take arguments."""
+
+
+def _leaves_parameters(decorator: str) -> bool:
+    name, called, _ = decorator.partition("(")
+    return name in (_MAY_BE_CALLED if called else _LEAVE_PARAMETERS)
 
 
 class _Place:
@@ -176,7 +202,7 @@ class _Reader:
                 parameters,
                 free="staticmethod" in self._decorators,
                 of_class="classmethod" in self._decorators,
-                wrapped=not self._decorators <= _LEAVE_PARAMETERS,
+                wrapped=not all(map(_leaves_parameters, self._decorators)),
             )
         return Names(
             uses=tuple(self._uses),

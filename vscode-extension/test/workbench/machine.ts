@@ -73,6 +73,8 @@ export interface Machine {
   /** A folder of this run's own. */
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
+  /** Whether our extension, or one of the tests, is installed. */
+  readonly extended: boolean;
   /** Write the settings `codewm.*`; the workbench applies them at once. */
   settings(more: Record<string, unknown>): void;
   /** The ids of the processes of our language server. */
@@ -160,6 +162,7 @@ export async function startMachine(choices: Choices): Promise<Machine> {
     browser,
     folder,
     environment,
+    extended: choices.vsix !== undefined || (choices.extensions ?? []).length > 0,
     settings: write,
     servers: () => languageServers(path.join(folder, 'index')),
     logs: () => `${said}\n${logs(path.join(userData, 'logs'))}`,

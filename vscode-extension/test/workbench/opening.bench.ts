@@ -84,6 +84,9 @@ for (const vsix of [undefined, packaged()]) {
       console.log(`${file}, cold: ${await opening(machine, clone, file)}`);
       console.log(`${file}, warm: ${await opening(machine, clone, file)}`);
     }
+  } catch (error) {
+    console.error(machine.logs());
+    throw error;
   } finally {
     await machine.stop();
   }

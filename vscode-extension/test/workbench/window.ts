@@ -61,7 +61,7 @@ export class Window {
     const query = new URLSearchParams({ folder, payload: JSON.stringify(payload) });
     for (let times = 1; ; times += 1) {
       await window.load(`${machine.origin}/?${query.toString()}`, file !== undefined);
-      if (file === undefined || times === MOST_LOADS || (await window.connected())) {
+      if (file === undefined || !machine.extended || times === MOST_LOADS || (await window.connected())) {
         return window;
       }
       await window.picture(`not-connected-${String(times)}`);
