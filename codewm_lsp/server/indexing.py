@@ -13,7 +13,7 @@ from typing import Final
 
 from codewm_lsp.server.background import Background
 from codewm_lsp.server.client import Client, ProgressBar
-from codewm_lsp.server.pace import Pace, Pause
+from codewm_lsp.server.pace import Pace, Pause, timed
 from codewm_lsp.server.preferences import Preferences
 from codewm_lsp.server.problems import Problems
 from codewm_lsp.server.session import Indexed, Workshop
@@ -149,9 +149,9 @@ class Indexing:
             while self._wanted(root):
                 if await self._pace.give_way(worked, partial(self._wait, root, bar), partial(self._may_wait, root)):
                     seconds = 2 * FIRST_SLICE
-                begun, self._running[root] = self._background.now(), False
-                step = await self._slice(root, seconds, bar)
-                worked += self._background.now() - begun
+                self._running[root] = False
+                step, spent = await self._slice(root, seconds, bar)
+                worked += spent
                 if root in self._forgotten:
                     break
                 self._warm.add(root)
@@ -189,7 +189,8 @@ class Indexing:
         """Whether it is to go on; from any thread."""
         return self._preferences.active() and root not in self._halted and root not in self._forgotten
 
-    async def _slice(self, root: Path, seconds: float, bar: ProgressBar | None) -> Indexed:
+    async def _slice(self, root: Path, seconds: float, bar: ProgressBar | None) -> tuple[Indexed, float]:
+        """How far it got, and the seconds of the processor that it took."""
         told = 0.0
 
         def progress(done: int, total: int) -> None:
@@ -210,7 +211,7 @@ class Indexing:
                 return Indexed(0, 0, finished=False, busy=False)
             return self._workshop.opened(root, options).index(options.history_depth, seconds, progress, stop)
 
-        return await self._background.ask(work, Priority.INDEXING, ("index", root))
+        return await self._background.ask(partial(timed, work), Priority.INDEXING, ("index", root))
 
     def _may_wait(self, root: Path) -> bool:
         """Whether indexing may be put off: not when it is to end, nor when there is a new commit."""

@@ -9,20 +9,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from codewm_lsp.records import dataclass
 
 _log = logging.getLogger(__name__)
 
-HEAD_START: Final = 3.0  # seconds of indexing that are never put off: the newest commits are the ones that matter
+HEAD_START: Final = 3.0  # seconds of the processor that are never put off: the newest commits are the ones that matter
 LOOK: Final = 0.25  # seconds for which the load is measured between two pieces of work
 WAIT: Final = 2.0  # the same while waiting
 LONGEST_WAIT: Final = 30.0  # seconds of waiting for others; then a little is done all the same, or it would never end
 ROOM: Final = 0.5  # cores that others must leave
 BATTERY: Final = 30.0  # percent
+
+
+Done = TypeVar("Done")
+
+
+def timed(work: Callable[[], Done]) -> tuple[Done, float]:
+    """What some work gave, and the seconds of the processor that this thread took for it: on a busy machine, where it
+    waits for its turn most of the time, fewer than went by."""
+    begun = time.thread_time()
+    done = work()
+    return done, time.thread_time() - begun
 
 
 class Pause(str, Enum):
@@ -113,8 +125,8 @@ class Pace:
     async def give_way(self, worked: float, told: Callable[[Pause], None], wanted: Callable[[], bool]) -> bool:
         """Return when the index may go on; True: only a little, others still need the machine.
 
-        ``worked``: seconds spent on it so far. ``told`` hears why it waits whenever that changes. It waits only as
-        long as waiting is ``wanted``.
+        ``worked``: seconds of the processor spent on it so far. ``told`` hears why it waits whenever that changes. It
+        waits only as long as waiting is ``wanted``.
         """
         if worked < HEAD_START or not wanted():
             return False

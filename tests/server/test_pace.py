@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from codewm_lsp.server.pace import BATTERY, HEAD_START, LONGEST_WAIT, LOOK, WAIT, Machine, Meter, Pace, Pause
+from codewm_lsp.server.pace import BATTERY, HEAD_START, LONGEST_WAIT, LOOK, WAIT, Machine, Meter, Pace, Pause, timed
 from tests.server.conftest import Editor, StartEditor
 from tests.server.test_indexing import write_long_history
 
@@ -214,3 +214,12 @@ async def test_it_can_be_told_not_to_wait(
 def test_psutil_is_not_loaded_on_the_way_to_the_first_lens() -> None:
     program = "import sys, codewm_lsp.server.handlers; sys.exit('psutil' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+def test_time_in_which_others_have_the_processor_is_no_head_start() -> None:
+    done, seconds = timed(lambda: time.sleep(0.3) or "done")
+    assert done == "done"
+    assert seconds < 0.15
+    counted, seconds = timed(lambda: sum(range(3_000_000)))
+    assert counted == 4_499_998_500_000
+    assert seconds > 0
