@@ -20,6 +20,7 @@ from codewm_lsp.history import Edit, EditKind, NewestPaths, Repository
 from codewm_lsp.index import earlier, related, search, sweeping
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
+from codewm_lsp.index.commit_ranking import learnt_commits
 from codewm_lsp.index.dismissals import Dismissals, Scope, adopt
 from codewm_lsp.index.edit_log import EditLog
 from codewm_lsp.index.edit_words import MAX_COUNT, counts, place_words, terms, words_of_edit
@@ -100,6 +101,8 @@ class Index:
         self.reranker = learnt().reranker
         if learnt().problem:
             log.notice(learnt().problem)
+        if learnt_commits().problem:
+            log.notice(learnt_commits().problem)
         self.unkept = ""
         """Why what is indexed is kept in memory only, and what to do about it; "" where it is not."""
         self._hidden: tuple[object, NDArray[np.int64]] = (None, np.zeros(0, dtype=np.int64))
@@ -265,6 +268,16 @@ class Index:
             every = np.ones(len(arrays.dates.values), dtype=np.bool_)
             index = self._text_index(arrays)
             return self.log.read(lambda connection: index.scores(connection, text, every, weights=weights))
+
+        return self.log.ask(answer)
+
+    def text_relations(self, text: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What ``find`` weighs of each commit of the index for a text, and their shapes: (C, relations), (C, shape)."""
+
+        def answer(arrays: EditArrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            every = np.ones(len(arrays.dates.values), dtype=np.bool_)
+            index = self._text_index(arrays)
+            return self.log.read(lambda connection: index.relations(connection, text, every))
 
         return self.log.ask(answer)
 

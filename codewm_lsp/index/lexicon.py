@@ -128,17 +128,21 @@ class Lexicon:
             weights = np.repeat(present[begin:end], np.diff(self.bounds[begin : end + 1]))
             total += np.bincount(self.terms[own], weights=weights, minlength=len(total))
 
-    def occurrences(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
-        """The documents of a term, and how often it was added to and removed from each, counted alike."""
+    def changes(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+        """The documents of a term, and how often it was added to each, below 0 where it was removed."""
         place = int(np.searchsorted(self.vocabulary, number))
         if place == len(self.vocabulary) or self.vocabulary[place] != number:
             place = len(self.vocabulary)
         own = slice(int(self._postings[place]), int(self._postings[min(place + 1, len(self.vocabulary))]))
-        return self._documents[own], np.abs(self._weights[own].astype(np.int16))
+        return self._documents[own], self._weights[own].astype(np.int16)
 
     def sizes(self) -> NDArray[np.float64]:
         """How many words each document has, counted as often as they stand in it."""
         return _sums(np.abs(self.counts.astype(np.float64)), self.bounds)
+
+    def added(self) -> NDArray[np.float64]:
+        """How many words were added to each document."""
+        return _sums(np.maximum(self.counts, 0).astype(np.float64), self.bounds)
 
     def frequencies(self, documents: NDArray[np.int64], size: int) -> NDArray[np.float64]:
         """In how many of the given documents each term stands, by number up to ``size``."""

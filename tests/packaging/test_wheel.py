@@ -112,6 +112,7 @@ def test_the_wheel_holds_the_packages_the_licence_and_the_model(wheel: Path) -> 
     }
     assert "codewm_lsp/py.typed" in sizes
     assert 0 < sizes["codewm_lsp/index/reranker.npz"] <= 10_000
+    assert 0 < sizes["codewm_lsp/index/search.npz"] <= 2_000
     viewer = {name for name in sizes if name.startswith("codewm_lsp/explore/viewer/")}
     assert {Path(name).suffix for name in viewer} == {".html", ".css", ".js"}
     assert any(name.endswith("LICENSE") for name in sizes)

@@ -34,8 +34,9 @@ from codewm_model.evaluation.significance import summarise
 OWN: Final = "codewm search"
 SYSTEMS: Final[dict[str, FieldWeights]] = {
     OWN: FieldWeights(subject=0),
-    "… without the rest of the commit": FieldWeights(subject=0, commit=0),
-    "… without path and name for themselves": FieldWeights(subject=0, place=0),
+    "… without what is learnt of commits": FieldWeights(subject=0, learnt=False),
+    "… nor the rest of the commit": FieldWeights(subject=0, commit=0, learnt=False),
+    "… nor path and name for themselves": FieldWeights(subject=0, place=0, learnt=False),
 }
 RANDOM: Final = "random"
 MINILM: Final = "MiniLM over paths, names and changed lines"
