@@ -204,7 +204,7 @@ class Engine:
             and hit.overlap.changed <= FEW_WORDS
             and hit.edit.source is None
             and hit.edit.kind is EditKind.MODIFIED
-            and hit.edit.definition_kind is edit.definition_kind is not DefinitionKind.MODULE
+            and DefinitionKind.MODULE not in (hit.edit.definition_kind, edit.definition_kind)
         ]
         if not small or edit.kind is not EditKind.MODIFIED or len(words_of_edit(edit)) > FEW_WORDS:
             return list(similar)
@@ -218,7 +218,8 @@ class Engine:
             if texts is not None and other_meaning(now, texts):
                 unlike.add(past.id)  # as many others of its commit may be: it takes no other's place
                 continue
-            repeat = None if texts is None else repeat_of(now, texts)
+            is_twin = texts is not None and past.definition_kind is edit.definition_kind
+            repeat = repeat_of(now, texts) if is_twin and texts is not None else None
             if repeat in OF_TWINS:
                 twins[past.id] = SimilarEdit(past, OF_TWINS[repeat], (repeated(repeat, "another definition"),))
             like += 1

@@ -244,6 +244,22 @@ def test_the_name_of_a_value_is_not_its_type() -> None:
     assert not names_of_values("wait = 1", "wait = 1 + 1")
 
 
+def test_a_default_of_a_function_is_not_said_to_be_like_another_one_of_a_method(
+    make_repository: Callable[..., Any], open_engine: OpenEngine
+) -> None:
+    repository = make_repository("defaults")
+    method = (
+        "class Pool:\n    def __init__(self, url, fallback={0}):\n        self.url, self.fallback = url, fallback\n"
+    )
+    function = "def remove(path, force: bool = {0}):\n    return unlink(path, force)\n"
+    repository.commit("Begin", {"a.py": function.format(False), "b.py": method.format(False)})
+    repository.commit("Fall back", {"b.py": method.format(True)})
+    engine = open_engine(repository.path)
+    only = HintOptions(kinds=frozenset({HintKind.SIMILAR}))
+    found = engine.similar(in_progress(repository, "a.py", function.format(True)))
+    assert max((one.score for one in found), default=0.0) < only.similar_threshold
+
+
 @pytest.mark.parametrize("calls", [1, 8], ids=["a commit that is soon read", "a large commit"])
 def test_a_parameter_is_not_said_to_be_like_arguments_however_many_a_commit_gave_to_calls(
     calls: int, make_repository: Callable[..., Any], open_engine: OpenEngine
