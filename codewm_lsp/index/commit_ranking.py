@@ -80,7 +80,7 @@ def letters(word: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class LearntCommits:
     """What ranks commits, None where it cannot be read; ``problem`` says so then."""
 
     ranker: CommitRanker | None
@@ -88,15 +88,15 @@ class Learnt:
 
 
 @lru_cache(maxsize=4)
-def learnt_commits(file: Path = FILE) -> Learnt:
+def learnt_commits(file: Path = FILE) -> LearntCommits:
     """What the package holds."""
     try:
-        return Learnt(_read(file.read_bytes()))
+        return LearntCommits(_read(file.read_bytes()))
     except OSError as error:
         reason = error.strerror or str(error)
     except (ValueError, KeyError) as error:
         reason = f"it is damaged: {error}"
-    return Learnt(
+    return LearntCommits(
         None,
         f"{file} cannot be read ({reason}). Searches by words rank by a plain sum, which is less accurate. "
         "Reinstall CodeWM.",

@@ -11,10 +11,10 @@ import pytest
 
 from codewm_lsp.index.commit_ranking import RELATIONS, SAYS, SHAPE, learnt_commits
 from codewm_model.ranking import search_fit
-from codewm_model.ranking.search_fit import Asked, by_ranker, by_words, fit, measured
+from codewm_model.ranking.search_fit import AskedWords, by_ranker, by_words, fit, measured
 
 
-def galleries(count: int) -> list[list[Asked]]:
+def galleries(count: int) -> list[list[AskedWords]]:
     """Questions whose words all commits hold alike, and whose shape alone tells which says to add."""
     random = np.random.default_rng(0)
     found = []
@@ -24,7 +24,7 @@ def galleries(count: int) -> list[list[Asked]]:
             right = int(random.integers(8))
             shape = np.zeros((8, len(SHAPE)))
             shape[right, SHAPE.index("added")] = 1
-            gallery.append(Asked(np.ones((8, len(RELATIONS))), shape, ("add", "word"), right))
+            gallery.append(AskedWords(np.ones((8, len(RELATIONS))), shape, ("add", "word"), right))
         found.append(gallery)
     return found
 

@@ -40,11 +40,11 @@ EPOCHS: Final = 150
 RATE: Final = 0.03
 DECAY: Final = 0.03
 
-Scorer = Callable[["Asked"], NDArray[np.float64]]
+Scorer = Callable[["AskedWords"], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedWords:
     """A subject, and what the index computes of each of C commits: ``right`` is the one that it is of."""
 
     relations: NDArray[np.float64]  # (C, R)
@@ -53,10 +53,10 @@ class Asked:
     right: int
 
 
-def asked_of(commits: Sequence[Any], seed: int = 0) -> list[Asked]:
+def asked_of(commits: Sequence[Any], seed: int = 0) -> list[AskedWords]:
     """What the subjects of a gallery ask, none of which is in the index."""
     edits_of = [(one, np.zeros((len(one.edits), 1), dtype=np.float32)) for one in commits]
-    found: list[Asked] = []
+    found: list[AskedWords] = []
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         Index.open("gallery", "words", folder=Path(folder), edit_size=1) as index,
@@ -65,11 +65,11 @@ def asked_of(commits: Sequence[Any], seed: int = 0) -> list[Asked]:
         for number in np.random.default_rng(seed).permutation(len(commits))[:ASKING].tolist():
             subject = commits[number].commit.subject
             relations, shape = index.text_relations(subject)
-            found.append(Asked(relations, shape, words_of_text(subject), number))
+            found.append(AskedWords(relations, shape, words_of_text(subject), number))
     return found
 
 
-def fit(galleries: Sequence[Sequence[Asked]], *, decay: float, epochs: int) -> CommitRanker:
+def fit(galleries: Sequence[Sequence[AskedWords]], *, decay: float, epochs: int) -> CommitRanker:
     """Weights by a softmax over the commits of each question, all galleries alike."""
     questions = [(one, 1 / len(gallery)) for gallery in galleries for one in gallery]
     tables = [_table(one) for one, _ in questions]
@@ -98,7 +98,7 @@ def fit(galleries: Sequence[Sequence[Asked]], *, decay: float, epochs: int) -> C
     return CommitRanker(learnt[:width], learnt[width:].reshape(1 + len(SAYS), len(SHAPE)))
 
 
-def _table(one: Asked) -> NDArray[np.float64]:
+def _table(one: AskedWords) -> NDArray[np.float64]:
     """What is weighed of each commit."""
     says = np.zeros(1 + len(SAYS))
     says[[0, *said(one.words)]] = 1
@@ -111,17 +111,17 @@ def by_ranker(ranker: CommitRanker) -> Scorer:
     return lambda one: np.where(one.relations[:, 0] > 0, ranker.scores(one.relations, one.shape, one.words), -np.inf)
 
 
-def by_words(one: Asked) -> NDArray[np.float64]:
+def by_words(one: AskedWords) -> NDArray[np.float64]:
     """The sum of BM25 scores of the best edit of each."""
     return one.relations[:, 0]
 
 
-def measured(galleries: Sequence[Sequence[Asked]], score: Scorer) -> float:
+def measured(galleries: Sequence[Sequence[AskedWords]], score: Scorer) -> float:
     """MRR of the commits asked for, a mean over galleries; ties at random."""
     return float(np.mean([np.mean([_reciprocal(one, score(one)) for one in gallery]) for gallery in galleries]))
 
 
-def _reciprocal(one: Asked, scores: NDArray[np.float64]) -> float:
+def _reciprocal(one: AskedWords, scores: NDArray[np.float64]) -> float:
     order = np.lexsort((np.random.default_rng(0).random(len(scores)), -scores))
     return 1.0 / (1 + int(np.flatnonzero(order == one.right)[0]))
 
@@ -172,10 +172,10 @@ def to_bytes(ranker: CommitRanker) -> bytes:
     return file.getvalue()
 
 
-def _galleries(options: Namespace, chosen: str) -> list[list[Asked]]:
+def _galleries(options: Namespace, chosen: str) -> list[list[AskedWords]]:
     """What the repositories of a set ask."""
     clones, left_out = find(options.repos, sets()[chosen], required=False)
-    found: list[list[Asked]] = []
+    found: list[list[AskedWords]] = []
     for clone in clones:
         commits = newest_commits(clone, options.gallery, Cache(options.cache))
         if len(commits) >= FEWEST:
