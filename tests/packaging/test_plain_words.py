@@ -18,7 +18,8 @@ TURNS = re.compile(
     r"|\bmakes? no sense\b|\bno longer to be had\b|\bwrong use\b|\bmet an error\b|\bmade anew\b|\bgo(?:es)? on where\b"
     r"|\bbe had\b|\bdismissed hints?\b|\bworth a line\b|\bso many (?:hints|commits|minutes)\b"
     r"|\bmade such edits\b|, and have not\b|\bopens from the disk\b|\bstops? no other\b|\bhave to be surer\b"
-    r"|\bexclude each other\b|\bwho(?:ever)? may read\b|\bmay hold secrets\b"
+    r"|\bexclude each other\b|\bwho(?:ever)? may read\b|\bmay hold secrets\b",
+    re.IGNORECASE,
 )
 
 
@@ -46,7 +47,15 @@ def test_messages_are_plain(room: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["README.md", "docs/*.md", "vscode-extension/*.md", "vscode-extension/src/**/*.ts", "neovim/**/*.*"]
+    "pattern",
+    [
+        "README.md",
+        "CHANGELOG.md",
+        "docs/*.md",
+        "vscode-extension/*.md",
+        "vscode-extension/src/**/*.ts",
+        "neovim/**/*.*",
+    ],
 )
 def test_pages_and_editors_are_plain(pattern: str) -> None:
     historical = {"faults.md", "experiments.md"}  # they quote what was said before

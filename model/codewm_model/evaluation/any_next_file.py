@@ -85,7 +85,7 @@ def _scores(past: FilePast, revealed: str, now: int, model: MissingFiles, known:
 
 def main(
     chosen: Annotated[str, typer.Option("--set", help="train, validation or test.")] = "validation",
-    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = COMMITS,
+    commits: Annotated[int, typer.Option(min=1, help="Maximum commits of a repository.")] = COMMITS,
     seed: Annotated[int, typer.Option(help="Which commits, and which of their files are revealed.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("evaluation"),
 ) -> None:

@@ -207,7 +207,7 @@ def rows(asked: HiddenFileQuestions, model: MissingFiles) -> list[Measured]:
 
 def main(
     chosen: Annotated[str, typer.Option("--set", help="train, validation or test.")] = "validation",
-    commits: Annotated[int, typer.Option(min=1, help="At most so many of a repository.")] = COMMITS,
+    commits: Annotated[int, typer.Option(min=1, help="Maximum commits of a repository.")] = COMMITS,
     cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("evaluation"),
 ) -> None:

@@ -95,8 +95,8 @@ def threshold_for(said: Sequence[Candidates], hides: Sequence[NDArray[np.bool_]]
 
 
 def main(
-    commits: Annotated[int, typer.Option(min=1, help="At most so many of a train repository.")] = COMMITS,
-    chosen: Annotated[int, typer.Option(min=1, help="At most so many of a validation repository.")] = 100,
+    commits: Annotated[int, typer.Option(min=1, help="Maximum commits of a train repository.")] = COMMITS,
+    chosen: Annotated[int, typer.Option(min=1, help="Maximum commits of a validation repository.")] = 100,
     cache: Annotated[Path | None, typer.Option(help="Keep what is mined in this folder.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o")] = FILE,
 ) -> None:

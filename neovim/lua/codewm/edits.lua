@@ -35,6 +35,41 @@ local function add(lines, text)
   vim.list_extend(lines, vim.split(text, '\n', { plain = true }))
 end
 
+--- The first line that a unified diff changes: how many lines below the text's first it stands, and what it says.
+function M.first_change(diff)
+  local offset, removed = 0, nil -- where lines went without others in their place
+  for _, line in ipairs(vim.split(diff, '\n', { plain = true })) do
+    local hunk = line:match('^@@ %-[%d,]+ %+(%d+)')
+    if hunk then
+      offset = math.max(0, tonumber(hunk) - 1)
+    elseif line:match('^%+') and not line:match('^%+%+%+ ') then
+      return offset, line:sub(2)
+    elseif line:match('^%-') and not line:match('^%-%-%- ') then
+      removed = removed or offset
+    elseif line:match('^ ') then
+      if removed then
+        return removed, line:sub(2)
+      end
+      offset = offset + 1
+    end
+  end
+  return removed or 0, ''
+end
+
+--- Where a line stands among others, from 1: the nearest to `near` that says the same; `near` where none does.
+function M.find_line(lines, text, near)
+  local best
+  local wanted = vim.trim(text)
+  for number, line in ipairs(lines) do
+    if wanted ~= '' and vim.trim(line) == wanted then
+      if not best or math.abs(number - near) < math.abs(best - near) then
+        best = number
+      end
+    end
+  end
+  return best or math.max(1, math.min(near, #lines))
+end
+
 local function score(edit)
   return type(edit.score) == 'number' and M.percent(edit.score) -- null: compared with nothing, or made again
 end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.end_to_end.neovim.conftest import Neovim
@@ -117,6 +118,22 @@ finish(result)
 """
 
 
+SIDES = """
+setup({ picker = 'diff' })
+wait(function() return #vim.lsp.codelens.get(0) > 0 end)
+local result = {}
+vim.ui.select = function(items, _, on_choice) on_choice(items[1], 1) end
+require('codewm').setup({ cmd = vim.fn.json_decode(vim.env.CODEWM_SERVER) })
+vim.api.nvim_win_set_cursor(0, { 1, 0 })
+vim.cmd('CodewmSimilar')
+wait(function() return vim.bo.filetype == 'diff' end)
+press('gs')
+wait(function() return vim.fn.tabpagenr('$') == 2 end)
+result.line, result.number = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[1]
+finish(result)
+"""
+
+
 def commits_of(lines: list[str]) -> list[str]:
     return [line.removeprefix("commit ") for line in lines if line.startswith("commit ")]
 
@@ -178,3 +195,16 @@ def test_past_edits_are_chosen_read_and_hidden(changed: Any, neovim: Neovim) -> 
     assert everything[0][:7] in found["shown"][6]
     assert found["best"] == everything[0]
     assert everything[0][:7] not in "".join(found["hidden"])
+
+
+def test_the_two_sides_are_opened_at_the_change(make_repository: Callable[..., Any], neovim: Neovim) -> None:
+    """Not at the first line of the function, which may be a screen above it."""
+    steps = "".join(f"    step_{number}(path)\n" for number in range(60))
+    text = f"def run(path):\n{steps}    return load(path, limit={{0}})\n"
+    repository = make_repository("long")
+    for limit in range(3, 8):
+        repository.commit(f"Raise the limit to {limit}", {"sessions.py": text.format(limit)})
+    repository.write("sessions.py", text.format(8))
+    found = neovim(SIDES, repository.path)
+    assert found["line"] == "    return load(path, limit=7)"
+    assert found["number"] == 62
