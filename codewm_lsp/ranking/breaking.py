@@ -101,6 +101,8 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
         if edit.definition_kind in (_MODULE, DefinitionKind.CLASS):
             in_class = edit.definition_kind is DefinitionKind.CLASS
             lost = [name for name in before.members if name not in after.members and name not in after.imports]
+            if in_class:
+                lost = [name for name in lost if name not in _set_by_methods(edit, edits)]
             new_members = [name for name in after.members if name not in before.members]
             for name in lost:
                 qualified = f"{edit.definition}.{name}" if in_class else name
@@ -121,6 +123,12 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
 
 
 _MODULE: Final = DefinitionKind.MODULE
+
+
+def _set_by_methods(of: Edit, edits: Sequence[Edit]) -> frozenset[str]:
+    """The attributes that methods of a class set now, of those that were edited with it."""
+    methods = [edit for edit in edits if edit.path == of.path and scope_above(edit.definition) == of.definition]
+    return frozenset(name for edit in methods if edit.after for name in names_of(edit.after).attributes)
 
 
 def renames(edits: Sequence[Edit]) -> dict[tuple[str, str], str]:
@@ -216,6 +224,18 @@ def misfit(call: Call, before: Parameters, after: Parameters, bound: int) -> str
         if was != name:
             return f"its {ordinal(str(place))} argument is now `{name}`, was `{was}`"
     return ""
+
+
+def fits(call: Call, parameters: Parameters, bound: int) -> bool:
+    """Whether a call passes what these parameters take; ``bound`` as in ``misfit``."""
+    listed = parameters.listed[bound:]
+    names = {one.name for one in listed}
+    most = sum(one.positional for one in listed)
+    return (
+        (parameters.more or call.positional <= most)
+        and (parameters.any_keyword or names.issuperset(call.keywords))
+        and (call.unpacks or not _missing(call, listed))
+    )
 
 
 def _missing(call: Call, parameters: Sequence[Parameter]) -> set[str]:

@@ -1,20 +1,21 @@
-"""What edits use that is not there yet: names that a module or class does not have, parameters that a function does not
-take. The definition that should have it was left out of the change.
+"""What edits use that is not there yet: names that a module does not have, keywords that a function does not take. The
+definition that should have it was left out of the change.
 
 Only what the syntax tells counts: where a name may come from elsewhere, nothing is said.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from codewm_lsp.display import clean
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.change_text import words_in
-from codewm_lsp.ranking.corpus import Corpus
+from codewm_lsp.ranking.corpus import Corpus, scope_above
 from codewm_lsp.ranking.path_layout import conventions_of
-from codewm_lsp.ranking.resolution import Address, Instance, Meaning, Resolver
+from codewm_lsp.ranking.resolution import Address, Meaning, Resolver
 from codewm_lsp.records import dataclass
 from codewm_lsp.source import MODULE_NAME, Definition, names_of
 from codewm_lsp.source.languages import Use, UseKind
@@ -67,15 +68,19 @@ class _Search:
         self._corpus = corpus
         self._texts = texts
         self._changed = changed
+        self._added: set[str] = set()
         self._resolver = Resolver(corpus, lambda file: read([file])[file])
 
     def found(self, editing: Sequence[Edit]) -> Iterator[_Found]:
         new = new_words(editing)
+        self._added = {edit.definition for edit in editing if edit.kind is EditKind.ADDED}
         for edit in editing:
             file = self._corpus.number.get(edit.path)
             if file is None or edit.definition not in self._resolver.rows(file):
                 continue
             words = frozenset(words_in(edit.after))
+            if words & conventions_of(edit.path).expecting:
+                continue  # it may be there for what is not
             wanted = words & new
             if any(f"{word}=" in edit.after for word in wanted):
                 wanted = words  # a new keyword, of whatever is called
@@ -85,50 +90,39 @@ class _Search:
                     yield from self._without_name(file, edit, use)
 
     def _without_name(self, file: int, edit: Edit, use: Use) -> Iterator[_Found]:
-        """Of a module or a class that an edit asks for a name."""
+        """Of a module that an edit asks for a name. Of a class and its objects the syntax tells too little."""
         if not use.receiver or use.optional:
             return
         owner: Meaning
         if use.kind is UseKind.ATTRIBUTE:
+            if re.search(rf"\.\s*{re.escape(use.name)}\s*(?::[^=\n]*)?=(?!=)", edit.after):
+                return  # it is set from outside
             owner = self._resolver.chain(file, edit.definition, use.receiver, outside=use.outside)
-        elif use.kind in (UseKind.IMPORT, UseKind.TEXT):
+        elif use.kind is UseKind.IMPORT:
             module = self._resolver.module(file, ".".join(use.receiver))
             owner = Address(module, "") if module is not None else None
         else:
             return
-        of = owner.of if isinstance(owner, Instance) else owner
-        if not isinstance(of, Address) or self._corpus.paths[of.file] in self._changed:
+        if not isinstance(owner, Address) or owner.name or self._corpus.paths[owner.file] in self._changed:
             return
-        if self._module_lacks(of.file, use.name) if not of.name else self._class_lacks(of, use.name):
-            how = {UseKind.IMPORT: "imports", UseKind.TEXT: "names in a string"}.get(use.kind, "uses")
-            yield of, f"does not define `{clean(use.name, _NAME)}`", _user(edit, how)
+        if self._module_lacks(owner.file, use.name):
+            how = "imports" if use.kind is UseKind.IMPORT else "uses"
+            yield owner, f"does not define `{clean(use.name, _NAME)}`", _user(edit, how)
 
     def _module_lacks(self, file: int, name: str) -> bool:
         path = self._corpus.paths[file]
+        conventions = conventions_of(path)
+        if path.rpartition("/")[2] == conventions.package and name not in self._added:
+            return False  # a module of it, which may be compiled, generated or ignored
         beside = f"{path.rpartition('/')[0]}/{name}"
         if any(one.startswith((f"{beside}.", f"{beside}/")) for one in self._changed):
             return False  # it is a module that is new, of whatever kind
         text = self._texts[path]
         if self._resolver.names(file, MODULE_NAME).stars or name in words_in(text):
             return False
-        if conventions_of(path).maker in text:
+        if conventions.maker in text or any(word in text for word in conventions.dynamic):
             return False
         return self._resolver.member(file, name) is None
-
-    def _class_lacks(self, place: Address, name: str) -> bool:
-        resolver = self._resolver
-        if not resolver.is_class(place):
-            return False
-        for one in resolver.ancestors(place):
-            text = self._texts[self._corpus.paths[one.file]]
-            made = any(word in text for word in conventions_of(self._corpus.paths[one.file]).dynamic)
-            if made or not self._knows_bases(one) or name in words_in(text):
-                return False
-        return resolver.in_class(place, name) is None
-
-    def _knows_bases(self, place: Address) -> bool:
-        names = self._resolver.names(place.file, place.name)
-        return len(self._resolver.bases(place)) == len(names.bases)
 
     def _without_parameter(self, file: int, edit: Edit, use: Use, new: frozenset[str]) -> Iterator[_Found]:
         """Of a function that an edit passes a new keyword."""
@@ -138,11 +132,14 @@ class _Search:
             meaning = self._resolver.name(file, edit.definition, use.name, outside=use.outside)
         elif keywords and use.kind is UseKind.ATTRIBUTE and use.receiver:
             receiver = self._resolver.chain(file, edit.definition, use.receiver, outside=use.outside)
-            meaning = self._resolver.attribute(receiver, use.name)
-        place = self._called(meaning) if isinstance(meaning, Address) else None
+            is_module = isinstance(receiver, Address) and not receiver.name
+            meaning = self._resolver.attribute(receiver, use.name) if is_module else None
+        place = meaning if isinstance(meaning, Address) else None
         if place is None or self._corpus.paths[place.file] in self._changed:
             return
         rows = self._resolver.rows(place.file)
+        if place.name not in rows or self._resolver.is_class(place) or scope_above(place.name):
+            return  # what a constructor or a method takes, another class may say
         parameters = self._resolver.names(place.file, place.name).parameters
         several = sum(name.partition("#")[0] == place.name for name in rows) > 1
         if several or parameters is None or parameters.any_keyword or parameters.wrapped:
@@ -151,19 +148,6 @@ class _Search:
         for keyword in keywords:
             if keyword not in words:
                 yield place, f"does not take `{clean(keyword, _NAME)}`", _user(edit, "passes")
-
-    def _called(self, place: Address) -> Address | None:
-        """The function that a call of this runs; None where the syntax does not tell."""
-        resolver = self._resolver
-        if not resolver.is_class(place):
-            return place if place.name in resolver.rows(place.file) else None
-        constructor = conventions_of(self._corpus.paths[place.file]).constructor
-        for one in resolver.ancestors(place):
-            if f"{one.name}.{constructor}" in resolver.rows(one.file):
-                return Address(one.file, f"{one.name}.{constructor}")
-            if not self._knows_bases(one):
-                return None
-        return None
 
 
 def _user(edit: Edit, how: str) -> str:

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from codewm_lsp.display import clean
 from codewm_lsp.distinct import distinct
 from codewm_lsp.history import Edit
-from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, misfit, new_requirements
+from codewm_lsp.ranking.breaking import Altered, Broken, Enlarged, Gone, broken_by, fits, misfit, new_requirements
 from codewm_lsp.ranking.candidate import A_LINTER
 from codewm_lsp.ranking.corpus import KINDS, Corpus, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.resolution import EXTERNAL, Address, Instance, Meaning, Resolver
 from codewm_lsp.ranking.stubs import Stubs
 from codewm_lsp.records import dataclass
-from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
-from codewm_lsp.source.languages import Import, Names, Use, UseKind, is_source
+from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of
+from codewm_lsp.source.languages import Call, Import, Names, Use, UseKind, is_source
 
 NONE_ABSENT: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -174,6 +174,7 @@ class _Search:
         self._resolver = Resolver(corpus, self._texts, frozenset(self._gone), _wanted(broken, absent), gone_files)
         self._now_there = Resolver(corpus, self._texts)
         self._stubs = Stubs(corpus, self._resolver, editing)
+        self._edits = {(edit.path, edit.definition): edit for edit in editing}
         self._found: dict[int, ForcedChange] = {}
         self._families: dict[Address, tuple[Address, ...]] = {}
         self._left = MOST
@@ -530,6 +531,8 @@ class _Search:
                         continue
                     of_object = altered.member and not altered.before.free and not through_class
                     bound = int(of_object or altered.before.of_class)
+                    if self._is_updated(row, word, use.call) and fits(use.call, altered.after, bound):
+                        continue
                     why = misfit(use.call, altered.before, altered.after, bound)
                     if why:
                         certain = meaning is not None and not altered.after.wrapped
@@ -544,6 +547,13 @@ class _Search:
                         break
         if altered.member and name != constructor:
             self._overrides(place, "whose signature changed")
+
+    def _is_updated(self, row: int, word: str, call: Call) -> bool:
+        """Whether the edits in progress made such a call where it stands: it is as its author means it by now."""
+        edit = self._edits.get((self._corpus.paths[int(self._corpus.file[row])], self._corpus.names[row]))
+        if edit is None:
+            return False
+        return all(use.call != call for use in names_of(edit.before, frozenset({word})).uses)
 
     def _constructs(self, meaning: Address, constructor: Address) -> bool:
         resolver = self._resolver

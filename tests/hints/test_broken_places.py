@@ -356,3 +356,35 @@ def test_an_importer_that_was_changed_along_is_not_named(shop: Any) -> None:
         shop.write(path, text.replace("prices", "costs"))
     shop.git("add", "-A")
     assert broken(asked(shop.path)) == []
+
+
+def test_a_call_that_the_change_has_updated_is_left_alone(library: Any) -> None:
+    """What it passes now is not what the parameters before would make of it."""
+    before = {
+        "library.py": "def send(url, mode, lines):\n    return url, mode, lines\n",
+        "caller.py": CALLER.replace("send('a')", "send('a', 'b', 'c')"),
+        "other.py": CALLER.replace("send('a')", "send('x', 'y', 'z')"),
+    }
+    library.commit("Send lines", before)
+    library.write("library.py", "def send(url, lines):\n    return url, lines\n")
+    library.write("caller.py", CALLER.replace("send('a')", "send('a', 'c')"))
+    assert [(path, definition) for path, definition, *_ in broken(asked(library.path))] == [("other.py", "fetch")]
+    library.write("other.py", CALLER.replace("send('a')", "send('x', lines='z')"))
+    assert broken(asked(library.path)) == []
+    library.write("other.py", CALLER.replace("send('a')", "send('x', mode='y')"))
+    assert [path for path, *_ in broken(asked(library.path))] == ["other.py"]
+
+
+def test_an_attribute_of_a_class_that_its_methods_set_now_is_not_gone(library: Any) -> None:
+    text = (
+        "class Box:\n    colour = 'x'\n\n    def __init__(self):\n        self.size = 1\n\n"
+        "    def show(self):\n        return self.colour\n"
+    )
+    library.commit("Box", {"library.py": text, "caller.py": "from library import Box\n\nprint(Box().colour)\n"})
+    changed = text.replace("    colour = 'x'\n\n", "").replace(
+        "self.size = 1", "self.size = 1\n        self.colour = 'x'"
+    )
+    library.write("library.py", changed)
+    assert broken(asked(library.path)) == []
+    library.write("library.py", text.replace("    colour = 'x'\n\n", ""))
+    assert [path for path, *_ in broken(asked(library.path))] == ["caller.py", "library.py"]

@@ -116,9 +116,9 @@ class Conventions:
     what lies in a folder that a tool made. ``settings``: names of files that say how a project is built. ``ordinary``:
     names that need no definition. ``attribute``: stands before the name of an object's own attribute. ``constructor``:
     of a class. ``maker``: the function of a module that makes its names when they are asked for; ``dynamic``: words of
-    classes that make their attributes. ``package``: name of the file that stands for its folder. ``objects``: what a
-    method calls the object that it is of; ``parent``: the same as one of the classes above. ``built_in``: attributes of
-    everyday objects.
+    modules that make their names while they run; ``expecting``: of code that may ask for what is not there.
+    ``package``: name of the file that stands for its folder. ``objects``: what a method calls the object that it is of;
+    ``parent``: the same as one of the classes above. ``built_in``: attributes of everyday objects.
 
     ``is_test``: whether a path holds tests. ``subject``: what a file is about, the same for a module and its tests.
     ``declares``: the path of the file whose definitions a file declares without their bodies; "" where it is no such.
@@ -136,6 +136,7 @@ class Conventions:
     constructor: str
     maker: str
     dynamic: frozenset[str]
+    expecting: frozenset[str]
     package: str
     objects: frozenset[str]
     parent: str

@@ -563,7 +563,14 @@ PYTHON: Final = Language(
         attribute="self.",
         constructor="__init__",
         maker="__getattr__",
-        dynamic=frozenset({"__getattr__", "__getattribute__", "setattr"}),
+        dynamic=frozenset(
+            {"__getattr__", "__getattribute__", "setattr", "globals", "locals", "vars", "__dict__", "modules"}
+        ),
+        expecting=frozenset(
+            {"raises", "suppress", "hasattr", "getattr", "setattr", "delattr", "Mock", "MagicMock", "monkeypatch"}
+            | {"assertRaises", "assertRaisesRegex", "assertRaisesRegexp"}
+            | {"AttributeError", "ImportError", "ModuleNotFoundError", "NameError", "TypeError"}
+        ),
         package=f"{_PACKAGE}{_SUFFIXES[0]}",
         objects=OBJECTS,
         parent=SUPER,
