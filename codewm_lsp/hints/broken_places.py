@@ -146,28 +146,38 @@ def _nearest(paths: Sequence[str], changed: Mapping[str, object]) -> list[str]:
     return sorted(paths, key=lambda path: (-nearness[path], path))[:MOST_FILES]
 
 
+class ReadFiles:
+    """Some files as a corpus, and their definitions, each parsed when it is asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        vocabulary = Vocabulary()
+        self.corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
+        self._texts = texts
+        self._parsed: dict[str, Sequence[Definition]] = {}
+
+    def definitions(self, path: str) -> Sequence[Definition]:
+        """Those of a file."""
+        if path not in self._parsed:
+            self._parsed[path] = parse_definitions(self._texts[path])
+        return self._parsed[path]
+
+    def read(self, files: Sequence[int]) -> dict[int, Sequence[Definition]]:
+        """Those of files by their numbers in the corpus."""
+        return {file: self.definitions(self.corpus.paths[file]) for file in files}
+
+
 def _found(texts: Mapping[str, str], edits: Sequence[Edit], absent: Mapping[str, str]) -> list[BrokenPlace]:
-    vocabulary = Vocabulary()
-    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
-    parsed: dict[str, Sequence[Definition]] = {}
-
-    def definitions(path: str) -> Sequence[Definition]:
-        if path not in parsed:
-            parsed[path] = parse_definitions(texts[path])
-        return parsed[path]
-
-    def read(files: Sequence[int]) -> dict[int, Sequence[Definition]]:
-        return {file: definitions(corpus.paths[file]) for file in files}
-
+    files = ReadFiles(texts)
+    corpus = files.corpus
     found = [
         BrokenPlace(
             path := corpus.paths[corpus.file[row]],
             name := corpus.names[row],
-            line_in_file(why.line, texts[path], definitions(path), name),
+            line_in_file(why.line, texts[path], files.definitions(path), name),
             why.score,
             why.words,
         )
-        for row, why in references(corpus, edits, read, absent).items()
+        for row, why in references(corpus, edits, files.read, absent).items()
         if why.certain
     ]
     testing = dict(zip(corpus.paths, corpus.layout.testing.tolist(), strict=True))

@@ -218,8 +218,8 @@ class Engine:
             if texts is not None and other_meaning(now, texts):
                 unlike.add(past.id)  # as many others of its commit may be: it takes no other's place
                 continue
-            is_twin = texts is not None and past.definition_kind is edit.definition_kind
-            repeat = repeat_of(now, texts) if is_twin and texts is not None else None
+            is_same_kind = past.definition_kind is edit.definition_kind
+            repeat = repeat_of(now, texts) if texts is not None and is_same_kind else None
             if repeat in OF_TWINS:
                 twins[past.id] = SimilarEdit(past, OF_TWINS[repeat], (repeated(repeat, "another definition"),))
             like += 1

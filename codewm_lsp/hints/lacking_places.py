@@ -10,21 +10,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.hints.broken_places import BrokenPlace, packages_above
+from codewm_lsp.hints.broken_places import BrokenPlace, ReadFiles, packages_above
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.ranking.change_text import ChangedText, words_in
-from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
 from codewm_lsp.ranking.lacking import lacking, new_words
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.resolution import import_roots
-from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind, names_of, parse_definitions
+from codewm_lsp.source import MODULE_NAME, Definition, DefinitionKind
 from codewm_lsp.source.languages import is_source, language_of
 
 _ALIAS: Final = re.compile(r"(\w+)[ \t]+as[ \t]+(\w+)")
 _CHANCE: Final = 0.95
 _MOST_FILES: Final = 60  # modules that are read
 _MOST_PATHS: Final = 2_000  # that are asked for
-_STEPS: Final = 3  # from a changed file over packages that export what others define, and classes above
+_STEPS: Final = 3  # from a changed file over packages that export what others define
 
 
 def lacking_places(
@@ -44,21 +43,10 @@ def lacking_places(
         texts |= _imported(repository, past, texts, changed, edits)
     except RepositoryError:
         return []
-    vocabulary = Vocabulary()
-    corpus = Corpus.of({path: parse_file(text, vocabulary) for path, text in texts.items()}, vocabulary)
-    parsed: dict[str, Sequence[Definition]] = {}
-
-    def definitions(path: str) -> Sequence[Definition]:
-        if path not in parsed:
-            parsed[path] = parse_definitions(texts[path])
-        return parsed[path]
-
-    def read(files: Sequence[int]) -> dict[int, Sequence[Definition]]:
-        return {file: definitions(corpus.paths[file]) for file in files}
-
+    files = ReadFiles(texts)
     return [
-        BrokenPlace(one.path, one.name, _line(definitions(one.path), one.name), _CHANCE, one.words)
-        for one in lacking(corpus, edits, read, texts, changed)
+        BrokenPlace(one.path, one.name, _line(files.definitions(one.path), one.name), _CHANCE, one.words)
+        for one in lacking(files.corpus, edits, files.read, texts, changed)
     ]
 
 
@@ -86,7 +74,7 @@ def _imported(
         found |= fresh
         wanted = []
         for path, text in fresh.items() if step < _STEPS - 1 else ():
-            wanted += _modules(text, path, used | _bases(text, used))
+            wanted += _modules(text, path, used)
     return found
 
 
@@ -119,9 +107,3 @@ def _modules(text: str, path: str, used: frozenset[str]) -> list[str]:
             found += [f"{stem}{suffix}" for suffix in language.suffixes] if parts else []
             found.append(f"{stem}/{conventions.package}" if stem else conventions.package)
     return found
-
-
-def _bases(text: str, used: frozenset[str]) -> frozenset[str]:
-    """The names of the classes right above those of a text that are used."""
-    classes = [one for one in parse_definitions(text) if one.kind is DefinitionKind.CLASS and one.name in used]
-    return frozenset(base[0] for one in classes for base in names_of(one.source).bases)

@@ -101,8 +101,9 @@ def broken_by(edits: Sequence[Edit], defined: Iterable[tuple[str, str]] = ()) ->
         if edit.definition_kind in (_MODULE, DefinitionKind.CLASS):
             in_class = edit.definition_kind is DefinitionKind.CLASS
             lost = [name for name in before.members if name not in after.members and name not in after.imports]
-            if in_class:
-                lost = [name for name in lost if name not in _set_by_methods(edit, edits)]
+            if in_class and lost:
+                kept = _set_by_methods(edit, edits)
+                lost = [name for name in lost if name not in kept]
             new_members = [name for name in after.members if name not in before.members]
             for name in lost:
                 qualified = f"{edit.definition}.{name}" if in_class else name
