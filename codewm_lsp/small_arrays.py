@@ -6,11 +6,14 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import Any, Final
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+_Learnt = TypeVar("_Learnt")
 _PACKED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGED: Final = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -33,6 +36,18 @@ def read_arrays(data: bytes, largest: int) -> dict[str, NDArray[Any]]:
             return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
     except _DAMAGED as error:
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+def read_packaged(file: Path, read: Callable[[bytes], _Learnt], otherwise: str) -> tuple[_Learnt | None, str]:
+    """What a file of the package holds, by ``read``, which raises ValueError or KeyError where it is damaged. Where it
+    cannot be read: None, and a message with what is done ``otherwise``."""
+    try:
+        return read(file.read_bytes()), ""
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, KeyError) as error:
+        reason = f"it is damaged: {error}"
+    return None, f"{file} cannot be read ({reason}). {otherwise} Reinstall CodeWM."
 
 
 def _array(data: bytes) -> NDArray[Any]:

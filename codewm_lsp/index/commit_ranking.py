@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codewm_lsp.records import dataclass
-from codewm_lsp.small_arrays import read_arrays
+from codewm_lsp.small_arrays import read_arrays, read_packaged
 
 FILE: Final = Path(__file__).with_name("search.npz")
 RELATIONS: Final = (
@@ -90,17 +90,7 @@ class LearntCommits:
 @lru_cache(maxsize=4)
 def learnt_commits(file: Path = FILE) -> LearntCommits:
     """What the package holds."""
-    try:
-        return LearntCommits(_read(file.read_bytes()))
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except (ValueError, KeyError) as error:
-        reason = f"it is damaged: {error}"
-    return LearntCommits(
-        None,
-        f"{file} cannot be read ({reason}). Searches by words rank by a plain sum, which is less accurate. "
-        "Reinstall CodeWM.",
-    )
+    return LearntCommits(*read_packaged(file, _read, "Searches by words rank by a plain sum, which is less accurate."))
 
 
 def _read(data: bytes) -> CommitRanker:

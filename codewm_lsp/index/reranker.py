@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.index.blend import Blend, Scores
 from codewm_lsp.records import dataclass
-from codewm_lsp.small_arrays import read_arrays
+from codewm_lsp.small_arrays import read_arrays, read_packaged
 from codewm_lsp.source.languages import language_of
 
 CONSIDERED: Final = 100  # past edits, the first by the blend, that are ranked anew; the others come after them
@@ -123,17 +123,8 @@ class Learnt:
 @lru_cache(maxsize=4)
 def learnt(file: Path = FILE) -> Learnt:
     """What the package holds."""
-    try:
-        return Learnt(_read(file.read_bytes()))
-    except OSError as error:
-        reason = error.strerror or str(error)
-    except (ValueError, KeyError) as error:
-        reason = f"it is damaged: {error}"
-    return Learnt(
-        Reranker.of_blend(Blend()),
-        f"{file} cannot be read ({reason}). Similar edits are ranked by a plain sum, which is less accurate. "
-        "Reinstall CodeWM.",
-    )
+    found, problem = read_packaged(file, _read, "Similar edits are ranked by a plain sum, which is less accurate.")
+    return Learnt(Reranker.of_blend(Blend()) if found is None else found, problem)
 
 
 def _read(data: bytes) -> Reranker:
