@@ -341,7 +341,8 @@ def _index_options(parser: _Parser) -> None:
         nargs="*",
         type=Path,
         metavar="REPOSITORY",
-        help="Folders in repositories; with --processes or --ray also files that list them, one per line [default: .]",
+        help="Folders in repositories; with --store and --processes or --ray also files that list them, one per line "
+        "[default: .]",
     )
     _add_repository(parser)
     parser.add_argument("--at", default="HEAD", metavar="REV", help="Index the history of REV [default: HEAD]")
@@ -355,7 +356,7 @@ def _index_options(parser: _Parser) -> None:
         "--processes",
         type=_positive,
         metavar="N",
-        help="With --store: read N repositories at a time, each in its own process",
+        help="Use N processes [default: one for each core, at most 4]; with --store, each reads another repository",
     )
     parser.add_argument(
         "--ray",

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from argparse import Namespace
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -196,7 +196,7 @@ def index(options: Namespace) -> None:
     from codewm_lsp.cli.report import Reporter, consoles
     from codewm_lsp.cli.wire import dump
 
-    if options.processes is not None or options.ray is not None:
+    if options.ray is not None or (options.processes is not None and options.store is not None):
         from codewm_lsp.cli.stores import fill_side_by_side
 
         fill_side_by_side(options)
@@ -219,8 +219,12 @@ def index(options: Namespace) -> None:
         return
     from codewm_lsp.cli.asking import head_of
     from codewm_lsp.cli.opened import bring_up_to_date, open_all
+    from codewm_lsp.cli.side_by_side import MOST, WORTH_WHILE, SideBySide, read_commits, usable_cores
     from codewm_lsp.index import UpdateOutcome
+    from codewm_lsp.workers import LocalProcesses
 
+    asked: int | None = options.processes
+    least = WORTH_WHILE if asked is None else 1
     out, progress = consoles()
     for place in places:
         with open_all(place, options.model, options.cache) as opened:
@@ -229,7 +233,10 @@ def index(options: Namespace) -> None:
             started = time.monotonic()
             _pass_on(opened, progress)
             head = head_of(opened.repository, options.at)
-            done = bring_up_to_date(opened, head, progress, seconds=None, limit=options.limit)
+            with closing(LocalProcesses(read_commits, asked or min(MOST, usable_cores()))) as workers:
+                where = opened.repository.root or opened.repository.git_dir
+                spread = SideBySide(workers, where, opened.model.bundle.folder, opened.index.log, least=least)
+                done = bring_up_to_date(opened, head, progress, seconds=None, limit=options.limit, spread=spread)
             seconds = time.monotonic() - started
             size = opened.index.log.size()
             if options.json:

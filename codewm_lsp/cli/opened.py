@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codewm_lsp.history import Edit, Repository
     from codewm_lsp.history.location import Location
     from codewm_lsp.index import IndexUpdate, PastEdit, UpdateTarget
+    from codewm_lsp.index.update import Spread
     from codewm_lsp.world_model import WorldModel
 
 WAIT = 600.0  # seconds that `codewm index` waits for another process that is indexing the same repository
@@ -151,10 +152,17 @@ def _identity(location: Location) -> object:
 
 
 def bring_up_to_date(
-    opened: Opened, revision: str, console: Screen, *, seconds: float | None, limit: int | None = None
+    opened: Opened,
+    revision: str,
+    console: Screen,
+    *,
+    seconds: float | None,
+    limit: int | None = None,
+    spread: Spread | None = None,
 ) -> IndexUpdate:
     """Index what ``revision`` can reach, newest first, for at most ``seconds`` (None: until done), with a bar."""
-    return updated(opened.repository, opened.model, opened.index.log, revision, console, seconds=seconds, limit=limit)
+    log = opened.index.log
+    return updated(opened.repository, opened.model, log, revision, console, seconds=seconds, limit=limit, spread=spread)
 
 
 def updated(
@@ -167,6 +175,7 @@ def updated(
     seconds: float | None,
     limit: int | None,
     wait: float = WAIT,
+    spread: Spread | None = None,
 ) -> IndexUpdate:
     """The same for an index or a repository's place in a store; ``wait``: for another process that is at it."""
     from codewm_lsp.cli.report import progress_bar
@@ -182,6 +191,7 @@ def updated(
             progress=progress,
             deadline=None if seconds is None else time.monotonic() + seconds,
             wait=wait if seconds is None else min(wait, seconds),
+            spread=spread,
         )
 
 

@@ -105,7 +105,7 @@ def fill_side_by_side(options: Namespace) -> None:
     from codewm_lsp.world_model import WorldModel
 
     if options.store is None:
-        raise OptionError("--processes and --ray need --store WHERE, the store that all repositories go into.")
+        raise OptionError("--ray needs --store WHERE, the store that all repositories go into.")
     named = [options.repository / path for path in options.paths] or [options.repository]
     address: str | None = options.ray
     if address and (options.repository / address).exists():  # `--ray LIST`, without an address

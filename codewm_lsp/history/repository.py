@@ -262,6 +262,10 @@ class Repository:
         """
         return self._edits(revisions(self._git, self.head(rev), limit), skip, max_files)
 
+    def edits_of_each(self, shas: Iterable[str], *, max_files: int = MAX_FILES) -> Iterator[CommitEdits]:
+        """``commits``, but of these, full ids, in their order."""
+        return self._edits(iter(shas), (), max_files)
+
     def changed_files(
         self, rev: str = "HEAD", limit: int = MOST_COMMITS, known: Mapping[str, ChangedFiles] = NONE_KNOWN
     ) -> list[ChangedFiles]:

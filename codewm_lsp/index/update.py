@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,13 @@ BATCH_SECONDS: Final = 1.0  # a batch is written after this time at the latest, 
 EMBEDDED_AT_ONCE: Final = 256  # edits of one batch, before ``stop`` is asked again
 ONE_BY_ONE: Final = 16  # up to this many new commits are read singly, without walking the log
 _POLL: Final = 0.1
+
+
+Batch: TypeAlias = "list[tuple[CommitEdits, NDArray[np.float32]]]"
+"""Commits with the vectors (edits, edit_size) of their edits."""
+Spread: TypeAlias = "Callable[[Sequence[str]], Iterator[tuple[int, int]] | None]"
+"""Indexes commits, newest first, in other processes, and says after each step how many commits and edits came with it;
+None where that is not worth while."""
 
 
 class EditEmbedder(Protocol):
@@ -73,12 +80,14 @@ def update(
     stop: Callable[[], bool] | None = None,
     deadline: float | None = None,
     wait: float = 0.0,
+    spread: Spread | None = None,
 ) -> IndexUpdate:
     """Index what is not in the index yet of the newest ``limit`` commits (None: all) that ``rev`` reaches.
 
     ``progress(done, total)`` is called after each batch; ``stop()`` is asked before each commit, and within
     one of very many edits; ``deadline`` is a
     moment of ``time.monotonic``. When another process is at it, up to ``wait`` seconds are spent waiting for it.
+    ``spread``: other processes that read and embed; else it is done here.
     Whatever ends it, kill -9 included, all batches written so far stay, and the next update goes on from there.
     Raises ``RepositoryError`` and ``IndexStoreError``.
     """
@@ -98,6 +107,12 @@ def update(
             return UpdateOutcome.DEADLINE
         return None
 
+    def here(left: Sequence[str]) -> Iterator[tuple[int, int]]:
+        commits = _commits(repository, tip, limit, left, index.known(), max_files)
+        for batch in embedded(commits, model, index.edit_size, stop=stop, ended=ended):
+            index.add(batch)
+            yield len(batch), sum([len(item.edits) for item, _ in batch])
+
     if not missing():
         if limit is None and (wanted or not before) and not index.unavailable():
             index.settle(tip, total)
@@ -115,17 +130,13 @@ def update(
             done = total - len(left)
             if progress is not None:
                 progress(done, total)
-            for batch in _batches(_commits(repository, tip, limit, left, index.known(), max_files), ended):
-                pairs = [(edit.before, edit.after) for item in batch for edit in item.edits]
-                vectors = _embedded(model, pairs, index.edit_size, stop)
-                if vectors is None:
-                    break
-                ends = np.cumsum([len(item.edits) for item in batch])[:-1]
-                index.add(list(zip(batch, np.split(vectors, ends), strict=True)))
-                added += len(pairs)
-                done += len(batch)
+            for commits, edits in (spread and spread(left)) or here(left):
+                added += edits
+                done += commits
                 if progress is not None:
                     progress(done, total)
+                if ended() is not None:
+                    break
             still = missing()
             outcome = ended()
             if still and outcome is not None:
@@ -138,6 +149,24 @@ def update(
         return IndexUpdate(UpdateOutcome.COMPLETE, total - len(still), total, added)
     finally:
         index.release_writer()
+
+
+def embedded(
+    commits: Iterator[CommitEdits],
+    model: EditEmbedder,
+    size: int,
+    *,
+    stop: Callable[[], bool] | None = None,
+    ended: Callable[[], object] = lambda: None,
+) -> Iterator[Batch]:
+    """Commits with their vectors, of ``size`` numbers, in batches by edits and time. After ``ended`` says so, what is
+    under way is still a batch; after ``stop`` does, none that is not embedded yet."""
+    for batch in _batches(commits, ended):
+        vectors = _embedded(model, [(edit.before, edit.after) for item in batch for edit in item.edits], size, stop)
+        if vectors is None:
+            return
+        ends = np.cumsum([len(item.edits) for item in batch])[:-1]
+        yield list(zip(batch, np.split(vectors, ends), strict=True))
 
 
 def _embedded(

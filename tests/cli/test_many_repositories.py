@@ -201,9 +201,9 @@ def test_a_file_that_lists_nothing_is_refused(content: bytes, message: str, tmp_
 
 
 def test_without_a_store_there_is_nothing_to_spread(codewm: Callable[..., Any], tmp_path: Path) -> None:
-    done = codewm("index", "--processes", "2", tmp_path)
+    done = codewm("index", "--ray", "127.0.0.1:6379", tmp_path)
     assert done.returncode == 2
-    assert "need --store" in done.stderr
+    assert "needs --store" in done.stderr
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'codewm[ray]'")

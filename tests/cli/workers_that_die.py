@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from codewm_lsp.cli.filling import RepositorySlice, SliceResult, read_slice
+from codewm_lsp.cli.side_by_side import CommitSlice, CommitsRead, read_commits
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.history import Repository
 
 
 def twice(job: int) -> int:
@@ -23,6 +25,24 @@ def killed_once(asked: RepositorySlice) -> SliceResult:
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return found
+
+
+def commits_killed_once(asked: CommitSlice) -> CommitsRead:
+    """``read_commits`` in a process that is killed with all it has read, the first time."""
+    mark = asked.path.with_name("killed")
+    found = read_commits(asked)
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+
+
+def commits_killed_always(asked: CommitSlice) -> CommitsRead:
+    """The same, in a process that is killed by the commits 201 to 300 whoever reads them."""
+    with Repository.open(asked.path) as repository:
+        if repository.ancestors()[250] in asked.commits:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return read_commits(asked)
 
 
 def deadly(job: Any) -> Any:
