@@ -7,17 +7,15 @@ so no index is needed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.moved_imports import lost_imports
+from codewm_lsp.hints.source_change import SourceChange
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.history.edits import definition_edits
 from codewm_lsp.ranking.breaking import Broken
-from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file, scope_above, simple_name
 from codewm_lsp.ranking.path_layout import conventions_of, shared_beginning
 from codewm_lsp.ranking.references import absent_modules, module_name, references
@@ -43,78 +41,47 @@ class BrokenPlace:
     reason: str
 
 
-def edits_of(change: Mapping[str, ChangedText], moved: Mapping[str, str]) -> tuple[Edit, ...]:
-    """What a change does to the definitions of its files. ``moved``: a file's path before it moved."""
-    found: list[Edit] = []
-    for path, text in change.items():
-        if is_source(path):
-            found += _edits_of(path, text.before or "", text.after or "", moved.get(path))
-    return tuple(found)
-
-
-@lru_cache(maxsize=64)
-def _edits_of(path: str, before: str, after: str, previous_path: str | None) -> tuple[Edit, ...]:
-    """Those of one file; a change is asked about again with one of its files hidden."""
-    edits = definition_edits(path, parse_definitions(before), parse_definitions(after), previous_path=previous_path)
-    return tuple(edits)
-
-
-def broken_places(
-    repository: Repository,
-    past: str,
-    change: Mapping[str, ChangedText],
-    moved: Mapping[str, str],
-    edits: Sequence[Edit],
-    broken: Broken,
-    removed: Collection[str],
-) -> list[BrokenPlace]:
-    """What a change of the files of ``past`` leaves broken, the surest first. ``broken``: by its ``edits``;
-    ``removed``: the files that it takes away.
+def broken_places(repository: Repository, change: SourceChange, broken: Broken) -> list[BrokenPlace]:
+    """What a change leaves broken, the surest first. ``broken``: by its edits.
 
     Where the repository cannot tell, as in a partial clone, there is nothing.
     """
-    found = _of_others(repository, past, change, moved, edits, broken, removed)
-    for one in lost_imports(repository, past, change, moved, removed):
-        line = line_in_file(one.line, change[one.path].after or "", one.definitions, one.definition)
+    found = _of_others(repository, change, broken)
+    for one in lost_imports(repository, change):
+        line = line_in_file(one.line, change.texts[one.path].after or "", one.definitions, one.definition)
         found.append(BrokenPlace(one.path, one.definition, line, _CERTAIN, one.reason))
     return sorted(dict.fromkeys(found), key=lambda one: -one.chance)
 
 
-def _of_others(
-    repository: Repository,
-    past: str,
-    change: Mapping[str, ChangedText],
-    moved: Mapping[str, str],
-    edits: Sequence[Edit],
-    broken: Broken,
-    removed: Collection[str],
-) -> list[BrokenPlace]:
+def _of_others(repository: Repository, change: SourceChange, broken: Broken) -> list[BrokenPlace]:
     """Those that use what the change takes away or alters."""
-    sources = {path: text for path, text in change.items() if is_source(path)}
-    absent = _absent(change, moved, removed)
+    sources = {path: text for path, text in change.texts.items() if is_source(path)}
+    absent = _absent(change)
     names = list(dict.fromkeys([*_names(broken), *(module_name(path) for path in absent)]))
     if not names:
         return []
     try:
-        holding = repository.files_with(past, names[:_MOST_NAMES])
+        holding = repository.files_with(change.past, names[:_MOST_NAMES])
         left = [path for path in holding if path not in sources and path not in absent]
         near = _nearest(left, {**sources, **absent})
-        blobs = repository.blobs_at(past, [*near, *packages_above({**sources, **absent})])
-        origins = repository.blobs_at(past, [old for new, old in moved.items() if is_source(new)])
-        blobs |= {new: origins[old] for new, old in moved.items() if old in origins}
+        blobs = repository.blobs_at(change.past, [*near, *packages_above({**sources, **absent})])
+        origins = repository.blobs_at(change.past, [old for new, old in change.moved.items() if is_source(new)])
+        blobs |= {new: origins[old] for new, old in change.moved.items() if old in origins}
         read = repository.read_all(sorted(set(blobs.values())))
     except RepositoryError:
         return []
     texts = {path: read[blob] for path, blob in blobs.items()} | {path: text.after for path, text in sources.items()}
     there = {path: text for path, text in texts.items() if text is not None}
-    return _found(there | dict.fromkeys(absent, ""), edits, absent)
+    return _found(there | dict.fromkeys(absent, ""), change.edits, absent)
 
 
-def _absent(change: Mapping[str, ChangedText], moved: Mapping[str, str], removed: Collection[str]) -> dict[str, str]:
+def _absent(change: SourceChange) -> dict[str, str]:
     """The modules that are no longer there, and where each has moved, "" where nowhere."""
-    gone = [path for path in removed if path in change and change[path].after is None]
-    found = dict.fromkeys(gone, "") | {old: new for new, old in moved.items() if old not in change or old in removed}
-    return absent_modules(found, [*moved, *(path for path, text in change.items() if text.after is not None)])
+    texts = change.texts
+    gone = [path for path in change.removed if path in texts and texts[path].after is None]
+    moved = {old: new for new, old in change.moved.items() if old not in texts or old in change.removed}
+    found = dict.fromkeys(gone, "") | moved
+    return absent_modules(found, [*change.moved, *(path for path, text in texts.items() if text.after is not None)])
 
 
 def _names(broken: Broken) -> list[str]:

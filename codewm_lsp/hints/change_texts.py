@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
+from codewm_lsp.hints.broken_places import BrokenPlace, broken_places
 from codewm_lsp.hints.lacking_places import lacking_places
+from codewm_lsp.hints.source_change import SourceChange
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import FileEvent
@@ -99,7 +100,7 @@ def consider(
     change = {path: text for path, text in change.items() if path != hidden}
     known_as = name_of(at_hand, names)
     number = dict(zip(paths, found.files.tolist(), strict=True))
-    structure, broken = _definitions(repository, rev, change, at_hand, number, lacks)
+    structure, broken = _definitions(repository, SourceChange.of(rev, change, at_hand), number, lacks)
     told = [there.get(path) for path in paths]
     named = {known_as[path]: text for path, text in change.items()}
     said = text_table(past, asked, found, named, told, structure, now)
@@ -124,21 +125,15 @@ def touched(at_hand: ChangeAtHand, names: Mapping[str, str] = NO_NAMES, hidden: 
 
 
 def _definitions(
-    repository: Repository,
-    rev: str,
-    change: Mapping[str, ChangedText],
-    at_hand: ChangeAtHand,
-    number: Mapping[str, int],
-    lacks: bool,
+    repository: Repository, change: SourceChange, number: Mapping[str, int], lacks: bool
 ) -> tuple[ChangedDefinitions, list[BrokenPlace]]:
-    edits = edits_of(change, at_hand.renames)
-    breaking = broken_by(edits)
-    broken = broken_places(repository, rev, change, at_hand.renames, edits, breaking, at_hand.removed)
+    breaking = broken_by(change.edits)
+    broken = broken_places(repository, change, breaking)
     if lacks:
-        broken += lacking_places(repository, rev, change, at_hand.renames, edits)
+        broken += lacking_places(repository, change)
         broken.sort(key=lambda one: -one.chance)
     by_file: dict[int, list[float]] = {}
     for one in broken:
         if one.path in number:
             by_file.setdefault(number[one.path], []).append(one.chance)
-    return ChangedDefinitions(edits, len(breaking.altered), by_file), broken
+    return ChangedDefinitions(change.edits, len(breaking.altered), by_file), broken

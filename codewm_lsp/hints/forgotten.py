@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from codewm_lsp.display import counted
 from codewm_lsp.errors import RepositoryError
-from codewm_lsp.hints.broken_places import BrokenPlace, broken_places, edits_of
+from codewm_lsp.hints.broken_places import BrokenPlace, broken_places
 from codewm_lsp.hints.change_texts import Considered, KnownTexts, changed_texts, consider
 from codewm_lsp.hints.lacking_places import lacking_places
+from codewm_lsp.hints.source_change import SourceChange
 from codewm_lsp.history import Repository
 from codewm_lsp.history.change_at_hand import ChangeAtHand
 from codewm_lsp.history.changed_files import MOST_FILES
@@ -280,10 +281,9 @@ def _left_broken(
     """The files that the change leaves broken, or that lack what it uses, which takes no history to know, and how many
     more there are."""
     assert at_hand.past is not None
-    edits = edits_of(texts, at_hand.renames)
-    broken, removed = broken_by(edits), at_hand.removed
-    places = broken_places(repository, at_hand.past, texts, at_hand.renames, edits, broken, removed)
-    places += lacking_places(repository, at_hand.past, texts, at_hand.renames, edits)
+    change = SourceChange.of(at_hand.past, texts, at_hand)
+    places = broken_places(repository, change, broken_by(change.edits))
+    places += lacking_places(repository, change)
     places.sort(key=lambda one: -one.chance)
     found: dict[str, list[BrokenPlace]] = {}
     for one in places:

@@ -11,8 +11,9 @@ from typing import Final
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.broken_places import BrokenPlace, ReadFiles, packages_above
+from codewm_lsp.hints.source_change import SourceChange
 from codewm_lsp.history import Edit, Repository
-from codewm_lsp.ranking.change_text import ChangedText, words_in
+from codewm_lsp.ranking.change_text import words_in
 from codewm_lsp.ranking.lacking import lacking, new_words
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.resolution import import_roots
@@ -26,21 +27,16 @@ _MOST_PATHS: Final = 2_000  # that are asked for
 _STEPS: Final = 3  # from a changed file over packages that export what others define
 
 
-def lacking_places(
-    repository: Repository,
-    past: str,
-    change: Mapping[str, ChangedText],
-    moved: Mapping[str, str],
-    edits: Sequence[Edit],
-) -> list[BrokenPlace]:
-    """What a change of the files of ``past`` needs and they do not have, by its ``edits``; ``moved``: a file's path
-    before it moved. Where the repository cannot tell, as in a partial clone, there is nothing."""
+def lacking_places(repository: Repository, change: SourceChange) -> list[BrokenPlace]:
+    """What a change needs and the other files do not have. Where the repository cannot tell, as in a partial clone,
+    there is nothing."""
+    edits = change.edits
     if not new_words(edits):
         return []
-    texts = {path: text.after for path, text in change.items() if is_source(path) and text.after is not None}
-    changed = {*change, *moved, *moved.values()}
+    texts = {path: text.after for path, text in change.texts.items() if is_source(path) and text.after is not None}
+    changed = {*change.texts, *change.moved, *change.moved.values()}
     try:
-        texts |= _imported(repository, past, texts, changed, edits)
+        texts |= _imported(repository, change.past, texts, changed, edits)
     except RepositoryError:
         return []
     files = ReadFiles(texts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from codewm_lsp.display import clean
 from codewm_lsp.errors import RepositoryError
+from codewm_lsp.hints.source_change import SourceChange
 from codewm_lsp.history import Repository
 from codewm_lsp.ranking.change_text import ChangedText
 from codewm_lsp.ranking.path_layout import conventions_of
@@ -30,30 +31,24 @@ class LostImport:
     reason: str
 
 
-def lost_imports(
-    repository: Repository,
-    past: str,
-    change: Mapping[str, ChangedText],
-    moved: Mapping[str, str],
-    removed: Collection[str],
-) -> list[LostImport]:
-    """Those of a change of the files of ``past``; ``moved``: a file's path before it moved as it was; ``removed``: the
-    files that it takes away. Where the repository cannot tell, there is nothing."""
-    pairs = {new: old for new, old in _moves(change, moved) if new.rpartition("/")[0] != old.rpartition("/")[0]}
+def lost_imports(repository: Repository, change: SourceChange) -> list[LostImport]:
+    """Those of a change. Where the repository cannot tell, there is nothing."""
+    texts, moved = change.texts, change.moved
+    pairs = {new: old for new, old in _moves(texts, moved) if new.rpartition("/")[0] != old.rpartition("/")[0]}
     named: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
     for new, old in pairs.items():
-        imports = conventions_of(new).imports(change[new].after or "")
+        imports = conventions_of(new).imports(texts[new].after or "")
         near = [name for name in imports if name.startswith(".") and name.strip(".")]
         named[new] = {name: (_paths(name, old), _paths(name, new)) for name in near}
     asked = {path for names in named.values() for both in names.values() for some in both for path in some}
     if not asked:
         return []
     try:
-        before = repository.blobs_at(past, sorted(asked))
+        before = repository.blobs_at(change.past, sorted(asked))
     except RepositoryError:
         return []
-    gone = {*removed, *moved.values(), *(path for path, text in change.items() if text.after is None)}
-    now = {*moved, *(path for path, text in change.items() if text.after is not None), *(before.keys() - gone)}
+    gone = {*change.removed, *moved.values(), *(path for path, text in texts.items() if text.after is None)}
+    now = {*moved, *(path for path, text in texts.items() if text.after is not None), *(before.keys() - gone)}
     found: list[LostImport] = []
     for new, names in named.items():
         lost = {
@@ -61,15 +56,15 @@ def lost_imports(
             for name, (old, there) in names.items()
             if any(path in before for path in old) and not any(path in now for path in there)
         }
-        found += _uses(new, change[new].after or "", lost)
+        found += _uses(new, texts[new].after or "", lost)
     return found
 
 
-def _moves(change: Mapping[str, ChangedText], moved: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _moves(texts: Mapping[str, ChangedText], moved: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Each source file that has moved, and where it was: as it was, or much as it was."""
-    yield from ((new, old) for new, old in moved.items() if is_source(new) and new in change)
-    gone = {path: Counter((text.before or "").split("\n")) for path, text in change.items() if text.after is None}
-    for new, text in change.items():
+    yield from ((new, old) for new, old in moved.items() if is_source(new) and new in texts)
+    gone = {path: Counter((text.before or "").split("\n")) for path, text in texts.items() if text.after is None}
+    for new, text in texts.items():
         if new in moved or not is_source(new) or text.before is not None or not text.after:
             continue
         lines = Counter(text.after.split("\n"))
