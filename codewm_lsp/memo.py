@@ -45,10 +45,25 @@ class Memo:
             kept.move_to_end(key)
             value = cast(Value, kept[key])
         else:
-            value = kept[key] = make()
+            value = make()
+            self.put(kind, key, value)
+        return value
+
+    def put(self, kind: Kind[Value], key: Hashable, value: Value) -> None:
+        """Remember the value of ``key``, in place of any other."""
+        kept = self._kept.setdefault(kind, OrderedDict())
+        kept[key] = value
+        kept.move_to_end(key)
         while len(kept) > 1 and (len(kept) > kind.entries or self.nbytes(kind) > (kind.bytes or 0)):
             kept.popitem(last=False)
-        return value
+
+    def known(self, kind: Kind[Value], key: Hashable) -> Value | None:
+        """The value of ``key``, where it is remembered."""
+        kept = self._kept.get(kind)
+        if kept is None or key not in kept:
+            return None
+        kept.move_to_end(key)
+        return cast(Value, kept[key])
 
     def last(self, kind: Kind[Value]) -> tuple[Any, Value] | None:
         """The key and the value used last: what the next value of this kind may be made from."""

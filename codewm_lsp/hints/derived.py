@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.excerpts import excerpt
-from codewm_lsp.hints.snapshot import Snapshot
+from codewm_lsp.hints.snapshot import TEXT_KEY, Snapshot
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index, PastEdit, reached
 from codewm_lsp.memo import Kind, Memo
@@ -23,7 +22,18 @@ from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, ParsedFile, Vocabulary, parse_file
 from codewm_lsp.ranking.kept_files import FEW_OF, FEWEST, NOTHING_KEPT, KeptFiles, keep
 from codewm_lsp.ranking.path_layout import shared_beginning
-from codewm_lsp.ranking.ranker import Ranker, Ranking, joined, log_odds, shortlisted_odds
+from codewm_lsp.ranking.ranker import (
+    Ranker,
+    Ranking,
+    file_log_odds,
+    file_of_edit,
+    files_beside,
+    joined,
+    log_odds,
+    log_odds_in_file,
+    shortlisted_file_log_odds,
+    shortlisted_odds,
+)
 from codewm_lsp.ranking.references import References, absent_modules, references
 from codewm_lsp.ranking.shortlist import MOST_DEFINITIONS
 from codewm_lsp.ranking.state import State
@@ -38,6 +48,7 @@ _ATTEMPTS: Final = 3  # at keeping what was parsed, as long as something else al
 _AROUND: Final = 64  # files that are the corpus until all are read,
 _SOON: Final = 1 << 17  # each of at most so many characters
 _ABSENT: Final = 40  # modules that are gone whose importers are looked for
+_TAKES_LONG: Final = 10_000  # definitions of a repository where saying what an edit says of all files takes long
 
 Odds = NDArray[np.float64]
 """Of each definition of a corpus."""
@@ -96,10 +107,26 @@ class Known:
     past: frozenset[str]
     complete: bool
     key: Hashable
+    counted: Hashable
+    """Names the past alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SaidOfFiles:
+    """What an edit says of each file, (M,), which ``number`` finds by its path, and the ``key`` of the state."""
+
+    key: Hashable
+    number: Mapping[str, int]
+    odds: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        return self.odds.nbytes
 
 
 _TREES: Final = Kind[Keys]("files of a commit", 2)
-_PARSED: Final = Kind["ParsedFile | None"]("parsed file", 512)
+_PARSED: Final = Kind["ParsedFile | None"]("parsed file", 128)
+_PARSED_NOW: Final = Kind["ParsedFile | None"]("parsed file that differs from HEAD", 8)
 _CORPORA: Final = Kind[Read]("corpus", 1)
 _AROUNDS: Final = Kind[Read]("corpus of a few files", 1)
 _NEAREST: Final = Kind["Sequence[str]"]("paths by how near they are", 1)
@@ -108,9 +135,11 @@ _PASTS: Final = Kind[frozenset[str]]("commits of the past but those asked about"
 _CHANGES: Final = Kind[Changes]("what changed together", 1)
 _KNOWN: Final = Kind[Known]("state", 1)
 _SIGNALS: Final = Kind[SignalValues]("signals of an edit in progress", 2 * MOST_EDITS, bytes=16 << 20)
+_PARTS: Final = Kind[SignalValues]("signals of a few files after an edit in progress", 2 * MOST_EDITS)
 _ODDS: Final = Kind[Odds]("log-odds after an edit in progress", 2 * MOST_EDITS, bytes=16 << 20)
-_RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=16 << 20)
-_DEFINITIONS: Final = Kind["tuple[Definition, ...]"]("definitions of files that differ from HEAD", 64)
+_SAID_OF_FILES: Final = Kind["_SaidOfFiles"]("what an edit in progress says of files", 4 * MOST_EDITS, bytes=4 << 20)
+_RANKINGS: Final = Kind[Ranking]("ranking", 64, bytes=4 << 20)
+_DEFINITIONS: Final = Kind["tuple[str | None, tuple[Definition, ...]]"]("files that differ from HEAD, cut", 64)
 _TEXTS: Final = Kind["tuple[str, str] | None"]("texts of past edits", 64)
 _REFERENCES: Final = Kind[References]("definitions that must follow", 16)
 
@@ -176,6 +205,7 @@ class Derived:
 
         def make() -> Known:
             self.memo.forget(_SIGNALS)  # of another state, which they would keep alive
+            self.memo.forget(_PARTS)
             self.memo.forget(_ODDS)
             changes = self.memo.get(_CHANGES, counted, lambda: self._changes(past))
             last = self.memo.last(_KNOWN)
@@ -183,7 +213,7 @@ class Derived:
                 state = State.of(read.corpus, changes)
             else:
                 state = last[1].state.with_corpus(read.corpus, last[1].read.differing(read.keys))
-            return Known(state, read, past, complete, key)
+            return Known(state, read, past, complete, key, counted)
 
         return self.memo.get(_KNOWN, key, make)
 
@@ -195,22 +225,74 @@ class Derived:
     def ranking(self, known: Known, editing: Sequence[Edit], near: str = "") -> Ranking:
         """How likely each definition is to be next after these edits, newest first.
 
-        In a very large repository it is worked out for those of a ``shortlist`` of files, and of the file ``near``.
+        In a very large repository it is worked out for those of a ``shortlist`` of files, of the file ``near`` and of
+        those that are being edited.
         """
-        asked = tuple(editing[: edits_asked(len(known.state.corpus))])
-        if len(known.state.corpus) <= MOST_DEFINITIONS or near in {edit.path for edit in asked}:
-            near = ""
+        asked = _asked(known, editing)
+        looked_at = _looked_at(known, asked, near)
 
         def make() -> Ranking:
-            return joined(known.state, asked, [self._odds(known, edit, near) for edit in asked], self._ranker)
+            return joined(asked, [self._odds(known, edit, looked_at) for edit in asked], self._ranker)
 
-        return self.memo.get(_RANKINGS, (known.key, asked, near), make)
+        return self.memo.get(_RANKINGS, (known.key, asked, looked_at), make)
+
+    def ranking_in_file(
+        self, known: Known, editing: Sequence[Edit], path: str, *, soon: bool = False
+    ) -> tuple[Ranking, bool]:
+        """The same of the definitions of one file, nothing being said of others; and whether all of it holds now.
+
+        What an edit says of its own file is told without a look at others. To say anything of another one, all files
+        are compared, which takes long in a large repository: if it is wanted ``soon``, what the edit said of the file
+        when that was asked last stands in for it.
+        """
+        corpus = known.state.corpus
+        file = corpus.number.get(path)
+        if file is None:
+            return Ranking(np.zeros(0), ()), True
+        asked = _asked(known, editing)
+        near = _looked_at(known, asked, path)
+        key = known.key, asked, path
+        if (found := self.memo.known(_RANKINGS, key)) is not None:
+            return found, True
+        odds: list[Odds] = []
+        holds = True
+        for edit in asked:
+            said = None
+            if file_of_edit(corpus, edit) != file:
+                last = self.memo.known(_SAID_OF_FILES, (known.counted, edit, near))
+                hurry = soon and len(corpus) > _TAKES_LONG and last is not None and path in last.number
+                if last is None or (last.key != known.key and not hurry):
+                    last = self._said_of_files(known, edit, near)
+                holds = holds and last.key == known.key
+                said = float(last.odds[last.number[path]])
+            files = files_beside(corpus, edit, file)
+            part = self.part(known, edit, files)
+            odds.append(log_odds_in_file(edit, part, self._ranker, files.index(file), said))
+        ranking = joined(asked, odds, self._ranker, int(corpus.first[file]))
+        if holds:
+            self.memo.put(_RANKINGS, key, ranking)
+        return ranking, holds
+
+    def _said_of_files(self, known: Known, edit: Edit, near: tuple[str, ...]) -> _SaidOfFiles:
+        signals = signals_of(known.state, edit)  # those of all definitions take memory, and are not asked about again
+        if len(known.state.corpus) > MOST_DEFINITIONS:
+            odds = shortlisted_file_log_odds(known.state, edit, signals, self._ranker, near)
+        else:
+            odds = file_log_odds(known.state, edit, signals, self._ranker)
+        said = _SaidOfFiles(known.key, known.state.corpus.number, odds)
+        self.memo.put(_SAID_OF_FILES, (known.counted, edit, near), said)
+        return said
 
     def signals(self, known: Known, edit: Edit) -> SignalValues:
         """Everything that an edit in progress says about what comes next; ask for a ``part`` of it."""
         return self.memo.get(_SIGNALS, (known.key, edit), lambda: signals_of(known.state, edit))
 
-    def _odds(self, known: Known, edit: Edit, near: str) -> Odds:
+    def part(self, known: Known, edit: Edit, files: Sequence[int]) -> SignalValues:
+        """The same of some files (ascending) and their definitions."""
+        key = known.key, edit, tuple(files)
+        return self.memo.get(_PARTS, key, lambda: self.signals(known, edit).part(files))
+
+    def _odds(self, known: Known, edit: Edit, near: tuple[str, ...]) -> Odds:
         """The log-odds of all definitions after one edit. Other documents have the same edits in another order."""
 
         def make() -> Odds:
@@ -261,7 +343,11 @@ class Derived:
             key = snapshot.keys[path] if path in snapshot.keys else self._tree(snapshot.head).get(path)
             text = snapshot.texts.get(path)
             if text is not None:
-                found[path] = self.memo.get(_DEFINITIONS, (path, key), partial(parse_definitions, text))
+                last = self.memo.known(_DEFINITIONS, path)  # of each file the last text alone
+                if last is None or last[0] != key:
+                    last = key, parse_definitions(text)
+                    self.memo.put(_DEFINITIONS, path, last)
+                found[path] = last[1]
             elif key is not None:
                 blobs[path] = key
         read = self._repository.definitions(blobs.values())
@@ -350,6 +436,7 @@ class Derived:
         whole = self.memo.get(_CORPORA, name, lambda: read.with_files(changed))
         if complete:
             self._kept = NOTHING_KEPT
+            self.memo.forget(_AROUNDS)
         return (whole, True) if complete else (self._around(snapshot, keys, near), False)
 
     def _parsed(self, key: str, text: str | None, *, committed: bool = True) -> ParsedFile | None:
@@ -365,7 +452,7 @@ class Derived:
             self._parsed_anew += committed
             return parse_file(text, self._vocabulary)
 
-        return self.memo.get(_PARSED, key, make)
+        return self.memo.get(_PARSED_NOW if key.startswith(TEXT_KEY) else _PARSED, key, make)
 
     def _nearest(self, snapshot: Snapshot, keys: Keys, near: str) -> Sequence[str]:
         """All paths, those nearest to the path ``near`` first."""
@@ -390,6 +477,18 @@ class Derived:
                     text = None  # it is read with the others
                 changed[path] = key, self._parsed(key, text, committed=False)
         return self.memo.get(_AROUNDS, frozenset(wanted.items()), lambda: read.with_files(changed))
+
+
+def _asked(known: Known, editing: Sequence[Edit]) -> tuple[Edit, ...]:
+    """The edits in progress that are asked about."""
+    return tuple(editing[: edits_asked(len(known.state.corpus))])
+
+
+def _looked_at(known: Known, asked: Sequence[Edit], path: str) -> tuple[str, ...]:
+    """The files that are looked at in full where not all are: the one asked about, and those being edited."""
+    if len(known.state.corpus) <= MOST_DEFINITIONS:
+        return ()
+    return tuple(sorted({path, *(edit.path for edit in asked)}))
 
 
 def _commits(editing: Sequence[Edit]) -> frozenset[str]:

@@ -124,13 +124,14 @@ class _NextEdit:
 @dataclass(slots=True)
 class _Ranked:
     """What a question is answered from, the ranking, the definitions that must follow, and the next edits by row, as
-    far as the world model was asked."""
+    far as the world model was asked. ``complete``: whether asking again gives the same."""
 
     snapshot: Snapshot
     editing: Sequence[Edit]
     known: Known
     ranking: Ranking
     references: References
+    complete: bool
     recent: NDArray[np.float32] | None = None
     next_edits: dict[int, _NextEdit] = field(default_factory=dict)
 
@@ -335,7 +336,10 @@ class Engine:
             return []
         editing = tuple(map(excerpt, editing))
         deadline = None if patience is None else time.monotonic() + patience
-        ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
+        if paths is not None and len(paths) == 1:
+            ranked = self._ranked_in_file(snapshot, editing, deadline, paths[0])
+        else:
+            ranked = self._ranked(snapshot, editing, deadline, paths[0] if paths else editing[0].path)
         calibration = AFTER_COMMIT if editing[0].commit is not None and snapshot.stand_in is not None else None
         rows, probabilities = self._ordered(ranked, self._candidates(ranked, paths), calibration)
         if k:
@@ -347,7 +351,13 @@ class Engine:
         return self.derived.has_read(snapshot)
 
     def hints(
-        self, snapshot: Snapshot, path: str, *, options: HintOptions | None = None, patience: float | None = None
+        self,
+        snapshot: Snapshot,
+        path: str,
+        *,
+        options: HintOptions | None = None,
+        patience: float | None = None,
+        soon: bool = False,
     ) -> Hints:
         """The hints of one file, one at most on a definition.
 
@@ -362,6 +372,9 @@ class Engine:
 
         ``patience``: where reading the repository for the first time takes more seconds than that, what is likely next
         is said from the files around this one, and the answer is not complete: the next call goes on with the reading.
+
+        ``soon``: where it takes long to say what edits of other files say of this one, what they said last stands in
+        for that, and the answer is not complete, either: ask again without it.
         """
         deadline = None if patience is None else time.monotonic() + patience
         options = options or HintOptions()
@@ -378,10 +391,10 @@ class Engine:
             own = [edit for edit in editing if edit.path == path and edit.after]
         ranked: _Ranked | None = None
         if HintKind.NEXT in options.kinds and (not snapshot.is_clean or self.derived.absent(snapshot)):
-            ranked = self._ranked(snapshot, editing, deadline, path)
+            ranked = self._ranked_in_file(snapshot, editing, deadline, path, soon=soon)
         must = 0
         if ranked is not None:
-            complete = ranked.known.complete
+            complete = ranked.complete
             candidates = self._candidates(ranked, [path])
             if snapshot.is_clean:
                 candidates = candidates[[row in ranked.references for row in candidates.tolist()]]
@@ -487,7 +500,16 @@ class Engine:
         deadline."""
         known = self.derived.known(snapshot, editing, deadline, near)
         must = self.derived.references(known, snapshot, editing)
-        return _Ranked(snapshot, editing, known, self.derived.ranking(known, editing, near), must)
+        return _Ranked(snapshot, editing, known, self.derived.ranking(known, editing, near), must, known.complete)
+
+    def _ranked_in_file(
+        self, snapshot: Snapshot, editing: Sequence[Edit], deadline: float | None, path: str, *, soon: bool = False
+    ) -> _Ranked:
+        """The same for questions about one file."""
+        known = self.derived.known(snapshot, editing, deadline, path)
+        must = self.derived.references(known, snapshot, editing)
+        ranking, holds = self.derived.ranking_in_file(known, editing, path, soon=soon)
+        return _Ranked(snapshot, editing, known, ranking, must, known.complete and holds)
 
     def _candidates(self, ranked: _Ranked, paths: Sequence[str] | None) -> NDArray[np.int64]:
         """The definitions of these files (None: of all) that are not being edited. Those that a commit edited which
@@ -569,7 +591,7 @@ class Engine:
 
     def _reasons(self, ranked: _Ranked, rows: Sequence[int]) -> dict[int, tuple[Reason, ...]]:
         """Why each of these rows: what the edit says that speaks most for it. Edit by edit, as signals are many."""
-        speaker = np.argmax([odds[rows] for _, odds in ranked.ranking.asked], 0) if len(rows) else []
+        speaker = np.argmax(ranked.ranking.after_each(rows), 0) if len(rows) else []
         found: dict[int, tuple[Reason, ...]] = {}
         corpus = ranked.corpus
         alone = ranked.snapshot.is_after_commit  # what the edits of an earlier commit say has nothing to do with it
@@ -578,7 +600,7 @@ class Engine:
             moved = _moved(edit, ranked.editing)
             places = np.flatnonzero(np.equal(speaker, number)).tolist()
             files = sorted({int(corpus.file[rows[place]]) for place in places})
-            signals = self.derived.signals(ranked.known, edit).part(files)
+            signals = self.derived.part(ranked.known, edit, files)
             for place in places:
                 row, file = rows[place], files.index(int(corpus.file[rows[place]]))
                 here = int(signals.edit.corpus.first[file]) + row - int(corpus.first[files[file]])

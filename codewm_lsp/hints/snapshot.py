@@ -10,13 +10,16 @@ from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.hints.excerpts import excerpt
 from codewm_lsp.hints.stand_in import StandIn, stand_in_of
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Index
+
+TEXT_KEY: Final = "text:"
+"""Before the name of a text that is in no commit."""
 
 Look: TypeAlias = "tuple[tuple[Edit, ...], dict[str, str | None], dict[str, str]]"
 
@@ -158,5 +161,5 @@ class Workspace:
                 keys[path] = last.keys[path]
             else:
                 digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16)
-                keys[path] = f"text:{digest.hexdigest()}"
+                keys[path] = f"{TEXT_KEY}{digest.hexdigest()}"
         return keys

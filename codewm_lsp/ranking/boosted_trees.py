@@ -37,7 +37,7 @@ class Split(NamedTuple):
 Node = Split | float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Layout:
     """All trees as tables, padded to the largest: T trees of up to S splits and L leaves.
 
@@ -82,8 +82,24 @@ class _Layout:
 
     def scores(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """The sum of the leaves that each row, (N, signals), comes to."""
-        low = (rows.T[self.signal].transpose(0, 2, 1) <= self.threshold).astype(np.float32)  # (T, N, S)
-        return np.asarray(np.where(low @ self.way == self.length, self.value, 0.0).sum(axis=(0, 2)))
+        low = rows.T[self.signal] <= self.threshold.transpose(0, 2, 1)  # (T, S, N)
+        if self._by_answers is None:
+            return np.asarray(self._leaves(low.transpose(0, 2, 1).astype(np.float32)).sum(axis=0))
+        answers = np.packbits(low, axis=1, bitorder="little")[:, 0]  # (T, N)
+        return np.asarray(np.take_along_axis(self._by_answers, answers.astype(np.intp), 1).sum(axis=0))
+
+    def _leaves(self, low: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The leaf of each tree, (T, N), given the answers to all splits, (T, N, S): 1 for the low side."""
+        return np.asarray(np.where(low @ self.way == self.length, self.value, 0.0).sum(axis=2))
+
+    @cached_property
+    def _by_answers(self) -> NDArray[np.float64] | None:
+        """The leaf by the answers to the splits, as bits, (T, 2^S); None where there are too many splits for that."""
+        splits = self.signal.shape[1]
+        if not 0 < splits <= 8:  # a byte
+            return None
+        answers = np.unpackbits(np.arange(1 << splits, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+        return self._leaves(answers[None, :, :splits].astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from codewm_lsp.distinct import among
 from codewm_lsp.ranking.path_layout import Layout
 from codewm_lsp.records import dataclass
-from codewm_lsp.source import DefinitionKind, parse_definitions, split_identifier
+from codewm_lsp.source import DefinitionKind, parse_definitions
 from codewm_lsp.source.languages import PYTHON
+from codewm_lsp.source.words import parts_of_identifier
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -138,7 +139,7 @@ class Vocabulary:
             elif token.isalpha() and token.isascii() and token.islower():
                 self._parts.append(self._split_until)  # its only part is itself, as of every second word
             else:
-                self._parts.extend(dict.fromkeys(map(self.add, split_identifier(token))))
+                self._parts.extend(dict.fromkeys(map(self.add, parts_of_identifier(token))))
             self._split_until += 1
             self._bounds.append(len(self._parts))
         self._split = np.array(self._parts, dtype=np.int32), np.array(self._bounds, dtype=np.int64)
@@ -466,6 +467,10 @@ class Corpus:
     @property
     def damped(self) -> Floats:
         """(1 + log count) × idf of each of ``words``."""
+        return self._damped if self._whole is not None else _DAMPED[self.counts] * self.idf[self.words]
+
+    @cached_property
+    def _damped(self) -> Floats:
         return _DAMPED[self.counts] * self.idf[self.words]
 
     @cached_property
@@ -475,8 +480,16 @@ class Corpus:
 
     def _sums_of_words(self, values: Floats) -> Floats:
         """A value for each of ``words`` → the sum of each definition. (N,)"""
-        rows = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.word_bounds))
+        rows = self._rows_of_words if self._whole is not None else self._repeated_rows()
         return np.bincount(rows, values, minlength=len(self)).astype(np.float32)
+
+    @cached_property
+    def _rows_of_words(self) -> Ints:
+        return self._repeated_rows()
+
+    def _repeated_rows(self) -> Ints:
+        """The definition that each of ``words`` stands in. Of a part it is kept, of a whole corpus that takes much."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.word_bounds))
 
     def _standing(self, what: _What) -> _Standing:
         """Where these stand, worked out the first time."""
@@ -486,8 +499,8 @@ class Corpus:
                 nothing = _Table.of(Corpus.of({}, self.vocabulary), what)
                 return self._standings.setdefault(what, _Standing(nothing, self, what, everything, ()))
             tables = self._sorted.tables
-            if what not in tables:  # of this corpus: one that differs has them all
-                tables[what] = _Table.of(self, what)
+            if not tables:  # all at once: a corpus that is made of this one needs them all
+                tables.update({each: _Table.of(self, each) for each in _BOUNDS})
             splices = between(self._sorted.paths, self.paths, self._differing)
             gone = [numbers[what] for path in self._differing if (numbers := self._sorted.replaced.get(path))]
             self._standings[what] = _Standing(tables[what], self, what, splices, gone)
@@ -515,6 +528,8 @@ class Corpus:
 
         ``weights`` has one number for each word of the vocabulary. Returns (N,).
         """
+        if self._whole is not None:  # a few definitions: looked through as they are
+            return self._sums_of_words(weights[self.words])
         numbers = np.flatnonzero(weights)
         standing = self._standing("words")
         if standing.at_most(numbers) > len(self.words) // 2:
@@ -525,8 +540,11 @@ class Corpus:
         """Cosine of each definition's ``damped`` words with ``tokens`` (already damped and idf-weighted). (N,)."""
         length = float(np.linalg.norm(list(tokens.values()))) + 1e-6
         weights = self.weights(tokens)
-        numbers = np.flatnonzero(weights[: len(self.idf)])  # a word that came later stands nowhere in here
-        dots = self._standing("words").damped_sums(numbers, self.idf[numbers], weights[numbers])
+        if self._whole is not None:
+            dots = self._sums_of_words(self.damped * weights[self.words])
+        else:
+            numbers = np.flatnonzero(weights[: len(self.idf)])  # a word that came later stands nowhere in here
+            dots = self._standing("words").damped_sums(numbers, self.idf[numbers], weights[numbers])
         return np.asarray(dots / (self.norm * length), dtype=np.float32)
 
     def lines_found(self, hashes: NDArray[np.uint32], weights: Floats) -> Floats:

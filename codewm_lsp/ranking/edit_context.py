@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,6 +32,16 @@ from codewm_lsp.source.names import names_of
 Floats = NDArray[np.float32]
 
 TEST: Final = "test"  # the part of a name that says what its definition does, not what it is about
+
+
+@lru_cache(maxsize=256)
+def _log1p(count: float) -> float:
+    return float(np.log1p(count))  # which takes long for a number alone
+
+
+@lru_cache(maxsize=256)
+def _damping(count: int) -> float:
+    return 1 + float(np.log(count))
 
 
 class Found(NamedTuple):
@@ -160,11 +170,11 @@ class EditContext:
 
     def weighed(self, tokens: Mapping[str, int], power: float = 1.0) -> dict[str, float]:
         """Tokens → log(1 + n) · idf ** power; a word that no definition holds weighs as the rarest."""
-        return {token: float(np.log1p(count)) * self._idf(token) ** power for token, count in tokens.items()}
+        return {token: _log1p(count) * self._idf(token) ** power for token, count in tokens.items()}
 
     def damped(self, tokens: Mapping[str, int]) -> dict[str, float]:
         """Tokens as ``Corpus.damped`` weighs those of definitions."""
-        return {token: (1 + float(np.log(min(count, 255)))) * self._idf(token) for token, count in tokens.items()}
+        return {token: _damping(min(count, 255)) * self._idf(token) for token, count in tokens.items()}
 
     def _idf(self, token: str) -> float:
         """How rare a word is elsewhere: in the definitions that are not being edited."""

@@ -11,7 +11,7 @@ The world model has no say in it: what its predictor said of the likeliest defin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking.boosted_trees import CASE, NO_TREES, Trees
+from codewm_lsp.ranking.corpus import Corpus
 from codewm_lsp.ranking.path_layout import conventions_of
 from codewm_lsp.ranking.shortlist import shortlist
 from codewm_lsp.ranking.signals import DEFINITION_SIGNALS, changed_words, past, place
@@ -28,6 +29,7 @@ from codewm_lsp.records import dataclass
 from codewm_lsp.source import DefinitionKind
 
 Floats = NDArray[np.float32]
+Odds = NDArray[np.float64]
 
 BEST: Final = "best:"  # before the name of a definition's signal, where a file has that of its best definition
 LIKELY_FILES: Final = 100  # likeliest files that the trees are asked about
@@ -135,17 +137,26 @@ def _summed(weights: Mapping[str, Case], cases: Sequence[str]) -> dict[str, floa
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``odds``: the log-odds of each definition of the corpus, (N,). ``asked``: the edits in progress, newest first,
-    each with the log-odds it alone gives, (N,). ``own``: which definitions are in a file of theirs."""
+    """``odds``: the log-odds of definitions of the corpus, (N,), of all or of those from row ``first`` on. ``asked``:
+    the edits in progress, newest first, each with the log-odds it alone gives, (N,)."""
 
-    odds: NDArray[np.float64]
-    own: NDArray[np.bool_]
-    asked: tuple[tuple[Edit, NDArray[np.float64]], ...]
+    odds: Odds
+    asked: tuple[tuple[Edit, Odds], ...]
+    first: int = 0
+
+    def of(self, rows: NDArray[np.int64]) -> Odds:
+        """The log-odds of these rows of the corpus."""
+        return self.odds[rows - self.first]
+
+    def after_each(self, rows: Sequence[int]) -> Odds:
+        """The log-odds of these rows after each of the edits alone, (edits, rows)."""
+        chosen = np.array(rows, dtype=np.int64) - self.first
+        return np.stack([odds[chosen] for _, odds in self.asked])
 
     @property
     def nbytes(self) -> int:
         """Of its arrays."""
-        return self.odds.nbytes + self.own.nbytes + sum(odds.nbytes for _, odds in self.asked)
+        return self.odds.nbytes + sum(odds.nbytes for _, odds in self.asked)
 
 
 def rank(
@@ -160,15 +171,13 @@ def rank(
     """
     some = editing[: edits_asked(len(state.corpus))]
     odds = [log_odds(state, edit, signals_of(state, edit), ranker) for edit in some]
-    return joined(state, editing, odds, ranker)
+    return joined(editing, odds, ranker)
 
 
-def joined(state: State, editing: Sequence[Edit], odds: Sequence[NDArray[np.float64]], ranker: Ranker) -> Ranking:
-    """The same, given the ``log_odds`` after each of those that are asked about."""
+def joined(editing: Sequence[Edit], odds: Sequence[Odds], ranker: Ranker, first: int = 0) -> Ranking:
+    """The same, given the log-odds after each of those that are asked about, of the definitions from ``first`` on."""
     asked = tuple(zip(editing, odds, strict=False))
-    files = {state.corpus.number.get(path) for edit in editing for path in (edit.path, edit.previous_path) if path}
-    own = np.isin(state.corpus.file, [file for file in files if file is not None])
-    return Ranking(together(np.stack([odds for _, odds in asked]), ranker.several), own, asked)
+    return Ranking(together(np.stack([odds for _, odds in asked]), ranker.several), asked, first)
 
 
 def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]:
@@ -187,8 +196,8 @@ def together(odds: NDArray[np.float64], several: Several) -> NDArray[np.float64]
 
 def ordered(ranking: Ranking, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Rows by falling probability, and these probabilities."""
-    rows = rows[np.argsort(-ranking.odds[rows], kind="stable")]
-    return rows, probabilities(ranking.odds[rows])
+    rows = rows[np.argsort(-ranking.of(rows), kind="stable")]
+    return rows, probabilities(ranking.of(rows))
 
 
 def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -216,24 +225,79 @@ def lens_scores(
 
 def log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) -> NDArray[np.float64]:
     """Log-odds of each definition being next after one edit, (N,)."""
-    of_definitions, of_files = ranker.after(edit)
+    of_definitions, _ = ranker.after(edit)
     corpus, joint = state.corpus, ranker.joint
     definitions = weighed(signals.definitions, of_definitions, len(corpus))
-    own = corpus.number.get(edit.path, corpus.number.get(edit.previous_path or "", -1))
-    files = file_logits(state, signals, of_files)
-    _ask_file_trees(files, state, edit, signals, ranker.file_trees, own)
+    files = file_log_odds(state, edit, signals, ranker)
     best = best_of_files(state, definitions)
     odds = joint.other + joint.file * files[corpus.file] + joint.behind * (definitions - best[corpus.file])
+    own = file_of_edit(corpus, edit)
     if own >= 0:
         rows = slice(int(corpus.first[own]), int(corpus.first[own + 1]))
-        here, trees = definitions[rows], ranker.definition_trees
-        if trees.roots:
-            here = here + trees.scores(columns_of(trees, edit, len(here), lambda name: signals.definitions[name][rows]))
-        others = [i for i, name in enumerate(corpus.names[rows]) if name != edit.definition]
-        log_sum = float(np.logaddexp.reduce(here[others])) if others else 0.0
-        less = np.log(UNSAID) * unsaid(lambda name: signals.definitions[name][rows])
-        odds[rows] = joint.own + joint.definition * here + joint.log_sum * log_sum - less
+        odds[rows] = _log_odds_beside(edit, definitions[rows], rows, signals, ranker)
     return np.asarray(odds)
+
+
+def log_odds_in_file(edit: Edit, part: SignalValues, ranker: Ranker, file: int, said: float | None) -> Odds:
+    """The same of the definitions of one file alone, (n,).
+
+    ``part``: the signals of the ``files_beside`` it, among which it is the number ``file``. ``said``: what
+    ``file_log_odds`` says of it; None where it is the file of the edit.
+    """
+    state = part.edit.state
+    rows = slice(int(state.corpus.first[file]), int(state.corpus.first[file + 1]))
+    of_definitions, _ = ranker.after(edit)
+    definitions = weighed(part.definitions, of_definitions, len(state.corpus))
+    if said is None:
+        return _log_odds_beside(edit, definitions[rows], rows, part, ranker)
+    joint, best = ranker.joint, best_of_files(state, definitions)[file]
+    return np.asarray(joint.other + joint.file * said + joint.behind * (definitions[rows] - best))
+
+
+def files_beside(corpus: Corpus, edit: Edit, file: int) -> list[int]:
+    """A file, and that of the edit where it would be taken for it in a part without that: an edit that moved a
+    definition is in the file it came from, if it is in no other."""
+    own = file_of_edit(corpus, edit)
+    return sorted({file, own}) if own >= 0 and corpus.paths[file] == edit.previous_path else [file]
+
+
+def file_of_edit(corpus: Corpus, edit: Edit) -> int:
+    """The number of the file that an edit is in; -1 where it is not in the corpus."""
+    number = corpus.number
+    return number[edit.path] if edit.path in number else number.get(edit.previous_path or "", -1)
+
+
+def file_log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranker) -> Odds:
+    """What speaks for each file but that of the edit, its definitions among it, (M,)."""
+    best: dict[str, Odds] = {}
+
+    def column(name: str, files: slice | NDArray[np.int64] = EVERY) -> NDArray[Any]:
+        if not name.startswith(BEST):
+            return signals.files[name][files]
+        if name not in best:  # of each file one number is kept, not those of all definitions
+            best[name] = best_of_files(state, signals.definitions.once(name[len(BEST) :]))
+        return best[name][files]
+
+    logits = weighed(signals.files, ranker.after(edit)[1], len(state.corpus.paths))
+    for name, weight in ranker.after(edit)[1].items():
+        if name.startswith(BEST) and name[len(BEST) :] in signals.definitions:
+            logits += weight * column(name)
+    own = file_of_edit(state.corpus, edit)
+    _ask_file_trees(logits, edit, ranker.file_trees, own, column)
+    return logits
+
+
+def _log_odds_beside(
+    edit: Edit, here: NDArray[np.float64], rows: slice, signals: SignalValues, ranker: Ranker
+) -> NDArray[np.float64]:
+    """The log-odds of the definitions in the file of the edit, of which ``here`` has the weighed signals."""
+    joint, trees = ranker.joint, ranker.definition_trees
+    if trees.roots:
+        here = here + trees.scores(columns_of(trees, edit, len(here), lambda name: signals.definitions[name][rows]))
+    others = [i for i, name in enumerate(signals.edit.corpus.names[rows]) if name != edit.definition]
+    log_sum = float(np.logaddexp.reduce(here[others])) if others else 0.0
+    less = np.log(UNSAID) * unsaid(lambda name: signals.definitions[name][rows])
+    return np.asarray(joint.own + joint.definition * here + joint.log_sum * log_sum - less)
 
 
 def unsaid(column: Callable[[str], NDArray[Any]]) -> NDArray[np.bool_]:
@@ -249,13 +313,11 @@ def unsaid(column: Callable[[str], NDArray[Any]]) -> NDArray[np.bool_]:
 
 
 def shortlisted_odds(
-    state: State, edit: Edit, signals: SignalValues, ranker: Ranker, near: str = ""
+    state: State, edit: Edit, signals: SignalValues, ranker: Ranker, near: Collection[str] = ()
 ) -> NDArray[np.float64]:
-    """The same in a very large repository, (N,): those of the definitions of a ``shortlist`` of files, which ``near``
-    is one of. All others come behind these."""
-    _, of_files = ranker.after(edit)
-    said_of_files = weighed(signals.files, of_files, len(state.corpus.paths))
-    files = shortlist(signals.edit, said_of_files, near)
+    """The same in a very large repository, (N,): those of the definitions of a ``shortlist`` of files, those ``near``
+    among them. All others come behind these."""
+    files = _shortlisted(state, edit, signals, ranker, near)
     if not files:
         return np.zeros(len(state.corpus))
     part = signals.part(files)
@@ -265,10 +327,30 @@ def shortlisted_odds(
     return odds
 
 
+def shortlisted_file_log_odds(
+    state: State, edit: Edit, signals: SignalValues, ranker: Ranker, near: Collection[str]
+) -> NDArray[np.float64]:
+    """``file_log_odds`` of the ``shortlist`` of files, (M,), those ``near`` among them; 0 of all others."""
+    files = _shortlisted(state, edit, signals, ranker, near)
+    odds = np.zeros(len(state.corpus.paths))
+    if files:
+        part = signals.part(files)
+        odds[files] = file_log_odds(part.edit.state, edit, part, ranker)
+    return odds
+
+
+def _shortlisted(state: State, edit: Edit, signals: SignalValues, ranker: Ranker, near: Collection[str]) -> list[int]:
+    said_of_files = weighed(signals.files, ranker.after(edit)[1], len(state.corpus.paths))
+    return shortlist(signals.edit, said_of_files, near)
+
+
 def _ask_file_trees(
-    logits: NDArray[np.float64], state: State, edit: Edit, signals: SignalValues, trees: Trees, own: int
+    logits: Odds, edit: Edit, trees: Trees, own: int, column: Callable[[str, NDArray[np.int64]], NDArray[Any]]
 ) -> None:
-    """Add what the trees say of the likeliest files to their logits; all others stay behind these."""
+    """Add what the trees say of the likeliest files to their logits; all others stay behind these.
+
+    ``column``: the values of a signal, or of the best definition's, for some files (ascending).
+    """
     if not trees.roots:
         return
     order = np.argsort(-logits, kind="stable")
@@ -276,7 +358,7 @@ def _ask_file_trees(
     likely, rest = np.sort(order[:LIKELY_FILES]), order[LIKELY_FILES:]
     if not len(likely):
         return
-    columns = columns_of(trees, edit, len(likely), lambda name: file_column(state, signals, name, likely))
+    columns = columns_of(trees, edit, len(likely), lambda name: column(name, likely))
     logits[likely] += trees.scores(columns)
     if len(rest):
         logits[rest] += min(0.0, float(logits[likely].min() - logits[rest].max()))
@@ -295,15 +377,6 @@ def file_column(
     if name.startswith(BEST):
         return best_of_files(state, signals.definitions[name[len(BEST) :]], files)
     return signals.files[name][files]
-
-
-def file_logits(state: State, signals: SignalValues, weights: Case) -> NDArray[np.float64]:
-    """The weighed signals of each file, (M,), those of its best definitions among them."""
-    total = weighed(signals.files, weights, len(state.corpus.paths))
-    for name, weight in weights.items():
-        if name.startswith(BEST) and name[len(BEST) :] in signals.definitions:
-            total += weight * file_column(state, signals, name)
-    return total
 
 
 def weighed(signals: Mapping[str, Floats], weights: Case, count: int) -> NDArray[np.float64]:

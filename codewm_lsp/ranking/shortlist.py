@@ -8,7 +8,7 @@ of words stand in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -26,14 +26,14 @@ _BY_EACH: Final = 40  # files that each other reason speaks most for
 _MOST_PLACES: Final = 20_000  # definitions that words, lines or pairs of words are looked up in, for one reason
 
 
-def shortlist(edit: EditContext, file_logits: NDArray[np.float64], near: str = "") -> list[int]:
+def shortlist(edit: EditContext, file_logits: NDArray[np.float64], near: Collection[str] = ()) -> list[int]:
     """The files (ascending) whose definitions are looked at in full.
 
-    ``file_logits``: what is said of each file, without its definitions. ``near``: the path of a file that is among them
-    in any case, as those of the edit are.
+    ``file_logits``: what is said of each file, without its definitions. ``near``: paths of files that are among them in
+    any case, as those of the edit are.
     """
     corpus = edit.corpus
-    paths = (near, edit.path, edit.edit.previous_path or "")
+    paths = (*near, edit.path, edit.edit.previous_path or "")
     chosen = {corpus.number[path] for path in paths if path in corpus.number}
     chosen.update(np.argsort(-file_logits, kind="stable")[:_BY_FILE].tolist())
     for values in _reasons(edit):

@@ -51,6 +51,10 @@ class Values(Mapping[str, Floats]):
     def __len__(self) -> int:
         return len(self._signals)
 
+    def once(self, name: str) -> Floats:
+        """The values of a signal, without keeping them if they are not known yet."""
+        return self._known[name] if name in self._known else self._signals[name].values(self._edit)
+
     def knows(self, name: str) -> bool:
         """Whether it is computed."""
         return name in self._known
@@ -77,6 +81,12 @@ class Selected(Mapping[str, Floats]):
         if self._part is not None and not self._whole.knows(name):
             return self._part[name]
         return self._whole[name][self._rows]
+
+    def once(self, name: str) -> Floats:
+        """The values of a signal, without keeping them if they are not known yet."""
+        if self._part is not None and not self._whole.knows(name):
+            return self._part.once(name)
+        return self[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._whole)

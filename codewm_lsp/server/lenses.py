@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 AT_ONCE: Final = 8  # documents in view, those asked about last, whose hints are worked out when something has changed
 BEGUN: Final = 0.2  # of the pause after which lenses may change, when they are begun to be computed
 READING: Final = 0.5  # seconds of reading a large repository for the first time before what is known is shown
+_OTHERS: Final = "others"  # the timer of the documents that are not typed in
 PATIENCE: Final = 20.0  # seconds that a client which cannot be told later is kept waiting for its first lenses
 
 
@@ -151,7 +152,8 @@ class Lenses:
         pause = self._preferences.options.debounce_ms / 1000
         self._quiet_from = self._background.now() + pause
         self._background.timers.cancel(("found", uri))
-        self._background.timers.call(uri, pause * BEGUN, partial(self._paused, opened))
+        self._background.timers.cancel(_OTHERS)
+        self._background.timers.call(uri, pause * BEGUN, partial(self._paused, opened, pause * (1 - BEGUN)))
 
     def close(self, uri: str) -> None:
         """A document was closed."""
@@ -250,9 +252,14 @@ class Lenses:
         ):
             self._background.start(self._refresh())
 
-    def _paused(self, opened: OpenFile) -> None:
+    def _paused(self, opened: OpenFile, quiet: float) -> None:
         held = self.held()
         self._compute(opened, Priority.TYPING, held)
+        self._background.timers.call(_OTHERS, quiet, partial(self._paused_long, opened, held))
+
+    def _paused_long(self, opened: OpenFile, held: Held) -> None:
+        """Nobody has typed for long enough that lenses may change: now the other documents, which would only have kept
+        those waiting of the one typed in."""
         self._compute_all(
             [other for other in self._files.values() if other is not opened and _maybe_together(opened, other)], held
         )
@@ -289,17 +296,18 @@ class Lenses:
             opened.fresh.set()
             return
         text, version = document.python_text(), document.version
-        work = partial(self._find, opened.file, held or self.held(), options)
+        soon = priority is Priority.TYPING  # what takes long comes after it
+        work = partial(self._find, opened.file, held or self.held(), options, soon=soon)
         done = partial(self._found, opened, version, text)
         self._background.submit(work, priority, ("hints", document.uri), done)
 
-    def _find(self, file: Path, held: Held, options: Options) -> _Found:
+    def _find(self, file: Path, held: Held, options: Options, *, soon: bool) -> _Found:
         place = self._workshop.place(file, options)
         if not self._indexing.warm(place.root):
             return _Found(place, held, None, "its history is about to be indexed")
         if silence := self._workshop.silence(place, held, options):
             return _Found(place, held, Hints((), complete=True), silence)
-        hints = self._workshop.hints(place, held, options, READING)
+        hints = self._workshop.hints(place, held, options, READING, soon=soon)
         return _Found(place, held, hints, waiting=self._workshop.waiting(place, options))
 
     def _found(self, opened: OpenFile, version: int, text: str, future: Future[_Found]) -> None:

@@ -121,9 +121,11 @@ class Session:
         """The same of many files at one moment."""
         return self._repository.relatives(files)
 
-    def hints(self, path: str, change: Change, options: Options, patience: float | None = None) -> Hints:
+    def hints(
+        self, path: str, change: Change, options: Options, patience: float | None = None, *, soon: bool = False
+    ) -> Hints:
         """The hints of one document. Not all, where reading the repository for the first time takes longer than
-        ``patience`` (seconds): asking again goes on with it."""
+        ``patience`` (seconds): asking again goes on with it. ``soon``: as in ``Engine.hints``."""
         kinds = frozenset(
             kind
             for kind, wanted in ((HintKind.SIMILAR, options.kinds.similar), (HintKind.NEXT, options.kinds.next))
@@ -136,7 +138,8 @@ class Session:
             threshold=options.threshold, limit=options.lenses_per_file, kinds=kinds, clean_tree=options.clean_tree
         )
         gone = self._dismissed()
-        found = self._engine.hints(self._workspace.apply(change), path, options=wanted, patience=patience)
+        snapshot = self._workspace.apply(change)
+        found = self._engine.hints(snapshot, path, options=wanted, patience=patience, soon=soon)
         kept = (hint for hint in found.items if dismissal_key(hint.kind, hint.path, hint.definition) not in gone)
         return replace(found, items=tuple(kept))
 
@@ -430,11 +433,12 @@ class Workshop:
         """``Session.waiting`` of a file whose repository is open."""
         return self._sessions[place.root].waiting(options)
 
-    def hints(self, place: Place, held: Held, options: Options, patience: float) -> Hints:
+    def hints(self, place: Place, held: Held, options: Options, patience: float, *, soon: bool = False) -> Hints:
         """``Session.hints`` of a file whose repository is open; none where the user wants none."""
         if matches_any(place.path, options.exclude):
             return Hints((), complete=True)
-        return self._sessions[place.root].hints(place.path, self.change(place.root, held), options, patience)
+        session, change = self._sessions[place.root], self.change(place.root, held)
+        return session.hints(place.path, change, options, patience, soon=soon)
 
     def unneeded(self, folders: Collection[Path]) -> list[Path]:
         """The work trees that are open, and that none of these folders belongs to."""

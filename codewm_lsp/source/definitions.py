@@ -32,7 +32,7 @@ MAX_DEFINITIONS: Final = 25_000
 _HEADERS: Final = PYTHON.headers
 _DEEPEST: Final = 64  # characters of indentation of a definition that is counted
 _SHORTEST: Final = 10  # bytes of a definition
-_STATEMENT_MEMORY: Final = 16 << 20  # bytes that remembered statements take, about
+_STATEMENT_MEMORY: Final = 4 << 20  # bytes that remembered statements take, about; four times as many save 6 % of time
 _READING_MEMORY: Final = 4 << 20
 _LARGE_CLASS: Final = 2048  # bytes from which a class is worth reading member by member
 

@@ -15,10 +15,13 @@ _PARTS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _TEXT: Final = re.compile(r"[^\W_][\w]*|\d+(?:\.\d+)?")
 
 
-@lru_cache(maxsize=32_768)
-def split_identifier(identifier: str) -> tuple[str, ...]:
+def parts_of_identifier(identifier: str) -> tuple[str, ...]:
     """``getHTTPResponse_2`` → ``("get", "http", "response", "2")``."""
     return tuple(part.lower()[:MAX_WORD] for part in _PARTS.findall(identifier))
+
+
+split_identifier: Final = lru_cache(maxsize=32_768)(parts_of_identifier)
+"""The same, for identifiers that are asked about again and again."""
 
 
 @lru_cache(maxsize=4_096)

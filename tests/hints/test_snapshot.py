@@ -12,7 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codewm_lsp.hints import Change, Engine, HintOptions, Hints, Snapshot, Workspace
-from codewm_lsp.hints.derived import _AROUNDS, _CORPORA, _KNOWN, _ODDS, _PARSED, _RANKINGS, _SIGNALS
+from codewm_lsp.hints.derived import (
+    _AROUNDS,
+    _CORPORA,
+    _DEFINITIONS,
+    _KNOWN,
+    _ODDS,
+    _PARSED,
+    _PARSED_NOW,
+    _PARTS,
+    _RANKINGS,
+    _SAID_OF_FILES,
+    _SIGNALS,
+)
 from codewm_lsp.index import update
 
 OpenEngine = Callable[[Path], Any]
@@ -93,13 +105,15 @@ def test_what_was_typed_in_last_counts_as_the_newest(shop: Any, open_engine: Ope
 def test_what_is_remembered_has_bounds(shop: Any, open_engine: OpenEngine) -> None:
     asking = open_engine(shop.path)
     text = text_of(shop, CLIENT)
-    kinds = (_PARSED, _CORPORA, _AROUNDS, _KNOWN, _RANKINGS, _SIGNALS, _ODDS)
+    kinds = (_PARSED, _CORPORA, _AROUNDS, _KNOWN, _PARSED_NOW, _RANKINGS, _SIGNALS, _PARTS, _SAID_OF_FILES, _ODDS)
     for number in range(_RANKINGS.entries + 6):
         asking.engine.hints(asking.snapshot(unsaved={CLIENT: text + f"\nNUMBER = {number}\n"}), CLIENT)
         for kind in kinds:
             assert asking.engine.derived.memo.count(kind) <= kind.entries, kind.name
             assert kind.bytes is None or asking.engine.derived.memo.nbytes(kind) <= kind.bytes, kind.name
     assert asking.engine.derived.memo.count(_RANKINGS) == _RANKINGS.entries
+    assert asking.engine.derived.memo.count(_PARSED_NOW) == _PARSED_NOW.entries
+    assert asking.engine.derived.memo.count(_DEFINITIONS) <= 1, "of each file the last text alone"
 
 
 BODIES = ("return url", "return self.send('GET', url, wait_seconds=10)", "self.host = http.open(host)", "pass")

@@ -562,3 +562,38 @@ def test_a_lens_says_why_or_is_not_shown(shop: Any, open_engine: OpenEngine) -> 
         assert all(found.reasons for found in listed), "a list says the best that is true"
         assert shown == {found.definition for found in listed if found.says_why}
         assert bool(shown) is some
+
+
+def test_in_a_large_repository_what_edits_said_last_of_another_file_stands_in_until_that_is_asked_again(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived, "_TAKES_LONG", 1)
+    path, options = "shop/colours.py", HintOptions(threshold=0.0)
+    working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    text = (shop.path / path).read_text(encoding="utf-8")
+    asking = open_engine(shop.path)
+
+    def hints(text: str, *, soon: bool) -> Hints:
+        found: Hints = asking.engine.hints(asking.snapshot(unsaved={path: text}), path, options=options, soon=soon)
+        return found
+
+    assert hints(text, soon=True).complete, "nothing was said before"
+    for more in ("\nHUE = 1\n", "\n\ndef hue():\n    return get(url)\n"):
+        early = hints(text + more, soon=True)
+        assert not early.complete
+        now = hints(text + more, soon=False)
+        assert now.complete
+        assert [hint.definition for hint in early.items] == [hint.definition for hint in now.items]
+        assert now == open_engine(shop.path).hints(path, text + more, options=options)
+        assert hints(text + more, soon=True) == now
+
+
+def test_what_edits_say_of_their_own_file_is_said_at_once(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(derived, "_TAKES_LONG", 1)
+    monkeypatch.setattr(derived.Derived, "_said_of_files", lambda *_: pytest.fail("other files were looked at"))
+    path = "shop/client.py"
+    text = (shop.path / path).read_text(encoding="utf-8").replace('"GET", url', '"GET", url + "?"')
+    asking = open_engine(shop.path)
+    assert asking.engine.hints(asking.snapshot(unsaved={path: text}), path, soon=True).complete

@@ -14,7 +14,7 @@ LEAVES: st.SearchStrategy[Node] = NUMBERS
 NODES = st.recursive(
     LEAVES,
     lambda below: st.builds(Split, st.integers(0, 2), NUMBERS, NUMBERS, below, below),
-    max_leaves=8,
+    max_leaves=16,
 )
 FORESTS = st.lists(NODES, max_size=4).map(lambda roots: Trees(("a", "b", "c"), tuple(roots)))
 ROWS = st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=6)

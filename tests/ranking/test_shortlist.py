@@ -13,7 +13,14 @@ from codewm_lsp.history import Edit, EditKind
 from codewm_lsp.ranking import shortlist as shortlists
 from codewm_lsp.ranking.co_change import Changes
 from codewm_lsp.ranking.corpus import Corpus, Vocabulary, parse_file
-from codewm_lsp.ranking.ranker import log_odds, shortlisted_odds
+from codewm_lsp.ranking.ranker import (
+    file_log_odds,
+    file_of_edit,
+    files_beside,
+    log_odds,
+    log_odds_in_file,
+    shortlisted_odds,
+)
 from codewm_lsp.ranking.ranker_file import shipped_ranker
 from codewm_lsp.ranking.shortlist import shortlist
 from codewm_lsp.ranking.state import State
@@ -108,7 +115,7 @@ def test_the_file_that_is_looked_at_is_always_among_them(state: State, texts: di
     chosen = set(shortlist(signals.edit, unlikely))
     others = [path for file, path in enumerate(state.corpus.paths) if file not in chosen]
     for path in [*others[:3], others[-1]]:
-        assert state.corpus.number[path] in shortlist(signals.edit, unlikely, path)
+        assert state.corpus.number[path] in shortlist(signals.edit, unlikely, [path])
     assert state.corpus.number[edit.path] in chosen
 
 
@@ -119,3 +126,20 @@ def test_an_edit_of_a_file_that_is_not_there_has_answers_too(state: State, texts
     assert np.isfinite(odds).all()
     nothing = State.of(Corpus.of({}, Vocabulary()), state.changes)
     assert not len(shortlisted_odds(nothing, gone, signals_of(nothing, gone), shipped_ranker()))
+
+
+def test_of_one_file_alone_the_same_is_said_as_of_all(state: State, texts: dict[str, str]) -> None:
+    chance, ranker, corpus = random.Random(3), shipped_ranker(), state.corpus
+    for edit in edits_of(texts)[:8]:
+        other = chance.choice(corpus.paths)
+        for one in (edit, replace(edit, previous_path=other), replace(edit, path="not/there.py", previous_path=other)):
+            everything = log_odds(state, one, signals_of(state, one), ranker)
+            said = file_log_odds(state, one, signals_of(state, one), ranker)
+            for path in (edit.path, other, *chance.sample(corpus.paths, 4)):
+                file = corpus.number[path]
+                files = files_beside(corpus, one, file)
+                part = signals_of(state, one).part(files)
+                of_file = None if file_of_edit(corpus, one) == file else float(said[file])
+                found = log_odds_in_file(one, part, ranker, files.index(file), of_file)
+                rows = corpus.rows_of(np.array([file]))
+                assert found == pytest.approx(everything[rows], rel=1e-6, abs=1e-6)

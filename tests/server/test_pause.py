@@ -15,6 +15,7 @@ from codewm_lsp.server.documents import Document, TextChange
 from codewm_lsp.server.lenses import AT_ONCE, OpenFile, _Found
 from codewm_lsp.server.options import Display, Options
 from codewm_lsp.server.session import Held, Place
+from codewm_lsp.server.worker import Priority
 from tests.server.test_debounce import Clock
 
 TEXT = "def one():\n    pass\n\n\ndef two():\n    pass\n"
@@ -123,6 +124,24 @@ def test_the_next_key_stroke_throws_away_what_waits(conductor: Conductor, loop: 
     assert lines(opened) == []
     found(conductor, tmp_path, version=3, text=text, line=6)
     assert lines(opened) == [6]
+
+
+def test_other_documents_keep_the_one_typed_in_from_nothing(
+    conductor: Conductor, loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conductor.open(Document("file:///b.py", "python", 1, TEXT), tmp_path / "b.py")
+    asked: list[tuple[str, Priority]] = []
+    monkeypatch.setattr(
+        conductor.lenses,
+        "_compute",
+        lambda opened, priority, held=None: asked.append((opened.document.uri, priority)),
+    )
+    for version in (2, 3):
+        stroke(conductor, version)
+        loop.advance(0.075)
+    assert asked == [("file:///a.py", Priority.TYPING)] * 2
+    loop.advance(0.03)
+    assert asked[2:] == [("file:///b.py", Priority.OTHER)]
 
 
 def test_of_many_open_documents_those_looked_at_last_are_worked_out(

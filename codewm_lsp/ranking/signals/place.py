@@ -99,12 +99,12 @@ def _unresolved_names(own: OwnFile) -> list[float]:
 
 def _unused_names(own: OwnFile) -> list[float]:
     corpus, known = own.edit.corpus, own.edit.corpus.vocabulary.ids
-    values = []
-    for row, name in enumerate(own.names, own.low):
-        standing: set[int] = set()
+    values = [0.0] * len(own.names)
+    for place, name in enumerate(own.names):
         if name == MODULE_NAME:
-            standing.update(corpus.words[corpus.word_bounds[row] : corpus.word_bounds[row + 1]].tolist())
-        values.append(float(np.log1p(sum(known[token] in standing for token in own.unused))))
+            row = own.low + place
+            standing = set(corpus.words[corpus.word_bounds[row] : corpus.word_bounds[row + 1]].tolist())
+            values[place] = float(np.log1p(sum(known[token] in standing for token in own.unused)))
     return values
 
 
@@ -119,7 +119,7 @@ def _new_attributes(own: OwnFile) -> list[float]:
 
 def _fresh_parts_here(own: OwnFile) -> NDArray[np.float64]:
     parts = {part for token in own.edit.fresh for part in split_identifier(token)}
-    related = np.array([any(part in parts for part in split_identifier(token)) for token in own.tokens])
+    related = np.array([not parts.isdisjoint(split_identifier(token)) for token in own.tokens])
     return np.log1p(own.sums(related * own.idf**2))
 
 
