@@ -12,7 +12,6 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.allocator import let_go
 from codewm_lsp.distinct import distinct
 from codewm_lsp.history import LAST_DATE
 from codewm_lsp.index.edit_words import place_words, terms
@@ -20,7 +19,7 @@ from codewm_lsp.index.lexicon import WEIGHTS, Lexicon, Terms
 from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.place_names import PlaceNames
 from codewm_lsp.index.segments import Segment, Unusable, sha_table
-from codewm_lsp.index.sketch import LARGE
+from codewm_lsp.index.sketch import HUGE, LARGE
 from codewm_lsp.index.store import LOG, Damaged, from_sql
 from codewm_lsp.records import dataclass
 
@@ -160,11 +159,24 @@ class EditArrays:
         """Whether a search has read a hundred megabytes of files."""
         return len(self) > LARGE
 
-    def let_go(self) -> None:
-        """Let go of what was read of the files that are mapped: the next question finds it in the system's memory."""
+    @property
+    def are_huge(self) -> bool:
+        """Whether sketches are held between questions."""
+        return len(self) > HUGE
+
+    @property
+    def held(self) -> int:
+        """Bytes of mapped files that are held between questions."""
+        return sum(segment.sketch.columns.nbytes for segment in self._sealed if segment.sketch) if self.are_huge else 0
+
+    def let_go(self, *, for_long: bool = True) -> None:
+        """Let go of what was read of the files that are mapped: the next question finds it in the system's memory.
+
+        Where that may be asked soon (not ``for_long``), the sketches of a huge index are held.
+        """
         self.matrix.let_go()
         for segment in self._sealed:
-            let_go(segment.place_of)
+            segment.let_go(but_sketch=self.are_huge and not for_long)
 
     # Taking in what is in the file
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,16 @@ class Scores:
     def at(self, which: NDArray[np.int64] | slice) -> Scores:
         """Those of some of the edits."""
         return Scores(self.meaning[which], self.signed[which], self.unsigned[which], self.place[which])
+
+    @staticmethod
+    def joined(parts: Sequence[Scores]) -> Scores:
+        """Those of several runs of edits, one after the other."""
+        return Scores(
+            np.concatenate([one.meaning for one in parts]),
+            np.concatenate([one.signed for one in parts]),
+            np.concatenate([one.unsigned for one in parts]),
+            np.concatenate([one.place for one in parts]),
+        )
 
     def words(self, blend: Blend) -> NDArray[np.float32]:
         """The two word parts as one, in the proportion of the blend, (N,)."""

@@ -253,7 +253,7 @@ class EditLog:
                 with sane():
                     found = question(self._arrays)
                 if self._arrays.are_large:  # what is done with the answer needs memory, too
-                    self._arrays.let_go()
+                    self._arrays.let_go(for_long=False)
                 return found
 
         return self._guarded(answer)
@@ -263,10 +263,15 @@ class EditLog:
         with self._database.reading() as connection:
             return question(connection)
 
-    def let_go(self) -> None:
-        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while."""
+    def let_go(self, *, for_long: bool = True) -> None:
+        """Let go of what was read of the files that are mapped; see ``EditArrays.let_go``."""
         with self._lock:
-            self._arrays.let_go()
+            self._arrays.let_go(for_long=for_long)
+
+    @property
+    def held(self) -> int:
+        """Bytes of mapped files that are held between questions."""
+        return self._arrays.held
 
     def version(self) -> object:
         """Equal to what it was before as long as nothing was stored."""

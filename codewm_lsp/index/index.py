@@ -196,9 +196,15 @@ class Index:
         """What went wrong and was put right when the index was opened or used, one sentence each; also logged once."""
         return self.log.notices
 
-    def let_go(self) -> None:
-        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while."""
-        self.log.let_go()
+    def let_go(self, *, for_long: bool = True) -> None:
+        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while (not
+        ``for_long``: for now; a huge index then holds what every search reads)."""
+        self.log.let_go(for_long=for_long)
+
+    @property
+    def held(self) -> int:
+        """Bytes of mapped files that it holds between questions."""
+        return self.log.held
 
     def close(self) -> None:
         """Close the file."""

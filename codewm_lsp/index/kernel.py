@@ -19,11 +19,15 @@ OFFSET: Final = 64
 _UINT8, _INT8, _INT32 = 2, 3, 6  # of TensorProto.DataType
 
 
-def products(queries: NDArray[np.uint8], columns: NDArray[np.int8]) -> NDArray[np.int32]:
-    """(Q, P) × (P, N) → (Q, N), exactly. Both must be contiguous; with one query it is a pass through the memory."""
-    (result,) = _session().run(None, {"a": queries, "b": columns})
-    found: NDArray[np.int32] = result
-    return found
+def products(queries: NDArray[np.uint8], columns: NDArray[np.int8], found: NDArray[np.int32]) -> None:
+    """(Q, P) × (P, N) → ``found``, (Q, N), exactly. All must be contiguous; with one query it is a pass through the
+    memory."""
+    session = _session()
+    binding = session.io_binding()
+    binding.bind_cpu_input("a", queries)
+    binding.bind_cpu_input("b", columns)
+    binding.bind_output("c", "cpu", 0, np.int32, found.shape, found.ctypes.data)
+    session.run_with_iobinding(binding)
 
 
 _made = threading.Lock()

@@ -212,19 +212,21 @@ class Lexicon:
         found: NDArray[np.int64] = self.bounds[documents + 1] - self.bounds[documents]
         return found
 
-    def products(self, query: Weighing, signed: float, unsigned: float) -> NDArray[np.float32]:
+    def products(
+        self, query: Weighing, signed: float, unsigned: float, found: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """For every document the products with the query, with signs and without them, under these two weights and not
-        yet divided by the lengths."""
-        found = np.zeros(len(self), dtype=np.float32)
+        yet divided by the lengths. Added to ``found`` where that is given."""
+        found = np.zeros(len(self), dtype=np.float32) if found is None else found
         at = np.searchsorted(self.vocabulary, query.numbers)
         for place, number in zip(at.tolist(), query.numbers.tolist(), strict=True):
             if place == len(self.vocabulary) or self.vocabulary[place] != number:
                 continue
             own = slice(int(self._postings[place]), int(self._postings[place + 1]))
             product = WEIGHTS * query.signed[number]  # for each count there can be
-            found[self._documents[own]] += (signed * product + unsigned * np.abs(product))[
-                self._weights[own].view(np.uint8)
-            ]
+            weights = (signed * product + unsigned * np.abs(product)).astype(np.float32)
+            added = weights.take(self._weights[own].view(np.uint8), mode="clip")
+            np.add.at(found, self._documents[own], added)  # a document once; half the time of found[...] += added
         return found
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.allocator import let_go
+from codewm_lsp.allocator import let_go, read_in_large_pages
 from codewm_lsp.index.store import Damaged, is_plain
 from codewm_lsp.records import dataclass
 
@@ -132,6 +132,7 @@ class Matrix:
         with self.path.open("rb") as file:
             self._rows = np.memmap(file, dtype=self._row, mode="r", offset=HEADER, shape=(rows,))
             self._reader = Reader(os.dup(file.fileno())) if hasattr(os, "pread") else None
+        read_in_large_pages(self._rows)
 
     def let_go(self) -> None:
         """Let go of what was read of the file."""

@@ -13,7 +13,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from codewm_lsp.allocator import let_go
 from codewm_lsp.distinct import among, distinct
 from codewm_lsp.index.arrays import EditArrays, SearchRange
 from codewm_lsp.index.blend import Blend, Scores
@@ -25,10 +24,12 @@ from codewm_lsp.index.segments import Segment
 from codewm_lsp.index.sketch import Probe
 from codewm_lsp.records import dataclass
 
-FEW: Final = 300  # edits left of a block from which on the next stage costs less than computing each of them
-GROUP: Final = 64  # edits of which the best guess alone is tried at first
+FEW: Final = 200  # edits left of a block from which on the next stage costs less than computing each of them
+GROUP: Final = 32  # edits of which the best guess tells at first whether any may be promising
+_PROMISING: Final = 400  # edits that are looked at first, beside as many as are asked for
 _AT_ONCE: Final = 16  # queries
 _LEAST: Final = -1e30  # less than any score, more than the bound of an edit that must not be shown
+_PIECE: Final = 16_384  # edits of which several numbers stay in the cache
 _LARGE_PIECE: Final = 4_096
 """Edits that are scored at once when that many and a third of them were not enough; after it 16 times as many, as then
 many thousands are equally near."""
@@ -77,11 +78,12 @@ def best(
     count = len(arrays) if allowed is None else int(np.count_nonzero(allowed))
     if not 0 < k < count or min(weights) < 0:
         rows = np.arange(len(arrays)) if allowed is None else np.flatnonzero(allowed)
+        found = scores(arrays, query, asked, rows)
     else:
         lexical = _lexical(arrays, query, blend, asked)
         exact = _Exact(arrays, query, blend, asked)
         (rows,) = _candidates(arrays, query.vector[None], blend.meaning, lexical, k, allowed, [exact])
-    found = scores(arrays, query, asked, rows)
+        found = exact.scores(rows)
     order = _order(rows, found.blended(blend), k)
     return rows[order], found.at(order)
 
@@ -155,27 +157,30 @@ def at_least(arrays: EditArrays, vectors: NDArray[np.float32], least: float) -> 
     """Rows whose product with one of (Q, D) queries is at least ``least``."""
     found = [np.zeros(0, dtype=np.int64)]
     for vector in np.asarray(vectors, dtype=np.float32):
-        bounds = np.full((1, len(arrays)), -np.inf, dtype=np.float32)
-        for segment in arrays.segments:
-            _bound(
-                arrays.matrix, segment, _probe(segment, vector[None]), vector[None], 1.0, None, bounds, bounds.copy()
-            )
-        rows = np.flatnonzero(bounds[0] >= least)
+        pass_ = _Pass(arrays, vector[None], 1.0, None, None)
+        rows, _ = pass_.left(0, least)
         found.append(rows[arrays.matrix.at(rows, vector) >= least])
     return distinct(np.concatenate(found))
 
 
-@dataclass(frozen=True, slots=True)
 class _Exact:
-    """The blended scores of some edits."""
+    """The blended scores of some edits, whose parts are kept."""
 
-    arrays: EditArrays
-    query: Query
-    blend: Blend
-    asked: SearchRange
+    def __init__(self, arrays: EditArrays, query: Query, blend: Blend, asked: SearchRange) -> None:
+        self._asked = arrays, query, asked
+        self._blend = blend
+        self._found: list[tuple[NDArray[np.int64], Scores]] = []
 
     def __call__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        return scores(self.arrays, self.query, self.asked, rows).blended(self.blend)
+        found = scores(*self._asked, rows)
+        self._found.append((rows, found))
+        return found.blended(self._blend)
+
+    def scores(self, rows: NDArray[np.int64]) -> Scores:
+        """The parts for edits that were asked for before."""
+        known = np.concatenate([some for some, _ in self._found])
+        order = np.argsort(known, kind="stable")
+        return Scores.joined([found for _, found in self._found]).at(order[np.searchsorted(known[order], rows)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,57 +199,120 @@ def _lexical(arrays: EditArrays, query: Query, blend: Blend, asked: SearchRange)
     place = Weighing.of(query.place, asked.places)
     near = np.concatenate([one.places.products(place, 0.0, blend.place) for one in arrays.segments])
     near *= asked.place_norms * np.float32(1 / place.length if place.length else 0.0)
-    result: NDArray[np.float32] = (
-        near.take(arrays.place_of.values, mode="clip") if len(near) else np.zeros(len(arrays), dtype=np.float32)
-    )
     words = Weighing.of(query.words, asked.words)
+    scale = 1 / words.length if words.length else 0.0
+    result = np.zeros(len(arrays), dtype=np.float32)
     for segment, norms in zip(arrays.segments, asked.norms, strict=True):
-        added = segment.words.products(words, blend.signed, blend.unsigned)
-        np.maximum(added, 0, out=added)
-        added *= norms
-        added *= np.float32(1 / words.length if words.length else 0.0)
-        result[segment.first_row : segment.rows.stop] += added
-        if segment.sketch is not None:  # of a large index: what comes next needs memory, too
-            let_go(segment.place_of)
+        added = result[segment.first_row : segment.rows.stop]
+        segment.words.products(words, scale * blend.signed, scale * blend.unsigned, added)
+        for begin in range(0, len(segment), _PIECE):
+            piece = slice(begin, begin + _PIECE)
+            some = added[piece]
+            np.maximum(some, 0, out=some)
+            some *= norms[piece]
+            some += near.take(arrays.place_of.values[segment.first_row : segment.rows.stop][piece], mode="clip")
+        if segment.sketch is not None and not arrays.are_huge:  # what comes next needs memory, too
+            segment.let_go()
     return result
 
 
-def _probe(segment: Segment, queries: NDArray[np.float32]) -> Probe | None:
-    return None if segment.sketch is None else Probe(segment.sketch, queries)
+class _Pass:
+    """One pass over all edits for (Q, D) queries: what their scores may be, and by and by which may be large enough."""
+
+    def __init__(
+        self,
+        arrays: EditArrays,
+        queries: NDArray[np.float32],
+        weight: float,
+        lexical: NDArray[np.float32] | None,
+        allowed: NDArray[np.bool_] | None,
+    ) -> None:
+        """``weight``: of the vectors. ``lexical``: what is added to their products, (N,). ``allowed``: see ``best``."""
+        self._arrays, self._queries, self._weight, self._lexical = arrays, queries, np.float32(weight), lexical
+        self.guesses: NDArray[np.float32] = (
+            np.zeros((len(queries), len(arrays)), dtype=np.float32)
+            if lexical is None
+            else np.repeat(lexical[None], len(queries), axis=0)
+        )
+        self._probes = [
+            None if segment.sketch is None else Probe(segment.sketch, queries, weight) for segment in arrays.segments
+        ]
+        for segment, probe in zip(arrays.segments, self._probes, strict=True):
+            own = self.guesses[:, segment.first_row : segment.rows.stop]
+            if probe is None:
+                exact = arrays.matrix.products(queries, segment.rows)
+                exact *= self._weight
+                own += exact
+                continue
+            for block in probe.sketch.blocks():
+                probe.add(block, 0, own[:, block])
+                if not arrays.are_huge:
+                    segment.let_go()
+        if allowed is not None:
+            self.guesses[:, np.flatnonzero(~allowed)] = -np.inf
+
+    def left(self, number: int, least: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the edits whose score for a query may be at least ``least``, and what it is at most. Once a query."""
+        rows, bounds = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for segment, probe in zip(self._arrays.segments, self._probes, strict=True):
+            own = self.guesses[number, segment.first_row : segment.rows.stop]
+            if probe is None:
+                found, bound = _reaching(own + np.float32(_ROUNDING), least)
+            else:
+                parts = [
+                    self._left_of(segment, probe, block, number, own[block], least) for block in probe.sketch.blocks()
+                ]
+                found, bound = (np.concatenate(some) for some in zip(*parts, strict=True))
+                if 3 * len(found) >= len(segment):  # as where most are equally near: less than a third here and there
+                    found, bound = self._looked_at(segment, number, own, least)
+            rows.append(found + segment.first_row)
+            bounds.append(bound)
+        return np.concatenate(rows), np.concatenate(bounds)
+
+    def _left_of(
+        self,
+        segment: Segment,
+        probe: Probe,
+        block: slice,
+        number: int,
+        guesses: NDArray[np.float32],
+        least: float,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Those of a block of a segment, by one stage after the other while many are left."""
+        for step in range(len(probe)):
+            if step:
+                probe.add(block, step, guesses[None])
+                if not self._arrays.are_huge:
+                    segment.let_go()
+            bound = probe.rest(block, step, number)
+            bound += guesses
+            if step == len(probe) - 1 or np.count_nonzero(bound >= least) <= FEW:
+                break
+        rows, bound = _reaching(bound, least)
+        return rows + block.start, bound
+
+    def _looked_at(
+        self, segment: Segment, number: int, guesses: NDArray[np.float32], least: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Those of a segment by a look at all of its vectors, one after the other."""
+        matrix, first = self._arrays.matrix, segment.first_row
+        found, bounds = [], []
+        for window in matrix.windows(segment.rows):
+            exact = matrix.products(self._queries[number : number + 1], window)[0]
+            exact *= self._weight
+            if self._lexical is not None:
+                exact += self._lexical[window.start : window.stop]
+            exact += np.float32(_ROUNDING)
+            exact[guesses[window.start - first : window.stop - first] == -np.inf] = -np.inf
+            rows, bound = _reaching(exact, least)
+            found.append(rows + (window.start - first))
+            bounds.append(bound)
+        return np.concatenate(found), np.concatenate(bounds)
 
 
-def _bound(
-    matrix: Matrix,
-    segment: Segment,
-    probe: Probe | None,
-    queries: NDArray[np.float32],
-    weight: float,
-    lexical: NDArray[np.float32] | None,
-    bounds: NDArray[np.float32],
-    guesses: NDArray[np.float32],
-) -> None:
-    """Fill in what the scores of a segment's edits are at most, (Q, N), and what they may be."""
-    rows = slice(segment.first_row, segment.rows.stop)
-    if probe is None:
-        exact = matrix.products(queries, segment.rows)
-        exact *= np.float32(weight)
-        if lexical is not None:
-            exact += lexical[rows]
-        guesses[:, rows] = exact
-        exact += np.float32(_ROUNDING)
-        bounds[:, rows] = exact
-        return
-    for block in probe.sketch.blocks():
-        own = slice(segment.first_row + block.start, segment.first_row + block.stop)
-        guessed = probe.added(block, 0)
-        guessed *= np.float32(weight)
-        if lexical is not None:
-            guessed += lexical[own]
-        guesses[:, own] = guessed
-        for number in range(len(queries)):
-            guessed[number] += probe.rest(block, 0, number) * np.float32(weight)
-        bounds[:, own] = guessed
-        let_go(probe.sketch.columns)
+def _reaching(bounds: NDArray[np.float32], least: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    rows = np.flatnonzero(bounds >= least)
+    return rows, bounds[rows]
 
 
 def _candidates(
@@ -257,96 +325,51 @@ def _candidates(
     exact: Sequence[_Exact | _Product],
 ) -> list[NDArray[np.int64]]:
     """For each query rows that hold the ``k`` best: the score of any other is at most the least of these."""
-    bounds = np.empty((len(queries), len(arrays)), dtype=np.float32)
-    guesses = np.empty_like(bounds)
-    probes = [_probe(segment, queries) for segment in arrays.segments]
-    for segment, probe in zip(arrays.segments, probes, strict=True):
-        _bound(arrays.matrix, segment, probe, queries, weight, lexical, bounds, guesses)
-    if allowed is not None:
-        hidden = np.flatnonzero(~allowed)
-        bounds[:, hidden] = -np.inf
-        guesses[:, hidden] = -np.inf
+    pass_ = _Pass(arrays, queries, weight, lexical, allowed)
     found = []
-    for query, own, guessed, score in zip(queries, bounds, guesses, exact, strict=True):
-        tried = _promising(guessed, k + 74)
-        tried = tried[own[tried] > -np.inf]
+    for number, (query, score) in enumerate(zip(queries, exact, strict=True)):
+
+        def known(rows: NDArray[np.int64], query: NDArray[np.float32] = query) -> NDArray[np.float32]:
+            """The scores, or a little more: what takes time is a look at the words of an edit."""
+            products = arrays.matrix.at(rows, query)
+            products *= np.float32(weight)
+            return products if lexical is None else products + lexical[rows]
+
+        guesses = pass_.guesses[number]
+        promising = _promising(guesses, k + _PROMISING)
+        promising = promising[guesses[promising] > -np.inf]
+        most = known(promising)
+        order = np.argsort(-most, kind="stable")
+        tried = promising[order[: k + k // 4]]
         scored = score(tried)
         least = _kth(scored, k)
-        if len(queries) == 1:
-            _second_look(arrays.segments, probes, weight, guessed, own, least - _ROUNDING)
-            _look_at_all(arrays, probes, query, weight, lexical, own, least - _ROUNDING)
-        left = np.flatnonzero(own >= least - _ROUNDING)
-        left = left[~among(left, np.sort(tried))]
-        left = left[np.argsort(-own[left], kind="stable")]
+        some = order[k + k // 4 :]
+        some = promising[some[most[some] >= least - _ROUNDING]]
+        tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
+        least = _kth(scored, k)
+        left, bounds = pass_.left(number, least - _ROUNDING)
+        order = np.argsort(-bounds, kind="stable")
+        order = order[~among(left[order], promising)]
+        left, bounds = left[order], bounds[order]
         begin, size = 0, 256
-        while begin < len(left) and own[left[begin]] >= least - _ROUNDING:
+        while begin < len(left) and bounds[begin] >= least - _ROUNDING:
             some = left[begin : begin + size]
             begin, size = begin + size, size * 4 if size < _LARGE_PIECE else 16 * _LARGE_PIECE
-            if lexical is not None:  # what is exactly known of the vectors spares most of them the look at words
-                known = arrays.matrix.at(some, query) * np.float32(weight) + lexical[some]
-                some = some[known >= least - _ROUNDING]
-            tried = np.concatenate([tried, some])
-            scored = np.concatenate([scored, score(some)])
+            some = some[known(some) >= least - _ROUNDING]
+            tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
             least = _kth(scored, k)
         found.append(np.sort(tried[scored >= least - _ROUNDING]))
     return found
 
 
-def _second_look(
-    segments: Sequence[Segment],
-    probes: Sequence[Probe | None],
-    weight: float,
-    guesses: NDArray[np.float32],
-    bounds: NDArray[np.float32],
-    least: float,
-) -> None:
-    """Better bounds for the blocks of which too many edits are left. ``guesses``: of the first stage."""
-    for segment, probe in zip(segments, probes, strict=True):
-        if probe is None or len(probe) == 1:
-            continue
-        for block in probe.sketch.blocks():
-            own = slice(segment.first_row + block.start, segment.first_row + block.stop)
-            if np.count_nonzero(bounds[own] >= least) <= FEW:
-                continue
-            better = probe.added(block, 1)[0]
-            better += probe.rest(block, 1, 0)
-            better *= np.float32(weight)
-            better += guesses[own]
-            np.minimum(bounds[own], better, out=bounds[own])
-            let_go(probe.sketch.columns)
-
-
-def _look_at_all(
-    arrays: EditArrays,
-    probes: Sequence[Probe | None],
-    query: NDArray[np.float32],
-    weight: float,
-    lexical: NDArray[np.float32] | None,
-    bounds: NDArray[np.float32],
-    least: float,
-) -> None:
-    """Exact bounds in the segments of which very many edits are left, as where most are equally near: one after the
-    other, all of them take less than a third of them here and there."""
-    for segment, probe in zip(arrays.segments, probes, strict=True):
-        if probe is None or 3 * np.count_nonzero(bounds[segment.rows.start : segment.rows.stop] >= least) < len(
-            segment.rows
-        ):
-            continue
-        for window in arrays.matrix.windows(segment.rows):
-            rows = slice(window.start, window.stop)
-            exact = arrays.matrix.products(query[None], window)[0]
-            exact *= np.float32(weight)
-            if lexical is not None:
-                exact += lexical[rows]
-            exact += np.float32(_ROUNDING)
-            np.minimum(bounds[rows], exact, out=bounds[rows])
-
-
 def _promising(guesses: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Rows with large guesses: of the largest of each group, the ``count`` largest."""
-    size = len(guesses) // GROUP * GROUP
-    groups = guesses[:size].reshape(-1, GROUP)
-    rows = np.concatenate([np.arange(0, size, GROUP) + groups.argmax(axis=1), np.arange(size, len(guesses))])
+    """Rows of the ``count`` largest guesses, ascending. They are in the ``count`` groups that have the largest."""
+    number = len(guesses) // GROUP  # of groups; each has every so many-th edit, of which the largest is soon found
+    groups = guesses[: number * GROUP].reshape(GROUP, number).max(axis=0)
+    chosen = np.argpartition(-groups, count)[:count] if number > count else np.arange(number)
+    rows = np.concatenate(
+        [(chosen + number * np.arange(GROUP)[:, None]).ravel(), np.arange(number * GROUP, len(guesses))]
+    )
     if len(rows) > count:
         rows = rows[np.argpartition(-guesses[rows], count)[:count]]
     return np.sort(rows)

@@ -8,6 +8,7 @@ missing.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.allocator import let_go, read_in_large_pages
 from codewm_lsp.index.lexicon import Lexicon
 from codewm_lsp.index.matrix import Matrix
 from codewm_lsp.index.sketch import Sketch
@@ -56,6 +58,7 @@ class Segment:
         sketch: Sketch | None,
         path: Path | None = None,
         size: int = 0,
+        sketch_at: int = 0,
     ) -> None:
         self.first_row = first_row
         self.first_commit = first_commit
@@ -72,6 +75,7 @@ class Segment:
         self.sketch = sketch
         self.path = path
         self._size = size  # bytes of the file
+        self._sketch_at = sketch_at  # byte of the mapped file; what is there and behind it is the sketch
 
     def __len__(self) -> int:
         return len(self.place_of)
@@ -80,6 +84,10 @@ class Segment:
     def rows(self) -> range:
         """Its edits, by row of the index."""
         return range(self.first_row, self.first_row + len(self))
+
+    def let_go(self, *, but_sketch: bool = False) -> None:
+        """Let go of what was read of its file, or of all but the sketch, which every search reads."""
+        let_go(self.place_of, 0, self._sketch_at if but_sketch else None)
 
     def is_whole(self) -> bool:
         """Whether the file is as long as what is mapped of it; reading behind the end of a file kills a process."""
@@ -199,6 +207,7 @@ class Segment:
                 length = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
                 arrays[name] = np.asarray(data[offset : offset + length]).view(kind).reshape(shape)
             sketch = _under(arrays, "sketch.")
+            sketch_at = start % mmap.ALLOCATIONGRANULARITY + description["arrays"]["sketch.basis"][2] if sketch else 0
             segment = Segment(
                 first_row=description["first"][0],
                 first_commit=description["first"][1],
@@ -209,10 +218,13 @@ class Segment:
                 sketch=Sketch(**sketch) if sketch else None,
                 path=path,
                 size=start + description["bytes"],
+                sketch_at=sketch_at,
             )
         except (OSError, LookupError, TypeError, ValueError) as error:
             raise Unusable(str(error)) from error
         segment._check()
+        if sketch:
+            read_in_large_pages(data, sketch_at)
         return segment
 
     def _check(self) -> None:

@@ -22,8 +22,13 @@ from codewm_lsp.records import dataclass
 
 LARGE: Final = 100_000
 """Edits of an index above which its segments have sketches."""
-WIDTH: Final = 256
-STAGES: Final = (128, 256)  # directions looked at: first for every edit, then where many are left
+HUGE: Final = 500_000
+"""Edits of an index above which sketches stay mapped between searches: mapping them anew would take as long as a
+search should, and they are a third of what a session on so large a repository holds anyway."""
+WIDTH: Final = 320
+STAGES: Final = (128, 256, 320)
+"""Directions looked at: first for every edit, then where many are left. A file does not say them, so there may be more
+later, but no others."""
 BLOCK: Final = 65_536  # edits of a segment whose sketches lie together
 SAMPLE: Final = 16_384  # vectors that the directions are fitted to
 _SLACK: Final = 2e-4  # for the rounding of the floats on the way
@@ -91,8 +96,15 @@ class Sketch:
         return int(self.rest.shape[1])
 
     def is_of(self, edits: int) -> bool:
-        """Whether its arrays are those of so many edits."""
-        return len(self) == edits and len(self.columns) == edits * len(self.scales)
+        """Whether its arrays are those of so many edits, in stages that are known."""
+        width = len(self.scales)
+        stages = len(stages_of(width))
+        return (
+            self.rest.shape == self.offsets.shape == (stages, edits)
+            and self.errors.shape == (stages, 2)
+            and self.basis.shape[0] == width
+            and len(self.columns) == edits * width
+        )
 
     def blocks(self) -> Iterator[slice]:
         """The edits of each block."""
@@ -120,9 +132,13 @@ def _pieces(matrix: Matrix, rows: range) -> Iterator[tuple[slice, NDArray[np.flo
 class Probe:
     """The queries' side of the bounds, for one sketch."""
 
-    def __init__(self, sketch: Sketch, queries: NDArray[np.float32]) -> None:
-        """``queries``: (Q, D). One takes its stages one by one; several are as quickly multiplied by all directions."""
+    def __init__(self, sketch: Sketch, queries: NDArray[np.float32], weight: float) -> None:
+        """``queries``: (Q, D). One takes its stages one by one; several are as quickly multiplied by all directions.
+        ``weight``: what all products and bounds are multiplied by."""
         self.sketch = sketch
+        # Reused from block to block: pages that are given out anew take as long as the products themselves.
+        self._raw = np.empty(len(queries) * min(BLOCK, len(sketch)), dtype=np.int32)
+        self._floats = np.empty(min(BLOCK, len(sketch)), dtype=np.float32)
         coordinates = queries @ sketch.basis.T
         ends = stages_of(len(sketch.scales))
         self._stages = range(len(ends)) if len(queries) == 1 else range(len(ends) - 1, len(ends))
@@ -131,7 +147,7 @@ class Probe:
         self._steps: list[NDArray[np.float32]] = []
         self._rest: list[NDArray[np.float32]] = []
         self._errors: list[NDArray[np.float32]] = []
-        begin, slipped, error = 0, np.zeros(len(queries)), np.zeros(len(queries))
+        begin, slipped = 0, np.zeros(len(queries))
         for stage in self._stages:
             end = ends[stage]
             own = slice(begin, end)
@@ -143,32 +159,35 @@ class Probe:
             known = np.linalg.norm(coordinates[:, :end], axis=1)
             # Of the residue itself, not by Pythagoras: the rows of the basis are orthonormal to rounding only.
             rest = np.linalg.norm(queries - coordinates[:, :end] @ sketch.basis[:end], axis=1)
-            before, error = error, known * slip + np.sqrt(slipped) * length + _SLACK
+            error = known * slip + np.sqrt(slipped) * length + _SLACK
             self._directions.append(own)
             self._levels.append(np.ascontiguousarray(levels + OFFSET, dtype=np.uint8))
-            self._steps.append(steps.astype(np.float32))
-            self._rest.append(rest.astype(np.float32))
-            self._errors.append((error - before).astype(np.float32))
+            self._steps.append((weight * steps).astype(np.float32))
+            self._rest.append((weight * rest).astype(np.float32))
+            self._errors.append((weight * error).astype(np.float32))
             begin = end
 
     def __len__(self) -> int:
         return len(self._stages)
 
-    def added(self, edits: slice, step: int) -> NDArray[np.float32]:
-        """What a step's directions add to the products of all queries with a block, (Q, edits of it).
-
-        The sum over the first steps is an error more than their directions can say.
-        """
-        raw = products(self._levels[step], self.sketch.block(edits, self._directions[step]))
-        raw -= self.sketch.offsets[self._stages[step], edits]
+    def add(self, edits: slice, step: int, found: NDArray[np.float32]) -> None:
+        """Add what a step's directions say of the products of all queries with a block to ``found``, (Q, edits)."""
+        columns = self.sketch.block(edits, self._directions[step])
+        raw = self._raw[: len(found) * columns.shape[1]].reshape(len(found), -1)
+        products(self._levels[step], columns, raw)
+        offsets = self.sketch.offsets[self._stages[step], edits]
         if step:
-            raw += self.sketch.offsets[self._stages[step - 1], edits]
-        found = raw.astype(np.float32)
-        found *= self._steps[step][:, None]
-        found += self._errors[step][:, None]
-        return found
+            offsets = offsets - self.sketch.offsets[self._stages[step - 1], edits]
+        for number, one in enumerate(raw):
+            one -= offsets
+            added = self._floats[: len(one)]
+            np.copyto(added, one, casting="unsafe")
+            added *= self._steps[step][number]
+            found[number] += added
 
     def rest(self, edits: slice, step: int, query: int) -> NDArray[np.float32]:
-        """What must be added after a step to make it an upper bound, (edits of the block,)."""
-        lengths: NDArray[np.float32] = self.sketch.rest[self._stages[step], edits] * self._rest[step][query]
+        """What must be added after a step to make it an upper bound, (edits of the block,), until the next call."""
+        lengths = self._floats[: edits.stop - edits.start]
+        np.multiply(self.sketch.rest[self._stages[step], edits], self._rest[step][query], out=lengths)
+        lengths += self._errors[step][query]
         return lengths

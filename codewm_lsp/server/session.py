@@ -328,9 +328,14 @@ class Session:
             except RepositoryError as error:
                 _log.info("the parsed files of %s are not kept: %s", self.root, error)
 
-    def let_go(self) -> None:
-        """Let go of what was read of mapped files."""
-        self._index.let_go()
+    def let_go(self, *, for_long: bool) -> None:
+        """Let go of what was read of mapped files; see ``Index.let_go``."""
+        self._index.let_go(for_long=for_long)
+
+    @property
+    def held(self) -> int:
+        """Bytes of mapped files that are held between questions."""
+        return self._index.held
 
     def close(self) -> None:
         """Let go of the index and of Git."""
@@ -462,21 +467,25 @@ class Workshop:
         """There is nothing to be done for a while: see ``Session.rest``, and give memory back to the system."""
         for session in self._sessions.values():
             session.rest(stop)
-        self._give_back()
+        self._give_back(for_long=True)
 
     def relieve(self) -> None:
         """Give memory back to the system where jobs have left much of it behind: a question in a large
         repository leaves a hundred megabytes, and the next ones add to that."""
-        held = resident()
+        held = self._own()
         self._needed = min(self._needed, held)
         if held > self._needed + _LEFT_BEHIND:
-            self._give_back()
+            self._give_back(for_long=False)
 
-    def _give_back(self) -> None:
+    def _give_back(self, *, for_long: bool) -> None:
         for session in self._sessions.values():
-            session.let_go()
+            session.let_go(for_long=for_long)
         give_back()
-        self._needed = resident()
+        self._needed = self._own()
+
+    def _own(self) -> int:
+        """Bytes of memory that are held, without what is read of huge indexes until there is a pause."""
+        return max(0, resident() - sum(session.held for session in self._sessions.values()))
 
     def close(self) -> None:
         """Close every session; the model stays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import sqlite3
 import time
@@ -17,18 +18,31 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from codewm_lsp import allocator
 from codewm_lsp.history import Commit, CommitEdits, Edit, EditKind
 from codewm_lsp.index import Blend, Dismissal, Index, Scope
 from codewm_lsp.index import arrays as index_arrays
 from codewm_lsp.index import index as index_module
 from codewm_lsp.index import matrix as index_matrix
 from codewm_lsp.index import search as index_search
+from codewm_lsp.index import sketch as index_sketch
 from codewm_lsp.index.matrix import Matrix, quantise
 from codewm_lsp.index.writing import LoggedCommit
 from codewm_lsp.source import VOCABULARY_HASH, DefinitionKind
 
-SIZE = 160  # more than one stage of the sketch
+SIZE = 160
+STAGES = (40, 90, 130)  # of a sketch, which leaves some of it out
 WORDS = [f"word{number}" for number in range(60)]
+
+
+def few(patch: pytest.MonkeyPatch) -> None:
+    """What is done to many edits at once, done to few."""
+    patch.setattr(index_search, "FEW", 3)
+    patch.setattr(index_search, "GROUP", 4)
+    patch.setattr(index_search, "_PROMISING", 5)
+    patch.setattr(index_search, "_PIECE", 16)
+    patch.setattr(index_sketch, "STAGES", STAGES)
+    patch.setattr(index_sketch, "WIDTH", STAGES[-1])
 
 
 @pytest.fixture
@@ -37,8 +51,7 @@ def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_arrays, "SEAL", 40)
     monkeypatch.setattr(index_arrays, "MERGE", 2)
     monkeypatch.setattr(index_arrays, "LARGE", 100)
-    monkeypatch.setattr(index_search, "FEW", 3)
-    monkeypatch.setattr(index_search, "GROUP", 4)
+    few(monkeypatch)
 
 
 @cache
@@ -140,8 +153,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[int, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index_arrays, "SEAL", 40)
         patch.setattr(index_arrays, "MERGE", 0.3)
-        patch.setattr(index_search, "FEW", 3)
-        patch.setattr(index_search, "GROUP", 4)
+        few(patch)
         patch.setattr(index_module, "CONSIDERED", CONSIDERED)
         indexes = {shape: opened(tmp_path_factory.mktemp("large")) for shape in SHAPES}
         for (count, near, sketched), index in indexes.items():
@@ -303,6 +315,52 @@ def test_a_large_index_lets_go_after_each_answer(small_segments: None, tmp_path:
         edit, vector = question(commits, 17)
         assert index.search(edit, vector, k=20)
         assert not any(held(file) for file in (next(tmp_path.rglob("*.vectors")), *segments_of(index)))
+        assert index.held == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not say what is mapped")
+def test_a_huge_index_holds_its_sketches_until_there_is_nothing_to_be_answered_for_a_while(
+    small_segments: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_arrays, "HUGE", 100)
+    monkeypatch.setattr(allocator, "_AROUND", mmap.PAGESIZE)
+    commits = some_commits(5, 1_000)
+    with opened(tmp_path) as index:
+        added(index, commits, 500)
+        edit, vector = question(commits, 17)
+        before = index.search(edit, vector, k=20)
+        vectors, files = next(tmp_path.rglob("*.vectors")), segments_of(index)
+        sketches = sum(held(file) for file in files) << 10
+        assert 0 < index.held <= sketches < sum(file.stat().st_size for file in files) - index.held // 2
+        index.let_go(for_long=False)
+        assert index.search(edit, vector, k=20) == before
+        assert not held(vectors)
+        index.let_go()
+        assert not any(held(file) for file in files)
+        assert index.search(edit, vector, k=20) == before
+
+
+@pytest.mark.parametrize("stages", [(40,), (40, 90), (100, 160)])
+def test_sketches_of_an_earlier_version_are_searched_as_they_are_or_made_again(
+    stages: tuple[int, ...], small_segments: None, tmp_path: Path
+) -> None:
+    commits = some_commits(6, 300)
+    with pytest.MonkeyPatch.context() as earlier:
+        earlier.setattr(index_sketch, "STAGES", stages)
+        earlier.setattr(index_sketch, "WIDTH", stages[-1])
+        with opened(tmp_path) as index:
+            added(index, commits, 30)
+    files = {file: file.read_bytes() for file in segments_of(index)}
+    with opened(tmp_path) as index:
+        for at in range(0, 300, 20):
+            edit, vector = question(commits, at)
+            assert index.search(edit, vector, k=5) == index.search(edit, vector, k=0)[:5]
+        assert index.notices == []
+        assert {file: file.read_bytes() for file in segments_of(index)} == files
+        index.log.add(some_commits(6, 20, first=300))
+        assert index.search(edit, vector, k=5) == index.search(edit, vector, k=0)[:5]
+    if stages != STAGES[: len(stages)]:
+        assert not any(file.exists() and file.read_bytes() == data for file, data in files.items())
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not say what is mapped")
