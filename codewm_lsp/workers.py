@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -24,6 +25,11 @@ RETRIES: Final = 2
 
 STAY_ON_LOOPBACK: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """The variable by which Ray is told, on every system, to keep to 127.0.0.1."""
+
+_REACHED: Final = 10.0  # seconds until a cluster is given up that does not answer
+_CLUSTER_REMEDY: Final = (
+    " Check that it runs and can be reached from here, and set RAY_AUTH_MODE=token if it takes only those with a token."
+)
 
 Function = Callable[[Any], Any]
 
@@ -127,6 +133,8 @@ class RayWorkers:
 
     def __init__(self, function: Function, address: str) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
+        if address.startswith("localhost:"):  # which Ray reads as this machine's address for others
+            address = address.replace("localhost", "127.0.0.1", 1)
         here = address in ("", "local") or address.startswith("127.0.0.1:")
         if here:  # else Ray takes this machine's other address, where others can reach it
             os.environ.setdefault(STAY_ON_LOOPBACK, "0")
@@ -137,6 +145,7 @@ class RayWorkers:
 
             raise OptionError(f"--ray needs Ray. Run `{install_command('ray')}`.") from None
         self._ray: Any = ray
+        _try_to_reach(address)
         settings: dict[str, Any] = {"address": address}
         if here:
             settings["_node_ip_address"] = "127.0.0.1"
@@ -146,7 +155,9 @@ class RayWorkers:
             ray.init(**settings, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-            raise OptionError(f"Cannot use {where}: {error}") from error
+            said = " ".join(str(error).split()).rstrip(".")
+            remedy = "" if address in ("", "local") else _CLUSTER_REMEDY
+            raise OptionError(f"Cannot use {where}: {said}.{remedy}") from error
         self._task = ray.remote(_answer).options(num_cpus=1, max_retries=RETRIES)
         self._function = function
         self._started: dict[Any, str] = {}
@@ -171,6 +182,20 @@ class RayWorkers:
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
         self._ray.shutdown()
+
+
+def _try_to_reach(address: str) -> None:
+    """Raise OptionError where nobody answers at the address of a cluster; Ray itself tries for several minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _REACHED) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") in ("", "0") and not connection.recv(1):  # gRPC's settings
+                raise ConnectionError("the connection was closed")
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise OptionError(f"Cannot use the Ray cluster at {address}: {reason}.{_CLUSTER_REMEDY}") from error
 
 
 def chosen(function: Function, processes: int | None, address: str | None) -> Workers:

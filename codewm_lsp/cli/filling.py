@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from codewm_lsp.errors import CodewmError, OptionError
+from codewm_lsp.errors import CodewmError, OptionError, RepositoryError, StoreFailedError
 from codewm_lsp.records import dataclass
 from codewm_lsp.workers import Failure, Workers
 
@@ -163,7 +164,10 @@ def fill_with(
     limit: int | None,
     model: Path | None,
 ) -> Iterator[Filled | tuple[str, str]]:
-    """Bring the store up to date with repositories, each told of when it is done: filled, or a place and why not."""
+    """Bring the store up to date with repositories, each told of when it is done: filled, or a place and why not.
+
+    Raises ``StoreFailedError`` where no repository can be stored any more.
+    """
     waiting = list(reversed(repositories))
     named: dict[str, Path] = {}
     under_way: dict[str, _Open] = {}
@@ -185,6 +189,7 @@ def fill_with(
                 try:
                     begin(place, _opened(store, path, at, named))
                 except CodewmError as error:
+                    _end_without(store, error)
                     yield place, str(error)
             if not under_way:
                 continue
@@ -201,23 +206,40 @@ def fill_with(
                     continue
                 one.shelf.release_writer()
             except CodewmError as error:
+                _end_without(store, error)
+                with suppress(CodewmError):
+                    one.shelf.release_writer()
                 yield place, str(error)
                 continue
             seconds = time.monotonic() - one.started
             yield Filled(one.source, one.path, found.done, found.total, one.added, seconds)
     finally:
         for one in under_way.values():
-            one.shelf.release_writer()
+            with suppress(CodewmError):  # the store may be gone
+                one.shelf.release_writer()
+
+
+def _end_without(store: Store, error: CodewmError) -> None:
+    """Raise the error where the store is gone: nothing is to be had from the other repositories either."""
+    if isinstance(error, StoreFailedError):
+        try:
+            store.size()
+        except StoreFailedError:
+            raise error from None
 
 
 def _opened(store: Store, path: Path, at: str, named: dict[str, Path]) -> _Open:
     from codewm_lsp.errors import IndexStoreError
     from codewm_lsp.history import Repository
-    from codewm_lsp.stores import source_of
+    from codewm_lsp.stores import source_to_fill
 
-    with Repository.open(path) as repository:
-        source = source_of(repository)
-        revision = repository.head(at)
+    try:
+        with Repository.open(path) as repository:
+            source = source_to_fill(repository)
+            revision = repository.head(at)
+    except (OSError, ValueError) as error:  # a path that no system takes
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise RepositoryError(f"{_shown(path)} cannot be read: {reason}.") from error
     if source.key in named:
         raise OptionError(
             f"{path} is the same repository as {named[source.key]} (their histories begin with the same commit)."
@@ -227,6 +249,11 @@ def _opened(store: Store, path: Path, at: str, named: dict[str, Path]) -> _Open:
         raise IndexStoreError(f"Another process is adding {source.name} to the store and will finish it.")
     named[source.key] = path
     return _Open(path, revision, source, shelf, time.monotonic())
+
+
+def _shown(path: Path) -> str:
+    named = str(path)
+    return named if len(named) <= 200 else f"{named[:200]}…"
 
 
 def _write(one: _Open, found: SliceResult) -> None:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from codewm_lsp.display import counted
 from codewm_lsp.errors import NothingToAnswerError, OptionError
+
+NAMED: Final = 10  # repositories of a store at most; more are counted
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,7 +40,7 @@ def fill(
     from codewm_lsp.cli.wire import dump
     from codewm_lsp.history import Repository
     from codewm_lsp.index import UpdateOutcome
-    from codewm_lsp.stores import open_store, source_of
+    from codewm_lsp.stores import open_store, source_to_fill
     from codewm_lsp.stores.places import remember
     from codewm_lsp.world_model import WorldModel
 
@@ -48,7 +50,7 @@ def fill(
         named: dict[str, Path] = {}
         sources = []
         for path, repository in repositories:
-            source = source_of(repository)
+            source = source_to_fill(repository)
             if source.key in named:
                 raise OptionError(
                     f"{path} is the same repository as {named[source.key]} (their histories begin with the same "
@@ -88,8 +90,9 @@ def fill(
         if as_json:
             sys.stdout.write(dump({"store": location, "edits": size, "repositories": records}) + "\n")
         else:
-            names = ", ".join(source.name for source in store.sources())
-            Reporter(out).line(f"{counted(size, 'edit')} in the store, from {names}")
+            names = [source.name for source in store.sources()]
+            listed = ", ".join(names) if len(names) <= NAMED else f"{len(names):,} repositories"
+            Reporter(out).line(f"{counted(size, 'edit')} in the store, from {listed}")
 
 
 def fill_side_by_side(options: Namespace) -> None:
@@ -111,9 +114,11 @@ def fill_side_by_side(options: Namespace) -> None:
     if address and (options.repository / address).exists():  # `--ray LIST`, without an address
         named = [options.repository / address, *(named if options.paths else ())]
         address = ""
-    repositories: list[tuple[str, Path]] = []
+    once: dict[Path, tuple[str, Path]] = {}
     for path in named:
-        repositories += listed(path) if path.is_file() else [(str(path), path)]
+        for one in listed(path) if path.is_file() else [(str(path), path)]:
+            once.setdefault(one[1].absolute(), one)
+    repositories = list(once.values())
     out, progress = consoles()
     model = WorldModel.load(options.model, graphs=())
     records: list[dict[str, object]] = []
@@ -167,7 +172,7 @@ def similar_in(location: str, opened: Opened, question: Question, k: int) -> lis
     from codewm_lsp.cli.opened import QUERIES
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.hints.answers import reasons_similar
-    from codewm_lsp.stores import open_store, source_of
+    from codewm_lsp.stores import open_store, question_to, source_of
 
     own = source_of(opened.repository)
     past = frozenset(opened.repository.ancestors(question.history))
@@ -182,7 +187,9 @@ def similar_in(location: str, opened: Opened, question: Question, k: int) -> lis
                 return found.commit.sha in past and (found.path, found.definition) != (edit.path, edit.definition)
 
             vector = model.embed_edits([(edit.before, edit.after)])[0]
-            for hit in store.search(edit, vector, k=k, accept=accept):
+            with question_to(location):
+                hits = store.search(edit, vector, k=k, accept=accept)
+            for hit in hits:
                 name = (hit.edit.commit.sha, hit.edit.path, hit.edit.definition)
                 known = best.get(name)
                 if known is None or hit.score > known[0].score:

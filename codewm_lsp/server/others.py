@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import CodewmError, RepositoryError
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Dismissal, Hit, PastEdit
-from codewm_lsp.stores import Store, open_store, source_of
+from codewm_lsp.stores import Store, open_store, question_to, source_of
 from codewm_lsp.stores.places import elsewhere
 
 AGAIN: Final = 60.0  # seconds until a store that failed is tried again
@@ -69,7 +69,8 @@ class OtherRepositories:
                 names = {(found.commit.sha, "", ""), (found.commit.sha, found.path, found.definition)}
                 return other and not names & unwanted
 
-            return self._store.search(edit, vector, k=k, accept=accepted)
+            with question_to(self._location):
+                return self._store.search(edit, vector, k=k, accept=accepted)
         except CodewmError as error:
             self._failed = time.monotonic()
             self.close()

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from codewm_lsp.errors import OptionError
+from codewm_lsp.errors import CodewmError, OptionError, StoreFailedError
 from codewm_lsp.index import Source
-from codewm_lsp.stores.interface import Shelf, Store, StoreOpener, source_of
+from codewm_lsp.stores.interface import Shelf, Store, StoreOpener, source_of, source_to_fill, storable
 
-__all__ = ["GROUP", "Shelf", "Source", "Store", "StoreOpener", "open_store", "source_of"]
+__all__ = [
+    "GROUP",
+    "Shelf",
+    "Source",
+    "Store",
+    "StoreOpener",
+    "open_store",
+    "question_to",
+    "source_of",
+    "source_to_fill",
+]
 
 GROUP: Final = "codewm.stores"
 """Entry points: the beginning of a location, up to its colon, names the ``StoreOpener`` that opens it."""
@@ -33,7 +45,23 @@ def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, 
         from codewm_lsp.stores.sqlite import SqliteStore
 
         return SqliteStore.open(Path(location), model_hash=model_hash, edit_size=edit_size, create=create)
-    return opener(location, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience)
+    with question_to(location):
+        return opener(location, model_hash=model_hash, edit_size=edit_size, create=create, patience=patience)
+
+
+@contextmanager
+def question_to(location: str) -> Iterator[None]:
+    """One question to a store: whatever another package's code raises is a ``StoreFailedError``."""
+    try:
+        yield
+    except CodewmError:
+        raise
+    except Exception as error:
+        scheme, colon, _ = location.partition(":")
+        shown = f"{scheme}:…" if colon else location  # there may be a password in the rest
+        raise StoreFailedError(
+            f"The store {shown} failed ({type(error).__name__}: {storable(str(error), 200)})."
+        ) from error
 
 
 def _opener(location: str) -> StoreOpener | None:
@@ -45,13 +73,19 @@ def _opener(location: str) -> StoreOpener | None:
         except ValueError as error:  # the address is not repeated: there may be a password in it
             raise OptionError(f"--store {scheme}://…: that is not an address ({error})") from error
     entries = list(entry_points(group=GROUP)) if colon and len(scheme) > 1 else []  # C: is a drive
-    entry = next((one for one in entries if one.name == scheme), None)
-    if entry is not None:
+    found = {one.value: one for one in entries if one.name == scheme}  # one that is found twice counts once
+    if len(found) > 1:
+        raise OptionError(
+            f"--store {scheme}:…: several packages open {scheme}: stores ({', '.join(sorted(found))}). Uninstall all "
+            "but one."
+        )
+    for entry in found.values():
         return _loaded(entry)
     if "://" in location or not location:
-        known = ", ".join(sorted(one.name for one in entries))
+        known = ", ".join(sorted({one.name for one in entries}))
+        shown = f"{scheme}://…" if location else "''"  # there may be a password in the rest
         raise OptionError(
-            f"--store {location!r} is neither a folder nor an address. Use a folder (SQLite), "
+            f"--store {shown} is neither a folder nor an address. Use a folder (SQLite), "
             "postgresql://HOST/DATABASE, http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
             "without a server" + (f" (known: {known})" if known else "")
         )

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from codewm_lsp.errors import RepositoryError
 from codewm_lsp.history import Commit, CommitEdits, Edit, Repository
 from codewm_lsp.index import Hit, PastEdit, Source, UpdateTarget
 
@@ -77,10 +78,23 @@ def source_of(repository: Repository) -> Source:
 
     Its key is the oldest commit of its history, so that forks count as the same repository.
     """
-    folder = repository.root or repository.git_dir
+    main = repository.git_dir == repository.common_dir  # else it is a worktree, with a name of its own
+    folder = repository.root if main and repository.root is not None else repository.common_dir
     name = folder.parent.name if folder.name in (".git", "repo") else folder.name
     history = repository.ancestors()
     return Source(key=history[-1] if history else repository.key, name=name.removesuffix(".git") or "repository")
+
+
+def source_to_fill(repository: Repository) -> Source:
+    """``source_of`` a repository that goes into a store. Raises ``RepositoryError`` where its oldest commit is not
+    known: it would be another repository each time it is fetched."""
+    if repository.is_shallow:
+        place = repository.root or repository.git_dir
+        raise RepositoryError(
+            f"{place} is a shallow clone, which a store cannot tell from another repository. Fetch the whole history "
+            "first: git fetch --unshallow (or fetch-depth: 0 of actions/checkout)."
+        )
+    return source_of(repository)
 
 
 def accepted(search: Callable[[int], list[Hit]], k: int, accept: Callable[[PastEdit], bool], size: int) -> list[Hit]:

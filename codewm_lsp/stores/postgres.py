@@ -12,11 +12,13 @@ Whoever may read the tables of the schema may ask; filling needs the right to in
 
 from __future__ import annotations
 
+import re
+import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +51,18 @@ CANDIDATES: Final = 200  # edits looked up by meaning, by words and by place, ea
 SHARING: Final = 2_000  # edits that share a word at most, of the rarest words taken together
 HNSW_FROM: Final = 50_000  # edits from which on an index is made; below, every edit is looked at
 FILLING: Final = 60.0  # seconds for each statement while a store is filled
+AT_ONCE: Final = 250  # edits in a transaction: an HNSW index takes a while for each
+IDLE: Final = 60.0  # seconds until a connection that nobody asks is ended: it comes back with the next question
 MOST_ROWS: Final = 2_000_000  # of one answer
 _CHUNK: Final = 200  # rows that are received at once
 _RESTARTING: Final = 0.25  # seconds between two tries to reach a server that went away
 _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading rows of another shape ends in."""
+
+_SEARCHING: Final = {"hnsw.ef_search": CANDIDATES, "hnsw.iterative_scan": "relaxed_order"}
+"""Without these, an index finds 40 edits, however many are asked for."""
+_HOST: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d*)?")
+_SECRET: Final = ("password", "sslpassword")
 
 T = TypeVar("T")
 _Row: TypeAlias = tuple[Any, ...]
@@ -97,16 +106,29 @@ class _Address:
     @classmethod
     def of(cls, location: str) -> _Address:
         parts = urlsplit(location)
-        options = parse_qsl(parts.query, keep_blank_values=True)
-        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        if ":" in parts.netloc.rpartition("@")[0].rstrip(":") or any(name == "password" for name, _ in options):
+        user, _, hosts = parts.netloc.rpartition("@")
+        if (
+            "://" not in location
+            or "#" in location
+            or "@" in parts.path
+            or not all(_HOST.fullmatch(host) for host in hosts.split(","))
+            or not all("=" in option for option in parts.query.split("&") if option)
+        ):
+            raise OptionError(  # it is not repeated: there may be a password in it
+                f"--store {parts.scheme}:…: that is not an address. Use postgresql://[USER@]HOST/DATABASE, with #, /, "
+                "? and @ in names written as %23, %2F, %3F and %40. A password is read from PGPASSWORD or ~/.pgpass"
+            )
+        given = (option.partition("=") for option in parts.query.split("&") if option)
+        options = [(unquote(name), unquote(value)) for name, _, value in given]
+        shown = f"{parts.scheme}://{hosts}{parts.path}"
+        if ":" in user.rstrip(":") or any(name in _SECRET for name, _ in options):
             raise OptionError(
                 f"--store {shown}: leave the password out of the address. It is read from PGPASSWORD or ~/.pgpass"
             )
         schema = dict(options).get("schema", SCHEMA)
         if not schema.isidentifier() or schema.startswith("pg_") or len(schema.encode()) > 63:
             raise OptionError(f"--store {shown}: {schema!r} cannot be the name of a schema")
-        kept = urlencode([(name, value) for name, value in options if name != "schema"])
+        kept = urlencode([(name, value) for name, value in options if name != "schema"], quote_via=quote)
         address = parts._replace(query=kept).geturl()
         try:
             psycopg.conninfo.conninfo_to_dict(address)
@@ -116,20 +138,33 @@ class _Address:
 
     def connect(self, patience: float, *, read_only: bool) -> _PatientConnection:
         """Raises what psycopg raises."""
+        given = psycopg.conninfo.conninfo_to_dict(self.conninfo)
         options: dict[str, Any] = {
-            "connect_timeout": max(2, int(patience)),
+            "connect_timeout": max(2, int(patience / _addresses(given))),
             "application_name": "codewm",
             "client_encoding": "utf8",
         }
-        given = psycopg.conninfo.conninfo_to_dict(self.conninfo)
         if psycopg.pq.version() >= 160_000 and given.get("sslmode") != "verify-full":
             options.setdefault("require_auth", given.get("require_auth", "!password"))  # never in clear text
         connection = _PatientConnection.connect(self.conninfo, autocommit=True, prepare_threshold=None, **options)
         try:
             connection.until = time.monotonic() + patience
-            connection.execute("SET search_path = ''")
-            connection.execute(f"SET statement_timeout = {int(1000 * patience)}")
-            connection.execute(f"SET default_transaction_read_only = {'on' if read_only else 'off'}")
+            limit = int(1000 * patience)
+            begin = [
+                "SET search_path = ''",
+                f"SET statement_timeout = {limit}",
+                f"SET default_transaction_read_only = {'on' if read_only else 'off'}",
+                # One that fills and is stuck holds up nobody else for longer.
+                f"SET idle_in_transaction_session_timeout = {int(1000 * FILLING)}",
+            ]
+            if (
+                read_only and connection.info.server_version >= 140_000
+            ):  # many ask now and then: a server has few places
+                begin.append(f"SET idle_session_timeout = {int(1000 * IDLE)}")
+            connection.execute("; ".join(begin).encode())
+            for name, value in _SEARCHING.items():
+                with suppress(errors.InvalidName, errors.UndefinedObject):  # pgvector before 0.8 does not know all
+                    connection.execute(f"SET {name} = {value}".encode())
         except BaseException:
             connection.close()
             raise
@@ -181,10 +216,15 @@ class PostgresStore:
                 raise self._nothing_there()
             self._create(connection)
         row = self._one(connection, "SELECT model, tokeniser, size, layout FROM {schema}.codewm_store")
-        if row != (self._model, VOCABULARY_HASH, self.edit_size, LAYOUT):
+        if row[0] != self._model:
             raise IndexStoreError(
                 f"The store {self._address.named} was filled with the model {storable(row[0])}, and this one is "
                 f"{self._model}: use that one (--model), or fill another schema (?schema=NAME)."
+            )
+        if row != (self._model, VOCABULARY_HASH, self.edit_size, LAYOUT):
+            raise IndexStoreError(
+                f"The store {self._address.named} was filled by another version of CodeWM: use the same version, or "
+                "fill another schema (?schema=NAME)."
             )
 
     def _nothing_there(self) -> IndexStoreError:
@@ -205,7 +245,12 @@ class PostgresStore:
         with suppress(errors.UniqueViolation, errors.DuplicateObject):  # somebody else did
             try:
                 connection.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
-            except (errors.UndefinedFile, errors.FeatureNotSupported, errors.InsufficientPrivilege) as error:
+            except (
+                errors.UndefinedFile,
+                errors.FeatureNotSupported,
+                errors.InsufficientPrivilege,
+                errors.InvalidSchemaName,
+            ) as error:
                 raise IndexStoreError(
                     f"The database of {self._address.named} has no pgvector ({_first_line(error)}). Install pgvector "
                     "0.7 or newer on the server, and let its administrator run: CREATE EXTENSION vector"
@@ -235,6 +280,12 @@ class PostgresStore:
                 raise IndexStoreError(
                     f"The schema {self._address.schema} holds other tables, so nothing is written there. Choose an "
                     "empty or a new one: ?schema=NAME"
+                )
+            encoding = connection.execute("SHOW server_encoding").fetchone()
+            if encoding not in (("UTF8",), ("SQL_ASCII",)):
+                raise IndexStoreError(
+                    f"The database of {self._address.named} is encoded as {encoding and encoding[0]}, which lacks most "
+                    "characters. Use a database that was created with ENCODING 'UTF8'."
                 )
             if not exists:
                 self._execute(connection, "CREATE SCHEMA {schema}")
@@ -275,9 +326,7 @@ class PostgresStore:
             raise self._failed(f"refused: {_first_line(error)}. Its owner can GRANT the right to {right} it") from error
         except psycopg.OperationalError as error:
             self.close()
-            raise self._failed(
-                f"cannot be reached ({_first_line(error)}). Start the server, or check the address"
-            ) from error
+            raise self._failed(_out_of_order(error)) from error
         except (psycopg.Error, *_NONSENSE) as error:
             self.close()
             raise self._failed(
@@ -361,9 +410,10 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
             with suppress(psycopg.Error):
-                self._connection.close()
+                connection.close()
 
     def search(
         self, edit: Edit, vector: NDArray[np.float32], *, k: int, accept: Callable[[PastEdit], bool]
@@ -457,14 +507,25 @@ class PostgresStore:
     def _without_limit(self, connection: _PatientConnection) -> Iterator[None]:
         connection.until = float("inf")
         connection.execute("SET statement_timeout = 0")
-        yield
-        connection.execute(f"SET statement_timeout = {int(1000 * self._patience)}")
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                connection.execute(f"SET statement_timeout = {int(1000 * self._patience)}".encode())
 
     def make_hnsw(self) -> None:
-        """Make the index of a store that has grown large; one that was left half made is made anew."""
+        """Make the index of a store that has grown large; one that was left half made is made anew. Only who owns the
+        table may: whoever else fills it leaves that to them."""
 
         def make(connection: _PatientConnection) -> None:
             if self._size(connection) < HNSW_FROM:
+                return
+            table = f"{_quoted(self._address.schema)}.edits"
+            owned = connection.execute(
+                "SELECT pg_catalog.pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = to_regclass(%s)",
+                (table,),
+            ).fetchone()
+            if owned != (True,):
                 return
             name = f"{_quoted(self._address.schema)}.edits_vector"
             valid = connection.execute(
@@ -484,9 +545,15 @@ class PostgresStore:
                         "USING hnsw (vector {types}.halfvec_ip_ops)",
                     )
             finally:
-                self._execute(connection, "SELECT pg_catalog.pg_advisory_unlock(%s)", self._hnsw_key)
+                if not connection.closed:
+                    self._execute(connection, "SELECT pg_catalog.pg_advisory_unlock(%s)", self._hnsw_key)
 
         self.run(make)
+
+    @property
+    def schema(self) -> str:
+        """In which its tables are."""
+        return self._address.schema
 
     @property
     def _hnsw_key(self) -> int:
@@ -500,7 +567,7 @@ class PostgresShelf(CommitsDone):
         super().__init__(store.edit_size, set())
         self._store = store
         self._number = number
-        self._lock = _key(source.key, "writer")
+        self._lock = _key(f"{store.schema} {source.key}", "writer")
         self._look()
 
     def _look(self) -> None:
@@ -535,13 +602,20 @@ class PostgresShelf(CommitsDone):
         self._store.make_hnsw()
 
     def _write(self, commits: Sequence[CountedCommit]) -> None:
-        """All in one transaction."""
+        """Each in one transaction, and as many at once as take little of the time that there is."""
 
         def write(connection: _PatientConnection) -> None:
             with connection.transaction():
-                self._insert(connection, sorted(commits, key=lambda one: one.commit.sha))
+                self._insert(connection, sorted(together, key=lambda one: one.commit.sha))
 
-        self._store.run(write)
+        waiting = list(reversed(commits))
+        while waiting:
+            together = [waiting.pop()]
+            edits = len(together[0].edits)
+            while waiting and edits + len(waiting[-1].edits) <= AT_ONCE:
+                together.append(waiting.pop())
+                edits += len(together[-1].edits)
+            self._store.run(write)
 
     def _insert(self, connection: _PatientConnection, commits: Sequence[CountedCommit]) -> None:
         """By sha, and terms by number: two that fill never wait for each other in turn."""
@@ -625,6 +699,32 @@ def _quoted(name: str) -> str:
     """A name as to_regclass reads it."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'
+
+
+def _addresses(given: Mapping[str, Any]) -> int:
+    """How many addresses are tried in turn, as each has its own time."""
+    hosts = str(given.get("hostaddr") or given.get("host") or "").split(",")
+    count = 0
+    for host in hosts:
+        found = 1
+        if host and not host.startswith("/"):
+            with suppress(OSError, UnicodeError):
+                found = len({one[4][0] for one in socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)})
+        count += found
+    return max(1, count)
+
+
+def _out_of_order(error: psycopg.OperationalError) -> str:
+    """Why a server does nothing, and what to do about it."""
+    reason = _first_line(error)
+    if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57")):
+        return f"refused: {reason}. Ask its administrator, and run it again"
+    connection = error.pgconn
+    if connection is not None and connection.needs_password:
+        return f"refused: {reason}. Set PGPASSWORD, or add the password to ~/.pgpass"
+    if connection is not None and connection.used_password:
+        return f"refused: {reason}. Check the user, the database, and the password in PGPASSWORD or ~/.pgpass"
+    return f"cannot be reached ({reason}). Start the server, or check the address"
 
 
 def _first_line(error: BaseException) -> str:

@@ -56,6 +56,11 @@ _NONSENSE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError
 
 def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, patience: float) -> QdrantStore:
     """``http://HOST:PORT[/COLLECTION]`` or https (a server), or ``qdrant:FOLDER`` (embedded)."""
+    if location.startswith(f"{_EMBEDDED}//"):
+        raise OptionError(
+            "--store qdrant://…: use http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
+            "without a server"
+        )
     if location.startswith(_EMBEDDED):
         folder = Path(location.removeprefix(_EMBEDDED))
         return QdrantStore.embedded(folder, model_hash=model_hash, edit_size=edit_size, create=create)
@@ -123,15 +128,17 @@ class QdrantStore:
         """
         parts = urlsplit(address)
         collection = parts.path.strip("/") or COLLECTION
-        if "/" in collection or not parts.hostname or parts.username or parts.query:
-            raise OptionError(
-                f"--store {parts.scheme}://{parts.hostname}…: use http://HOST:6333/COLLECTION, without user, "
-                "password or query. A key is read from QDRANT_API_KEY"
+        if "/" in collection or not parts.hostname or "@" in address or "?" in address or "#" in address:
+            raise OptionError(  # it is not repeated: there may be a password in it
+                f"--store {parts.scheme}://…: use http://HOST:6333/COLLECTION, without user, password or query. A key "
+                "is read from QDRANT_API_KEY"
             )
         try:
             port = parts.port or (443 if parts.scheme == "https" else 6333)
         except ValueError as error:
-            raise OptionError(f"--store {address}: the port must be a number from 1 to 65535") from error
+            raise OptionError(
+                f"--store {parts.scheme}://{parts.hostname}:…: the port must be a number from 1 to 65535"
+            ) from error
         here = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if key and parts.scheme == "http" and not here:
             raise OptionError(
@@ -211,11 +218,16 @@ class QdrantStore:
                     f"The collection {self._collection!r} in {self._where} was not created by CodeWM. Choose "
                     "another one."
                 )
-            wanted = {"model": self._model, "tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
-            if any(about.get(name) != value for name, value in wanted.items()):
+            if about.get("model") != self._model:
                 raise IndexStoreError(
                     f"The store {self._where} was filled with the model {storable(about.get('model'))}, and this one "
                     f"is {self._model}: use that one (--model), or fill another collection."
+                )
+            wanted = {"tokeniser": VOCABULARY_HASH, "size": self.edit_size, "layout": LAYOUT}
+            if any(about.get(name) != value for name, value in wanted.items()):
+                raise IndexStoreError(
+                    f"The store {self._where} was filled by another version of CodeWM: use the same version, or fill "
+                    "another collection."
                 )
 
     def _payload(self, point: str) -> dict[str, Any]:

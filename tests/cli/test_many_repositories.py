@@ -7,8 +7,10 @@ import importlib.util
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,17 +19,20 @@ from typing import Any
 import pytest
 
 from codewm_lsp.cli.filling import Filled, fill_with, read_slice
-from codewm_lsp.errors import OptionError
+from codewm_lsp.errors import OptionError, StoreFailedError
 from codewm_lsp.history import Repository
 from codewm_lsp.index import update
 from codewm_lsp.repository_list import listed
 from codewm_lsp.stores import Store, open_store, source_of
-from codewm_lsp.workers import Failure, LocalProcesses
+from codewm_lsp.workers import Failure, LocalProcesses, RayWorkers
 from codewm_lsp.world_model import WorldModel
 from tests.cli.workers_that_die import deadly, killed_once, twice
 from tests.stores.histories import two_histories
 
 ROOT = Path(__file__).resolve().parents[2]
+with_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'codewm[ray]'"
+)
 posix = pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 
 
@@ -200,13 +205,89 @@ def test_a_file_that_lists_nothing_is_refused(content: bytes, message: str, tmp_
         listed(file)
 
 
+def test_lines_that_name_no_repository_stop_nothing(
+    histories: tuple[Path, Path], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Nobody's home, a path too long for any system, one with a NUL, a shallow clone; and one repository twice."""
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth=3", histories[1].as_uri(), shallow], check=True)
+    lines = ["~no_such_user/x", "x" * 5_000, "nul\0byte", str(shallow), str(histories[0]), str(histories[0])]
+    file = tmp_path / "many.txt"
+    file.write_text("\r\n".join(lines), encoding="utf-8-sig", newline="")
+    done = codewm("index", "--store", tmp_path / "store", "--processes", "2", "--json", file)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    record = json.loads(done.stdout)
+    assert [one["repository"] for one in record["repositories"]] == ["client"]
+    told = {one["repository"]: one["message"] for one in record["failed"]}
+    assert sorted(told) == [f"many.txt:{number}" for number in range(1, 5)]
+    assert max(map(len, told.values())) < 400
+    assert "git fetch --unshallow" in told["many.txt:4"]
+
+
+def test_a_shallow_clone_is_not_filled_under_another_identity(
+    histories: tuple[Path, Path], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    subprocess.run(["git", "clone", "-q", "--depth=3", histories[1].as_uri(), tmp_path / "shallow"], check=True)
+    done = codewm("index", "--store", tmp_path / "store", tmp_path / "shallow")
+    assert done.returncode == 2
+    assert "is a shallow clone" in done.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def in_postgres(address: str) -> Store:
+    model = WorldModel.load(graphs=())
+    return open_store(address, model_hash=model.hash, edit_size=model.edit_size, create=True)
+
+
+def test_a_store_that_is_gone_ends_the_run_and_one_that_refuses_a_repository_does_not(
+    histories: tuple[Path, Path], make_address: Callable[..., str]
+) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    address = make_address()
+    bare, _, schema = address.rpartition("&schema=")
+    listed = [(path.name, path) for path in histories]
+    with closing(in_postgres(address)) as store, psycopg.connect(bare, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN IF NEW.subject LIKE ''%client%'' THEN RAISE EXCEPTION ''no''; END IF; RETURN NEW; END'"
+        )
+        connection.execute(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON {schema}.commits FOR EACH ROW EXECUTE FUNCTION {schema}.refuse()"
+        )
+        told = fill(store, listed, LocalProcesses(read_slice, 1))
+        assert [one.source.name if isinstance(one, Filled) else one[0] for one in told] == ["client", "service"]
+        assert isinstance(told[1], Filled)
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+        with pytest.raises(StoreFailedError, match="does not answer as one that CodeWM filled"):
+            fill(store, listed, LocalProcesses(read_slice, 1))
+
+
 def test_without_a_store_there_is_nothing_to_spread(codewm: Callable[..., Any], tmp_path: Path) -> None:
     done = codewm("index", "--ray", "127.0.0.1:6379", tmp_path)
     assert done.returncode == 2
     assert "needs --store" in done.stderr
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'codewm[ray]'")
+@with_ray
+@pytest.mark.parametrize("kind", ["nobody", "silent", "closing", "nonsense"])
+def test_a_ray_cluster_that_does_not_answer_is_given_up_in_one_message(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself tries for minutes."""
+    monkeypatch.setattr("codewm_lsp.workers._REACHED", 0.5)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        if kind in ("silent", "closing"):
+            listening.listen()
+        if kind == "closing":
+            threading.Thread(target=lambda: listening.accept()[0].close(), daemon=True).start()
+        with pytest.raises(OptionError, match=r"Cannot use the Ray cluster at .*Check that it runs") as caught:
+            RayWorkers(read_slice, "nonsense" if kind == "nonsense" else address)
+    assert "\n" not in str(caught.value)
+
+
+@with_ray
 @posix
 def test_a_node_that_is_removed_from_a_ray_cluster_loses_nothing_and_doubles_nothing(
     histories: tuple[Path, Path], repositories: Path, codewm: Callable[..., Any], tmp_path: Path

@@ -74,6 +74,19 @@ def test_one_commit_is_said_in_the_singular(
     assert "1 edit in the store, from " in done.stdout
 
 
+def test_many_repositories_of_a_store_are_counted(
+    make_repository: Callable[..., Any], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    paths = []
+    for number in range(11):
+        repository = make_repository(f"r{number}")
+        repository.commit("Begin", {"a.py": f"def load_{number}(path):\n    return path\n"})
+        paths.append(repository.path)
+    assert codewm("index", "--store", tmp_path / "store", *paths[:10]).stdout.endswith(", r8, r9\n")
+    done = codewm("index", "--store", tmp_path / "store", paths[10])
+    assert done.stdout.endswith("11 edits in the store, from 11 repositories\n")
+
+
 def test_the_same_repository_twice_is_refused(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:
     shutil.copytree(history.path, tmp_path / "copy")
     done = codewm("index", "--store", tmp_path / "store", history.path, tmp_path / "copy")

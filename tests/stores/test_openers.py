@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import codewm_lsp.stores
-from codewm_lsp.errors import OptionError
+from codewm_lsp.errors import OptionError, StoreFailedError
 from codewm_lsp.stores import GROUP, open_store
 from codewm_lsp.stores.sqlite import SqliteStore
 
@@ -62,6 +62,25 @@ def test_an_address_that_nothing_opens_says_what_can_be_written(monkeypatch: pyt
     installed(monkeypatch, "lance", f"{__name__}:Opened")
     with pytest.raises(OptionError, match=r"neither a folder nor an address.*\(known: lance\)"):
         opened("ftp://host/x")
+
+
+def test_two_packages_for_one_scheme_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [EntryPoint("lance", f"{package}:open_store", GROUP) for package in ("theirs", "ours", "ours")]
+    monkeypatch.setattr(codewm_lsp.stores, "entry_points", lambda group: entries)
+    with pytest.raises(
+        OptionError, match=r"several packages open lance: stores \(ours:open_store, theirs:open_store\)"
+    ):
+        opened("lance:x")
+
+
+def fails(location: str, **options: object) -> object:
+    raise ConnectionError(f"no route to {location}")
+
+
+def test_what_another_package_raises_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, "lance", f"{__name__}:fails")
+    with pytest.raises(StoreFailedError, match=r"The store lance:… failed \(ConnectionError: no route"):
+        opened("lance:x")
 
 
 def test_a_folder_with_a_colon_in_its_name_is_a_folder(tmp_path: Path) -> None:

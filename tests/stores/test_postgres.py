@@ -25,6 +25,8 @@ from tests.index.indexing_process import EDIT_SIZE, MODEL_HASH, WordEncoder
 from tests.stores.histories import fill, question, two_histories
 
 psycopg = pytest.importorskip("psycopg")
+from codewm_lsp.stores.postgres import PostgresStore, _addresses  # noqa: E402
+
 FILL = """
 import sys
 from codewm_lsp.history import Repository
@@ -272,6 +274,111 @@ def test_a_large_store_is_given_an_index_and_finds_the_nearest(
             time.sleep(0.02)
 
 
+def test_an_index_finds_as_many_as_are_asked_for(
+    clones: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself it finds 40."""
+    monkeypatch.setattr("codewm_lsp.stores.postgres.HNSW_FROM", 50)
+    monkeypatch.setenv("PGOPTIONS", "-c enable_seqscan=off -c enable_sort=off")
+    with closing(opened(make_address())) as store:
+        assert isinstance(store, PostgresStore)
+        fill(store, *clones)
+        _, vector = question(clones[0], 5)
+        nearest = "SELECT id FROM {schema}.edits ORDER BY vector OPERATOR({types}.<#>) %s::{types}.halfvec LIMIT %s"
+        literal = f"[{','.join(map(str, vector.tolist()))}]"
+        for limit in (60, 120):
+            found = store.run(
+                lambda connection, limit=limit: store._execute(connection, nearest, literal, limit).fetchall()  # type: ignore[misc]
+            )
+            assert len(found) == limit
+
+
+def test_who_may_insert_may_fill_a_large_store_whose_index_its_owner_makes(
+    clones: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codewm_lsp.stores.postgres.HNSW_FROM", 50)
+    address = make_address("shared")
+    opened(address).close()
+    bare, _, schema = address.rpartition("&schema=")
+    index = f"SELECT to_regclass('{schema}.edits_vector') IS NOT NULL"
+    with psycopg.connect(bare, autocommit=True) as connection:
+        connection.execute("CREATE ROLE filler LOGIN")
+        connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO filler")
+        connection.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {schema} TO filler")
+        with closing(opened(make_address("shared", user="filler"))) as store:
+            fill(store, clones[0])
+            assert store.size() > 50
+        assert connection.execute(index).fetchone() == (False,)
+        with closing(opened(address)) as store:
+            fill(store, clones[1])
+        assert connection.execute(index).fetchone() == (True,)
+
+
+def test_one_repository_is_added_to_the_stores_of_two_teams_at_once(
+    clones: tuple[Path, Path], make_address: Callable[..., str]
+) -> None:
+    with Repository.open(clones[0]) as repository:
+        source = source_of(repository)
+    with closing(opened(make_address("one"))) as one, closing(opened(make_address("two"))) as two:
+        shelves = [one.shelf(source), two.shelf(source)]
+        assert [shelf.acquire_writer() for shelf in shelves] == [True, True]
+        with closing(opened(make_address("one"))) as another:
+            assert not another.shelf(source).acquire_writer()
+
+
+def test_a_slow_server_has_its_time_for_each_part_of_what_is_written(
+    clones: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codewm_lsp.stores.postgres.AT_ONCE", 20)
+    monkeypatch.setattr("codewm_lsp.stores.postgres.FILLING", 2.0)
+    address = make_address()
+    opened(address).close()
+    bare, _, schema = address.rpartition("&schema=")
+    with psycopg.connect(bare, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE FUNCTION {schema}.wait() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_catalog.pg_sleep(0.03); RETURN NEW; END'"
+        )
+        connection.execute(
+            f"CREATE TRIGGER wait BEFORE INSERT ON {schema}.edits FOR EACH ROW EXECUTE FUNCTION {schema}.wait()"
+        )
+    with closing(opened(address)) as store, Repository.open(clones[0]) as repository:
+        batch = [
+            (item, WordEncoder().embed_edits([(edit.before, edit.after) for edit in item.edits]))
+            for item in repository.commits()
+        ]
+        store.shelf(source_of(repository)).add(batch)
+    assert counted(address)[0] == sum(len(item.edits) for item, _ in batch) > 70  # at 0.03 s each
+
+
+def test_a_connection_that_nobody_asks_is_given_back(
+    clones: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server has a hundred of them, and an organisation more editors."""
+    monkeypatch.setattr("codewm_lsp.stores.postgres.IDLE", 0.3)
+    address = make_address()
+    with closing(opened(address)) as store:
+        fill(store, clones[0])
+    bare = address.rpartition("&schema=")[0]
+    edit, vector = question(clones[0], 4)
+    with psycopg.connect(bare, autocommit=True) as watching, closing(opened(address, create=False)) as store:
+        before = store.search(edit, vector, k=5, accept=lambda past: True)
+        others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'codewm'"
+        while watching.execute(others).fetchone() != (0,):
+            time.sleep(0.05)
+        assert named(store.search(edit, vector, k=5, accept=lambda past: True)) == named(before) != []
+
+
+def test_a_store_of_another_version_is_said_to_be_one(make_address: Callable[..., str]) -> None:
+    address = make_address()
+    opened(address).close()
+    bare, _, schema = address.rpartition("&schema=")
+    with psycopg.connect(bare, autocommit=True) as connection:
+        connection.execute(f"UPDATE {schema}.codewm_store SET layout = layout + 1")
+    with pytest.raises(IndexStoreError, match="filled by another version of CodeWM"):
+        opened(address, create=False)
+
+
 def test_a_store_that_is_not_there_is_not_made_by_asking(make_address: Callable[..., str]) -> None:
     address = make_address()
     with pytest.raises(IndexStoreError, match=r"There is no store in .*codewm index --store"):
@@ -352,6 +459,15 @@ def test_a_table_that_is_gone_is_said_in_one_message(
     [
         ("postgresql://me:secret@host/x", "leave the password out"),
         ("postgresql://host/x?password=secret", "leave the password out"),
+        ("postgresql://host/x?sslpassword=secret", "leave the password out"),
+        ("postgresql://me:s@secret@host/x", "leave the password out"),
+        ("postgresql://me:secret#1@host/x", "not an address"),
+        ("postgresql://me:secret/1@host/x", "not an address"),
+        ("postgresql://me:secret?1@host/x", "not an address"),
+        ("postgresql://me:1?secret@host/x", "not an address"),
+        ("postgresql:/me:secret@host/x", "not an address"),
+        ("postgresql:me:secret@host", "not an address"),
+        ("postgresql:host=x password=secret", "not an address"),
         ("postgresql://host/x?nonsense=secret", "nonsense"),
         ("postgresql://host/x?schema=pg_catalog", "cannot be the name of a schema"),
         ("postgresql://host/x?schema=a%22.b%25s", "cannot be the name of a schema"),
@@ -362,6 +478,67 @@ def test_addresses_that_make_no_sense(where: str, message: str) -> None:
     with pytest.raises(OptionError, match=message) as caught:
         opened(where, create=False)
     assert "secret" not in str(caught.value)
+
+
+def test_parameters_reach_the_server_as_they_are_written(make_address: Callable[..., str]) -> None:
+    address = f"{make_address()}&options=-c%20work_mem%3D5MB%20-c%20application_name%3Da%2Bb"
+    with closing(opened(address)) as store:
+        assert isinstance(store, PostgresStore)
+        assert store.run(lambda connection: connection.execute("SHOW work_mem").fetchone()) == ("5MB",)
+
+
+def test_all_addresses_of_a_server_share_the_time_that_it_has() -> None:
+    assert [_addresses({"host": host}) for host in ("127.0.0.1", "127.0.0.1,127.0.0.2,/tmp", "", "nobody.invalid")] == [
+        1,
+        3,
+        1,
+        1,
+    ]
+
+
+def in_database(address: str, postgres: Any, name: str, options: str = "") -> str:
+    """The address of a database of that name, made for it."""
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}")
+    return address.replace("/postgres?", f"/{name}?")
+
+
+def test_a_refused_password_is_said_to_be_one(
+    make_address: Callable[..., str], postgres: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = in_database(make_address(user="locked"), postgres, "guarded")
+    rules = Path(postgres.pgdata) / "pg_hba.conf"
+    rules.write_text(f"local guarded all scram-sha-256\n{rules.read_text()}")
+    with psycopg.connect(postgres.get_uri(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE locked LOGIN PASSWORD 'right'")
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("SELECT pg_sleep(0.5)")
+    with pytest.raises(StoreFailedError, match=r"refused: .*Set PGPASSWORD, or add the password to ~/\.pgpass\.$"):
+        opened(address)
+    for password, where in (("wrong", address), ("right", address.replace("/guarded?", "/nowhere_at_all?"))):
+        monkeypatch.setenv("PGPASSWORD", password)
+        with pytest.raises(StoreFailedError, match=r"database|password") as caught:
+            opened(where)
+        assert password not in str(caught.value)
+    monkeypatch.setenv("PGPASSWORD", "right")
+    with pytest.raises(IndexStoreError, match="has no pgvector"):  # it is let in, and may make no extension
+        opened(address)
+
+
+def test_a_database_that_cannot_hold_all_names_is_refused(make_address: Callable[..., str], postgres: Any) -> None:
+    address = in_database(make_address(), postgres, "latin", "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+    with pytest.raises(IndexStoreError, match=r"encoded as LATIN1.*ENCODING 'UTF8'"):
+        opened(address)
+
+
+def test_a_database_without_the_usual_schema_is_said_to_lack_pgvector(
+    make_address: Callable[..., str], postgres: Any
+) -> None:
+    address = in_database(make_address(), postgres, "bare")
+    with psycopg.connect(postgres.get_uri().replace("/postgres?", "/bare?"), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public")
+    with pytest.raises(IndexStoreError, match=r"has no pgvector .*CREATE EXTENSION vector"):
+        opened(address)
 
 
 def test_a_server_that_cannot_be_reached_gives_one_message() -> None:

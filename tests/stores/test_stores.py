@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -280,6 +281,15 @@ def test_two_programs_in_one_folder_give_one_message(tmp_path: Path) -> None:
         ("http://user:secret@host/x", "without user"),
         ("http://host:99999/x", "port"),
         ("http://host/a/b", "COLLECTION"),
+        ("http://:secret@host/x", "without user"),
+        ("http://user:secret#1@host/x", "without user"),
+        ("http://user:secret/1@host/x", "without user"),
+        ("http://user:secret", "port"),
+        ("http://host/x#secret", "without user"),
+        ("http://host/x?api_key=secret", "without user"),
+        ("qdrant://user:secret@host/x", "use http://HOST"),
+        ("mysql://user:secret@host/x", "neither a folder nor an address"),
+        ("Postgresql://user:secret@host/x", "neither a folder nor an address"),
     ],
 )
 def test_addresses_that_make_no_sense(where: str, message: str) -> None:
@@ -304,6 +314,13 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(sys, "meta_path", [NotThere(), *sys.meta_path])
     with pytest.raises(OptionError, match=r"Run `.* install .*\[qdrant\]"):
         open_store(f"qdrant:{tmp_path}", model_hash=MODEL_HASH, edit_size=EDIT_SIZE, create=True)
+
+
+def test_a_worktree_goes_by_the_name_of_its_repository(clones: tuple[Path, Path], tmp_path: Path) -> None:
+    subprocess.run(["git", "-C", clones[0], "worktree", "add", "-q", "--detach", tmp_path / "feature"], check=True)
+    with Repository.open(clones[0]) as one, Repository.open(tmp_path / "feature") as two:
+        assert source_of(one) == source_of(two)
+        assert source_of(two).name == "client"
 
 
 def test_clones_and_forks_are_one_repository(
