@@ -170,7 +170,9 @@ async function offerToEnable(): Promise<void> {
 
 async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNextView, target: Target): Promise<void> {
   await server.ask('codewm.dismiss', target);
-  if (similar.target?.uri === target.uri && similar.target.definition === target.definition) {
+  const listed = similar.target;
+  const emptied = listed?.uri === target.uri && listed.definition === target.definition;
+  if (emptied) {
     similar.clear();
     await closeDiffs(() => true);
   }
@@ -180,6 +182,9 @@ async function hideHint(server: Server, similar: SimilarEditsView, next: WhereNe
   if ((await vscode.window.showInformationMessage(`Hints on ${name} are hidden.`, undo)) === undo) {
     await server.ask('codewm.dismiss', { ...target, restore: true });
     await next.refresh();
+    if (emptied && similar.target === undefined) {
+      await similar.show(listed);
+    }
   }
 }
 

@@ -173,6 +173,16 @@ describe('a repository in which a function was just changed', () => {
     await window.run('CodeWM: Show Similar Edits');
     await until('rows', () => window.rows(VIEW), (seen) => seen[0]?.includes('Give the') === true);
   });
+
+  step('hides the hint whose past edits are listed, and lists them again', async () => {
+    const before = await window.rows(VIEW);
+    await window.run('CodeWM: Not Useful: Hide This Hint');
+    const toast = await window.notification('Hints on ');
+    await toast.hover(); // else it is gone after some seconds
+    await until('an empty list', () => window.rows(VIEW), (seen) => seen.length === 0);
+    await toast.locator('.monaco-button', { hasText: 'Undo' }).click();
+    await until('the same rows', () => window.rows(VIEW), (seen) => seen[0] === before[0]);
+  });
 });
 
 describe('a long function', () => {
