@@ -20,11 +20,11 @@ BULK = 1_000
 def rows(model: WorldModel, sources: Sequence[str], edits: Sequence[Edit]) -> list[Row]:
     """``sources`` and ``edits`` of a real repository; each text is used once, so that no cache answers."""
     unique = list(dict.fromkeys(sources))
-    typical = [source for source in unique if len(tokenize(source).ids) in TOKENS]
+    typical = [source for source in unique if _tokens(source) in TOKENS]
     single, bulk = typical[:SINGLE], typical[SINGLE : SINGLE + BULK]
     pairs = list(dict.fromkeys((edit.before, edit.after) for edit in edits))
     # What a process learns of words from its first definitions, it knows for all others.
-    model.embed_states([source for source in unique if len(tokenize(source).ids) not in TOKENS][:WARM])
+    model.embed_states([source for source in unique if _tokens(source) not in TOKENS][:WARM])
     model.embed_edits([("", "def warm_up(): pass\n")])
     found: list[Row] = []
     if single:
@@ -55,6 +55,11 @@ def rows(model: WorldModel, sources: Sequence[str], edits: Sequence[Edit]) -> li
             )
         )
     return found
+
+
+def _tokens(source: str) -> int:
+    """How many tokens a text has; asked with a line end more, as the tokens of a text are remembered."""
+    return len(tokenize(f"{source}\n").ids)
 
 
 def _each(work: Callable[..., object], items: Sequence[object]) -> list[float]:

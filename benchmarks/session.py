@@ -3,6 +3,9 @@
 Each repository is cloned. The server is started over stdio without an index and asked for its first lenses; its index
 is made; it is started again; and the session is replayed: statements typed key by key with the pauses of a person,
 undone, other files opened and left, saved, committed. The editor asks for lenses after every key, as editors do.
+
+``--against DIR`` measures the server of another checkout besides, such as that of the last release, each repository
+with both in turn.
 """
 
 from __future__ import annotations
@@ -114,8 +117,9 @@ class Peak:
         self._thread.join()
 
 
-def rows(path: Path, depth: int, index_seconds: float) -> list[Row]:
-    """Replay the session on a clone of one repository, of which the newest ``depth`` commits are indexed."""
+def rows(path: Path, depth: int, index_seconds: float, source: Path | None = None) -> list[Row]:
+    """Replay the session on a clone of one repository, of which the newest ``depth`` commits are indexed, with the
+    server of the checkout ``source`` (None: this one)."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         clone = Path(folder) / "clone"
         subprocess.run(["git", "clone", "--quiet", "--shared", str(path), str(clone)], check=True, capture_output=True)
@@ -125,12 +129,17 @@ def rows(path: Path, depth: int, index_seconds: float) -> list[Row]:
         change(files[0])
         cache = {name: str(Path(folder) / "cache") for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "CODEWM_CACHE")}
         environment = {**os.environ, **cache, "HOME": folder}
+        if source is not None:
+            environment["PYTHONPATH"] = os.pathsep.join(
+                [str(source), *environment.get("PYTHONPATH", "").split(os.pathsep)]
+            )
         options = {"threshold": 0.0, "pauseWhenBusy": False, "historyDepth": depth}
         found: list[Row] = [Row("commits indexed", commits, ""), Row("file versions in them", versions, "")]
         with LanguageClient(clone, environment, options) as client, Peak(client.process.pid) as peak:
             process = psutil.Process(client.process.pid)
             _, moment = client.wait_for_lenses(client.open(files[0]), 300)
             found.append(Row("first lenses, no index", moment - client.started, "s", 3.0))
+            found.append(Row("the same, processor time", sum(process.cpu_times()[:2]), "s"))
             wait_until_idle(client.process.pid, index_seconds)
             used = sum(process.cpu_times()[:2])
             found.append(Row("file versions indexed a second of processor time", versions / used, "/s"))
@@ -140,10 +149,12 @@ def rows(path: Path, depth: int, index_seconds: float) -> list[Row]:
             _, moment = client.wait_for_lenses(page.uri, 300)
             found.append(Row("first lenses, indexed", moment - client.started, "s", 3.0))
             wait_until_idle(client.process.pid, 60)
+            process = psutil.Process(client.process.pid)
+            before = sum(process.cpu_times()[:2])
             found.extend(_replay(client, clone, page, files[1]))
+            found.append(Row("all of the typing, processor time", sum(process.cpu_times()[:2]) - before, "s"))
             wait_until_idle(client.process.pid, 300)  # what a commit brings may take long on busy cores
             found.append(Row("peak memory, editing", peak.bytes / 2**20, "MiB", 250))
-            process = psutil.Process(client.process.pid)
             before = sum(process.cpu_times()[:2])
             time.sleep(IDLE_SECONDS)
             used = sum(process.cpu_times()[:2]) - before
@@ -250,15 +261,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--depth", type=int, default=3_000, help="commits that are indexed, newest first")
     parser.add_argument("--index-seconds", type=float, default=900.0, help="the longest wait for the index")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the table there")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="a checkout of CodeWM whose server is measured too")
     options = parser.parse_args(arguments)
     results: dict[str, list[Row]] = {}
     for path in options.repositories:
         path = path.resolve()
         name = path.parent.name.partition("+")[2] or path.name if path.name == "repo" else path.name
         print(f"measuring: {name} …", file=sys.stderr, flush=True)
-        results[name] = rows(path, options.depth, options.index_seconds)
-        if options.write:  # after each: the next may take long
-            options.write.write_text(f"# An editing session\n\n{table(results)}\n", encoding="utf-8")
+        for source in dict.fromkeys((options.against and options.against.resolve(), None)):
+            column = name if source is None else f"{name}, {options.against.name}"
+            results[column] = rows(path, options.depth, options.index_seconds, source)
+            if options.write:  # after each: the next may take long
+                options.write.write_text(f"# An editing session\n\n{table(results)}\n", encoding="utf-8")
     print(table(results))
     return 0
 
