@@ -180,7 +180,15 @@ class Derived:
     def ancestors(self, snapshot: Snapshot) -> frozenset[str]:
         """The commits that count as past."""
         head = snapshot.head
-        return self.memo.get(_ANCESTORS, head, lambda: reached(self._repository, self._index.log, head))
+
+        def make() -> frozenset[str]:
+            last = self.memo.last(_ANCESTORS)
+            new = None if last is None else self._repository.since(last[0], head)
+            if last is not None and new is not None:
+                return last[1].union(new)
+            return reached(self._repository, self._index.log, head)
+
+        return self.memo.get(_ANCESTORS, head, make)
 
     def past(self, snapshot: Snapshot, editing: Sequence[Edit]) -> frozenset[str]:
         """The same, without the commits that are being asked about: each could but be its own evidence."""

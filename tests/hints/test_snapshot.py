@@ -157,3 +157,25 @@ def test_after_any_changes_the_answers_are_those_of_a_new_engine(
     engine = Engine(asking.repository, asking.encoder, asking.index)
     assert Workspace(asking.repository, asking.index).apply(Change(unsaved)) == snapshot
     assert kept == answers(engine, snapshot)
+
+
+def test_the_past_is_what_the_commit_reaches_however_it_came_to_be(shop: Any, open_engine: OpenEngine) -> None:
+    asking = open_engine(shop.path)
+
+    def past() -> frozenset[str]:
+        found: frozenset[str] = asking.engine.derived.ancestors(asking.workspace.apply(Change()))
+        assert found == set(asking.repository.ancestors())
+        return found
+
+    first = past()
+    shop.commit("One more", {COLOURS: "def mix(a):\n    return a\n"})
+    assert first < past()
+    newest = shop.git("rev-parse", "HEAD")
+    shop.git("checkout", "--quiet", "-b", "other", "HEAD~2")
+    shop.commit("Another way", {COLOURS: "def mix(b):\n    return b\n"})
+    past()
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    shop.git(*identity, "merge", "--quiet", "-s", "ours", "-m", "Both", newest)
+    past()
+    shop.git("reset", "--quiet", "--hard", "HEAD~1")
+    past()
