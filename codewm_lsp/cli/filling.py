@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SLICE_SECONDS: Final = 30.0
 SLICE_EDITS: Final = 4_000
+REFUSALS: Final = 3  # repositories in a row that a store refuses until nothing more is read for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ def fill_with(
     waiting = list(reversed(repositories))
     named: dict[str, Path] = {}
     under_way: dict[str, _Open] = {}
+    refused = 0
 
     def begin(place: str, one: _Open) -> None:
         shelf = one.shelf
@@ -189,7 +191,8 @@ def fill_with(
                 try:
                     begin(place, _opened(store, path, at, named))
                 except CodewmError as error:
-                    _end_without(store, error)
+                    refused += isinstance(error, StoreFailedError)
+                    _end_without(store, error, refused)
                     yield place, str(error)
             if not under_way:
                 continue
@@ -201,12 +204,14 @@ def fill_with(
                     yield place, found.message
                     continue
                 _write(one, found)
+                refused = 0 if found.commits else refused
                 if not found.complete and (found.commits or found.unavailable):
                     begin(place, one)
                     continue
                 one.shelf.release_writer()
             except CodewmError as error:
-                _end_without(store, error)
+                refused += isinstance(error, StoreFailedError)
+                _end_without(store, error, refused)
                 with suppress(CodewmError):
                     one.shelf.release_writer()
                 yield place, str(error)
@@ -219,9 +224,11 @@ def fill_with(
                 one.shelf.release_writer()
 
 
-def _end_without(store: Store, error: CodewmError) -> None:
-    """Raise the error where the store is gone: nothing is to be had from the other repositories either."""
+def _end_without(store: Store, error: CodewmError, refused: int) -> None:
+    """Raise the error where the store is gone or full: nothing comes of reading the other repositories either."""
     if isinstance(error, StoreFailedError):
+        if refused >= REFUSALS:
+            raise error
         try:
             store.size()
         except StoreFailedError:

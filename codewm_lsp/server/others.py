@@ -20,7 +20,8 @@ from codewm_lsp.index import Dismissal, Hit, PastEdit
 from codewm_lsp.stores import Store, open_store, question_to, source_of
 from codewm_lsp.stores.places import elsewhere
 
-AGAIN: Final = 60.0  # seconds until a store that failed is tried again
+AGAIN: Final = 60.0  # seconds until a store that failed is tried again; twice as many after each further failure
+LATEST: Final = 600.0  # seconds after which it is tried again at the latest: each try may hold up hints
 PATIENCE: Final = 10.0  # seconds that a store has for an answer: the lenses of an edit wait for it
 FRESH: Final = 300.0  # seconds for which what a store answered is taken for what it would answer
 
@@ -44,7 +45,8 @@ class OtherRepositories:
         self._key = ""
         self._store: Store | None = None
         self._model = ""
-        self._failed = -AGAIN
+        self._failed = -LATEST
+        self._failures = 0  # in a row
 
     def state(self) -> object:
         """Changes when it is time to ask again."""
@@ -52,7 +54,7 @@ class OtherRepositories:
 
     def search(self, edit: Edit, vector: NDArray[np.float32], model: str, k: int) -> list[Hit]:
         """The ``k`` past edits of other repositories most like ``edit``; none when the store cannot be asked."""
-        if time.monotonic() - self._failed < AGAIN:
+        if self._failures and time.monotonic() - self._failed < min(LATEST, AGAIN * 2.0 ** (self._failures - 1)):
             return []
         try:
             if self._store is None or self._model != model:
@@ -70,9 +72,12 @@ class OtherRepositories:
                 return other and not names & unwanted
 
             with question_to(self._location):
-                return self._store.search(edit, vector, k=k, accept=accepted)
+                found = self._store.search(edit, vector, k=k, accept=accepted)
+            self._failures = 0
+            return found
         except CodewmError as error:
             self._failed = time.monotonic()
+            self._failures = min(self._failures + 1, 16)
             self.close()
             self._notify(f"Setting codewm.store: {error} Hints come from this repository only.")
             return []

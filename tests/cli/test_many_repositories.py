@@ -239,8 +239,8 @@ def in_postgres(address: str) -> Store:
     return open_store(address, model_hash=model.hash, edit_size=model.edit_size, create=True)
 
 
-def test_a_store_that_is_gone_ends_the_run_and_one_that_refuses_a_repository_does_not(
-    histories: tuple[Path, Path], make_address: Callable[..., str]
+def test_a_store_that_is_gone_or_full_ends_the_run_and_one_that_refuses_a_repository_does_not(
+    histories: tuple[Path, Path], make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     psycopg = pytest.importorskip("psycopg")
     address = make_address()
@@ -257,7 +257,14 @@ def test_a_store_that_is_gone_ends_the_run_and_one_that_refuses_a_repository_doe
         told = fill(store, listed, LocalProcesses(read_slice, 1))
         assert [one.source.name if isinstance(one, Filled) else one[0] for one in told] == ["client", "service"]
         assert isinstance(told[1], Filled)
+        refuse_all = f"CREATE OR REPLACE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        connection.execute(refuse_all + "'BEGIN RAISE EXCEPTION ''disk full''; END'")
+        connection.execute(f"TRUNCATE {schema}.repositories CASCADE")
+        monkeypatch.setattr("codewm_lsp.cli.filling.REFUSALS", 2)
+        with pytest.raises(StoreFailedError, match="disk full"):
+            fill(store, listed, LocalProcesses(read_slice, 1))
         connection.execute(f"DROP SCHEMA {schema} CASCADE")
+        monkeypatch.undo()
         with pytest.raises(StoreFailedError, match="does not answer as one that CodeWM filled"):
             fill(store, listed, LocalProcesses(read_slice, 1))
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
+
+from codewm_lsp.history import Repository
+from codewm_lsp.server.others import OtherRepositories
+from codewm_lsp.stores import open_store
+from codewm_lsp.world_model import WorldModel
 from tests.server.conftest import LAST, LAST_DEFINITION, StartEditor, service, write_history
 
 SIMILAR = "codewm.showSimilarEdits"
@@ -68,3 +77,33 @@ async def test_a_store_that_is_not_there_is_said_once_and_costs_no_other_hint(
         assert len(said) == 1
         assert "There is no store" in said[0]
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_store_that_goes_on_failing_is_tried_less_and_less_often(
+    make_repository: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try may hold up hints for ten seconds."""
+    builder = make_repository()
+    write_history(builder)
+    now = 1_000.0
+    monkeypatch.setattr("codewm_lsp.server.others.time", SimpleNamespace(monotonic=lambda: now))
+    said: list[float] = []
+    model = WorldModel.load(graphs=())
+    vector = np.ones(model.edit_size, np.float32)
+    location = tmp_path / "store"
+    with Repository.open(builder.path) as repository:
+        others = OtherRepositories(str(location), repository, None, frozenset, lambda message: said.append(now))
+        edit = next(repository.commits(limit=1)).edits[0]
+        for _ in range(2_000):
+            others.search(edit, vector, model.hash, 3)
+            now += 1.0
+        assert [time - 1_000.0 for time in said] == [0.0, 60.0, 180.0, 420.0, 900.0, 1_500.0]
+        open_store(str(location), model_hash=model.hash, edit_size=model.edit_size, create=True).close()
+        now += 600.0
+        others.search(edit, vector, model.hash, 3)
+        shutil.rmtree(location)
+        others.close()
+        others.search(edit, vector, model.hash, 3)
+        now += 60.0
+        others.search(edit, vector, model.hash, 3)
+        assert len(said) == 8
