@@ -156,6 +156,10 @@ class _Address:
                 f"SET default_transaction_read_only = {'on' if read_only else 'off'}",
                 # One that fills and is stuck holds up nobody else for longer.
                 f"SET idle_in_transaction_session_timeout = {int(1000 * FILLING)}",
+                # Nor does one whose machine is gone without a word, for the two hours that a system waits by itself.
+                "SET tcp_keepalives_idle = 60",
+                "SET tcp_keepalives_interval = 10",
+                "SET tcp_keepalives_count = 3",
             ]
             if (
                 read_only and connection.info.server_version >= 140_000

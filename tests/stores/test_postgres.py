@@ -369,6 +369,21 @@ def test_a_connection_that_nobody_asks_is_given_back(
         assert named(store.search(edit, vector, k=5, accept=lambda past: True)) == named(before) != []
 
 
+def test_one_that_fills_and_is_stuck_holds_up_nobody_for_long(
+    make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("codewm_lsp.stores.postgres.FILLING", 1.0)
+    address = make_address()
+    bare, _, schema = address.rpartition("&schema=")
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'codewm' AND state LIKE 'idle in trans%'"
+    with closing(opened(address)) as store, psycopg.connect(bare, autocommit=True) as watching:
+        assert isinstance(store, PostgresStore)
+        store.run(lambda connection: connection.execute(f"BEGIN; LOCK TABLE {schema}.term_counts".encode()))
+        assert watching.execute(waits).fetchone() == (1,)
+        while watching.execute(waits).fetchone() != (0,):
+            time.sleep(0.05)
+
+
 def test_a_store_of_another_version_is_said_to_be_one(make_address: Callable[..., str]) -> None:
     address = make_address()
     opened(address).close()
