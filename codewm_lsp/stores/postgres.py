@@ -129,7 +129,7 @@ class _Address:
         if not schema.isidentifier() or schema.startswith("pg_") or len(schema.encode()) > 63:
             raise OptionError(f"--store {shown}: {schema!r} cannot be the name of a schema")
         kept = urlencode([(name, value) for name, value in options if name != "schema"], quote_via=quote)
-        address = parts._replace(query=kept).geturl()
+        address = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{kept}" if kept else "")
         try:
             psycopg.conninfo.conninfo_to_dict(address)
         except psycopg.ProgrammingError as error:

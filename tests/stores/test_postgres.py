@@ -502,6 +502,18 @@ def test_parameters_reach_the_server_as_they_are_written(make_address: Callable[
         assert store.run(lambda connection: connection.execute("SHOW work_mem").fetchone()) == ("5MB",)
 
 
+@pytest.mark.parametrize("short", ["postgresql:///postgres", "postgres://"])
+def test_what_an_address_leaves_out_is_taken_from_the_environment(
+    short: str, make_address: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, _, schema = make_address().rpartition("&schema=")
+    given = psycopg.conninfo.conninfo_to_dict(address)
+    for name, part in (("PGHOST", "host"), ("PGUSER", "user"), ("PGDATABASE", "dbname")):
+        monkeypatch.setenv(name, str(given[part]))
+    with closing(opened(f"{short}?schema={schema}")) as store:
+        assert store.size() == 0
+
+
 def test_all_addresses_of_a_server_share_the_time_that_it_has() -> None:
     assert [_addresses({"host": host}) for host in ("127.0.0.1", "127.0.0.1,127.0.0.2,/tmp", "", "nobody.invalid")] == [
         1,
