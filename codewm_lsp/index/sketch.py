@@ -124,9 +124,10 @@ def stages_of(width: int) -> tuple[int, ...]:
 
 
 def _pieces(matrix: Matrix, rows: range) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    for begin in range(0, len(rows), 4096):  # a divisor of BLOCK
-        end = min(begin + 4096, len(rows))
-        yield slice(begin, end), matrix.floats(slice(rows.start + begin, rows.start + end))
+    for window in matrix.windows(rows):
+        for begin in range(window.start, window.stop, 4096):  # a divisor of a window's size, and that of BLOCK
+            end = min(begin + 4096, window.stop)
+            yield slice(begin - rows.start, end - rows.start), matrix.floats(slice(begin, end))
 
 
 class Probe:

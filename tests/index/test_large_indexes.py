@@ -378,6 +378,17 @@ def test_rows_that_are_looked_at_here_and_there_are_not_mapped(tmp_path: Path) -
     assert held(tmp_path / "rows") > 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not say what is mapped")
+def test_a_sketch_is_made_without_leaving_the_vectors_mapped(tmp_path: Path) -> None:
+    file = tmp_path / "rows"
+    matrix = Matrix(file, 160, "A")
+    matrix.write(0, *quantise(np.random.default_rng(5).normal(size=(60_000, 160)).astype(np.float32)))
+    matrix.map(60_000)
+    sketch = index_sketch.Sketch.of(matrix, range(60_000))
+    assert sketch.is_of(60_000)
+    assert held(file) << 10 < file.stat().st_size // 2
+
+
 def test_many_rows_at_once_have_the_products_of_each_and_leave_nothing_mapped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
