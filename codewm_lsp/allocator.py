@@ -23,11 +23,13 @@ def give_back() -> None:
         trim(0)
 
 
-def resident() -> int:
-    """Bytes of memory that the process holds, mapped files included; 0 where that is not said at once (Linux)."""
+def resident(*, files: bool = True) -> int:
+    """Bytes of memory that the process holds, with what is mapped of files or without it; 0 where that is not said at
+    once (Linux)."""
     try:
         with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * mmap.PAGESIZE
+            _, every, mapped, *_ = map(int, file.read().split())
+            return (every if files else every - mapped) * mmap.PAGESIZE
     except (OSError, LookupError, ValueError):
         return 0
 

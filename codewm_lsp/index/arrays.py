@@ -161,13 +161,8 @@ class EditArrays:
 
     @property
     def are_huge(self) -> bool:
-        """Whether sketches are held between questions."""
+        """Whether sketches are held until there is a pause."""
         return len(self) > HUGE
-
-    @property
-    def held(self) -> int:
-        """Bytes of mapped files that are held between questions."""
-        return sum(segment.sketch.columns.nbytes for segment in self._sealed if segment.sketch) if self.are_huge else 0
 
     def let_go(self, *, for_long: bool = True) -> None:
         """Let go of what was read of the files that are mapped: the next question finds it in the system's memory.

@@ -269,9 +269,9 @@ class EditLog:
             self._arrays.let_go(for_long=for_long)
 
     @property
-    def held(self) -> int:
-        """Bytes of mapped files that are held between questions."""
-        return self._arrays.held
+    def is_huge(self) -> bool:
+        """Whether a part of its files is held mapped until there is a pause."""
+        return self._arrays.are_huge
 
     def version(self) -> object:
         """Equal to what it was before as long as nothing was stored."""

@@ -197,14 +197,9 @@ class Index:
         return self.log.notices
 
     def let_go(self, *, for_long: bool = True) -> None:
-        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while (not
-        ``for_long``: for now; a huge index then holds what every search reads)."""
+        """Let go of what was read of the files that are mapped: there is nothing to be answered for a while, or
+        (not ``for_long``) for now, when a huge index holds its sketches."""
         self.log.let_go(for_long=for_long)
-
-    @property
-    def held(self) -> int:
-        """Bytes of mapped files that it holds between questions."""
-        return self.log.held
 
     def close(self) -> None:
         """Close the file."""

@@ -26,7 +26,7 @@ from codewm_lsp.records import dataclass
 
 FEW: Final = 200  # edits left of a block from which on the next stage costs less than computing each of them
 GROUP: Final = 32  # edits of which the best guess tells at first whether any may be promising
-_PROMISING: Final = 400  # edits that are looked at first, beside as many as are asked for
+_PROMISING: Final = 300  # edits that are looked at first, beside as many as are asked for
 _AT_ONCE: Final = 16  # queries
 _LEAST: Final = -1e30  # less than any score, more than the bound of an edit that must not be shown
 _PIECE: Final = 16_384  # edits of which several numbers stay in the cache
@@ -345,8 +345,9 @@ def _candidates(
         least = _kth(scored, k)
         some = order[k + k // 4 :]
         some = promising[some[most[some] >= least - _ROUNDING]]
-        tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
-        least = _kth(scored, k)
+        if len(some):
+            tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
+            least = _kth(scored, k)
         left, bounds = pass_.left(number, least - _ROUNDING)
         order = np.argsort(-bounds, kind="stable")
         order = order[~among(left[order], promising)]
@@ -356,8 +357,9 @@ def _candidates(
             some = left[begin : begin + size]
             begin, size = begin + size, size * 4 if size < _LARGE_PIECE else 16 * _LARGE_PIECE
             some = some[known(some) >= least - _ROUNDING]
-            tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
-            least = _kth(scored, k)
+            if len(some):
+                tried, scored = np.concatenate([tried, some]), np.concatenate([scored, score(some)])
+                least = _kth(scored, k)
         found.append(np.sort(tried[scored >= least - _ROUNDING]))
     return found
 

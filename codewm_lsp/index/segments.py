@@ -86,7 +86,7 @@ class Segment:
         return range(self.first_row, self.first_row + len(self))
 
     def let_go(self, *, but_sketch: bool = False) -> None:
-        """Let go of what was read of its file, or of all but the sketch, which every search reads."""
+        """Let go of what was read of its file, or of all but the sketch."""
         let_go(self.place_of, 0, self._sketch_at if but_sketch else None)
 
     def is_whole(self) -> bool:

@@ -23,8 +23,8 @@ from codewm_lsp.records import dataclass
 LARGE: Final = 100_000
 """Edits of an index above which its segments have sketches."""
 HUGE: Final = 500_000
-"""Edits of an index above which sketches stay mapped between searches: mapping them anew would take as long as a
-search should, and they are a third of what a session on so large a repository holds anyway."""
+"""Edits of an index above which sketches stay mapped until there is a pause: mapping them anew may take as long as the
+rest of a search."""
 WIDTH: Final = 320
 STAGES: Final = (128, 256, 320)
 """Directions looked at: first for every edit, then where many are left. A file does not say them, so there may be more

@@ -333,9 +333,9 @@ class Session:
         self._index.let_go(for_long=for_long)
 
     @property
-    def held(self) -> int:
-        """Bytes of mapped files that are held between questions."""
-        return self._index.held
+    def is_huge(self) -> bool:
+        """Whether a part of mapped files is held until there is a pause."""
+        return self._index.log.is_huge
 
     def close(self) -> None:
         """Let go of the index and of Git."""
@@ -484,8 +484,8 @@ class Workshop:
         self._needed = self._own()
 
     def _own(self) -> int:
-        """Bytes of memory that are held, without what is read of huge indexes until there is a pause."""
-        return max(0, resident() - sum(session.held for session in self._sessions.values()))
+        """Bytes of memory that are held, without the files of a huge index."""
+        return resident(files=False) if any(session.is_huge for session in self._sessions.values()) else resident()
 
     def close(self) -> None:
         """Close every session; the model stays."""
