@@ -172,17 +172,18 @@ def similar_in(location: str, opened: Opened, question: Question, k: int) -> lis
     from codewm_lsp.cli.opened import QUERIES
     from codewm_lsp.hints import SimilarEdit
     from codewm_lsp.hints.answers import reasons_similar
-    from codewm_lsp.stores import open_store, question_to, source_of
+    from codewm_lsp.stores import is_own, open_store, question_to, source_of
 
     own = source_of(opened.repository)
     past = frozenset(opened.repository.ancestors(question.history))
+    whole = frozenset(opened.repository.ancestors()) if opened.repository.is_shallow else frozenset()
     best: dict[tuple[str, str, str], tuple[SimilarEdit, Edit]] = {}
     model = opened.model
     with closing(open_store(location, model_hash=model.hash, edit_size=model.edit_size, create=False)) as store:
         for edit in question.edits[:QUERIES]:
 
             def accept(found: PastEdit, edit: Edit = edit) -> bool:
-                if found.source is None or found.source.key != own.key:
+                if not is_own(found, own, whole):
                     return True
                 return found.commit.sha in past and (found.path, found.definition) != (edit.path, edit.definition)
 

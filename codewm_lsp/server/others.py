@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from codewm_lsp.errors import CodewmError, RepositoryError
 from codewm_lsp.history import Edit, Repository
 from codewm_lsp.index import Dismissal, Hit, PastEdit
-from codewm_lsp.stores import Store, open_store, question_to, source_of
+from codewm_lsp.stores import Source, Store, is_own, open_store, question_to, source_of
 from codewm_lsp.stores.places import elsewhere
 
 AGAIN: Final = 60.0  # seconds until a store that failed is tried again; twice as many after each further failure
@@ -42,7 +42,8 @@ class OtherRepositories:
         self._cache = cache
         self._dismissed = dismissed
         self._notify = notify
-        self._key = ""
+        self._source = Source("", "")
+        self._commits: frozenset[str] = frozenset()
         self._store: Store | None = None
         self._model = ""
         self._failed = -LATEST
@@ -59,7 +60,8 @@ class OtherRepositories:
         try:
             if self._store is None or self._model != model:
                 self.close()
-                self._key = source_of(self._own).key
+                self._source = source_of(self._own)
+                self._commits = frozenset(self._own.ancestors()) if self._own.is_shallow else frozenset()
                 self._store = open_store(
                     self._location, model_hash=model, edit_size=len(vector), create=False, patience=PATIENCE
                 )
@@ -67,7 +69,7 @@ class OtherRepositories:
             unwanted = {(one.sha, one.path, one.definition) for one in self._dismissed()}
 
             def accepted(found: PastEdit) -> bool:
-                other = found.source is not None and found.source.key != self._key
+                other = found.source is not None and not is_own(found, self._source, self._commits)
                 names = {(found.commit.sha, "", ""), (found.commit.sha, found.path, found.definition)}
                 return other and not names & unwanted
 

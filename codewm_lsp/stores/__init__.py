@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from codewm_lsp.errors import CodewmError, OptionError, StoreFailedError
 from codewm_lsp.index import Source
-from codewm_lsp.stores.interface import Shelf, Store, StoreOpener, source_of, source_to_fill, storable
+from codewm_lsp.stores.interface import Shelf, Store, StoreOpener, is_own, source_of, source_to_fill, storable
 
 __all__ = [
     "GROUP",
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "Store",
     "StoreOpener",
+    "is_own",
     "open_store",
     "question_to",
     "source_of",

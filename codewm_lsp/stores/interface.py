@@ -85,6 +85,12 @@ def source_of(repository: Repository) -> Source:
     return Source(key=history[-1] if history else repository.key, name=name.removesuffix(".git") or "repository")
 
 
+def is_own(found: PastEdit, own: Source, commits: frozenset[str]) -> bool:
+    """Whether a past edit is of the repository at hand: by its key, or as one of its ``commits``, which tell where the
+    clone is shallow and its oldest commit another one."""
+    return (found.source is not None and found.source.key == own.key) or found.commit.sha in commits
+
+
 def source_to_fill(repository: Repository) -> Source:
     """``source_of`` a repository that goes into a store. Raises ``RepositoryError`` where its oldest commit is not
     known: it would be another repository each time it is fetched."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,20 @@ def test_one_commit_is_said_in_the_singular(
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("single: 1 of 1 commit indexed, 1 new edit (")
     assert "1 edit in the store, from " in done.stdout
+
+
+def test_a_shallow_clone_knows_its_own_edits_in_a_store(
+    history: Any, make_repository: Callable[..., Any], codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    other = other_history(make_repository)
+    assert codewm("index", "--store", tmp_path / "store", history.path, other.path).returncode == 0
+    shallow = tmp_path / "shallow"
+    subprocess.run(["git", "clone", "-q", "--depth=2", history.path.as_uri(), shallow], check=True)
+    asked = codewm("similar", "-C", shallow, "--store", tmp_path / "store", "--at", "HEAD", "--json", "-k", "0")
+    assert asked.returncode == 0, asked.stderr
+    commits = {edit["commit"] for edit in json.loads(asked.stdout)["edits"]}
+    assert commits
+    assert history.git("rev-parse", "HEAD") not in commits
 
 
 def test_many_repositories_of_a_store_are_counted(

@@ -384,6 +384,27 @@ def test_one_that_fills_and_is_stuck_holds_up_nobody_for_long(
             time.sleep(0.05)
 
 
+def test_the_vectors_that_an_editor_fetches_first_come_as_few_bytes(
+    clones: tuple[Path, Path], make_address: Callable[..., str], tmp_path: Path
+) -> None:
+    """There are two thousand of them, and a question has ten seconds."""
+    with closing(opened(make_address())) as store, (tmp_path / "trace").open("w+b") as trace:
+        assert isinstance(store, PostgresStore)
+        fill(store, *clones)
+        _, vector = question(clones[0], 3)
+
+        def traced(connection: Any) -> None:
+            connection.pgconn.trace(trace.fileno())
+            store._whitened(connection, vector, store._size(connection))
+            connection.pgconn.untrace()
+
+        store.run(traced)
+        told = [line.split("\t") for line in (tmp_path / "trace").read_text(errors="replace").splitlines()]
+    rows = [int(line[2]) for line in told if line[1:2] == ["B"] and line[3:4] == ["DataRow"]]
+    assert len(rows) > 100
+    assert max(rows) < 3 * EDIT_SIZE
+
+
 def test_a_store_of_another_version_is_said_to_be_one(make_address: Callable[..., str]) -> None:
     address = make_address()
     opened(address).close()
