@@ -94,14 +94,21 @@ def _share(value: object) -> float:
 def _folder(value: object) -> Path | None:
     if not isinstance(value, str):
         raise TypeError
-    return Path(value).expanduser() if value.strip() else None
+    return _expanded(value) if value.strip() else None
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:  # ~ of nobody
+        raise ValueError(path) from error
 
 
 def _location(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     location = value.strip()
-    return str(Path(location).expanduser()) if location.startswith("~") else location
+    return str(_expanded(location)) if location.startswith("~") else location
 
 
 def _globs(value: object) -> tuple[str, ...]:
@@ -120,7 +127,9 @@ _GROUP: Final = Rule("an object of true and false", _no_value, {"type": "object"
 _BOOLEAN: Final = Rule("true or false", _boolean, {"type": "boolean"})
 _SHARE: Final = Rule("a number from 0 to 1", _share, {"type": "number", "minimum": 0, "maximum": 1})
 _FOLDER: Final = Rule("the path of a model folder", _folder, {"type": "string"})
-_LOCATION: Final = Rule("a folder, http://HOST:6333/COLLECTION or qdrant:FOLDER", _location, {"type": "string"})
+_LOCATION: Final = Rule(
+    "a folder, postgresql://HOST/DATABASE, http://HOST:6333/COLLECTION or qdrant:FOLDER", _location, {"type": "string"}
+)
 _GLOBS: Final = Rule("a list of globs", _globs, {"type": "array", "items": {"type": "string"}})
 
 

@@ -81,7 +81,8 @@ class OtherRepositories:
             self._failed = time.monotonic()
             self._failures = min(self._failures + 1, 16)
             self.close()
-            self._notify(f"Setting codewm.store: {error} Hints come from this repository only.")
+            said = str(error).removeprefix("--store ")
+            self._notify(f"Setting codewm.store: {said} Hints come from this repository only.")
             return []
 
     def edit(self, past: PastEdit) -> tuple[Edit | None, Path | None]:

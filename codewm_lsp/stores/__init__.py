@@ -72,7 +72,7 @@ def _opener(location: str) -> StoreOpener | None:
         try:
             urlsplit(location)
         except ValueError as error:  # the address is not repeated: there may be a password in it
-            raise OptionError(f"--store {scheme}://…: that is not an address ({error})") from error
+            raise OptionError(f"--store {scheme}://…: that is not an address ({error}).") from error
     entries = list(entry_points(group=GROUP)) if colon and len(scheme) > 1 else []  # C: is a drive
     found = {one.value: one for one in entries if one.name == scheme}  # one that is found twice counts once
     if len(found) > 1:
@@ -88,7 +88,7 @@ def _opener(location: str) -> StoreOpener | None:
         raise OptionError(
             f"--store {shown} is neither a folder nor an address. Use a folder (SQLite), "
             "postgresql://HOST/DATABASE, http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
-            "without a server" + (f" (known: {known})" if known else "")
+            "without a server" + (f" (known: {known})." if known else ".")
         )
     return None
 

@@ -116,24 +116,24 @@ class _Address:
         ):
             raise OptionError(  # it is not repeated: there may be a password in it
                 f"--store {parts.scheme}:…: that is not an address. Use postgresql://[USER@]HOST/DATABASE, with #, /, "
-                "? and @ in names written as %23, %2F, %3F and %40. A password is read from PGPASSWORD or ~/.pgpass"
+                "? and @ in names written as %23, %2F, %3F and %40. A password is read from PGPASSWORD or ~/.pgpass."
             )
         given = (option.partition("=") for option in parts.query.split("&") if option)
         options = [(unquote(name), unquote(value)) for name, _, value in given]
         shown = f"{parts.scheme}://{hosts}{parts.path}"
         if ":" in user.rstrip(":") or any(name in _SECRET for name, _ in options):
             raise OptionError(
-                f"--store {shown}: leave the password out of the address. It is read from PGPASSWORD or ~/.pgpass"
+                f"--store {shown}: leave the password out of the address. It is read from PGPASSWORD or ~/.pgpass."
             )
         schema = dict(options).get("schema", SCHEMA)
         if not schema.isidentifier() or schema.startswith("pg_") or len(schema.encode()) > 63:
-            raise OptionError(f"--store {shown}: {schema!r} cannot be the name of a schema")
+            raise OptionError(f"--store {shown}: {schema!r} cannot be the name of a schema.")
         kept = urlencode([(name, value) for name, value in options if name != "schema"], quote_via=quote)
         address = f"{parts.scheme}://{parts.netloc}{parts.path}" + (f"?{kept}" if kept else "")
         try:
             psycopg.conninfo.conninfo_to_dict(address)
         except psycopg.ProgrammingError as error:
-            raise OptionError(f"--store {shown}: {_first_line(error)}") from error
+            raise OptionError(f"--store {shown}: {_first_line(error)}.") from error
         return cls(named=f"{shown} (schema {schema})", conninfo=address, schema=schema)
 
     def connect(self, patience: float, *, read_only: bool) -> _PatientConnection:

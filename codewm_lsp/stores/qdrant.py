@@ -59,7 +59,7 @@ def open_store(location: str, *, model_hash: str, edit_size: int, create: bool, 
     if location.startswith(f"{_EMBEDDED}//"):
         raise OptionError(
             "--store qdrant://…: use http://HOST:6333/COLLECTION for a Qdrant server, or qdrant:FOLDER for Qdrant "
-            "without a server"
+            "without a server."
         )
     if location.startswith(_EMBEDDED):
         folder = Path(location.removeprefix(_EMBEDDED))
@@ -131,18 +131,18 @@ class QdrantStore:
         if "/" in collection or not parts.hostname or "@" in address or "?" in address or "#" in address:
             raise OptionError(  # it is not repeated: there may be a password in it
                 f"--store {parts.scheme}://…: use http://HOST:6333/COLLECTION, without user, password or query. A key "
-                "is read from QDRANT_API_KEY"
+                "is read from QDRANT_API_KEY."
             )
         try:
             port = parts.port or (443 if parts.scheme == "https" else 6333)
         except ValueError as error:
             raise OptionError(
-                f"--store {parts.scheme}://{parts.hostname}:…: the port must be a number from 1 to 65535"
+                f"--store {parts.scheme}://{parts.hostname}:…: the port must be a number from 1 to 65535."
             ) from error
         here = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if key and parts.scheme == "http" and not here:
             raise OptionError(
-                f"--store {address}: the key would be sent unencrypted. Use https, or unset QDRANT_API_KEY"
+                f"--store {address}: the key would be sent unencrypted. Use https, or unset QDRANT_API_KEY."
             )
         library = _library()
         from codewm_lsp.stores.bounded import BoundedTransport

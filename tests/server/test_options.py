@@ -63,6 +63,8 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
     [
         ({"enable": "yes"}, "codewm.enable"),
         ({"model": 7}, "codewm.model"),
+        ({"model": "~no_such_user/model"}, "codewm.model"),
+        ({"store": "~no_such_user/store"}, "codewm.store"),
         ({"display": "everywhere"}, "codewm.display"),
         ({"kinds": ["similar"]}, "codewm.kinds"),
         ({"kinds": {"similar": 1}}, "codewm.kinds.similar"),

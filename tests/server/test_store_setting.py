@@ -62,6 +62,35 @@ async def test_past_edits_of_other_repositories_stand_behind_a_lens(
             left = (await editor.run(SIMILAR, {**target, "uri": uri}))["edits"]
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "postgresql://me:secret@host/x",
+        "mysql://host/x",
+        "qdrant://host/x",
+        "http://host/a/b",
+        "http://[::1",
+        "no/where",
+    ],
+)
+def test_what_is_wrong_with_it_is_said_in_sentences(
+    location: str, make_repository: Callable[..., Any], tmp_path: Path
+) -> None:
+    builder = make_repository()
+    write_history(builder)
+    said: list[str] = []
+    model = WorldModel.load(graphs=())
+    with Repository.open(builder.path) as repository:
+        others = OtherRepositories(location, repository, None, frozenset, said.append)
+        edit = next(repository.commits(limit=1)).edits[0]
+        assert others.search(edit, np.ones(model.edit_size, np.float32), model.hash, 3) == []
+    assert len(said) == 1
+    assert said[0].startswith("Setting codewm.store: ")
+    assert said[0].partition(" Hints come from this repository only.")[0].endswith((".", "REPOSITORY…"))
+    assert "--store postgresql" not in said[0]
+    assert "secret" not in said[0]
+
+
 async def test_a_store_that_is_not_there_is_said_once_and_costs_no_other_hint(
     make_repository: Callable[..., Any], start_editor: StartEditor, tmp_path: Path
 ) -> None:
