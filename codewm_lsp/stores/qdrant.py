@@ -176,7 +176,7 @@ class QdrantStore:
         try:
             client = library.QdrantClient(path=str(folder))
         except RuntimeError as error:  # its own lock
-            raise IndexStoreError(
+            raise StoreFailedError(
                 f"The store {where} is in use by another program. Wait for it, or use a Qdrant server."
             ) from error
         except (OSError, sqlite3.Error, *_NONSENSE) as error:

@@ -7,10 +7,14 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from codewm_lsp.stores import open_store
+from codewm_lsp.world_model import WorldModel
 
 
 def other_history(make_repository: Callable[..., Any]) -> Any:
@@ -143,6 +147,21 @@ def test_a_server_that_cannot_be_asked_leaves_the_answers_of_this_repository(
     assert address in done.stderr
     assert done.stderr.endswith("Showing past edits of this repository only.\n")
     assert json.loads(done.stdout) == json.loads(codewm(command, "-C", history.path, "--json").stdout)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library leaves its lock file open
+def test_a_store_that_another_program_holds_leaves_the_answers_of_this_repository(
+    history: Any, codewm: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("qdrant_client")
+    store = f"qdrant:{tmp_path / 'store'}"
+    assert codewm("index", "--store", store, history.path).returncode == 0
+    model = WorldModel.load(graphs=())
+    with closing(open_store(store, model_hash=model.hash, edit_size=model.edit_size, create=False)):
+        done = codewm("similar", "-C", history.path, "--store", store, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "is in use by another program" in done.stderr
+    assert json.loads(done.stdout)["edits"]
 
 
 def test_a_folder_with_other_files_is_not_filled(history: Any, codewm: Callable[..., Any], tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from codewm_lsp.errors import IndexStoreError, OptionError
+from codewm_lsp.errors import IndexStoreError, OptionError, StoreFailedError
 from codewm_lsp.history import Repository
 from codewm_lsp.index import UpdateOutcome, update
 from codewm_lsp.index.whitening import FEWEST
@@ -269,7 +269,7 @@ def test_a_server_that_cannot_be_reached_gives_one_message() -> None:
 def test_two_programs_in_one_folder_give_one_message(tmp_path: Path) -> None:
     with (
         closing(opened("qdrant", tmp_path)),
-        pytest.raises(IndexStoreError, match="use by another program"),
+        pytest.raises(StoreFailedError, match="use by another program"),
     ):
         opened("qdrant", tmp_path)
 
