@@ -48,6 +48,7 @@ _ATTEMPTS: Final = 3  # at keeping what was parsed, as long as something else al
 _AROUND: Final = 64  # files that are the corpus until all are read,
 _SOON: Final = 1 << 17  # each of at most so many characters
 _ABSENT: Final = 40  # modules that are gone whose importers are looked for
+_FEW_USES: Final = 5  # of what an edit says of files, each of which takes a sixth of saying it of all definitions
 _TAKES_LONG: Final = 10_000  # definitions of a repository where saying what an edit says of all files takes long
 
 Odds = NDArray[np.float64]
@@ -111,13 +112,16 @@ class Known:
     """Names the past alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _SaidOfFiles:
-    """What an edit says of each file, (M,), which ``number`` finds by its path, and the ``key`` of the state."""
+    """What an edit says of each file, (M,), which ``number`` finds by its path, and the ``key`` of the state.
+
+    ``uses``: how often it was used in that state."""
 
     key: Hashable
     number: Mapping[str, int]
     odds: NDArray[np.float64]
+    uses: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -272,6 +276,11 @@ class Derived:
                 if last is None or (last.key != known.key and not hurry):
                     last = self._said_of_files(known, edit, near)
                 holds = holds and last.key == known.key
+                last.uses += last.key == known.key
+                if last.uses > _FEW_USES:  # many documents are open: what is said of all definitions serves them all
+                    rows = slice(int(corpus.first[file]), int(corpus.first[file + 1]))
+                    odds.append(self._odds(known, edit, near)[rows].copy())
+                    continue
                 said = float(last.odds[last.number[path]])
             files = files_beside(corpus, edit, file)
             part = self.part(known, edit, files)

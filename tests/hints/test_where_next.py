@@ -597,3 +597,24 @@ def test_what_edits_say_of_their_own_file_is_said_at_once(
     text = (shop.path / path).read_text(encoding="utf-8").replace('"GET", url', '"GET", url + "?"')
     asking = open_engine(shop.path)
     assert asking.engine.hints(asking.snapshot(unsaved={path: text}), path, soon=True).complete
+
+
+def test_of_many_open_documents_the_same_is_said_as_of_one(
+    shop: Any, open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working_edits(shop, "shop/client.py", 'self.send("GET", url', 'self.send("GET", url + "?"')
+    options = HintOptions(threshold=0.0)
+    texts = {
+        path: (shop.path / path).read_text(encoding="utf-8") for path in ("shop/colours.py", "tests/test_client.py")
+    }
+
+    def hints() -> list[tuple[str, float]]:
+        asking = open_engine(shop.path)
+        found = [asking.hints(path, text, options=options) for path, text in texts.items()]
+        return [(hint.definition, hint.score) for one in found for hint in one.items]
+
+    alone = hints()
+    monkeypatch.setattr(derived, "_FEW_USES", 0)
+    together = hints()
+    assert [name for name, _ in together] == [name for name, _ in alone]
+    assert [score for _, score in together] == pytest.approx([score for _, score in alone])
