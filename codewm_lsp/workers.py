@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 
 from codewm_lsp.errors import CodewmError, OptionError
 from codewm_lsp.garbage import collect_seldom
+from codewm_lsp.quiet import log_nowhere
 from codewm_lsp.records import dataclass
 
 RETRIES: Final = 2
@@ -211,6 +212,7 @@ def _serve(connection: Connection, function: Function) -> None:
     """A process that does jobs until nobody gives it any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     collect_seldom()
+    log_nowhere()
     while True:
         try:
             connection.send(_answer(function, connection.recv()))

@@ -9,7 +9,6 @@ Options are parsed by the standard library: nothing else starts as fast, and an 
 from __future__ import annotations
 
 import argparse
-import logging
 import math
 import os
 import sys
@@ -22,6 +21,7 @@ import codewm_lsp
 from codewm_lsp.cli.output import ReaderGoneError, give_up, prepare
 from codewm_lsp.errors import CodewmError, IndexStoreError, NothingToAnswerError, OptionError, OutputError
 from codewm_lsp.garbage import OF_A_COMMAND, collect_no_more, collect_seldom
+from codewm_lsp.quiet import log_nowhere
 from codewm_lsp.records import dataclass
 from codewm_lsp.threads import stay_on_one_core
 
@@ -37,8 +37,7 @@ def main() -> NoReturn:
     """The ``codewm`` command."""
     stay_on_one_core()
     collect_seldom(OF_A_COMMAND)
-    for name in ("codewm", "codewm_lsp"):
-        logging.getLogger(name).addHandler(logging.NullHandler())  # what matters is said by the commands themselves
+    log_nowhere()
     try:
         prepare()
         code = _run(sys.argv[1:])

@@ -26,7 +26,7 @@ from codewm_lsp.repository_list import listed
 from codewm_lsp.stores import Store, open_store, source_of
 from codewm_lsp.workers import Failure, LocalProcesses, RayWorkers
 from codewm_lsp.world_model import WorldModel
-from tests.cli.workers_that_die import deadly, killed_once, twice
+from tests.cli.workers_that_die import deadly, killed_once, talkative, twice
 from tests.stores.histories import two_histories
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,6 +154,13 @@ def test_as_many_jobs_are_done_at_a_time_as_there_are_processes() -> None:
         for number in range(2):
             workers.start(str(number), number)
         assert sorted(workers.finished() for _ in range(2)) == [("0", 0), ("1", 2)]
+
+
+def test_what_a_process_logs_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    with closing(LocalProcesses(talkative, 1)) as workers:
+        workers.start("one", "too large")
+        assert workers.finished() == ("one", "too large")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_long_history_is_read_slice_by_slice(
