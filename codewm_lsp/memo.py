@@ -43,10 +43,10 @@ class Memo:
         kept = self._kept.setdefault(kind, OrderedDict())
         if key in kept:
             kept.move_to_end(key)
-            value = cast(Value, kept[key])
-        else:
-            value = make()
-            self.put(kind, key, value)
+            self._bound(kind, kept)  # it may have grown
+            return cast(Value, kept[key])
+        value = make()
+        self.put(kind, key, value)
         return value
 
     def put(self, kind: Kind[Value], key: Hashable, value: Value) -> None:
@@ -54,6 +54,9 @@ class Memo:
         kept = self._kept.setdefault(kind, OrderedDict())
         kept[key] = value
         kept.move_to_end(key)
+        self._bound(kind, kept)
+
+    def _bound(self, kind: Kind[Any], kept: OrderedDict[Hashable, Any]) -> None:
         while len(kept) > 1 and (len(kept) > kind.entries or self.nbytes(kind) > (kind.bytes or 0)):
             kept.popitem(last=False)
 
