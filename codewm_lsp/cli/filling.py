@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codewm_lsp.history import CommitEdits
-    from codewm_lsp.index import Source
+    from codewm_lsp.index import Source, UpdateTarget
     from codewm_lsp.stores import Shelf, Store
     from codewm_lsp.stores.interface import CommitToStore
     from codewm_lsp.world_model import WorldModel
@@ -133,7 +133,7 @@ def read_slice(asked: RepositorySlice) -> SliceResult:
     from codewm_lsp.history import Repository
     from codewm_lsp.index import UpdateOutcome, update
 
-    model = _model(asked.model)
+    model = embedder(asked.model)
     outbox = _Outbox(asked, model.edit_size)
     with Repository.open(asked.path) as repository:
         done = update(
@@ -150,7 +150,8 @@ def read_slice(asked: RepositorySlice) -> SliceResult:
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path | None) -> WorldModel:
+def embedder(folder: Path | None) -> WorldModel:
+    """The world model of a worker, with the graphs that embed edits. Raises ``BundleError``."""
     from codewm_lsp.world_model import WorldModel
 
     return WorldModel.load(folder, graphs=("state", "edit"))
@@ -174,6 +175,18 @@ def fill_with(
     under_way: dict[str, _Open] = {}
     refused = 0
 
+    def consider(error: CodewmError) -> None:
+        """Raise the error where nothing comes of reading the other repositories either: the store is gone or full."""
+        nonlocal refused
+        if isinstance(error, StoreFailedError):
+            refused += 1
+            if refused >= REFUSALS:
+                raise error
+            try:
+                store.size()
+            except StoreFailedError:
+                raise error from None
+
     def begin(place: str, one: _Open) -> None:
         shelf = one.shelf
         unavailable = shelf.unavailable()
@@ -191,8 +204,7 @@ def fill_with(
                 try:
                     begin(place, _opened(store, path, at, named))
                 except CodewmError as error:
-                    refused += isinstance(error, StoreFailedError)
-                    _end_without(store, error, refused)
+                    consider(error)
                     yield place, str(error)
             if not under_way:
                 continue
@@ -210,8 +222,7 @@ def fill_with(
                     continue
                 one.shelf.release_writer()
             except CodewmError as error:
-                refused += isinstance(error, StoreFailedError)
-                _end_without(store, error, refused)
+                consider(error)
                 with suppress(CodewmError):
                     one.shelf.release_writer()
                 yield place, str(error)
@@ -222,17 +233,6 @@ def fill_with(
         for one in under_way.values():
             with suppress(CodewmError):  # the store may be gone
                 one.shelf.release_writer()
-
-
-def _end_without(store: Store, error: CodewmError, refused: int) -> None:
-    """Raise the error where the store is gone or full: nothing comes of reading the other repositories either."""
-    if isinstance(error, StoreFailedError):
-        if refused >= REFUSALS:
-            raise error
-        try:
-            store.size()
-        except StoreFailedError:
-            raise error from None
 
 
 def _opened(store: Store, path: Path, at: str, named: dict[str, Path]) -> _Open:
@@ -263,15 +263,20 @@ def _shown(path: Path) -> str:
     return named if len(named) <= 200 else f"{named[:200]}…"
 
 
-def _write(one: _Open, found: SliceResult) -> None:
+def pass_over(target: UpdateTarget, commits: Sequence[CommitEdits]) -> None:
+    """Tell what is filled of commits that could not be looked into."""
     import numpy as np
 
+    if commits:
+        target.add([(item, np.zeros((0, target.edit_size), np.float32)) for item in commits])
+
+
+def _write(one: _Open, found: SliceResult) -> None:
     known = one.shelf.known()
     fresh = [commit for commit in found.commits if commit.commit.sha not in known]
     if fresh:
         one.shelf.store(fresh)
         one.added += sum([len(commit.edits) for commit in fresh])
-    if found.unavailable:
-        one.shelf.add([(item, np.zeros((0, one.shelf.edit_size), np.float32)) for item in found.unavailable])
+    pass_over(one.shelf, found.unavailable)
     if found.settled is not None:
         one.shelf.settle(*found.settled)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from codewm_lsp.cli.filling import embedder, pass_over
 from codewm_lsp.errors import RepositoryError
 from codewm_lsp.records import dataclass
 from codewm_lsp.workers import Failure, Workers
@@ -18,7 +19,6 @@ from codewm_lsp.workers import Failure, Workers
 if TYPE_CHECKING:
     from codewm_lsp.history import CommitEdits, Repository
     from codewm_lsp.index import EditLog, LoggedCommit
-    from codewm_lsp.world_model import WorldModel
 
 SLICE: Final = 100  # commits
 AHEAD: Final = 4  # slices for each process that may wait for an earlier one
@@ -49,7 +49,7 @@ def read_commits(asked: CommitSlice) -> CommitsRead:
     from codewm_lsp.index import LoggedCommit
     from codewm_lsp.index.update import embedded
 
-    repository, model = _repository(asked.path), _model(asked.model)
+    repository, model = _repository(asked.path), embedder(asked.model)
     commits: list[LoggedCommit] = []
     unavailable: list[CommitEdits] = []
     for batch in embedded(repository.edits_of_each(asked.commits), model, model.edit_size):
@@ -66,13 +66,6 @@ def _repository(path: Path) -> Repository:
     from codewm_lsp.history import Repository
 
     return Repository.open(path)
-
-
-@lru_cache(maxsize=1)
-def _model(folder: Path) -> WorldModel:
-    from codewm_lsp.world_model import WorldModel
-
-    return WorldModel.load(folder, graphs=("state", "edit"))
 
 
 def usable_cores() -> int:
@@ -124,9 +117,6 @@ class SideBySide:
                 stored += 1
 
     def _store(self, found: CommitsRead) -> tuple[int, int]:
-        import numpy as np
-
         self._log.store(found.commits)
-        if found.unavailable:
-            self._log.add([(item, np.zeros((0, self._log.edit_size), np.float32)) for item in found.unavailable])
+        pass_over(self._log, found.unavailable)
         return len(found.commits) + len(found.unavailable), sum([len(commit.edits) for commit in found.commits])

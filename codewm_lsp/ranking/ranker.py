@@ -278,8 +278,9 @@ def file_log_odds(state: State, edit: Edit, signals: SignalValues, ranker: Ranke
             best[name] = best_of_files(state, signals.definitions.once(name[len(BEST) :]))
         return best[name][files]
 
-    logits = weighed(signals.files, ranker.after(edit)[1], len(state.corpus.paths))
-    for name, weight in ranker.after(edit)[1].items():
+    _, weights = ranker.after(edit)
+    logits = weighed(signals.files, weights, len(state.corpus.paths))
+    for name, weight in weights.items():
         if name.startswith(BEST) and name[len(BEST) :] in signals.definitions:
             logits += weight * column(name)
     own = file_of_edit(state.corpus, edit)

@@ -20,22 +20,22 @@ def twice(job: int) -> int:
 
 def killed_once(asked: RepositorySlice) -> SliceResult:
     """``read_slice`` in a process that is killed with all it has read, the first time it works on a repository."""
-    mark = asked.path.with_name(f"{asked.path.name}.killed")
     found = read_slice(asked)
-    if not mark.exists():
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+    _die_unless_marked(asked.path.with_name(f"{asked.path.name}.killed"))
     return found
 
 
 def commits_killed_once(asked: CommitSlice) -> CommitsRead:
     """``read_commits`` in a process that is killed with all it has read, the first time."""
-    mark = asked.path.with_name("killed")
     found = read_commits(asked)
+    _die_unless_marked(asked.path.with_name("killed"))
+    return found
+
+
+def _die_unless_marked(mark: Path) -> None:
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return found
 
 
 def commits_killed_always(asked: CommitSlice) -> CommitsRead:
